@@ -1,1 +1,19 @@
-//! bellwether
+//! Detectors that tell a failing hypervisor from a busy guest.
+//!
+//! Pure computation: no host, no C, no clock, no thread, no printing, and no file but a snapshot's. Time comes in with
+//! the data, so that the same input in the same order gives the same events, byte for byte.
+//!
+//! - [`had`]: hypervisor anomaly detection on per-VM metrics.
+//! - [`event`]: the one event type that every detector emits, and its JSON.
+//! - [`options`]: every option once, with its type, default, range, unit and a line of help.
+//! - [`snapshot`]: what a detector has learnt, saved and restored.
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod event;
+pub mod had;
+pub mod options;
+pub mod snapshot;
+
+/// The version of the product, as `major.minor.patch`.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

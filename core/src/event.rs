@@ -1,0 +1,201 @@
+//! The one event type that every detector emits, and its JSON.
+//!
+//! Keys are flat: they become record keys, labels and the metadata of notifications. Events are transitions: raised once,
+//! updated silently, cleared once; nothing repeats with every interval.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the event's JSON shape, in its key `schema`.
+pub const SCHEMA: u32 = 1;
+
+/// The most bytes that a message takes; collectd's notifications hold no more.
+pub const MESSAGE_MAX_BYTES: usize = 255;
+
+/// What an event tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Many VMs of one hypervisor changed together, or froze.
+    HypervisorAnomaly,
+    /// All VMs of one hypervisor fell silent: nothing is known of it until they speak again.
+    HypervisorSilence,
+    /// A workload changed: one VM alone, or many in a way that their own past shows too.
+    WorkloadChange,
+}
+
+/// Whether an event begins or ends a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The condition has begun.
+    Raised,
+    /// The condition has ended.
+    Cleared,
+}
+
+/// How bad it is, in the words that monitoring hosts share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// All is well (again).
+    Okay,
+    /// Look at it: provisional, or of a kind that need not be a failure.
+    Warning,
+    /// Act: move the guests away.
+    Failure,
+}
+
+/// Where a change comes from, in the terms of attribution theory (lecture, "Approach").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// From the VMs themselves: their workload.
+    Internal,
+    /// From outside the VMs: the hypervisor.
+    External,
+}
+
+/// Which way the VMs changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// They rose.
+    Up,
+    /// They fell.
+    Down,
+    /// Some rose while others fell.
+    Mixed,
+    /// They repeat one value.
+    Frozen,
+}
+
+/// One event. Keys that do not apply to its kind are absent from the JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// What it tells of.
+    pub event: EventKind,
+    /// The version of this shape, [`SCHEMA`].
+    pub schema: u32,
+    /// When, in seconds since the epoch of the data (the time of the sample that decided).
+    pub time: f64,
+    /// Whether the condition begins or ends.
+    pub state: State,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The hypervisor it is about.
+    pub hypervisor: String,
+    /// The VM it is about, where it is about one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vm: Option<String>,
+    /// The metric that showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// How sure, 0 to 1; an alarm starts at 0.5.
+    pub score: f64,
+    /// One line that a person can act on, at most [`MESSAGE_MAX_BYTES`] bytes.
+    pub message: String,
+    /// When the condition was raised, in seconds; for a raised event its own `time`.
+    pub since: f64,
+    /// Raised before the detector knew a whole day of this hypervisor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisional: Option<bool>,
+    /// Where the change comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Share of the voters that changed the same way within the overlap window, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consensus: Option<f64>,
+    /// How unusual the change is against the VMs' own past, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinctiveness: Option<f64>,
+    /// How much the hypervisor's own past, recent or at this hour, showed the same, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<f64>,
+    /// Which way the VMs changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// What decided: the name of the algorithm's channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Number of VMs that are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vms: Option<u32>,
+    /// Number of VMs that had a say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voters: Option<u32>,
+    /// The names of the VMs that changed, the most certain first, separated by commas; at most eight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_vms: Option<String>,
+    /// Why a condition ended, in a few words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Event {
+    /// The event as one line of JSON, without a newline.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("an event has only string keys and finite numbers")
+    }
+
+    /// The event's keys and values in the order of its JSON, each value as text; numbers with at most four decimals.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let serde_json::Value::Object(map) =
+            serde_json::to_value(self).expect("an event is a JSON object")
+        else {
+            unreachable!("a struct serialises as an object")
+        };
+        map.into_iter()
+            .map(|(key, value)| {
+                let text = match value {
+                    serde_json::Value::String(s) => s,
+                    other => other.to_string(),
+                };
+                (key, text)
+            })
+            .collect()
+    }
+}
+
+/// `text` cut to at most [`MESSAGE_MAX_BYTES`] bytes at a character's border, with control characters made spaces.
+pub fn message(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if clean.len() <= MESSAGE_MAX_BYTES {
+        return clean;
+    }
+    let mut end = MESSAGE_MAX_BYTES - '…'.len_utf8();
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &clean[..end])
+}
+
+/// `x` rounded to four decimals and held within 0 to 1, as shares and scores are told.
+pub(crate) fn share(x: f64) -> f64 {
+    if x.is_nan() {
+        0.0
+    } else {
+        (x.clamp(0.0, 1.0) * 1e4).round() / 1e4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_is_cut_at_a_characters_border() {
+        let text = message(&"ü\n".repeat(200));
+        assert!(text.len() <= MESSAGE_MAX_BYTES);
+        assert!(text.ends_with('…') && !text.contains('\n'));
+    }
+
+    #[test]
+    fn shares_are_finite_and_within_bounds() {
+        assert_eq!(share(f64::NAN), 0.0);
+        assert_eq!(share(7.0), 1.0);
+        assert_eq!(share(0.123456), 0.1235);
+    }
+}

@@ -1,0 +1,369 @@
+//! Every option of a detector, once: name, type, default, range, unit and one line of help.
+//!
+//! A host's configuration reaches a detector as (name, value) strings. This module alone parses, checks and documents
+//! them; the help of the CLI, the tables of the READMEs and the man pages are made from [`Spec`]s.
+
+use std::fmt::Write as _;
+
+/// What values an option takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// `true` or `false` (also `yes`/`no`, `on`/`off`, `1`/`0`).
+    Flag,
+    /// A whole number between the two bounds, both included.
+    Integer {
+        /// The smallest value allowed.
+        min: u64,
+        /// The largest value allowed.
+        max: u64,
+    },
+    /// A finite number between the two bounds, both included.
+    Number {
+        /// The smallest value allowed.
+        min: f64,
+        /// The largest value allowed.
+        max: f64,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of words, separated by commas, at least one and at most so many.
+    Words {
+        /// The largest number of words.
+        max: usize,
+    },
+}
+
+impl Kind {
+    /// The type's name as documentation shows it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Flag => "flag",
+            Kind::Integer { .. } => "integer",
+            Kind::Number { .. } => "number",
+            Kind::Choice(_) => "choice",
+            Kind::Words { .. } => "list",
+        }
+    }
+
+    /// The allowed values in words, for documentation and for errors.
+    pub fn allowed(&self) -> String {
+        match self {
+            Kind::Flag => "true or false".into(),
+            Kind::Integer { min, max } => format!("{min} to {max}"),
+            Kind::Number { min, max } => format!("{min} to {max}"),
+            Kind::Choice(words) => words.join(", "),
+            Kind::Words { max } => format!("1 to {max} words separated by commas"),
+        }
+    }
+}
+
+/// One option as the documentation shows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spec {
+    /// The option's name, in snake case.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// The default, in the form in which a user would write it.
+    pub default: &'static str,
+    /// The unit of the value, or an empty string.
+    pub unit: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+}
+
+/// Why an option was refused. The message names the option, the value and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// There is no option of that name.
+    #[error("unknown option \"{name}\"{}; the options are: {known}", .nearest.map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default())]
+    Unknown {
+        /// The name that was given.
+        name: String,
+        /// The nearest name there is, where one is near.
+        nearest: Option<&'static str>,
+        /// All names, separated by commas.
+        known: String,
+    },
+    /// The value is not one that the option takes.
+    #[error("option \"{name}\": \"{value}\" is not allowed; it takes {allowed}{}", if .unit.is_empty() { String::new() } else { format!(" ({unit})") })]
+    Value {
+        /// The option's name.
+        name: &'static str,
+        /// The value that was given.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+        /// The unit of the value, or an empty string.
+        unit: &'static str,
+    },
+    /// Two options contradict each other.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+/// A type that an option's value can have.
+pub(crate) trait Value: Sized {
+    /// The value that `text` stands for, or `None` where `kind` does not allow it.
+    fn parse(text: &str, kind: &Kind) -> Option<Self>;
+    /// The value as a user would write it.
+    fn show(&self) -> String;
+}
+
+impl Value for bool {
+    fn parse(text: &str, _: &Kind) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(true),
+            "false" | "no" | "off" | "0" => Some(false),
+            _ => None,
+        }
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for usize {
+    fn parse(text: &str, kind: &Kind) -> Option<Self> {
+        let value: u64 = match text.parse() {
+            Ok(value) => value,
+            // collectd hands every number over as floating point: "31.0" is the whole number 31.
+            Err(_) => {
+                text.parse::<f64>()
+                    .ok()
+                    .filter(|x| x.fract() == 0.0 && (0.0..1e15).contains(x))? as u64
+            }
+        };
+        match *kind {
+            Kind::Integer { min, max } if (min..=max).contains(&value) => Some(value as usize),
+            _ => None,
+        }
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for f64 {
+    fn parse(text: &str, kind: &Kind) -> Option<Self> {
+        let value: f64 = text.parse().ok()?;
+        match *kind {
+            Kind::Number { min, max } if (min..=max).contains(&value) => Some(value),
+            _ => None,
+        }
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for Vec<String> {
+    fn parse(text: &str, kind: &Kind) -> Option<Self> {
+        let mut words: Vec<String> = Vec::new();
+        for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
+            if !words.iter().any(|w| w == word) {
+                words.push(word.to_owned());
+            }
+        }
+        match *kind {
+            Kind::Words { max } if (1..=max).contains(&words.len()) => Some(words),
+            _ => None,
+        }
+    }
+    fn show(&self) -> String {
+        self.join(",")
+    }
+}
+
+/// Implements [`Value`] for an enum whose variants have one word each.
+macro_rules! choice {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+        impl $name {
+            /// The words that stand for the variants in a configuration.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+        impl crate::options::Value for $name {
+            fn parse(text: &str, _: &crate::options::Kind) -> Option<Self> {
+                match text.to_ascii_lowercase().as_str() { $($word => Some(Self::$variant),)+ _ => None }
+            }
+            fn show(&self) -> String {
+                match self { $(Self::$variant => $word.to_owned()),+ }
+            }
+        }
+    };
+}
+pub(crate) use choice;
+
+/// Declares a struct of options together with its table, so that neither can drift from the other.
+macro_rules! options {
+    ($(#[$meta:meta])* pub struct $name:ident {
+        $($field:ident: $ty:ty = $default:literal, $kind:expr, $unit:literal, $help:literal;)+
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name { $(#[doc = $help] pub $field: $ty,)+ }
+
+        impl $name {
+            /// The table of the options, in the order in which they are documented.
+            pub const SPECS: &'static [crate::options::Spec] = &[$(crate::options::Spec {
+                name: stringify!($field), kind: $kind, default: $default, unit: $unit, help: $help,
+            }),+];
+
+            /// Sets the option `name` to what `value` stands for.
+            ///
+            /// # Errors
+            /// An unknown name or a value that the option does not take; the options are then unchanged.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), crate::options::OptionError> {
+                let value = value.trim();
+                $(if name == stringify!($field) {
+                    return match crate::options::Value::parse(value, &$kind) {
+                        Some(parsed) => { self.$field = parsed; Ok(()) }
+                        None => Err(crate::options::OptionError::Value {
+                            name: stringify!($field), value: value.to_owned(), allowed: ($kind).allowed(), unit: $unit,
+                        }),
+                    };
+                })+
+                Err(crate::options::unknown(name, Self::SPECS))
+            }
+
+            /// The value of the option `name` as a user would write it, or `None` where there is no such option.
+            pub fn get(&self, name: &str) -> Option<String> {
+                match name { $(stringify!($field) => Some(crate::options::Value::show(&self.$field)),)+ _ => None }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: crate::options::Value::parse($default, &$kind)
+                    .expect(concat!("the default of ", stringify!($field), " is one that it takes"))),+ }
+            }
+        }
+    };
+}
+pub(crate) use options;
+
+/// The error for a name that is in none of `specs`, with the nearest name that is.
+pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {
+    let nearest = specs
+        .iter()
+        .map(|s| {
+            (
+                strsim::damerau_levenshtein(&name.to_ascii_lowercase(), s.name),
+                s.name,
+            )
+        })
+        .min()
+        .filter(|(distance, near)| *distance <= near.len().max(name.len()) / 3)
+        .map(|(_, near)| near);
+    let known = specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
+    OptionError::Unknown {
+        name: name.to_owned(),
+        nearest,
+        known,
+    }
+}
+
+/// The name of an option in the camel case that collectd's configuration uses: `window_long_sz` is `WindowLongSz`.
+pub fn camel_case(name: &str) -> String {
+    name.split('_')
+        .map(|part| {
+            let mut chars = part.chars();
+            chars.next().map_or(String::new(), |first| {
+                first.to_ascii_uppercase().to_string() + chars.as_str()
+            })
+        })
+        .collect()
+}
+
+/// A Markdown table of `specs`, each name passed through `rename`.
+pub fn markdown_table(specs: &[Spec], rename: impl Fn(&str) -> String) -> String {
+    let mut out = String::from(
+        "| Option | Type | Default | Allowed | Description |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for s in specs {
+        let unit = if s.unit.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", s.unit)
+        };
+        writeln!(
+            out,
+            "| `{}` | {} | `{}` | {}{unit} | {} |",
+            rename(s.name),
+            s.kind.name(),
+            s.default,
+            s.kind.allowed(),
+            s.help
+        )
+        .expect("writing to a string cannot fail");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::had::HadOptions;
+
+    #[test]
+    fn every_default_is_what_the_table_says() {
+        let options = HadOptions::default();
+        for spec in HadOptions::SPECS {
+            let mut again = HadOptions::default();
+            again.set(spec.name, spec.default).expect(spec.name);
+            assert_eq!(again, options, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest_one() {
+        let error = HadOptions::default().set("windowlong_sz", "3").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("did you mean \"window_long_sz\"?"),
+            "{error}"
+        );
+        let error = HadOptions::default().set("zzz", "3").unwrap_err();
+        assert!(!error.to_string().contains("did you mean"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_value_names_the_option_the_value_and_what_is_allowed() {
+        let error = HadOptions::default()
+            .set("algorithm", "magic")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("algorithm") && error.contains("magic") && error.contains("zscore"),
+            "{error}"
+        );
+        for (name, value) in [
+            ("window_long_sz", "-1"),
+            ("window_long_sz", "1.5"),
+            ("threshold", "NaN"),
+            ("metrics", ","),
+        ] {
+            assert!(
+                HadOptions::default().set(name, value).is_err(),
+                "{name}={value}"
+            );
+        }
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_floating_point() {
+        let mut options = HadOptions::default();
+        options.set("window_long_sz", "31.0").unwrap();
+        assert_eq!(options.window_long_sz, 31);
+    }
+
+    #[test]
+    fn camel_case_follows_the_underscores() {
+        assert_eq!(camel_case("window_long_sz"), "WindowLongSz");
+        assert_eq!(camel_case("algorithm"), "Algorithm");
+    }
+}

@@ -1,0 +1,228 @@
+//! What a detector has learnt, saved to a file and restored from it.
+//!
+//! A snapshot survives a crash at any moment: it is written to a temporary file beside the old one, forced to the disk,
+//! and renamed over it. It carries a version and a checksum; one that is damaged or of another version is set aside under
+//! another name, never deleted and never half used.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The first bytes of every snapshot.
+const MAGIC: [u8; 8] = *b"BELLWTHR";
+/// The version of the file's layout and of every detector's state in it; a change to either raises it.
+pub const VERSION: u32 = 1;
+/// Magic, version, kind, length and checksum of the payload.
+const HEADER_BYTES: usize = 8 + 4 + 4 + 8 + 4;
+
+/// Which detector a snapshot belongs to.
+pub type Tag = [u8; 4];
+
+/// Why a snapshot was not restored.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The file could not be read or written.
+    #[error("snapshot {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file's content cannot be used; it was set aside, so that the next save does not overwrite it.
+    #[error("snapshot {}: {reason}; {}; starting without it", path.display(), match set_aside { Some(to) => format!("kept as {}", to.display()), None => "it could not be renamed".into() })]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// Where it is now, or `None` where it could not be renamed.
+        set_aside: Option<PathBuf>,
+    },
+}
+
+/// `path` with `suffix` added to its file name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Writes `payload` to `path` so that a reader finds either the old snapshot or the new one, whole.
+///
+/// # Errors
+/// Whatever the operating system says; the old snapshot is then untouched.
+pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> {
+    let io_error = |source| SnapshotError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let temporary = beside(path, ".tmp");
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        header.extend_from_slice(&MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&tag);
+        header.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        header.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+        file.write_all(&header)?;
+        file.write_all(payload)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        // The rename itself lives in the folder, so it is on the disk only once the folder is.
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(io_error)
+}
+
+/// Reads the payload that [`save`] wrote to `path`; `None` where there is no such file.
+///
+/// # Errors
+/// [`SnapshotError::Io`] where the file cannot be read, [`SnapshotError::Unusable`] where it is damaged, of another version
+/// or of another detector; it is then set aside.
+pub fn load(path: &Path, tag: Tag) -> Result<Option<Vec<u8>>, SnapshotError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(SnapshotError::Io {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    match payload(&bytes, tag) {
+        Ok(payload) => Ok(Some(payload.to_vec())),
+        Err(reason) => Err(set_aside(path, reason)),
+    }
+}
+
+/// Renames the snapshot at `path` so that nothing overwrites it, and gives the error that says so.
+pub fn set_aside(path: &Path, reason: String) -> SnapshotError {
+    let free = (0..100)
+        .map(|i| {
+            if i == 0 {
+                beside(path, ".unusable")
+            } else {
+                beside(path, &format!(".unusable.{i}"))
+            }
+        })
+        .find(|candidate| !candidate.exists());
+    let set_aside = free.filter(|to| fs::rename(path, to).is_ok());
+    SnapshotError::Unusable {
+        path: path.to_owned(),
+        reason,
+        set_aside,
+    }
+}
+
+/// The payload within a snapshot's bytes, or what is wrong with them.
+pub fn payload(bytes: &[u8], tag: Tag) -> Result<&[u8], String> {
+    if bytes.len() < HEADER_BYTES {
+        return Err(format!(
+            "damaged: {} bytes are too few for a snapshot",
+            bytes.len()
+        ));
+    }
+    let (header, payload) = bytes.split_at(HEADER_BYTES);
+    let word = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
+    if header[..8] != MAGIC {
+        return Err("this is not a snapshot of bellwether".into());
+    }
+    if word(8) != VERSION {
+        return Err(format!(
+            "it is of version {}, this is version {VERSION}",
+            word(8)
+        ));
+    }
+    if header[12..16] != tag {
+        return Err(format!(
+            "it is of detector \"{}\", not of \"{}\"",
+            header[12..16].escape_ascii(),
+            tag.escape_ascii()
+        ));
+    }
+    let length = u64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
+    if length != payload.len() as u64 {
+        return Err(format!(
+            "damaged: {} bytes of content instead of {length}",
+            payload.len()
+        ));
+    }
+    if word(24) != crc32fast::hash(payload) {
+        return Err("damaged: the checksum does not match the content".into());
+    }
+    Ok(payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: Tag = *b"test";
+
+    #[test]
+    fn what_was_saved_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        assert!(load(&path, TAG).unwrap().is_none());
+        save(&path, TAG, b"one").unwrap();
+        save(&path, TAG, b"two").unwrap();
+        assert_eq!(load(&path, TAG).unwrap().unwrap(), b"two");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no temporary file is left"
+        );
+    }
+
+    #[test]
+    fn a_temporary_file_that_a_crash_left_is_neither_read_nor_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        save(&path, TAG, b"old").unwrap();
+        fs::write(beside(&path, ".tmp"), b"half a snap").unwrap();
+        assert_eq!(load(&path, TAG).unwrap().unwrap(), b"old");
+        save(&path, TAG, b"new").unwrap();
+        assert_eq!(load(&path, TAG).unwrap().unwrap(), b"new");
+    }
+
+    #[test]
+    fn every_single_flipped_bit_and_every_truncation_is_noticed_and_the_file_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        save(&path, TAG, b"content").unwrap();
+        let whole = fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(payload(&bytes, TAG).is_err(), "bit {bit}");
+        }
+        for len in 0..whole.len() {
+            assert!(payload(&whole[..len], TAG).is_err(), "length {len}");
+        }
+        fs::write(&path, &whole[..20]).unwrap();
+        let error = load(&path, TAG).unwrap_err().to_string();
+        assert!(
+            error.contains("damaged") && error.contains("state.unusable"),
+            "{error}"
+        );
+        assert!(!path.exists() && beside(&path, ".unusable").exists());
+    }
+
+    #[test]
+    fn another_version_and_another_detector_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        save(&path, TAG, b"content").unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        assert!(payload(&bytes, *b"else").unwrap_err().contains("\"test\""));
+        bytes[8] = 9;
+        assert!(payload(&bytes, TAG).unwrap_err().contains("version 9"));
+    }
+}
