@@ -5,11 +5,26 @@
 //! the same interval form a tick; a tick is judged when all VMs of the last one have reported, when a sample so new arrives
 //! that nothing can be in time for it any more, or when [`Detector::advance`] says that its time is over.
 
+mod attribution;
+mod incident;
 mod method;
 mod options;
+mod panel;
+mod quorum;
+mod rank;
+mod tell;
 
+use std::collections::VecDeque;
+use std::path::Path;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use self::method::Alarm;
+use self::panel::Panel;
 use crate::event::Event;
-use crate::snapshot::SnapshotError;
+use crate::options::OptionError;
+use crate::snapshot::{self, SnapshotError, Tag};
 
 pub use options::{Algorithm, HadOptions};
 
@@ -50,7 +65,7 @@ pub enum Outcome {
 }
 
 /// How many observations came to what, and what there is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Observations with [`Outcome::Taken`].
     pub taken: u64,
@@ -95,10 +110,48 @@ pub struct Status<'a> {
     pub raised: bool,
 }
 
+/// Longest name of a hypervisor or a VM, bytes.
+pub const NAME_MAX_BYTES: usize = 512;
+/// Times farther than this from the epoch are refused, seconds (some three thousand years).
+const TIME_MAX: f64 = 1e11;
+/// Most events that wait to be fetched; the oldest are lost first.
+const EVENTS_MAX: usize = 4096;
+/// Marks the snapshots of HAD.
+const TAG: Tag = *b"had ";
+
+/// One hypervisor.
+#[derive(Debug, Serialize, Deserialize)]
+struct Hypervisor {
+    name: Box<str>,
+    /// One a metric that has been seen.
+    panels: Vec<Panel>,
+    /// All VMs have been silent since this time, and that was told; seconds.
+    silent_since: Option<f64>,
+}
+
 /// Judges hypervisors by the metrics of their VMs.
 #[derive(Debug)]
 pub struct Detector {
     options: HadOptions,
+    hypervisors: Vec<Hypervisor>,
+    index: FxHashMap<Box<str>, u32>,
+    /// Where the hypervisor of the last sample is: many samples of one come in a row.
+    guess: usize,
+    events: VecDeque<Event>,
+    counters: Counters,
+    /// The newest time that [`Detector::advance`] looked for the silent at.
+    swept: f64,
+}
+
+/// What a snapshot holds besides the hypervisors.
+#[derive(Serialize, Deserialize)]
+struct Saved<H> {
+    /// The options that shape the state, as (name, value).
+    shape: Vec<(String, String)>,
+    hypervisors: H,
+    counters: Counters,
+    swept: f64,
+    events: VecDeque<Event>,
 }
 
 impl Detector {
@@ -106,9 +159,17 @@ impl Detector {
     ///
     /// # Errors
     /// Options that contradict each other.
-    pub fn new(options: HadOptions) -> Result<Self, crate::options::OptionError> {
+    pub fn new(options: HadOptions) -> Result<Self, OptionError> {
         options.validate()?;
-        Ok(Self { options })
+        Ok(Self {
+            options,
+            hypervisors: Vec::new(),
+            index: FxHashMap::default(),
+            guess: 0,
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            swept: f64::NEG_INFINITY,
+        })
     }
 
     /// The options it was made with.
@@ -117,39 +178,258 @@ impl Detector {
     }
 
     /// Takes one sample. Events that it brings about wait for [`Detector::next_event`].
-    pub fn observe(&mut self, _observation: &Observation<'_>) -> Outcome {
-        Outcome::Ignored
+    pub fn observe(&mut self, observation: &Observation<'_>) -> Outcome {
+        let outcome = self.place(observation);
+        let counter = match outcome {
+            Outcome::Taken => &mut self.counters.taken,
+            Outcome::Duplicate => &mut self.counters.duplicate,
+            Outcome::Late => &mut self.counters.late,
+            Outcome::Ignored => &mut self.counters.ignored,
+            Outcome::Masked => &mut self.counters.masked,
+            Outcome::Refused => &mut self.counters.refused,
+            Outcome::Full => &mut self.counters.full,
+        };
+        *counter += 1;
+        outcome
+    }
+
+    /// Gives an observation to its panel.
+    fn place(&mut self, observation: &Observation<'_>) -> Outcome {
+        let Some(metric) = self
+            .options
+            .metrics
+            .iter()
+            .position(|m| m == observation.metric)
+        else {
+            return Outcome::Ignored;
+        };
+        let is_name = |name: &str| (1..=NAME_MAX_BYTES).contains(&name.len());
+        let sound = is_name(observation.hypervisor)
+            && is_name(observation.vm)
+            && observation.time.abs() <= TIME_MAX
+            && (observation.interval == 0.0 || (0.001..=86_400.0).contains(&observation.interval))
+            && (observation.value.is_nan() || (0.0..f64::INFINITY).contains(&observation.value));
+        if !sound {
+            return Outcome::Refused;
+        }
+        let Some(at) = self.hypervisor_or_new(observation.hypervisor) else {
+            return Outcome::Full;
+        };
+        let options = &self.options;
+        let interval = if observation.interval == 0.0 {
+            options.interval
+        } else {
+            observation.interval
+        };
+        let Hypervisor {
+            name,
+            panels,
+            silent_since,
+        } = &mut self.hypervisors[at];
+        let found = panels.iter().position(|p| p.metric as usize == metric);
+        let i = match found {
+            // Another interval makes another past: what was learnt at the old one says nothing of the new.
+            Some(i) if panels[i].interval == interval => i,
+            Some(i) => {
+                let ended = tell::interval_changed(name, options, &panels[i], observation.time);
+                push(&mut self.events, &mut self.counters, ended);
+                panels[i] = Panel::new(options, metric as u32, observation, interval);
+                i
+            }
+            None => {
+                panels.push(Panel::new(options, metric as u32, observation, interval));
+                panels.len() - 1
+            }
+        };
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        panels[i].observe(observation, options, |panel, judged| {
+            let told = tell::tick(
+                name,
+                options,
+                panel,
+                &judged,
+                (i == 0).then_some(&mut *silent_since),
+            );
+            push(events, counters, told);
+        })
+    }
+
+    /// Where the hypervisor `name` is, made if need be and the options allow.
+    fn hypervisor_or_new(&mut self, name: &str) -> Option<usize> {
+        if self
+            .hypervisors
+            .get(self.guess)
+            .is_some_and(|h| &*h.name == name)
+        {
+            return Some(self.guess);
+        }
+        let at = match self.index.get(name) {
+            Some(at) => *at as usize,
+            None if self.hypervisors.len() >= self.options.max_hypervisors => return None,
+            None => {
+                self.hypervisors.push(Hypervisor {
+                    name: name.into(),
+                    panels: Vec::new(),
+                    silent_since: None,
+                });
+                self.index
+                    .insert(name.into(), self.hypervisors.len() as u32 - 1);
+                self.hypervisors.len() - 1
+            }
+        };
+        self.guess = at;
+        Some(at)
     }
 
     /// Says that no sample with a time before `time` (seconds) is going to come any more: judges the ticks that ended by then,
-    /// notices silence and forgets who has been silent for too long.
-    pub fn advance(&mut self, _time: f64) {}
+    /// notices silence and forgets who has been silent for too long. A time that is not finite or too far off is ignored.
+    pub fn advance(&mut self, time: f64) {
+        if time.is_nan() || time.abs() > TIME_MAX {
+            return;
+        }
+        let options = &self.options;
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        for Hypervisor {
+            name,
+            panels,
+            silent_since,
+        } in &mut self.hypervisors
+        {
+            for (i, panel) in panels.iter_mut().enumerate() {
+                panel.advance(time, |panel, judged| {
+                    let told = tell::tick(
+                        name,
+                        options,
+                        panel,
+                        &judged,
+                        (i == 0).then_some(&mut *silent_since),
+                    );
+                    push(events, counters, told);
+                });
+            }
+        }
+        // Looking for the silent takes a walk over all VMs, which once in a fiftieth of the time they are given is enough.
+        if time - self.swept >= self.options.forget_sec / 50.0 {
+            self.swept = time;
+            self.forget_silent(time);
+        }
+    }
+
+    /// Forgets VMs that have been silent for `forget_sec` seconds, and hypervisors that have no VM left.
+    fn forget_silent(&mut self, time: f64) {
+        let options = &self.options;
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        self.hypervisors.retain_mut(|hypervisor| {
+            let left: usize = hypervisor
+                .panels
+                .iter_mut()
+                .map(|p| p.forget_silent(options.forget_sec))
+                .sum();
+            if left == 0 {
+                push(
+                    events,
+                    counters,
+                    tell::gone(hypervisor.name.as_ref(), options, hypervisor, time),
+                );
+            }
+            left > 0
+        });
+        if self.hypervisors.len() != self.index.len() {
+            self.reindex();
+        }
+    }
+
+    fn reindex(&mut self) {
+        let names = self.hypervisors.iter().enumerate();
+        self.index = names.map(|(i, h)| (h.name.clone(), i as u32)).collect();
+    }
 
     /// Masks a VM that is paused, shut off or migrating, or unmasks it. A masked VM abstains: its samples do not count.
-    pub fn mask(&mut self, _hypervisor: &str, _vm: &str, _masked: bool) {}
+    /// Masking a VM that was never seen has no effect where the hypervisor was not seen either.
+    pub fn mask(&mut self, hypervisor: &str, vm: &str, masked: bool) {
+        let Some(at) = self.index.get(hypervisor).copied() else {
+            return;
+        };
+        if (1..=NAME_MAX_BYTES).contains(&vm.len()) {
+            for panel in &mut self.hypervisors[at as usize].panels {
+                panel.mask(vm, masked, self.options.max_vms);
+            }
+        }
+    }
 
-    /// The oldest event not yet fetched.
+    /// The oldest event not yet fetched. At most 4096 wait; beyond that the oldest are lost and counted.
     pub fn next_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     /// Where every metric of every hypervisor stands, in the order of their first sight.
     pub fn statuses(&self) -> impl Iterator<Item = Status<'_>> {
-        std::iter::empty()
+        self.hypervisors.iter().flat_map(|hypervisor| {
+            hypervisor.panels.iter().map(|panel| Status {
+                hypervisor: &hypervisor.name,
+                metric: &self.options.metrics[panel.metric as usize],
+                time: panel.judged_time(),
+                score: crate::event::share(panel.last.score),
+                consensus: crate::event::share(panel.last.consensus),
+                voters: panel.last.voters,
+                vms: panel.vms() as u32,
+                raised: panel.incidents.is_raised(),
+            })
+        })
     }
 
     /// What became of the observations, and what there is.
     pub fn counters(&self) -> Counters {
-        Counters::default()
+        let vms = self
+            .hypervisors
+            .iter()
+            .flat_map(|h| &h.panels)
+            .map(|p| p.vms() as u64)
+            .sum();
+        Counters {
+            hypervisors: self.hypervisors.len() as u64,
+            vms,
+            ..self.counters
+        }
     }
 
-    /// Saves all that was learnt to `path` ([`crate::snapshot::save`]). A detector that loads it goes on as if it had never
+    /// The options that shape the state: a snapshot made with others cannot be used.
+    fn shape(&self) -> Vec<(String, String)> {
+        let mut names = vec!["algorithm", "metrics"];
+        match self.options.algorithm {
+            Algorithm::Rank => {}
+            Algorithm::Zscore => {
+                names.extend(["window_long_sz", "window_short_sz", "overlap_window_sz"])
+            }
+            Algorithm::Iad => names.push("window_sz"),
+        }
+        names
+            .into_iter()
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    self.options.get(name).expect("an option's name"),
+                )
+            })
+            .collect()
+    }
+
+    /// Saves all that was learnt to `path` ([`snapshot::save`]). A detector that loads it goes on as if it had never
     /// stopped.
     ///
     /// # Errors
     /// [`SnapshotError::Io`].
-    pub fn save(&self, _path: &std::path::Path) -> Result<(), SnapshotError> {
-        Ok(())
+    pub fn save(&self, path: &Path) -> Result<(), SnapshotError> {
+        let saved = Saved {
+            shape: self.shape(),
+            hypervisors: &self.hypervisors,
+            counters: self.counters,
+            swept: self.swept,
+            events: self.events.clone(),
+        };
+        let payload =
+            postcard::to_stdvec(&saved).expect("the state has only types that can be written");
+        snapshot::save(path, TAG, &payload)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
@@ -157,7 +437,63 @@ impl Detector {
     /// # Errors
     /// A file that cannot be read, is damaged, of another version, or made with options that shape the state otherwise; the
     /// detector is then as it was.
-    pub fn load(&mut self, _path: &std::path::Path) -> Result<bool, SnapshotError> {
-        Ok(false)
+    pub fn load(&mut self, path: &Path) -> Result<bool, SnapshotError> {
+        let Some(payload) = snapshot::load(path, TAG)? else {
+            return Ok(false);
+        };
+        match self.restored(&payload) {
+            Ok(restored) => {
+                *self = restored;
+                Ok(true)
+            }
+            Err(reason) => Err(snapshot::set_aside(path, reason)),
+        }
+    }
+
+    /// The detector that a snapshot's payload describes.
+    fn restored(&self, payload: &[u8]) -> Result<Self, String> {
+        let saved: Saved<Vec<Hypervisor>> = postcard::from_bytes(payload)
+            .map_err(|e| format!("damaged: its content makes no sense ({e})"))?;
+        for ((name, now), (_, then)) in self.shape().iter().zip(&saved.shape) {
+            if now != then {
+                return Err(format!(
+                    "it was made with {name} = {then}, which is {now} now"
+                ));
+            }
+        }
+        let mut detector = Self {
+            options: self.options.clone(),
+            hypervisors: saved.hypervisors,
+            index: FxHashMap::default(),
+            guess: 0,
+            events: saved.events,
+            counters: saved.counters,
+            swept: saved.swept,
+        };
+        let options = &detector.options;
+        let whole = detector.hypervisors.len() <= options.max_hypervisors
+            && detector
+                .hypervisors
+                .iter_mut()
+                .flat_map(|h| &mut h.panels)
+                .all(|panel| panel.restore(options));
+        if !whole {
+            return Err(
+                "damaged, or larger than the options max_hypervisors and max_vms allow".into(),
+            );
+        }
+        detector.reindex();
+        Ok(detector)
+    }
+}
+
+/// Adds events to those that wait.
+fn push(waiting: &mut VecDeque<Event>, counters: &mut Counters, told: Vec<Event>) {
+    for event in told {
+        if waiting.len() >= EVENTS_MAX {
+            waiting.pop_front();
+            counters.events_lost += 1;
+        }
+        waiting.push_back(event);
     }
 }

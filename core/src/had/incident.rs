@@ -1,0 +1,320 @@
+//! The life of an incident: when a run of alarms is raised, and when it is cleared.
+
+use serde::{Deserialize, Serialize};
+
+use super::method::Alarm;
+
+/// A slow channel's alarm within so many samples of another alarm is its echo.
+const ECHO_SAMPLES: u64 = 360;
+/// Samples that a level is taken over.
+const LEVEL_SAMPLES: f64 = 8.0;
+/// Samples in a row that the VMs must be back for an incident to have ended, or away again for it to have come back.
+const STEADY_SAMPLES: u32 = 8;
+/// Share of the changed VMs that must be back, or away again.
+const QUORUM: f64 = 0.7;
+
+/// Why an incident ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The VMs are back to where they were.
+    Recovered,
+    /// The change has lasted so long that it is the VMs' new past.
+    Accustomed,
+    /// Another change came on top of it.
+    Superseded,
+    /// The VMs that changed are gone.
+    Gone,
+}
+
+/// What has become of an incident at one tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Change {
+    /// It began.
+    Raised,
+    /// It ended.
+    Cleared(End),
+}
+
+/// One VM that changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Changed {
+    slot: u32,
+    /// Where it was before, in the metric's unit.
+    before: f64,
+    /// Where it is now: a moving mean.
+    now: f64,
+    /// The farthest from `before` that `now` has been within the first samples after the alarm.
+    farthest: f64,
+}
+
+impl Changed {
+    /// Whether it is nearer to where it was than to where the incident had brought it.
+    fn is_back(&self) -> bool {
+        (self.now - self.before).abs() < 0.5 * (self.farthest - self.before).abs()
+    }
+}
+
+/// An incident that is open, or over but still fresh.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Open {
+    /// Whether it is raised; a recovered one is not, but the recovery's own alarms still belong to it.
+    raised: bool,
+    /// Samples since it was raised.
+    age: u64,
+    changed: Vec<Changed>,
+    /// Samples in a row that say the opposite of `raised`.
+    steady: u32,
+}
+
+/// Follows the incidents of one metric of one hypervisor.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Incidents {
+    /// Samples since the last alarm that counted; `None` before the first.
+    since_alarm: Option<u64>,
+    open: Option<Open>,
+}
+
+impl Incidents {
+    /// Whether an incident is raised.
+    pub(super) fn is_raised(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.raised)
+    }
+
+    /// Takes one tick. `quiet` samples without an alarm end a run of alarms; after `memory` samples a change that lasts is the
+    /// VMs' past. `values` has the samples by slot; `changed` gives the VMs that changed, with the level each had before.
+    pub(super) fn tick(
+        &mut self,
+        alarm: Option<&Alarm>,
+        values: &[f64],
+        quiet: u64,
+        memory: u64,
+        changed: impl FnOnce() -> Vec<(usize, f64)>,
+    ) -> [Option<Change>; 2] {
+        let since = self.since_alarm.map(|s| s + 1);
+        let is_over = |limit: u64| since.is_none_or(|s| s > limit);
+        let (begins, counts) = match alarm {
+            None => (false, false),
+            Some(alarm) if alarm.slow => {
+                let begins = is_over(quiet.max(ECHO_SAMPLES));
+                (begins, begins || !is_over(quiet))
+            }
+            Some(_) => (is_over(quiet), true),
+        };
+        self.since_alarm = if counts { Some(0) } else { since };
+
+        if begins {
+            let superseded = self.is_raised().then_some(Change::Cleared(End::Superseded));
+            let changed = changed()
+                .into_iter()
+                .map(|(slot, before)| Changed {
+                    slot: slot as u32,
+                    before,
+                    now: f64::NAN,
+                    farthest: before,
+                })
+                .collect();
+            self.open = Some(Open {
+                raised: true,
+                age: 0,
+                changed,
+                steady: 0,
+            });
+            self.follow(values, quiet, memory);
+            return [superseded, Some(Change::Raised)];
+        }
+        [self.follow(values, quiet, memory), None]
+    }
+
+    /// Follows the levels of the VMs that changed.
+    fn follow(&mut self, values: &[f64], quiet: u64, memory: u64) -> Option<Change> {
+        let open = self.open.as_mut()?;
+        open.age += 1;
+        let mut heard = 0u32;
+        for vm in &mut open.changed {
+            let value = values.get(vm.slot as usize).copied().unwrap_or(f64::NAN);
+            if value.is_nan() {
+                continue;
+            }
+            heard += 1;
+            vm.now = if vm.now.is_nan() {
+                value
+            } else {
+                vm.now + (value - vm.now) / LEVEL_SAMPLES
+            };
+            if open.age <= 2 * LEVEL_SAMPLES as u64
+                && (vm.now - vm.before).abs() > (vm.farthest - vm.before).abs()
+            {
+                vm.farthest = vm.now;
+            }
+        }
+        if heard > 0 {
+            let back = open.changed.iter().filter(|vm| vm.is_back()).count() as f64;
+            let share = back / open.changed.len() as f64;
+            let opposite = if open.raised {
+                share >= QUORUM
+            } else {
+                share <= 1.0 - QUORUM
+            };
+            open.steady = if opposite { open.steady + 1 } else { 0 };
+        }
+        let is_fresh = self.since_alarm.is_some_and(|s| s <= quiet);
+        if open.raised && open.steady >= STEADY_SAMPLES {
+            open.raised = false;
+            open.steady = 0;
+            return Some(Change::Cleared(End::Recovered));
+        }
+        if !open.raised && is_fresh && open.steady >= STEADY_SAMPLES && self.since_alarm == Some(0)
+        {
+            open.raised = true;
+            open.steady = 0;
+            open.age = 0;
+            return Some(Change::Raised);
+        }
+        if open.raised && !is_fresh && (open.changed.is_empty() || open.age > memory) {
+            let end = if open.changed.is_empty() {
+                End::Gone
+            } else {
+                End::Accustomed
+            };
+            self.open = None;
+            return Some(Change::Cleared(end));
+        }
+        if !open.raised && !is_fresh {
+            self.open = None;
+        }
+        None
+    }
+
+    /// A VM is gone. Its slot may be another's next.
+    pub(super) fn forget(&mut self, slot: usize) {
+        if let Some(open) = &mut self.open {
+            open.changed.retain(|vm| vm.slot as usize != slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Direction;
+
+    const QUIET: u64 = 51;
+    const MEMORY: u64 = 416;
+
+    fn alarm(slow: bool) -> Alarm {
+        Alarm {
+            channel: "test",
+            slow,
+            direction: Direction::Up,
+            distinctiveness: 1.0,
+            consistency: 0.0,
+        }
+    }
+
+    /// Plays `ticks` of (alarm, level of both VMs) and gives the changes with the tick of each.
+    fn play(ticks: impl IntoIterator<Item = (Option<Alarm>, f64)>) -> Vec<(usize, Change)> {
+        let mut incidents = Incidents::default();
+        let mut all = Vec::new();
+        for (t, (alarm, level)) in ticks.into_iter().enumerate() {
+            let changes = incidents.tick(alarm.as_ref(), &[level, level], QUIET, MEMORY, || {
+                vec![(0, 10.0), (1, 10.0)]
+            });
+            all.extend(changes.into_iter().flatten().map(|change| (t, change)));
+        }
+        all
+    }
+
+    #[test]
+    fn a_run_of_alarms_is_one_incident_that_ends_when_the_vms_are_back() {
+        let ticks = (0..200).map(|t| {
+            (
+                ((20..70).contains(&t)).then(|| alarm(false)),
+                if (20..60).contains(&t) { 20.0 } else { 10.0 },
+            )
+        });
+        let changes = play(ticks);
+        assert_eq!(changes[0], (20, Change::Raised));
+        assert!(
+            matches!(changes[1], (t, Change::Cleared(End::Recovered)) if (66..80).contains(&t)),
+            "{changes:?}"
+        );
+        assert_eq!(changes.len(), 2);
+    }
+
+    #[test]
+    fn a_change_that_lasts_becomes_the_past() {
+        let changes = play((0..600).map(|t| {
+            (
+                (t == 20).then(|| alarm(false)),
+                if t >= 20 { 20.0 } else { 10.0 },
+            )
+        }));
+        assert_eq!(changes.len(), 2);
+        assert!(
+            matches!(changes[1], (t, Change::Cleared(End::Accustomed)) if t > 20 + MEMORY as usize - 2),
+            "{changes:?}"
+        );
+    }
+
+    #[test]
+    fn a_new_alarm_after_the_quiet_time_supersedes_an_incident_that_lasts() {
+        let changes = play((0..200).map(|t| {
+            (
+                (t == 20 || t == 120).then(|| alarm(false)),
+                if t >= 20 { 20.0 } else { 10.0 },
+            )
+        }));
+        assert_eq!(
+            changes,
+            [
+                (20, Change::Raised),
+                (120, Change::Cleared(End::Superseded)),
+                (120, Change::Raised)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_slow_alarm_soon_after_another_is_its_echo() {
+        let at = |times: &'static [usize]| {
+            play((0..800).map(move |t| (times.contains(&t).then(|| alarm(t > 20)), 10.0)))
+                .into_iter()
+                .filter(|(_, c)| *c == Change::Raised)
+                .map(|(t, _)| t)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(at(&[20, 200, 379]), [20]);
+        assert_eq!(at(&[20, 200, 500]), [20, 500]);
+    }
+
+    #[test]
+    fn a_fault_that_comes_back_before_the_quiet_time_is_over_is_raised_again() {
+        let away = |t: usize| (20..50).contains(&t) || (80..120).contains(&t);
+        let changes = play((0..300).map(|t| {
+            (
+                ((20..120).contains(&t)).then(|| alarm(false)),
+                if away(t) { 20.0 } else { 10.0 },
+            )
+        }));
+        let kinds: Vec<_> = changes.iter().map(|(_, c)| *c).collect();
+        let cleared = Change::Cleared(End::Recovered);
+        assert_eq!(
+            kinds,
+            [Change::Raised, cleared, Change::Raised, cleared],
+            "{changes:?}"
+        );
+    }
+
+    #[test]
+    fn an_incident_whose_vms_are_all_gone_ends() {
+        let mut incidents = Incidents::default();
+        let first = incidents.tick(Some(&alarm(false)), &[1.0], QUIET, MEMORY, || {
+            vec![(0, 5.0)]
+        });
+        assert_eq!(first[1], Some(Change::Raised));
+        incidents.forget(0);
+        let end =
+            (0..100).find_map(|_| incidents.tick(None, &[f64::NAN], QUIET, MEMORY, Vec::new)[0]);
+        assert_eq!(end, Some(Change::Cleared(End::Gone)));
+    }
+}

@@ -1,0 +1,464 @@
+//! One metric of one hypervisor: who its VMs are, and which samples belong to one tick.
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::incident::Incidents;
+use super::method::{Method, Verdict};
+use super::options::{Algorithm, HadOptions};
+use super::rank::Rank;
+use super::{Observation, Outcome};
+
+/// A step of the clock by more ticks than this is taken as many at once.
+const STEP_MAX: i64 = 416;
+/// So many late samples in a row from every VM mean that the clock was set back.
+const LATE_MAX: u32 = 16;
+/// The clock of the samples follows their phase by this share of each deviation.
+const PHASE_SHARE: f64 = 1.0 / 16.0;
+
+/// The state of the algorithm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum AnyMethod {
+    /// The default; boxed, because it is much the largest.
+    Rank(Box<Rank>),
+}
+
+impl AnyMethod {
+    fn new(options: &HadOptions, metric: &str, interval: f64) -> Self {
+        match options.algorithm {
+            Algorithm::Rank | Algorithm::Zscore | Algorithm::Iad => Self::Rank(Box::new(
+                Rank::new(metric == "cpu", interval, options.false_alarms_per_month),
+            )),
+        }
+    }
+
+    pub(super) fn get(&self) -> &dyn Method {
+        match self {
+            Self::Rank(rank) => rank.as_ref(),
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn Method {
+        match self {
+            Self::Rank(rank) => rank.as_mut(),
+        }
+    }
+}
+
+/// A VM's place in a panel.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Seat {
+    /// The VM's name; `None` where the slot is free.
+    pub name: Option<Box<str>>,
+    /// The newest tick that the VM gave a sample for, in time or late.
+    seen: i64,
+    /// The tick to be judged waits for it.
+    expected: bool,
+    /// Its samples do not count.
+    masked: bool,
+    /// It is known to have changed alone.
+    pub alone: bool,
+}
+
+/// The samples of one tick that has not been judged.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Row {
+    /// One value a slot, NaN where there is none.
+    values: Vec<f64>,
+    /// VMs that are expected and have reported.
+    reported: u32,
+}
+
+/// A tick that has been judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    /// The time of the tick, seconds.
+    pub time: f64,
+    /// What the algorithm said.
+    pub verdict: Verdict,
+    /// How many ticks in a row had no sample.
+    pub silent: u64,
+    /// Whether this tick ended such a silence.
+    pub spoke_again: bool,
+}
+
+/// One metric of one hypervisor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Panel {
+    /// Index of the metric in the option `metrics`.
+    pub metric: u32,
+    pub method: AnyMethod,
+    pub incidents: Incidents,
+    /// By slot.
+    pub seats: Vec<Seat>,
+    #[serde(skip)]
+    slots: FxHashMap<Box<str>, u32>,
+    /// Seconds between ticks.
+    pub interval: f64,
+    /// The time of tick 0, which follows the samples' phase.
+    origin: f64,
+    /// The next tick to be judged.
+    next: i64,
+    /// Samples of the ticks `next`, `next + 1`, …
+    rows: Vec<Row>,
+    /// VMs that gave a sample for the tick before `next`.
+    expected: u32,
+    /// Ticks in a row that had no sample.
+    silent: u64,
+    /// Late samples in a row.
+    late: u32,
+    /// Samples from far ahead in a row.
+    ahead: u32,
+    /// The time of the first sample, seconds.
+    pub since: f64,
+    /// When the open incident was raised, seconds.
+    pub raised_since: f64,
+    /// The last tick had a common change that follows the time of day.
+    pub follows_time_of_day: bool,
+    /// What the algorithm said last.
+    #[serde(skip)]
+    pub last: Verdict,
+    /// The slot after that of the last sample: samples come in the same order at every tick.
+    #[serde(skip)]
+    guess: usize,
+}
+
+impl Panel {
+    /// A panel that begins with the tick of `first`.
+    pub(super) fn new(
+        options: &HadOptions,
+        metric: u32,
+        first: &Observation<'_>,
+        interval: f64,
+    ) -> Self {
+        let name = &options.metrics[metric as usize];
+        Self {
+            metric,
+            method: AnyMethod::new(options, name, interval),
+            incidents: Incidents::default(),
+            seats: Vec::new(),
+            slots: FxHashMap::default(),
+            interval,
+            origin: first.time,
+            next: 0,
+            rows: vec![Row::default(); options.reorder_sz + 1],
+            expected: 0,
+            silent: 0,
+            late: 0,
+            ahead: 0,
+            since: first.time,
+            raised_since: first.time,
+            follows_time_of_day: false,
+            last: Verdict::default(),
+            guess: 0,
+        }
+    }
+
+    /// Makes a restored panel whole; `false` where it cannot be one.
+    pub(super) fn restore(&mut self, options: &HadOptions) -> bool {
+        let Some(metric) = options.metrics.get(self.metric as usize) else {
+            return false;
+        };
+        let sound = self.interval > 0.0
+            && [self.interval, self.origin, self.since]
+                .iter()
+                .all(|x| x.is_finite())
+            && self.next.abs() < i64::MAX / 4
+            && self.seats.len() <= options.max_vms;
+        if !sound {
+            return false;
+        }
+        for (slot, seat) in self.seats.iter().enumerate() {
+            if let Some(name) = &seat.name {
+                self.slots.insert(name.clone(), slot as u32);
+            }
+        }
+        self.rows.resize(options.reorder_sz + 1, Row::default());
+        for row in &mut self.rows {
+            row.values.resize(self.seats.len(), f64::NAN);
+        }
+        match &mut self.method {
+            AnyMethod::Rank(rank) => {
+                rank.restore(
+                    metric == "cpu",
+                    self.interval,
+                    options.false_alarms_per_month,
+                ) && rank.slots() == self.seats.len()
+            }
+        }
+    }
+
+    /// Number of VMs.
+    pub(super) fn vms(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The time of the last tick judged, seconds.
+    pub(super) fn judged_time(&self) -> f64 {
+        self.time(self.next - 1)
+    }
+
+    /// The time of tick `tick`, seconds.
+    fn time(&self, tick: i64) -> f64 {
+        self.origin + tick as f64 * self.interval
+    }
+
+    /// The slot of the VM `name`, if it is known.
+    fn slot(&mut self, name: &str) -> Option<usize> {
+        let guess = self.guess;
+        if self
+            .seats
+            .get(guess)
+            .is_some_and(|seat| seat.name.as_deref() == Some(name))
+        {
+            return Some(guess);
+        }
+        self.slots.get(name).map(|slot| *slot as usize)
+    }
+
+    /// The slot of the VM `name`, made if need be and `max` allows.
+    fn slot_or_new(&mut self, name: &str, max: usize) -> Option<usize> {
+        if let Some(slot) = self.slot(name) {
+            return Some(slot);
+        }
+        if self.slots.len() >= max {
+            return None;
+        }
+        let seat = Seat {
+            name: Some(name.into()),
+            seen: self.next - 2,
+            expected: false,
+            masked: false,
+            alone: false,
+        };
+        let slot = match self.seats.iter().position(|seat| seat.name.is_none()) {
+            Some(free) => {
+                self.seats[free] = seat;
+                self.method.get_mut().reset(free);
+                free
+            }
+            None => {
+                self.seats.push(seat);
+                let slots = self.seats.len();
+                self.method.get_mut().resize(slots);
+                self.rows
+                    .iter_mut()
+                    .for_each(|row| row.values.resize(slots, f64::NAN));
+                slots - 1
+            }
+        };
+        self.slots.insert(name.into(), slot as u32);
+        Some(slot)
+    }
+
+    /// Takes a sample; judges the ticks that it brings to an end and hands each to `judged`.
+    pub(super) fn observe(
+        &mut self,
+        observation: &Observation<'_>,
+        options: &HadOptions,
+        mut judged: impl FnMut(&mut Self, Judged),
+    ) -> Outcome {
+        let Some(slot) = self.slot_or_new(observation.vm, options.max_vms) else {
+            return Outcome::Full;
+        };
+        self.guess = slot + 1;
+        let ticks = ((observation.time - self.origin) / self.interval).round();
+        let mut tick = ticks as i64;
+        if tick < self.next {
+            self.late += 1;
+            if self.late <= LATE_MAX * self.seats.len() as u32 {
+                let seat = &mut self.seats[slot];
+                seat.seen = seat.seen.max(tick);
+                return Outcome::Late;
+            }
+            // Nothing has come in time for long: the clock was set back. What was learnt goes on from here.
+            self.judge_all(&mut judged);
+            self.origin = observation.time - self.next as f64 * self.interval;
+            tick = self.next;
+        }
+        let newest = self.next + self.rows.len() as i64 - 1;
+        if tick > newest + STEP_MAX && self.ahead < self.seats.len() as u32 {
+            // One sample with a time far ahead must not carry the clock away from all others.
+            self.ahead += 1;
+            return Outcome::Refused;
+        }
+        (self.late, self.ahead) = (0, 0);
+        if tick > newest {
+            self.judge_until(tick - self.rows.len() as i64 + 1, &mut judged);
+        }
+        self.origin += PHASE_SHARE * (observation.time - self.time(tick));
+
+        let seat = &mut self.seats[slot];
+        let reported_before = seat.seen >= tick;
+        seat.seen = seat.seen.max(tick);
+        if seat.masked {
+            return Outcome::Masked;
+        }
+        let value = &mut self.rows[(tick - self.next) as usize].values[slot];
+        let came_before = !value.is_nan() || (observation.value.is_nan() && reported_before);
+        *value = observation.value;
+        if came_before {
+            return Outcome::Duplicate;
+        }
+        if tick == self.next && seat.expected {
+            self.rows[0].reported += 1;
+        }
+        while self.expected > 0 && self.rows[0].reported >= self.expected {
+            self.judge_next(&mut judged);
+        }
+        Outcome::Taken
+    }
+
+    /// Judges the ticks whose time is over at `time`.
+    pub(super) fn advance(&mut self, time: f64, mut judged: impl FnMut(&mut Self, Judged)) {
+        let over = ((time - self.origin) / self.interval - 0.5 + 1e-6).floor();
+        let over = over.clamp(-1e15, 1e15) as i64;
+        if over >= self.next {
+            self.judge_until(over + 1, &mut judged);
+        }
+    }
+
+    /// Judges the ticks before `end`.
+    fn judge_until(&mut self, end: i64, judged: &mut impl FnMut(&mut Self, Judged)) {
+        if end - self.next > STEP_MAX + self.rows.len() as i64 {
+            self.judge_all(judged);
+            let skipped = end - self.next - STEP_MAX;
+            if skipped > 0 {
+                self.method.get_mut().skip(skipped as u64);
+                self.next += skipped;
+                self.silent += skipped as u64;
+            }
+        }
+        while self.next < end {
+            self.judge_next(judged);
+        }
+    }
+
+    /// Judges the ticks that there are samples of.
+    fn judge_all(&mut self, judged: &mut impl FnMut(&mut Self, Judged)) {
+        for _ in 0..self.rows.len() {
+            self.judge_next(judged);
+        }
+    }
+
+    /// Judges the next tick.
+    fn judge_next(&mut self, judged: &mut impl FnMut(&mut Self, Judged)) {
+        let time = self.time(self.next);
+        let hour = (time.div_euclid(3600.0).rem_euclid(24.0)) as usize % 24;
+        let mut row = std::mem::take(&mut self.rows[0]);
+        let verdict = self.method.get_mut().close(&row.values, hour);
+        let has_sample = row.values.iter().any(|v| !v.is_nan());
+        let spoke_again = has_sample && self.silent > 0;
+        self.silent = if has_sample { 0 } else { self.silent + 1 };
+        self.last = verdict;
+
+        // `judged` looks at the values of the tick, so they stay in place until it is done.
+        self.rows[0] = row;
+        judged(
+            self,
+            Judged {
+                time,
+                verdict,
+                silent: self.silent,
+                spoke_again,
+            },
+        );
+        row = std::mem::take(&mut self.rows[0]);
+        row.values.fill(f64::NAN);
+        row.values.resize(self.seats.len(), f64::NAN);
+        row.reported = 0;
+        self.rows.rotate_left(1);
+        let last = self.rows.len() - 1;
+        self.rows[last] = row;
+        let tick = self.next;
+        self.next += 1;
+        // A sample that came for the next tick already counts as reported.
+        let Row { values, reported } = &mut self.rows[0];
+        self.expected = 0;
+        *reported = 0;
+        for (seat, value) in self.seats.iter_mut().zip(values) {
+            seat.expected = seat.seen >= tick && !seat.masked;
+            self.expected += u32::from(seat.expected);
+            *reported += u32::from(seat.expected && !value.is_nan());
+        }
+    }
+
+    /// The values of the tick that is being judged, by slot.
+    pub(super) fn values(&self) -> &[f64] {
+        &self.rows[0].values
+    }
+
+    /// Follows the incident with the tick that is being judged; `changed` as for [`Incidents::tick`].
+    pub(super) fn follow_incident(
+        &mut self,
+        verdict: &Verdict,
+        quiet: u64,
+    ) -> [Option<super::incident::Change>; 2] {
+        let method = self.method.get();
+        let changed = || {
+            let direction = verdict.alarm.map(|a| a.direction);
+            self.seats
+                .iter()
+                .enumerate()
+                .filter(|(_, seat)| seat.name.is_some())
+                .filter(|(slot, _)| {
+                    let shift = method.shift(*slot);
+                    match direction {
+                        Some(crate::event::Direction::Up) => shift > 0.0,
+                        Some(crate::event::Direction::Down) => shift < 0.0,
+                        _ => !shift.is_nan(),
+                    }
+                })
+                .filter_map(|(slot, _)| Some((slot, method.baseline(slot)?)))
+                .collect()
+        };
+        self.incidents.tick(
+            verdict.alarm.as_ref(),
+            &self.rows[0].values,
+            quiet,
+            method.memory() as u64,
+            changed,
+        )
+    }
+
+    /// Masks or unmasks the VM `name`; one that is not known yet is made known, so that its first samples do not count.
+    pub(super) fn mask(&mut self, name: &str, masked: bool, max: usize) {
+        let slot = if masked {
+            self.slot_or_new(name, max)
+        } else {
+            self.slot(name)
+        };
+        if let Some(slot) = slot {
+            self.seats[slot].masked = masked;
+            if masked {
+                self.rows
+                    .iter_mut()
+                    .for_each(|row| row.values[slot] = f64::NAN);
+            }
+        }
+    }
+
+    /// Number of VMs whose silence would mean something.
+    pub(super) fn audible(&self) -> usize {
+        self.seats
+            .iter()
+            .filter(|seat| seat.name.is_some() && !seat.masked)
+            .count()
+    }
+
+    /// Forgets the VMs that have given no sample for `forget_sec` seconds; gives how many are left.
+    pub(super) fn forget_silent(&mut self, forget_sec: f64) -> usize {
+        let oldest = self.next - (forget_sec / self.interval).ceil().min(1e15) as i64;
+        for slot in 0..self.seats.len() {
+            let seat = &mut self.seats[slot];
+            if seat.seen < oldest && seat.name.is_some() {
+                let name = seat.name.take().expect("just seen");
+                (seat.expected, seat.masked, seat.alone) = (false, false, false);
+                self.slots.remove(&name);
+                self.method.get_mut().reset(slot);
+                self.incidents.forget(slot);
+            }
+        }
+        self.slots.len()
+    }
+}

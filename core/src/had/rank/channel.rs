@@ -1,0 +1,232 @@
+//! The channels of `rank`: on which scales of time a change is sought, as data.
+
+/// How the VMs' shifts become the hypervisor's evidence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Vote {
+    /// The k-th largest shift, against a binomial law: k VMs changed at least so much.
+    KthLargest,
+    /// The sum of the shifts, each held within so many standard deviations, where k VMs changed the same way. Holding back
+    /// each VM's say keeps one loud VM from speaking for all.
+    ClippedSum {
+        /// With five VMs or more.
+        clip: f32,
+        /// With fewer.
+        clip_few: f32,
+    },
+}
+
+/// A change counts only for VMs that changed at the common moment: the step between the first `after` samples of the short
+/// window and the `before` samples ahead of it must be a fair part of the whole shift.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Guard {
+    /// Samples taken from the beginning of the short window.
+    pub after: usize,
+    /// Samples taken before it.
+    pub before: usize,
+}
+
+/// One scale of time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Channel {
+    /// Its name in events.
+    pub name: &'static str,
+    /// Samples of the short window, the present.
+    pub short: usize,
+    /// Samples of the base before it, the past; at most 255, so that counts fit a byte.
+    pub base: usize,
+    /// Share of the voters that must agree.
+    pub quorum: f64,
+    /// How they agree.
+    pub vote: Vote,
+    /// Which VMs changed at the same moment.
+    pub guard: Option<Guard>,
+    /// Samples after which own evidence becomes own past.
+    pub lag: usize,
+    /// Own past counts at most so much (evidence).
+    pub past_cap: f32,
+    /// A slow channel's alarm soon after another is its echo.
+    pub slow: bool,
+    /// Evidence above the bar that makes an alarm, by number of voters ([`ANCHORS`]).
+    pub threshold: Thresholds,
+}
+
+/// Thresholds at the numbers of voters in [`ANCHORS`]; between them linear in the logarithm of the number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Thresholds {
+    /// For VMs whose samples hardly differ from one to the next.
+    pub quiet: [f64; 5],
+    /// For VMs whose samples are noisy.
+    pub noisy: [f64; 5],
+}
+
+/// Numbers of voters at which thresholds are given.
+const ANCHORS: [f64; 5] = [3.0, 5.0, 8.0, 13.0, 30.0];
+
+/// Successive samples that differ by less than this (standard deviations of ln(1+x)) are quiet.
+const NOISE_QUIET: f64 = 0.18;
+/// Those that differ by more are noisy.
+pub(super) const NOISE_NOISY: f64 = 0.33;
+
+impl Thresholds {
+    /// The threshold for `voters` voters whose typical noise is `noise` (see [`NOISE_NOISY`]).
+    pub(super) fn at(&self, voters: usize, noise: f64) -> f64 {
+        let weight = ((noise.max(1e-6) / NOISE_QUIET).ln() / (NOISE_NOISY / NOISE_QUIET).ln())
+            .clamp(0.0, 1.0);
+        let x = (voters as f64).clamp(ANCHORS[0], ANCHORS[4]);
+        let i = ANCHORS[1..4].iter().filter(|a| x >= **a).count();
+        let f = (x / ANCHORS[i]).ln() / (ANCHORS[i + 1] / ANCHORS[i]).ln();
+        let between = |table: &[f64; 5]| table[i] + f * (table[i + 1] - table[i]);
+        let quiet = between(&self.quiet);
+        quiet + weight * (between(&self.noisy) - quiet)
+    }
+}
+
+/// Number of channels.
+pub(super) const CHANNELS: usize = 4;
+
+/// The channel whose shifts also feed [`MIXED`].
+pub(super) const FAST: usize = 0;
+
+/// The scales of time, fast to slow. Measured on PlanetLab traces in two regimes of noise.
+pub(super) const TABLE: [Channel; CHANNELS] = [
+    Channel {
+        name: "fast",
+        short: 8,
+        base: 48,
+        quorum: 0.7,
+        vote: Vote::KthLargest,
+        guard: None,
+        lag: 40,
+        past_cap: 5.0,
+        slow: false,
+        threshold: Thresholds {
+            quiet: [5.0, 4.5, 3.0, 3.0, 3.0],
+            noisy: [5.2, 4.5, 4.5, 5.0, 6.0],
+        },
+    },
+    Channel {
+        name: "brisk",
+        short: 16,
+        base: 48,
+        quorum: 0.8,
+        vote: Vote::ClippedSum {
+            clip: 2.0,
+            clip_few: 2.0,
+        },
+        guard: None,
+        lag: 48,
+        past_cap: 9.0,
+        slow: false,
+        threshold: Thresholds {
+            quiet: [3.25, 3.0, 3.0, 2.5, 2.5],
+            noisy: [2.6, 3.0, 4.4, 7.0, 8.0],
+        },
+    },
+    Channel {
+        name: "medium",
+        short: 48,
+        base: 192,
+        quorum: 0.8,
+        vote: Vote::ClippedSum {
+            clip: 2.0,
+            clip_few: 3.0,
+        },
+        guard: Some(Guard {
+            after: 48,
+            before: 48,
+        }),
+        lag: 80,
+        past_cap: 9.0,
+        slow: true,
+        threshold: Thresholds {
+            quiet: [8.0, 3.25, 3.2, 3.0, 3.0],
+            noisy: [8.0, 3.75, 4.8, 7.0, 6.0],
+        },
+    },
+    Channel {
+        name: "long",
+        short: 160,
+        base: 255,
+        quorum: 0.8,
+        vote: Vote::ClippedSum {
+            clip: 2.0,
+            clip_few: 3.0,
+        },
+        guard: Some(Guard {
+            after: 62,
+            before: 48,
+        }),
+        lag: 192,
+        past_cap: 9.0,
+        slow: true,
+        threshold: Thresholds {
+            quiet: [8.0, 8.0, 6.0, 7.0, 6.0],
+            noisy: [6.2, 3.4, 4.0, 4.8, 4.5],
+        },
+    },
+];
+
+/// Some VMs rise while others fall: the fast channel's shifts without their signs. Takes at least [`MIXED_VOTERS`] voters.
+pub(super) const MIXED: Channel = Channel {
+    name: "mixed",
+    threshold: Thresholds {
+        quiet: [20.0, 5.5, 5.0, 3.0, 3.0],
+        noisy: [20.0, 5.5, 5.0, 4.5, 6.0],
+    },
+    ..TABLE[FAST]
+};
+
+/// Fewest voters of [`MIXED`].
+pub(super) const MIXED_VOTERS: usize = 4;
+
+/// Samples that a VM's ring keeps: the longest short window and its base, and the newest.
+pub(super) const RING: usize = 416;
+
+/// Samples that the shifts' ring of channel `c` keeps: the short window, what its guard looks at before, and the newest.
+pub(super) const fn shift_ring(c: usize) -> usize {
+    match TABLE[c].guard {
+        Some(guard) => TABLE[c].short + guard.before + 1,
+        None => TABLE[c].short + 1,
+    }
+}
+
+/// Where the shifts' ring of channel `c` begins within the array that holds all of them.
+pub(super) const fn shift_offset(c: usize) -> usize {
+    if c == 0 {
+        0
+    } else {
+        shift_offset(c - 1) + shift_ring(c - 1)
+    }
+}
+
+/// Length of the array that holds the shifts' rings of all channels.
+pub(super) const SHIFTS: usize = shift_offset(CHANNELS);
+
+const _: () = {
+    let mut c = 0;
+    while c < CHANNELS {
+        assert!(TABLE[c].short + TABLE[c].base < RING);
+        assert!(TABLE[c].base <= u8::MAX as usize);
+        c += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_are_those_of_the_table_at_its_anchors_and_between_them_in_between() {
+        let t = TABLE[FAST].threshold;
+        for (i, n) in ANCHORS.iter().enumerate() {
+            assert!((t.at(*n as usize, 0.01) - t.quiet[i]).abs() < 1e-12);
+            assert!((t.at(*n as usize, 1.0) - t.noisy[i]).abs() < 1e-12);
+        }
+        assert_eq!(t.at(2, 1.0), t.noisy[0]);
+        assert_eq!(t.at(500, 1.0), t.noisy[4]);
+        let between = t.at(20, 1.0);
+        assert!(between > t.noisy[3] && between < t.noisy[4]);
+        let half = t.at(30, (NOISE_QUIET * NOISE_NOISY).sqrt());
+        assert!((half - 4.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,140 @@
+//! Does a common change look like a step, or does it follow the time of day?
+
+use super::channel::RING;
+use super::shift::{BINS, MISSING, Vm};
+
+/// Samples that are averaged into one block.
+const BLOCK: usize = 4;
+/// Fewest blocks that a daily wave can be told from a step in.
+const BLOCKS_MIN: usize = 24;
+/// Sines and cosines of the day and of half the day.
+const HARMONICS: usize = 2;
+/// Blocks over which a step rises.
+const RISE: f64 = 6.0;
+/// A step is sought within so many of the newest blocks.
+const RECENT: usize = 50;
+/// F-like ratio from which a step on top of the daily wave counts.
+const RATIO_MIN: f64 = 12.0;
+/// Share of what the daily wave explains that the step must explain besides.
+const SHARE_MIN: f64 = 0.15;
+
+/// What the VMs of a hypervisor did together: the mean over VMs of each sample's rank within its own VM's history, by blocks,
+/// centred on 0. `signs` turns VMs round that fell while others rose.
+fn common_course(vms: &[Vm], cursor: usize, known: usize, signs: Option<&[f32]>) -> Vec<f64> {
+    let span = known.min(RING) / BLOCK * BLOCK;
+    let mut sum = vec![0.0f64; span / BLOCK];
+    let mut count = vec![0u32; span / BLOCK];
+    for (i, vm) in vms.iter().enumerate() {
+        let bins = || vm.history(cursor).skip(RING - span);
+        let mut histogram = [0u32; BINS];
+        let mut present = 0u32;
+        for bin in bins().filter(|b| *b != MISSING) {
+            histogram[usize::from(bin)] += 1;
+            present += 1;
+        }
+        if (present as usize) < span / 2 || present == 0 {
+            continue;
+        }
+        let sign = signs.map_or(1.0, |s| if s[i] < 0.0 { -1.0 } else { 1.0 });
+        let mut rank = [0.0f64; BINS];
+        let mut below = 0.0;
+        for (rank, count) in rank.iter_mut().zip(histogram) {
+            *rank = sign * ((below + 0.5 * f64::from(count)) / f64::from(present) - 0.5);
+            below += f64::from(count);
+        }
+        for (at, bin) in bins().enumerate().filter(|(_, b)| *b != MISSING) {
+            sum[at / BLOCK] += rank[usize::from(bin)];
+            count[at / BLOCK] += 1;
+        }
+    }
+    let mut last = 0.0;
+    for (s, n) in sum.iter_mut().zip(count) {
+        last = if n > 0 { *s / f64::from(n) } else { last };
+        *s = last;
+    }
+    sum
+}
+
+/// An orthonormal basis that residuals are taken against.
+struct Basis(Vec<Vec<f64>>);
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+impl Basis {
+    /// What is left of `v` beside the basis.
+    fn residual(&self, mut v: Vec<f64>) -> Vec<f64> {
+        for q in &self.0 {
+            let part = dot(&v, q);
+            v.iter_mut().zip(q).for_each(|(x, q)| *x -= part * q);
+        }
+        v
+    }
+
+    /// Adds `v`, unless the basis has it already.
+    fn add(&mut self, v: Vec<f64>) {
+        let before = dot(&v, &v);
+        let mut rest = self.residual(v);
+        let norm = dot(&rest, &rest);
+        if norm > 1e-9 * before.max(1e-9) {
+            rest.iter_mut().for_each(|x| *x /= norm.sqrt());
+            self.0.push(rest);
+        }
+    }
+}
+
+/// Whether what the VMs did together over the last `known` samples is better explained by a step than by waves of the day.
+///
+/// `day` is the number of samples in a day. Least squares on {1, step} against {1, waves} by the Bayesian information
+/// criterion, or a step that explains much beside the waves.
+pub(super) fn is_step(
+    vms: &[Vm],
+    cursor: usize,
+    known: usize,
+    day: f64,
+    signs: Option<&[f32]>,
+) -> bool {
+    let course = common_course(vms, cursor, known, signs);
+    let blocks = course.len();
+    if blocks < BLOCKS_MIN {
+        return false;
+    }
+    let n = blocks as f64;
+    let constant = Basis(vec![vec![1.0 / n.sqrt(); blocks]]);
+    let mut waves = Basis(constant.0.clone());
+    for harmonic in 1..=HARMONICS {
+        let phase = |j: usize| std::f64::consts::TAU * (harmonic * BLOCK * j) as f64 / day;
+        waves.add((0..blocks).map(|j| phase(j).sin()).collect());
+        waves.add((0..blocks).map(|j| phase(j).cos()).collect());
+    }
+    let level_rest = constant.residual(course.clone());
+    let wave_rest = waves.residual(course);
+    let (level_rss, wave_rss) = (dot(&level_rest, &level_rest), dot(&wave_rest, &wave_rest));
+    let (mut step_rss, mut both_rss) = (level_rss, wave_rss);
+    for tau in 3.max(blocks.saturating_sub(RECENT))..blocks - 1 {
+        let step: Vec<f64> = (0..blocks)
+            .map(|j| ((j as f64 - tau as f64 + 1.0) / RISE).clamp(0.0, 1.0))
+            .collect();
+        let explained = |basis: &Basis, rest: &[f64]| {
+            let beside = basis.residual(step.clone());
+            let norm = dot(&beside, &beside);
+            if norm > 1e-6 {
+                dot(&beside, rest).powi(2) / norm
+            } else {
+                0.0
+            }
+        };
+        step_rss = step_rss.min(level_rss - explained(&constant, &level_rest));
+        both_rss = both_rss.min(wave_rss - explained(&waves, &wave_rest));
+    }
+    let criterion =
+        |rss: f64, parameters: usize| n * (rss.max(0.0) + 1e-12).ln() + parameters as f64 * n.ln();
+    if criterion(step_rss, 3) < criterion(wave_rss, 1 + 2 * HARMONICS) {
+        return true;
+    }
+    let freedom = (blocks - waves.0.len() - 2) as f64;
+    let gain = wave_rss - both_rss;
+    gain / (both_rss.max(0.0) / freedom + 1e-12) >= RATIO_MIN
+        && gain >= SHARE_MIN * (level_rss - wave_rss)
+}

@@ -1,0 +1,487 @@
+//! `rank`: multi-scale rank shifts, a quorum, and the hypervisor's own past as a bar.
+//!
+//! Each VM says how far its present has shifted in rank against its own recent past, on four scales of time (`shift`). The
+//! hypervisor's evidence on a scale is the improbability of that many VMs agreeing by chance (`channel`, [`quorum`]); it must
+//! exceed a threshold that follows the number of voters and their noise, on top of what the hypervisor's own past has shown,
+//! recently and at this hour (`bar`); and a step must explain it better than the course of the day (`gate`).
+//!
+//! [`quorum`]: super::quorum
+
+mod bar;
+mod channel;
+mod gate;
+mod shift;
+
+use std::f64::consts::LOG10_2;
+
+use serde::{Deserialize, Serialize};
+
+use self::bar::Bar;
+use self::channel::{CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, RING, TABLE, Vote};
+use self::shift::{Cursor, Vm};
+use super::method::{Alarm, Method, Verdict};
+use super::quorum::{binomial_evidence, normal_evidence, normal_tail, votes_needed};
+use crate::event::Direction;
+
+/// The channels of the table and the mixed one.
+const BARS: usize = CHANNELS + 1;
+/// Where the mixed channel's bar is.
+const MIXED_BAR: usize = CHANNELS;
+/// With fewer VMs than this, clips and gate are those of a few.
+const FEW: usize = 5;
+/// The gate is asked again only so many samples after it said yes.
+const GATE_STRIDE: u64 = 4;
+/// A channel that looks back over less than this share of a day cannot mistake the course of the day for a step.
+const GATE_SPAN: f64 = 1.0 / 12.0;
+/// Fewest repeats of one value that count as frozen.
+const FROZEN_MIN: u16 = 6;
+/// Samples before which nothing counts as frozen.
+const FROZEN_AFTER: u64 = 36;
+/// Share of the VMs that must be frozen.
+const FROZEN_QUORUM: f64 = 0.7;
+/// A VM whose shift is at least so many standard deviations counts for consensus.
+const AGREES: f32 = 1.0;
+
+/// Seconds between samples, and false alarms a month, that the thresholds of the channels were measured at.
+const MEASURED_INTERVAL: f64 = 300.0;
+const MEASURED_FALSE_ALARMS: f64 = 0.1;
+/// How much evidence a factor of ten in false alarms is worth.
+const EVIDENCE_PER_DECADE: f64 = 1.0;
+
+/// What the gate last said.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Gate {
+    /// The sample at which it was asked.
+    asked: u64,
+    /// Whether it saw a step.
+    step: bool,
+}
+
+/// The state of one metric of one hypervisor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Rank {
+    /// The VMs, by slot.
+    vms: Vec<Vm>,
+    bars: [Bar; BARS],
+    gate: Gate,
+    gate_mixed: Gate,
+    /// Samples so far.
+    samples: u64,
+    #[serde(skip)]
+    shared: Shared,
+}
+
+/// What follows from the options and is made anew after a restore.
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    /// The metric has a ceiling of 100 a core.
+    percent: bool,
+    /// Samples in a day.
+    day: f64,
+    /// Added to every threshold.
+    stricter: f64,
+    /// Each VM's shifts at the last tick, by slot.
+    shifts: Vec<[f32; CHANNELS]>,
+    /// Room for the voters of one channel.
+    votes: Vec<f32>,
+}
+
+/// One channel's say at one tick.
+#[derive(Debug, Clone, Copy, Default)]
+struct Say {
+    /// -log10 of the probability of the votes by chance.
+    evidence: f64,
+    /// VMs that had a say.
+    voters: usize,
+    /// Whether they rose.
+    up: bool,
+}
+
+impl Rank {
+    /// State that knows nothing. `percent`: the metric has a ceiling of 100 a core. `interval`: seconds between samples.
+    pub(super) fn new(percent: bool, interval: f64, false_alarms_per_month: f64) -> Self {
+        let lag = |i: usize| {
+            if i == MIXED_BAR {
+                MIXED.lag
+            } else {
+                TABLE[i].lag
+            }
+        };
+        let mut rank = Self {
+            vms: Vec::new(),
+            bars: std::array::from_fn(|i| Bar::new(lag(i))),
+            gate: Gate::default(),
+            gate_mixed: Gate::default(),
+            samples: 0,
+            shared: Shared::default(),
+        };
+        rank.configure(percent, interval, false_alarms_per_month);
+        rank
+    }
+
+    fn configure(&mut self, percent: bool, interval: f64, false_alarms_per_month: f64) {
+        // The same number of false alarms a month is a smaller one a sample where samples come faster.
+        let stricter =
+            (MEASURED_INTERVAL / interval * MEASURED_FALSE_ALARMS / false_alarms_per_month).log10();
+        self.shared = Shared {
+            percent,
+            day: 86_400.0 / interval,
+            stricter: EVIDENCE_PER_DECADE * stricter,
+            shifts: vec![[f32::NAN; CHANNELS]; self.vms.len()],
+            votes: Vec::new(),
+        };
+    }
+
+    /// Makes a restored state whole; `false` where it cannot be one.
+    pub(super) fn restore(
+        &mut self,
+        percent: bool,
+        interval: f64,
+        false_alarms_per_month: f64,
+    ) -> bool {
+        self.configure(percent, interval, false_alarms_per_month);
+        let next = Cursor::at(self.samples);
+        self.vms.iter_mut().for_each(|vm| vm.rebuild(&next));
+        self.bars.iter().enumerate().all(|(i, bar)| {
+            bar.fits(if i == MIXED_BAR {
+                MIXED.lag
+            } else {
+                TABLE[i].lag
+            })
+        })
+    }
+
+    /// Number of VMs that there is room for.
+    pub(super) fn slots(&self) -> usize {
+        self.vms.len()
+    }
+
+    /// The voters' shifts on channel `c`, into `votes`.
+    fn gather(&mut self, c: usize) {
+        self.shared.votes.clear();
+        self.shared.votes.extend(
+            self.shared
+                .shifts
+                .iter()
+                .map(|z| z[c])
+                .filter(|z| !z.is_nan()),
+        );
+    }
+
+    /// The say of channel `c`.
+    fn say(&mut self, c: usize) -> Say {
+        self.gather(c);
+        let votes = &mut self.shared.votes;
+        let n = votes.len();
+        if n < 2 {
+            return Say {
+                voters: n,
+                ..Say::default()
+            };
+        }
+        let channel = &TABLE[c];
+        let k = votes_needed(n, channel.quorum);
+        let (evidence, up) = match channel.vote {
+            Vote::KthLargest => {
+                // The k-th largest rise, and the k-th deepest fall; at most one of them is likely to be one.
+                let rise = f64::from(*votes.select_nth_unstable_by(n - k, f32::total_cmp).1);
+                let fall = -f64::from(*votes.select_nth_unstable_by(k - 1, f32::total_cmp).1);
+                let c = rise.max(fall);
+                let evidence = if c > 0.0 {
+                    binomial_evidence(n, k, normal_tail(c))
+                } else {
+                    0.0
+                };
+                (evidence, rise >= fall)
+            }
+            Vote::ClippedSum { clip, clip_few } => {
+                let clip = if self.vms.len() < FEW { clip_few } else { clip };
+                let sum: f32 = votes.iter().map(|z| z.clamp(-clip, clip)).sum();
+                let up = sum >= 0.0;
+                let agreeing = votes
+                    .iter()
+                    .filter(|z| if up { **z > 0.0 } else { **z < 0.0 })
+                    .count();
+                let z = f64::from(sum.abs()) / (n as f64).sqrt();
+                (
+                    if agreeing >= k && z > 0.0 {
+                        normal_evidence(z)
+                    } else {
+                        0.0
+                    },
+                    up,
+                )
+            }
+        };
+        Say {
+            evidence,
+            voters: n,
+            up,
+        }
+    }
+
+    /// The say of the mixed channel: large shifts, whichever way.
+    fn say_mixed(&mut self) -> Say {
+        self.gather(FAST);
+        let votes = &mut self.shared.votes;
+        let n = votes.len();
+        if n < MIXED_VOTERS {
+            return Say {
+                voters: n,
+                ..Say::default()
+            };
+        }
+        votes.iter_mut().for_each(|z| *z = z.abs());
+        let k = votes_needed(n, MIXED.quorum);
+        let c = f64::from(*votes.select_nth_unstable_by(n - k, f32::total_cmp).1);
+        let evidence = if c > 0.0 {
+            binomial_evidence(n, k, 2.0 * normal_tail(c))
+        } else {
+            0.0
+        };
+        Say {
+            evidence,
+            voters: n,
+            up: true,
+        }
+    }
+
+    /// The median noise of the VMs.
+    fn noise(&mut self) -> f64 {
+        let noises = &mut self.shared.votes;
+        noises.clear();
+        noises.extend(self.vms.iter().filter_map(Vm::noise));
+        if noises.is_empty() {
+            return NOISE_NOISY;
+        }
+        let middle = noises.len() / 2;
+        let even = noises.len() % 2 == 0;
+        let (below, median, _) = noises.select_nth_unstable_by(middle, f32::total_cmp);
+        let lower = if even {
+            below
+                .iter()
+                .copied()
+                .fold(*median, |a, b| if a == *median || b > a { b } else { a })
+        } else {
+            *median
+        };
+        f64::from(0.5 * (lower + *median))
+    }
+
+    /// Asks whether a candidate looks like a step and not like the course of the day.
+    fn is_step(&mut self, mixed: bool) -> bool {
+        let known = self.samples + 1;
+        let asked = if mixed { self.gate_mixed } else { self.gate };
+        if asked.step && self.samples - asked.asked < GATE_STRIDE {
+            return true;
+        }
+        let cursor = Cursor::at(self.samples).bin;
+        let signs: Option<Vec<f32>> =
+            mixed.then(|| self.shared.shifts.iter().map(|z| z[FAST]).collect());
+        let known = known.min(RING as u64) as usize;
+        let step = gate::is_step(&self.vms, cursor, known, self.shared.day, signs.as_deref());
+        let answer = Gate {
+            asked: self.samples,
+            step,
+        };
+        if mixed {
+            self.gate_mixed = answer;
+        } else {
+            self.gate = answer;
+        }
+        step
+    }
+
+    /// Whether a candidate of `channel` has to pass the gate.
+    fn is_gated(&self, channel: &Channel) -> bool {
+        let spans_a_good_part_of_the_day =
+            (channel.short + channel.base) as f64 >= GATE_SPAN * self.shared.day;
+        // With few VMs the gate costs the fast channel more than it brings.
+        spans_a_good_part_of_the_day && !(channel.name == TABLE[FAST].name && self.vms.len() < FEW)
+    }
+
+    /// Whether a quorum of the VMs that have a value repeats it as never before.
+    fn is_frozen(&self, values: &[f64]) -> bool {
+        if self.samples < FROZEN_AFTER {
+            return false;
+        }
+        let present = || {
+            self.vms
+                .iter()
+                .zip(values)
+                .filter(|(_, value)| !value.is_nan())
+        };
+        let (n, k) = (
+            present().count(),
+            present().filter(|(vm, _)| vm.frozen(FROZEN_MIN)).count(),
+        );
+        n >= 2 && k >= votes_needed(n, FROZEN_QUORUM)
+    }
+
+    /// Share of the voters that agree, and how far they are from their own past, on channel `c`.
+    fn agreement(&self, c: usize, direction: Direction) -> (f64, f64) {
+        // The largest shift there can be: every sample above (or below) all of the base.
+        let largest =
+            3f32.sqrt() / (1.0 / TABLE[c].short as f32 + 1.0 / TABLE[c].base as f32).sqrt();
+        let (mut voters, mut agreeing, mut distance) = (0u32, 0u32, 0.0f64);
+        for z in self
+            .shared
+            .shifts
+            .iter()
+            .map(|z| z[c])
+            .filter(|z| !z.is_nan())
+        {
+            voters += 1;
+            let along = match direction {
+                Direction::Up => z,
+                Direction::Down => -z,
+                Direction::Mixed | Direction::Frozen => z.abs(),
+            };
+            if along >= AGREES {
+                agreeing += 1;
+                distance += f64::from((along / largest).min(1.0));
+            }
+        }
+        let share = f64::from(agreeing) / f64::from(voters.max(1));
+        (
+            share,
+            if agreeing > 0 {
+                distance / f64::from(agreeing)
+            } else {
+                0.0
+            },
+        )
+    }
+}
+
+impl Method for Rank {
+    fn resize(&mut self, slots: usize) {
+        self.vms.resize_with(slots, Vm::default);
+        self.shared.shifts.resize(slots, [f32::NAN; CHANNELS]);
+    }
+
+    fn reset(&mut self, slot: usize) {
+        self.vms[slot] = Vm::default();
+        self.shared.shifts[slot] = [f32::NAN; CHANNELS];
+    }
+
+    fn close(&mut self, values: &[f64], hour: usize) -> Verdict {
+        let cursor = Cursor::at(self.samples);
+        for ((vm, shifts), value) in self.vms.iter_mut().zip(&mut self.shared.shifts).zip(values) {
+            vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
+        }
+        let noise = self.noise();
+        let mut verdict = Verdict::default();
+        let mut best: Option<(f64, Alarm, usize)> = None;
+        for i in 0..BARS {
+            let (channel, say) = if i == MIXED_BAR {
+                (&MIXED, self.say_mixed())
+            } else {
+                (&TABLE[i], self.say(i))
+            };
+            let past = self.bars[i].pass(say.evidence, channel.past_cap, hour);
+            verdict.voters = verdict.voters.max(say.voters as u32);
+            if say.voters < 2 {
+                continue;
+            }
+            let threshold =
+                (channel.threshold.at(say.voters, noise) + self.shared.stricter).max(LOG10_2);
+            let margin = Bar::margin(say.evidence, past);
+            let score = if margin > 0.0 {
+                margin / (margin + threshold)
+            } else {
+                0.0
+            };
+            let mut alarmed = margin >= threshold;
+            if alarmed && self.is_gated(channel) && !self.is_step(i == MIXED_BAR) {
+                alarmed = false;
+                verdict.follows_time_of_day = true;
+            }
+            let score = if alarmed { score } else { score.min(0.499) };
+            if !alarmed {
+                verdict.score = verdict.score.max(score);
+                continue;
+            }
+            let direction = match (i == MIXED_BAR, say.up) {
+                (true, _) => Direction::Mixed,
+                (false, true) => Direction::Up,
+                (false, false) => Direction::Down,
+            };
+            let alarm = Alarm {
+                channel: channel.name,
+                slow: channel.slow,
+                direction,
+                distinctiveness: 0.0,
+                consistency: (past / say.evidence).clamp(0.0, 1.0),
+            };
+            // A fast channel's alarm tells more than a slow one's; among equals the surest speaks.
+            if best
+                .as_ref()
+                .is_none_or(|(s, b, _)| (!alarm.slow, score) > (!b.slow, *s))
+            {
+                best = Some((score, alarm, if i == MIXED_BAR { FAST } else { i }));
+            }
+        }
+        if best.as_ref().is_none_or(|(_, alarm, _)| alarm.slow) && self.is_frozen(values) {
+            let alarm = Alarm {
+                channel: "frozen",
+                slow: false,
+                direction: Direction::Frozen,
+                distinctiveness: 1.0,
+                consistency: 0.0,
+            };
+            best = Some((0.9, alarm, FAST));
+        }
+        match best {
+            Some((score, mut alarm, c)) => {
+                let (consensus, distinctiveness) = self.agreement(c, alarm.direction);
+                if alarm.direction == Direction::Frozen {
+                    verdict.consensus = FROZEN_QUORUM.max(consensus);
+                } else {
+                    verdict.consensus = consensus;
+                    alarm.distinctiveness = distinctiveness;
+                }
+                verdict.score = verdict.score.max(score);
+                verdict.alarm = Some(alarm);
+            }
+            None => {
+                let up = self.agreement(FAST, Direction::Up).0;
+                verdict.consensus = up.max(self.agreement(FAST, Direction::Down).0);
+            }
+        }
+        self.samples += 1;
+        verdict
+    }
+
+    fn skip(&mut self, ticks: u64) {
+        let missing = vec![f64::NAN; self.vms.len()];
+        // After so many missing samples nothing of the windows is left, and only the bars still change.
+        let whole = ticks.min(2 * RING as u64);
+        for _ in 0..whole {
+            let cursor = Cursor::at(self.samples);
+            for ((vm, shifts), value) in self
+                .vms
+                .iter_mut()
+                .zip(&mut self.shared.shifts)
+                .zip(&missing)
+            {
+                vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
+            }
+            self.samples += 1;
+        }
+        self.samples += ticks - whole;
+        self.bars.iter_mut().for_each(|bar| bar.skip(ticks));
+    }
+
+    fn baseline(&self, slot: usize) -> Option<f64> {
+        self.vms[slot].baseline()
+    }
+
+    fn shift(&self, slot: usize) -> f64 {
+        f64::from(self.shared.shifts[slot][FAST])
+    }
+
+    fn memory(&self) -> usize {
+        RING
+    }
+}

@@ -1,0 +1,527 @@
+//! How far one VM's present has shifted in rank against its own past, on every scale of time.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::channel::{CHANNELS, RING, SHIFTS, TABLE, shift_offset, shift_ring};
+
+/// Bins of a value, equally wide in ln(1+x).
+pub(super) const BINS: usize = 128;
+/// The bin of a sample that is missing.
+pub(super) const MISSING: u8 = 255;
+/// Fewest samples of the base that a rank is taken against.
+const BASE_MIN: u16 = 36;
+/// Values are binned over 0 to this; larger ones after a change of scale.
+const FULL_SCALE: f64 = 100.0;
+/// A VM whose base and present are both below this has nothing to tell (units of the metric).
+const IDLE: f32 = 0.5;
+/// A VM whose base and present are both above this (percent) has no room to rise.
+const SATURATED: f32 = 95.0;
+/// A rank of 0 to 1 is kept as 0 to this.
+const RANK_ONE: f32 = 255.0;
+/// sqrt(12): a rank is uniform, with variance 1/12.
+const ROOT_12: f32 = 3.464_101_6;
+/// How far above full scale a value must be to ask for a larger scale.
+const OVERSHOOT: f64 = 1.05;
+/// So many more samples above full scale than below it change the scale.
+const OVERSHOOTS: u8 = 8;
+/// Largest scale, as a power of two.
+const SCALE_MAX: u8 = 64;
+/// Samples after which the mean step forgets.
+const NOISE_MEMORY: u16 = 288;
+/// Fewest steps that noise is estimated from.
+const NOISE_MIN: u16 = 16;
+/// A step of ln(1+x) counts at most so much as noise.
+const STEP_MAX: f32 = 1.5;
+/// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
+const STEP_TO_SIGMA: f32 = 0.886;
+
+/// The value in the middle of each bin, at scale 1, in 1/256.
+static BIN_VALUE: LazyLock<[u16; BINS]> = LazyLock::new(|| {
+    std::array::from_fn(|b| {
+        let low = ((b as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
+        let high = (((b + 1) as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
+        ((if b == BINS - 1 {
+            low
+        } else {
+            (low + high) / 2.0
+        }) * 256.0)
+            .round() as u16
+    })
+});
+
+/// The middle of bin `b` at scale 1.
+fn bin_value(b: u8) -> u32 {
+    u32::from(BIN_VALUE[usize::from(b) % BINS])
+}
+
+/// The bin of ln(1+x), x at scale 1.
+fn bin_of_log(log: f32) -> u8 {
+    const PER_LOG: f32 = 27.518_108; // 127 / ln 101
+    (log * PER_LOG).min((BINS - 1) as f32) as u8
+}
+
+/// Where each ring stands; the same for all VMs of a hypervisor, so reckoned once a tick.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cursor {
+    /// Of the newest bin.
+    pub bin: usize,
+    /// Per channel, of the bin that leaves the short window and enters the base.
+    enter: [usize; CHANNELS],
+    /// Per channel, of the bin that leaves the base.
+    leave: [usize; CHANNELS],
+    /// Per channel, of the newest shift.
+    new: [usize; CHANNELS],
+    /// Per channel, of the shift that leaves the short window.
+    old: [usize; CHANNELS],
+    /// Per channel with a guard, of the shift that enters the guard's first samples.
+    after: [usize; CHANNELS],
+    /// Per channel with a guard, of the shift that leaves what the guard looks at.
+    before: [usize; CHANNELS],
+}
+
+impl Cursor {
+    /// Where the rings stand at sample number `t`.
+    pub(super) fn at(t: u64) -> Self {
+        let back = |by: usize, ring: usize| ((t + ring as u64 - by as u64) % ring as u64) as usize;
+        let mut cursor = Self {
+            bin: back(0, RING),
+            ..Self::default()
+        };
+        for (c, channel) in TABLE.iter().enumerate() {
+            let (ring, offset) = (shift_ring(c), shift_offset(c));
+            cursor.enter[c] = back(channel.short, RING);
+            cursor.leave[c] = back(channel.short + channel.base, RING);
+            cursor.new[c] = offset + back(0, ring);
+            cursor.old[c] = offset + back(channel.short, ring);
+            if let Some(guard) = channel.guard {
+                cursor.after[c] = offset + back(channel.short - guard.after, ring);
+                cursor.before[c] = offset + back(channel.short + guard.before, ring);
+            }
+        }
+        cursor
+    }
+}
+
+/// A count of shifts and the sums of their two ranks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    /// Sum of the ranks one bin below the samples, which tells of rising.
+    low: i32,
+    /// Sum of the ranks one bin above the samples, which tells of falling.
+    high: i32,
+    /// How many.
+    count: i32,
+}
+
+impl Sums {
+    fn add(&mut self, shift: [u8; 2], sign: i32) {
+        if shift != NO_SHIFT {
+            self.low += sign * i32::from(shift[0]);
+            self.high += sign * i32::from(shift[1]);
+            self.count += sign;
+        }
+    }
+}
+
+/// What one channel keeps of one VM; all of it follows from the VM's rings.
+#[derive(Debug, Clone)]
+struct Scale {
+    /// How many samples of the base fall into each bin.
+    histogram: [u8; BINS],
+    /// Samples of the base.
+    base_count: u16,
+    /// Samples of the short window.
+    short_count: u16,
+    /// Sum of the base, in 1/256 at scale 1.
+    base_sum: u32,
+    /// Sum of the short window, in 1/256 at scale 1.
+    short_sum: u32,
+    /// The shifts of the short window.
+    shifts: Sums,
+    /// The shifts of the guard's samples after the common moment.
+    after: Sums,
+    /// The shifts of the guard's samples before it.
+    before: Sums,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self {
+            histogram: [0; BINS],
+            base_count: 0,
+            short_count: 0,
+            base_sum: 0,
+            short_sum: 0,
+            shifts: Sums::default(),
+            after: Sums::default(),
+            before: Sums::default(),
+        }
+    }
+}
+
+/// No shift: the sample is missing or the base too short. (A rank one bin below is never above that one bin above.)
+const NO_SHIFT: [u8; 2] = [255, 0];
+
+/// One VM's past and present.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Vm {
+    /// The last samples' bins.
+    #[serde(with = "serde_bytes")]
+    bins: [u8; RING],
+    /// The last shifts' ranks below, all channels.
+    #[serde(with = "serde_bytes")]
+    low: [u8; SHIFTS],
+    /// The last shifts' ranks above, all channels.
+    #[serde(with = "serde_bytes")]
+    high: [u8; SHIFTS],
+    #[serde(skip)]
+    scales: [Scale; CHANNELS],
+    /// Values are divided by two to this power before they are binned.
+    scale: u8,
+    /// Samples above full scale, less those below, not below zero.
+    overshoots: u8,
+    /// ln(1+x) of the last sample; NaN before the first.
+    last_log: f32,
+    /// Mean absolute step of ln(1+x).
+    step: f32,
+    /// Steps that `step` is the mean of.
+    steps: u16,
+    /// How often the last value has come again in a row.
+    repeats: u16,
+    /// The longest such run before.
+    repeats_max: u16,
+    /// The last value; NaN before the first.
+    last: f64,
+}
+
+impl Default for Vm {
+    fn default() -> Self {
+        Self {
+            bins: [MISSING; RING],
+            low: [NO_SHIFT[0]; SHIFTS],
+            high: [NO_SHIFT[1]; SHIFTS],
+            scales: std::array::from_fn(|_| Scale::default()),
+            scale: 0,
+            overshoots: 0,
+            last_log: f32::NAN,
+            step: 0.0,
+            steps: 0,
+            repeats: 0,
+            repeats_max: 0,
+            last: f64::NAN,
+        }
+    }
+}
+
+impl Vm {
+    /// Takes the sample of this tick, NaN where it is missing. `percent`: the metric has a ceiling of 100 a core.
+    /// Writes the shift on every scale, in standard deviations, NaN where the VM abstains.
+    pub(super) fn push(
+        &mut self,
+        value: f64,
+        cursor: &Cursor,
+        percent: bool,
+        z: [&mut f32; CHANNELS],
+    ) {
+        let bin = if value.is_nan() {
+            MISSING
+        } else {
+            self.take(value, cursor)
+        };
+        self.bins[cursor.bin] = bin;
+        for (c, z) in z.into_iter().enumerate() {
+            *z = self.push_channel(c, bin, cursor, percent);
+        }
+    }
+
+    /// Follows value and noise; gives the value's bin.
+    fn take(&mut self, value: f64, cursor: &Cursor) -> u8 {
+        if value == self.last {
+            self.repeats = self.repeats.saturating_add(1);
+        } else {
+            self.repeats_max = self.repeats_max.max(self.repeats);
+            self.repeats = 0;
+            self.last = value;
+        }
+        let full_scale = FULL_SCALE * f64::from(self.scale).exp2();
+        if value > full_scale * OVERSHOOT {
+            self.overshoots += 1;
+            if self.overshoots >= OVERSHOOTS && self.scale < SCALE_MAX {
+                self.enlarge(cursor);
+            }
+        } else {
+            self.overshoots = self.overshoots.saturating_sub(1);
+        }
+        let scaled = if self.scale == 0 {
+            value
+        } else {
+            value / f64::from(self.scale).exp2()
+        };
+        let log = (scaled.min(FULL_SCALE) as f32 + 1.0).ln();
+        if !self.last_log.is_nan() {
+            self.steps = (self.steps + 1).min(NOISE_MEMORY);
+            self.step +=
+                ((log - self.last_log).abs().min(STEP_MAX) - self.step) / f32::from(self.steps);
+        }
+        self.last_log = log;
+        bin_of_log(log)
+    }
+
+    /// Doubles the scale: every bin that is kept moves to where its value belongs now.
+    fn enlarge(&mut self, cursor: &Cursor) {
+        self.scale += 1;
+        self.overshoots = 0;
+        for bin in &mut self.bins {
+            if *bin != MISSING {
+                *bin = bin_of_log((bin_value(*bin) as f32 / 512.0 + 1.0).ln());
+            }
+        }
+        self.last_log = (self.last_log.exp_m1() / 2.0).ln_1p();
+        // The sample of this tick is not in the rings yet, so they stand where the last tick left them.
+        self.rebuild_bases(cursor, 1);
+    }
+
+    fn push_channel(&mut self, c: usize, bin: u8, cursor: &Cursor, percent: bool) -> f32 {
+        let channel = &TABLE[c];
+        let (enter, leave) = (self.bins[cursor.enter[c]], self.bins[cursor.leave[c]]);
+        let scale = &mut self.scales[c];
+        if bin != MISSING {
+            scale.short_count += 1;
+            scale.short_sum += bin_value(bin);
+        }
+        if enter != MISSING {
+            let value = bin_value(enter);
+            scale.histogram[usize::from(enter) % BINS] += 1;
+            scale.base_count += 1;
+            scale.base_sum += value;
+            scale.short_count -= 1;
+            scale.short_sum -= value;
+        }
+        if leave != MISSING {
+            scale.histogram[usize::from(leave) % BINS] -= 1;
+            scale.base_count -= 1;
+            scale.base_sum -= bin_value(leave);
+        }
+
+        let m = scale.base_count;
+        let shift = if bin == MISSING || m < BASE_MIN {
+            NO_SHIFT
+        } else {
+            ranks(&scale.histogram, usize::from(bin), m)
+        };
+        let at = |i: usize| [self.low[i], self.high[i]];
+        scale.shifts.add(shift, 1);
+        let old = at(cursor.old[c]);
+        scale.shifts.add(old, -1);
+        if let Some(guard) = channel.guard {
+            let entering = if guard.after == channel.short {
+                shift
+            } else {
+                at(cursor.after[c])
+            };
+            scale.after.add(entering, 1);
+            scale.after.add(old, -1);
+            scale.before.add(old, 1);
+            scale.before.add(at(cursor.before[c]), -1);
+        }
+        self.low[cursor.new[c]] = shift[0];
+        self.high[cursor.new[c]] = shift[1];
+
+        let scale = &self.scales[c];
+        let k = scale.shifts.count;
+        if m < BASE_MIN || 2 * k < channel.short as i32 {
+            return f32::NAN;
+        }
+        let base_mean = self.level(scale.base_sum, m);
+        if scale.short_count > 0 {
+            let short_mean = self.level(scale.short_sum, scale.short_count);
+            let saturated = percent
+                && base_mean > SATURATED * self.unit()
+                && short_mean > SATURATED * self.unit();
+            if (base_mean < IDLE && short_mean < IDLE) || saturated {
+                return f32::NAN;
+            }
+        }
+        scale.z(c)
+    }
+
+    /// The mean of `count` values whose sum is `sum`, in the metric's unit.
+    fn level(&self, sum: u32, count: u16) -> f32 {
+        sum as f32 / (256.0 * f32::from(count)) * self.unit()
+    }
+
+    /// What full scale stands for, in hundreds of the metric's unit.
+    fn unit(&self) -> f32 {
+        f32::from(self.scale).exp2()
+    }
+
+    /// The mean of the fast channel's base, in the metric's unit; `None` where the base is too short.
+    pub(super) fn baseline(&self) -> Option<f64> {
+        let scale = &self.scales[super::channel::FAST];
+        (scale.base_count >= BASE_MIN)
+            .then(|| f64::from(self.level(scale.base_sum, scale.base_count)))
+    }
+
+    /// Standard deviation of the noise between successive samples of ln(1+x); `None` where too few are known.
+    pub(super) fn noise(&self) -> Option<f32> {
+        (self.steps >= NOISE_MIN).then_some(STEP_TO_SIGMA * self.step)
+    }
+
+    /// Whether the last value has come again so often in a row as it never did before, and at least `repeats_min` times.
+    pub(super) fn frozen(&self, repeats_min: u16) -> bool {
+        self.repeats >= repeats_min.max(2 * self.repeats_max + 1)
+    }
+
+    /// The bins from the oldest to the newest, where the newest is at `cursor`.
+    pub(super) fn history(&self, cursor: usize) -> impl Iterator<Item = u8> + '_ {
+        self.bins[cursor + 1..]
+            .iter()
+            .chain(&self.bins[..=cursor])
+            .copied()
+    }
+
+    /// Makes anew what follows from the rings, after a restore; `cursor` is where the next sample will be written. Bytes that
+    /// no VM could have left are taken as missing.
+    pub(super) fn rebuild(&mut self, cursor: &Cursor) {
+        for bin in &mut self.bins {
+            if usize::from(*bin) >= BINS {
+                *bin = MISSING;
+            }
+        }
+        for (low, high) in self.low.iter_mut().zip(&mut self.high) {
+            if low > high {
+                [*low, *high] = NO_SHIFT;
+            }
+        }
+        self.scale = self.scale.min(SCALE_MAX);
+        self.steps = self.steps.min(NOISE_MEMORY);
+        self.step = if self.step.is_finite() {
+            self.step.clamp(0.0, STEP_MAX)
+        } else {
+            0.0
+        };
+        self.overshoots = self.overshoots.min(OVERSHOOTS);
+        self.repeats_max = self.repeats_max.min(u16::MAX / 4);
+        self.rebuild_bases(cursor, 1);
+        self.rebuild_shifts(cursor);
+    }
+
+    /// Counts histograms and sums anew from the bins; `ahead` is how many samples the rings are behind `cursor`.
+    fn rebuild_bases(&mut self, cursor: &Cursor, ahead: usize) {
+        for (c, channel) in TABLE.iter().enumerate() {
+            let scale = &mut self.scales[c];
+            scale.histogram = [0; BINS];
+            (
+                scale.base_count,
+                scale.short_count,
+                scale.base_sum,
+                scale.short_sum,
+            ) = (0, 0, 0, 0);
+            for age in 0..channel.short + channel.base {
+                let bin = self.bins[(cursor.bin + 2 * RING - ahead - age) % RING];
+                if bin == MISSING {
+                    continue;
+                }
+                if age < channel.short {
+                    scale.short_count += 1;
+                    scale.short_sum += bin_value(bin);
+                } else {
+                    scale.histogram[usize::from(bin)] += 1;
+                    scale.base_count += 1;
+                    scale.base_sum += bin_value(bin);
+                }
+            }
+        }
+    }
+
+    /// Sums the shifts anew from their rings, the next of which will be written at `cursor`.
+    fn rebuild_shifts(&mut self, cursor: &Cursor) {
+        for (c, channel) in TABLE.iter().enumerate() {
+            let (ring, offset) = (shift_ring(c), shift_offset(c));
+            let scale = &mut self.scales[c];
+            (scale.shifts, scale.after, scale.before) = Default::default();
+            let newest = cursor.new[c] - offset + 2 * ring - 1;
+            let guard = channel.guard.map_or((0, 0), |g| (g.after, g.before));
+            for age in 0..channel.short + guard.1 {
+                let i = offset + (newest - age) % ring;
+                let shift = [self.low[i], self.high[i]];
+                if age < channel.short {
+                    scale.shifts.add(shift, 1);
+                    if age >= channel.short - guard.0 {
+                        scale.after.add(shift, 1);
+                    }
+                } else {
+                    scale.before.add(shift, 1);
+                }
+            }
+        }
+    }
+}
+
+impl Scale {
+    /// The shift of the short window against the base, in standard deviations of the mean of so many ranks; 0 where the guard
+    /// finds that the VM did not change at the common moment.
+    fn z(&self, c: usize) -> f32 {
+        let (k, m) = (self.shifts.count as f32, f32::from(self.base_count));
+        let up = self.shifts.low as f32 / (RANK_ONE * k) - 0.5;
+        let down = self.shifts.high as f32 / (RANK_ONE * k) - 0.5;
+        let mean = if up > 0.0 {
+            up
+        } else if down < 0.0 {
+            down
+        } else {
+            return 0.0;
+        };
+        let z = ROOT_12 * mean / (1.0 / k + 1.0 / m).sqrt();
+        let channel = &TABLE[c];
+        let Some(guard) = channel.guard else { return z };
+        let (na, nb) = (self.after.count as f32, self.before.count as f32);
+        if 2.0 * na < guard.after as f32 || 2.0 * nb < guard.before as f32 {
+            return z;
+        }
+        let middle =
+            |s: &Sums, n: f32| ROOT_12 * ((s.low + s.high) as f32 / (2.0 * RANK_ONE * n) - 0.5);
+        let step =
+            (middle(&self.after, na) - middle(&self.before, nb)) / (1.0 / na + 1.0 / nb).sqrt();
+        // A step at the common moment as large as the shift itself would show so much of it between the guard's samples;
+        // half of that, less two standard deviations, is asked.
+        let part = ((1.0 / channel.short as f32 + 1.0 / channel.base as f32)
+            / (1.0 / guard.after as f32 + 1.0 / guard.before as f32))
+            .sqrt();
+        if z.signum() * step < 0.5 * part * z.abs() - 2.0 {
+            0.0
+        } else {
+            z
+        }
+    }
+}
+
+/// The ranks of one bin below and of one bin above `bin` among the `count` samples in `histogram`: the share below plus half
+/// the share equal. The bin of dead band on either side keeps ties and rounding from counting as change.
+fn ranks(histogram: &[u8; BINS], bin: usize, count: u16) -> [u8; 2] {
+    let (low, high) = (bin.saturating_sub(1), (bin + 1).min(BINS - 1));
+    let below_low = count_below(histogram, low);
+    let between: u32 = histogram[low..high].iter().map(|h| u32::from(*h)).sum();
+    let twice_low = 2 * below_low + u32::from(histogram[low]);
+    let twice_high = 2 * (below_low + between) + u32::from(histogram[high]);
+    let unit = RANK_ONE / (2.0 * f32::from(count));
+    [
+        (twice_low as f32 * unit + 0.5) as u8,
+        (twice_high as f32 * unit + 0.5) as u8,
+    ]
+}
+
+/// How many samples are in bins below `bin`. The whole histogram counts at most 255, so the bytes of its words can be added
+/// in place, eight bins at a time, without a carry from one to the next.
+fn count_below(histogram: &[u8; BINS], bin: usize) -> u32 {
+    let (words, _) = histogram.as_chunks::<8>();
+    let mut sum = 0u64;
+    for word in &words[..bin / 8] {
+        sum += u64::from_le_bytes(*word);
+    }
+    let rest = (1u64 << (8 * (bin % 8))) - 1;
+    sum += u64::from_le_bytes(words[bin / 8]) & rest;
+    (sum.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
+}

@@ -1,0 +1,408 @@
+//! What a tick, as the algorithm judged it, is told as.
+
+use super::attribution::{NAMED_MAX, cause, deed, duration, reason};
+use super::incident::{Change, End};
+use super::options::HadOptions;
+use super::panel::{Judged, Panel};
+use super::{Alarm, Hypervisor};
+use crate::event::{Cause, Event, EventKind, SCHEMA, Severity, State, message, share};
+
+/// A VM whose shift is at least so many standard deviations has changed alone, where no others did.
+const ALONE_MIN: f64 = 4.0;
+/// A VM that changed alone has come to rest below this.
+const ALONE_OVER: f64 = 1.0;
+/// VMs change alone only while consensus is below this.
+const ALONE_CONSENSUS: f64 = 0.5;
+/// Longest list of names within a message, bytes.
+const NAMES_MAX_BYTES: usize = 80;
+
+/// An event of `hypervisor` with nothing but what every event has.
+fn bare(
+    kind: EventKind,
+    state: State,
+    severity: Severity,
+    hypervisor: &str,
+    time: f64,
+    text: &str,
+) -> Event {
+    Event {
+        event: kind,
+        schema: SCHEMA,
+        time,
+        state,
+        severity,
+        hypervisor: hypervisor.to_owned(),
+        vm: None,
+        metric: None,
+        score: 0.0,
+        message: message(text),
+        since: time,
+        provisional: None,
+        cause: None,
+        consensus: None,
+        distinctiveness: None,
+        consistency: None,
+        direction: None,
+        channel: None,
+        vms: None,
+        voters: None,
+        changed_vms: None,
+        reason: None,
+    }
+}
+
+/// The events of one tick. `silence` is given for the panel that speaks for the hypervisor's silence.
+pub(super) fn tick(
+    hypervisor: &str,
+    options: &HadOptions,
+    panel: &mut Panel,
+    judged: &Judged,
+    silence: Option<&mut Option<f64>>,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    if let Some(silent_since) = silence {
+        events.extend(silence_told(
+            hypervisor,
+            options,
+            panel,
+            judged,
+            silent_since,
+        ));
+    }
+    let changes = panel.follow_incident(&judged.verdict, options.overlap_window_sz as u64);
+    for change in changes.into_iter().flatten() {
+        events.push(match change {
+            Change::Raised => {
+                let event = raised(hypervisor, options, panel, judged);
+                panel.raised_since = event.time;
+                event
+            }
+            Change::Cleared(end) => cleared(hypervisor, options, panel, judged.time, end),
+        });
+    }
+    if options.workload_changes {
+        events.extend(workload_changes(hypervisor, options, panel, judged));
+    }
+    events
+}
+
+/// The VMs that changed the most, in their order, and how many there are.
+fn most_changed(panel: &Panel, alarm: Option<&Alarm>) -> Vec<String> {
+    let sign = match alarm.map(|a| a.direction) {
+        Some(crate::event::Direction::Up) => 1.0,
+        Some(crate::event::Direction::Down) => -1.0,
+        _ => 0.0,
+    };
+    let method = panel.method.get();
+    let mut changed: Vec<(f64, &str)> = panel
+        .seats
+        .iter()
+        .enumerate()
+        .filter_map(|(slot, seat)| Some((method.shift(slot), seat.name.as_deref()?)))
+        .map(|(shift, name)| {
+            (
+                if sign == 0.0 {
+                    shift.abs()
+                } else {
+                    sign * shift
+                },
+                name,
+            )
+        })
+        .filter(|(shift, _)| *shift >= 1.0)
+        .collect();
+    changed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    changed
+        .into_iter()
+        .take(NAMED_MAX)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}
+
+/// `names` for a message: as many as fit.
+fn listed(names: &[String]) -> String {
+    let mut text = String::new();
+    for (i, name) in names.iter().enumerate() {
+        if text.len() + name.len() > NAMES_MAX_BYTES {
+            return if i == 0 {
+                String::new()
+            } else {
+                format!(" ({text}, …)")
+            };
+        }
+        if i > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!(" ({text})")
+    }
+}
+
+fn raised(hypervisor: &str, options: &HadOptions, panel: &Panel, judged: &Judged) -> Event {
+    let verdict = &judged.verdict;
+    let alarm = verdict.alarm.expect("an incident is raised by an alarm");
+    let metric = &options.metrics[panel.metric as usize];
+    let known_for = judged.time - panel.since;
+    let is_provisional = known_for < options.provisional_sec;
+    let cause = cause(verdict, &alarm);
+    let severity = if is_provisional || cause == Cause::Internal {
+        Severity::Warning
+    } else {
+        Severity::Failure
+    };
+    let names = most_changed(panel, Some(&alarm));
+    let agreeing = (verdict.consensus * f64::from(verdict.voters)).round() as u32;
+    let advice = match (cause, is_provisional) {
+        (Cause::Internal, _) => "as they have before: likely their workload".to_owned(),
+        (Cause::External, false) => {
+            "likely the host, not its guests: check it, move them away".to_owned()
+        }
+        (Cause::External, true) => {
+            format!(
+                "likely the host; provisional, its VMs are known for {} only",
+                duration(known_for)
+            )
+        }
+    };
+    let text = format!(
+        "{hypervisor}: {metric} of {agreeing} of {} VMs {}{}; {advice}",
+        verdict.voters,
+        deed(alarm.direction),
+        listed(&names)
+    );
+    Event {
+        metric: Some(metric.clone()),
+        score: share(verdict.score),
+        provisional: is_provisional.then_some(true),
+        cause: Some(cause),
+        consensus: Some(share(verdict.consensus)),
+        distinctiveness: Some(share(alarm.distinctiveness)),
+        consistency: Some(share(alarm.consistency)),
+        direction: Some(alarm.direction),
+        channel: Some(alarm.channel.to_owned()),
+        vms: Some(panel.vms() as u32),
+        voters: Some(verdict.voters),
+        changed_vms: (!names.is_empty()).then(|| names.join(",")),
+        ..bare(
+            EventKind::HypervisorAnomaly,
+            State::Raised,
+            severity,
+            hypervisor,
+            judged.time,
+            &text,
+        )
+    }
+}
+
+fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end: End) -> Event {
+    let metric = &options.metrics[panel.metric as usize];
+    let lasted = duration(time - panel.raised_since);
+    let text = match end {
+        End::Recovered => {
+            format!("{hypervisor}: {metric} of its VMs is back to where it was, after {lasted}")
+        }
+        End::Accustomed => {
+            format!(
+                "{hypervisor}: {metric} of its VMs has stayed changed for {lasted}; that is taken as normal from now on"
+            )
+        }
+        End::Superseded => {
+            format!("{hypervisor}: {metric} of its VMs changed again, after {lasted}")
+        }
+        End::Gone => format!("{hypervisor}: the VMs that changed are gone, after {lasted}"),
+    };
+    Event {
+        metric: Some(metric.clone()),
+        score: share(panel.last.score),
+        since: panel.raised_since,
+        reason: Some(reason(end).to_owned()),
+        vms: Some(panel.vms() as u32),
+        voters: Some(panel.last.voters),
+        ..bare(
+            EventKind::HypervisorAnomaly,
+            State::Cleared,
+            Severity::Okay,
+            hypervisor,
+            time,
+            &text,
+        )
+    }
+}
+
+/// All VMs fell silent, or speak again. A gap that all VMs share is no consensus: one stopped guest blocks the reading of all.
+fn silence_told(
+    hypervisor: &str,
+    options: &HadOptions,
+    panel: &Panel,
+    judged: &Judged,
+    silent_since: &mut Option<f64>,
+) -> Option<Event> {
+    let limit = options.silence_sz as u64;
+    if judged.spoke_again {
+        let since = silent_since.take()?;
+        let text = format!(
+            "{hypervisor}: its VMs speak again, after {}",
+            duration(judged.time - since)
+        );
+        let event = bare(
+            EventKind::HypervisorSilence,
+            State::Cleared,
+            Severity::Okay,
+            hypervisor,
+            judged.time,
+            &text,
+        );
+        return Some(Event {
+            since,
+            reason: Some("samples again".to_owned()),
+            ..event
+        });
+    }
+    let vms = panel.audible();
+    // A gap that was passed over in one stride may have gone beyond the limit without ever standing on it.
+    if limit == 0 || judged.silent < limit || silent_since.is_some() || vms == 0 {
+        return None;
+    }
+    let since = judged.time - judged.silent as f64 * panel.interval;
+    *silent_since = Some(since);
+    let text = format!(
+        "{hypervisor}: no sample from any of its {vms} VMs for {}; nothing is known of it now. One stopped guest can block the reading of all",
+        duration(judged.time - since)
+    );
+    let event = bare(
+        EventKind::HypervisorSilence,
+        State::Raised,
+        Severity::Warning,
+        hypervisor,
+        judged.time,
+        &text,
+    );
+    Some(Event {
+        vms: Some(vms as u32),
+        since,
+        ..event
+    })
+}
+
+/// VMs that changed alone, or came to rest again.
+fn workload_changes(
+    hypervisor: &str,
+    options: &HadOptions,
+    panel: &mut Panel,
+    judged: &Judged,
+) -> Vec<Event> {
+    let metric = options.metrics[panel.metric as usize].clone();
+    let alone_now = judged.verdict.consensus < ALONE_CONSENSUS && !panel.incidents.is_raised();
+    let mut events = Vec::new();
+    for slot in 0..panel.seats.len() {
+        let shift = panel.method.get().shift(slot);
+        let seat = &mut panel.seats[slot];
+        let Some(vm) = seat.name.as_deref() else {
+            continue;
+        };
+        let (state, severity, text) = if !seat.alone && alone_now && shift.abs() >= ALONE_MIN {
+            let deed = if shift > 0.0 { "rose" } else { "fell" };
+            (
+                State::Raised,
+                Severity::Warning,
+                format!("{hypervisor}: {metric} of {vm} {deed} alone; a workload, not the host"),
+            )
+        } else if seat.alone && shift.abs() < ALONE_OVER {
+            (
+                State::Cleared,
+                Severity::Okay,
+                format!("{hypervisor}: {metric} of {vm} is steady again"),
+            )
+        } else {
+            continue;
+        };
+        let event = bare(
+            EventKind::WorkloadChange,
+            state,
+            severity,
+            hypervisor,
+            judged.time,
+            &text,
+        );
+        events.push(Event {
+            vm: Some(vm.to_owned()),
+            metric: Some(metric.clone()),
+            cause: Some(Cause::Internal),
+            score: share(shift.abs() / (shift.abs() + ALONE_MIN)),
+            consensus: Some(share(judged.verdict.consensus)),
+            ..event
+        });
+        seat.alone = state == State::Raised;
+    }
+    let follows = judged.verdict.follows_time_of_day && judged.verdict.alarm.is_none();
+    if follows && !panel.follows_time_of_day {
+        let text = format!(
+            "{hypervisor}: {metric} of its VMs changes together, following the time of day; a workload, not the host"
+        );
+        events.push(Event {
+            metric: Some(metric),
+            cause: Some(Cause::Internal),
+            score: share(judged.verdict.score),
+            consensus: Some(share(judged.verdict.consensus)),
+            voters: Some(judged.verdict.voters),
+            ..bare(
+                EventKind::WorkloadChange,
+                State::Raised,
+                Severity::Okay,
+                hypervisor,
+                judged.time,
+                &text,
+            )
+        });
+    }
+    panel.follows_time_of_day = follows;
+    events
+}
+
+/// A hypervisor that is being forgotten ends what is still open of it.
+pub(super) fn gone(
+    name: &str,
+    options: &HadOptions,
+    hypervisor: &Hypervisor,
+    time: f64,
+) -> Vec<Event> {
+    let mut events: Vec<Event> = hypervisor
+        .panels
+        .iter()
+        .filter(|panel| panel.incidents.is_raised())
+        .map(|panel| cleared(name, options, panel, time, End::Gone))
+        .collect();
+    if let Some(since) = hypervisor.silent_since {
+        let text = format!("{name}: silent for {}, forgotten", duration(time - since));
+        let event = bare(
+            EventKind::HypervisorSilence,
+            State::Cleared,
+            Severity::Okay,
+            name,
+            time,
+            &text,
+        );
+        events.push(Event {
+            since,
+            reason: Some("forgotten".to_owned()),
+            ..event
+        });
+    }
+    events
+}
+
+/// A panel that begins anew because its samples' interval changed ends what is still open of it.
+pub(super) fn interval_changed(
+    name: &str,
+    options: &HadOptions,
+    panel: &Panel,
+    time: f64,
+) -> Vec<Event> {
+    let open = panel.incidents.is_raised();
+    let event = open.then(|| cleared(name, options, panel, time, End::Superseded));
+    event.into_iter().collect()
+}
