@@ -1,1 +1,3 @@
-//! bellwether-tests
+//! What the tests that need more than one crate, or a real host, share with the demo.
+
+pub mod testbed;

@@ -1,0 +1,72 @@
+//! The plugin under test: built by cargo, and copied to where a collectd loads it from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::process;
+
+/// The built plugin and the library that it loads.
+#[derive(Debug, Clone)]
+pub struct Plugin {
+    folder: PathBuf,
+}
+
+impl Plugin {
+    /// Builds both in the profile of the running program, beside it. Quick when they are built already.
+    ///
+    /// # Errors
+    /// When cargo fails; the message carries what it said.
+    pub fn build() -> Result<Self> {
+        let program = std::env::current_exe().context("this program's path is unknown")?;
+        // target/PROFILE/demo, or target/PROFILE/deps/testbed-HASH for a test.
+        let folder = program
+            .ancestors()
+            .skip(1)
+            .find(|folder| !folder.ends_with("deps"))
+            .context("this program is not in cargo's target folder")?;
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args([
+            "build",
+            "--quiet",
+            "-p",
+            "bellwether-ffi",
+            "-p",
+            "bellwether-collectd",
+        ]);
+        command
+            .arg("--manifest-path")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
+        command.arg("--target-dir").arg(
+            folder
+                .parent()
+                .context("this program is not in cargo's target folder")?,
+        );
+        if folder.ends_with("release") {
+            command.arg("--release");
+        }
+        process::run(&mut command).context("cannot build the plugin")?;
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Copies them into a folder of plugins under the names that collectd and the dynamic linker look for.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be copied.
+    pub fn copy_into(&self, plugins: &Path) -> Result<()> {
+        for (built, installed) in [
+            ("libbellwether_collectd.so", "bellwether.so"),
+            ("libbellwether.so", "libbellwether.so.0"),
+        ] {
+            let from = self.folder.join(built);
+            let to = plugins.join(installed);
+            fs::copy(&from, &to)
+                .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+        }
+        Ok(())
+    }
+}
