@@ -128,6 +128,15 @@ impl Collectd {
         Ok(collectd)
     }
 
+    /// # Errors
+    /// When the daemon has ended; the message carries its log.
+    pub fn ensure_running(&self) -> Result<()> {
+        match self.processes.ended(self.pid) {
+            Some(status) => bail!("collectd ended ({status}): {}", self.log()),
+            None => Ok(()),
+        }
+    }
+
     /// What it wrote to its log and to its standard output.
     #[must_use]
     pub fn log(&self) -> String {
@@ -180,6 +189,19 @@ impl Collectd {
                 Some((time.parse().ok()?, value.parse().ok()?))
             })
             .collect()
+    }
+
+    /// The names and lines (`time,value`, the first one a heading) of all files of one host and plugin.
+    #[must_use]
+    pub fn files_of(&self, host: &str, plugin: &str) -> BTreeMap<String, Vec<String>> {
+        let folder = self.values_folder().join(host).join(plugin);
+        let read = |entry: fs::DirEntry| {
+            let text = fs::read_to_string(entry.path()).ok()?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            Some((name, text.lines().map(str::to_owned).collect()))
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter_map(read).collect()
     }
 
     /// CPU use of a virtual machine (time in s, percent of one core), from the counter that the virt plugin wrote.
@@ -288,6 +310,8 @@ fn configuration(setup: &Setup<'_>, installation: &CollectdInstallation, user: &
 /// A notification as collectd's exec plugin gives it: headers, among them the notification's own metadata, and a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
+    /// As given: headers, an empty line, the message.
+    pub text: String,
     /// When, seconds.
     pub time: f64,
     /// `FAILURE`, `WARNING` or `OKAY`.
@@ -310,6 +334,7 @@ impl Notification {
             .collect();
         let header = |name: &str| headers.get(name).cloned().unwrap_or_default();
         Self {
+            text: text.trim().to_owned(),
             time: header("Time").parse().unwrap_or_default(),
             severity: header("Severity"),
             message: message.trim().to_owned(),
