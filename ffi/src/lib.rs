@@ -1,1 +1,22 @@
-//! bellwether-ffi
+//! The C ABI of bellwether.
+//!
+//! No logic lives here: handles, pointers, lengths, error codes, and panics caught. One file per handle type. The comments
+//! of the public items are the comments of `include/bellwether.h`, written for a reader of C.
+#![warn(missing_docs)]
+// The names are those of the header, so that one search finds both sides.
+#![allow(non_camel_case_types)]
+// What a caller owes is said in the words of the header; a section "Safety" would be in the C programmer's way.
+#![allow(clippy::missing_safety_doc)]
+
+mod border;
+mod error;
+mod event;
+mod had;
+mod options;
+mod version;
+
+pub use error::*;
+pub use event::*;
+pub use had::*;
+pub use options::*;
+pub use version::*;

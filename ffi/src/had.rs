@@ -1,0 +1,552 @@
+//! The detector of HAD.
+
+use std::ffi::c_char;
+use std::{fmt, ptr};
+
+use bellwether_core::had::{Counters, Detector, HadOptions, Observation, Outcome};
+use bellwether_core::snapshot::SnapshotError;
+
+use crate::border::{Failure, Filled, Handle, WithSize, fallible, fallible_new, guard, path, text};
+use crate::error::{bw_error, bw_result};
+use crate::event::bw_event;
+use crate::options::bw_had_options;
+
+/// A detector of hypervisor anomalies. It takes one sample of one VM at a time and gives events. It holds any number of
+/// hypervisors and metrics, knows no clock and starts no thread: time comes in with the samples. Made by `bw_had_new`, freed by
+/// `bw_had_free`. May be used from any thread, by one thread at a time; detectors are independent of each other.
+pub struct bw_had {
+    detector: Detector,
+    /// A panic left the detector's state half changed.
+    broken: bool,
+    stock: Stock,
+}
+
+/// One sample of one metric of one VM. The strings are in UTF-8, not NUL-terminated, without NUL bytes, and not kept.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bw_observation {
+    /// Set by the caller to `sizeof(bw_observation)`.
+    pub size: usize,
+    /// The hypervisor's name.
+    pub hypervisor: *const c_char,
+    /// The bytes of `hypervisor`; a name without any is `BW_OUTCOME_REFUSED`.
+    pub hypervisor_len: usize,
+    /// The VM's name, unique on its hypervisor.
+    pub vm: *const c_char,
+    /// The bytes of `vm`; a name without any is `BW_OUTCOME_REFUSED`.
+    pub vm_len: usize,
+    /// The metric's name; one that is not in the option "metrics" is `BW_OUTCOME_IGNORED`.
+    pub metric: *const c_char,
+    /// The bytes of `metric`.
+    pub metric_len: usize,
+    /// When, in seconds since the epoch.
+    pub time: f64,
+    /// Seconds between two samples of this VM; 0 means the option "interval".
+    pub interval: f64,
+    /// The value, not negative; for "cpu" in percent of one core. NaN is a sample that is known to be missing.
+    pub value: f64,
+}
+
+// SAFETY: it is `repr(C)` and begins with a `usize`.
+unsafe impl WithSize for bw_observation {
+    const NAME: &'static str = "bw_observation";
+    const SIZE_AT_FIRST: usize = size_of::<Self>();
+}
+
+// SAFETY: any bytes are sizes, pointers and numbers.
+unsafe impl Filled for bw_observation {}
+
+/// What became of an observation. None of these is an error: a stream that holds such samples is to be read on.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum bw_outcome {
+    /// It counts.
+    BW_OUTCOME_TAKEN = 0,
+    /// It replaced an earlier one of the same VM and interval, or came again.
+    BW_OUTCOME_DUPLICATE = 1,
+    /// Its interval has been judged already.
+    BW_OUTCOME_LATE = 2,
+    /// Its metric is not watched.
+    BW_OUTCOME_IGNORED = 3,
+    /// Its VM is masked, see `bw_had_mask`.
+    BW_OUTCOME_MASKED = 4,
+    /// A name is empty or too long, or the time, the interval or the value is not a number that can be.
+    BW_OUTCOME_REFUSED = 5,
+    /// One of the options "max_hypervisors" and "max_vms" leaves no room for it.
+    BW_OUTCOME_FULL = 6,
+}
+
+impl From<Outcome> for bw_outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Taken => Self::BW_OUTCOME_TAKEN,
+            Outcome::Duplicate => Self::BW_OUTCOME_DUPLICATE,
+            Outcome::Late => Self::BW_OUTCOME_LATE,
+            Outcome::Ignored => Self::BW_OUTCOME_IGNORED,
+            Outcome::Masked => Self::BW_OUTCOME_MASKED,
+            Outcome::Refused => Self::BW_OUTCOME_REFUSED,
+            Outcome::Full => Self::BW_OUTCOME_FULL,
+        }
+    }
+}
+
+/// How many observations came to what since the detector was made, and what there is now.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bw_counters {
+    /// Set by the caller to `sizeof(bw_counters)`.
+    pub size: usize,
+    /// Observations that were `BW_OUTCOME_TAKEN`.
+    pub taken: u64,
+    /// Observations that were `BW_OUTCOME_DUPLICATE`.
+    pub duplicate: u64,
+    /// Observations that were `BW_OUTCOME_LATE`.
+    pub late: u64,
+    /// Observations that were `BW_OUTCOME_IGNORED`.
+    pub ignored: u64,
+    /// Observations that were `BW_OUTCOME_MASKED`.
+    pub masked: u64,
+    /// Observations that were `BW_OUTCOME_REFUSED`.
+    pub refused: u64,
+    /// Observations that were `BW_OUTCOME_FULL`.
+    pub full: u64,
+    /// Events that were lost because nobody fetched them in time.
+    pub events_lost: u64,
+    /// Hypervisors that there is state of.
+    pub hypervisors: u64,
+    /// VMs that there is state of, over all hypervisors and metrics.
+    pub vms: u64,
+}
+
+// SAFETY: it is `repr(C)` and begins with a `usize`.
+unsafe impl WithSize for bw_counters {
+    const NAME: &'static str = "bw_counters";
+    const SIZE_AT_FIRST: usize = size_of::<Self>();
+}
+
+impl From<Counters> for bw_counters {
+    fn from(counters: Counters) -> Self {
+        Self {
+            size: size_of::<Self>(),
+            taken: counters.taken,
+            duplicate: counters.duplicate,
+            late: counters.late,
+            ignored: counters.ignored,
+            masked: counters.masked,
+            refused: counters.refused,
+            full: counters.full,
+            events_lost: counters.events_lost,
+            hypervisors: counters.hypervisors,
+            vms: counters.vms,
+        }
+    }
+}
+
+/// Where one metric of one hypervisor stands. The strings are in UTF-8 and NUL-terminated; they belong to the detector and
+/// live until the next `bw_had_status_count` or `bw_had_free`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bw_status {
+    /// Set by the caller to `sizeof(bw_status)`.
+    pub size: usize,
+    /// The hypervisor's name.
+    pub hypervisor: *const c_char,
+    /// The bytes of `hypervisor` without the NUL.
+    pub hypervisor_len: usize,
+    /// The metric's name.
+    pub metric: *const c_char,
+    /// The bytes of `metric` without the NUL.
+    pub metric_len: usize,
+    /// Time of the last interval judged, in seconds since the epoch.
+    pub time: f64,
+    /// How near to an alarm, 0 to 1; an alarm is 0.5 or more.
+    pub score: f64,
+    /// Share of the VMs that had a say and changed the same way, 0 to 1.
+    pub consensus: f64,
+    /// How many VMs had a say.
+    pub voters: u32,
+    /// How many VMs are known.
+    pub vms: u32,
+    /// Whether an incident is open.
+    pub raised: bool,
+}
+
+// SAFETY: it is `repr(C)` and begins with a `usize`.
+unsafe impl WithSize for bw_status {
+    const NAME: &'static str = "bw_status";
+    const SIZE_AT_FIRST: usize = size_of::<Self>();
+}
+
+/// The statuses as `bw_had_status_count` last saw them. The names are in one piece of memory that is used again, so that a
+/// large fleet asked every interval costs no allocation.
+#[derive(Default)]
+struct Stock {
+    names: Vec<u8>,
+    /// Each with the places of its two names in `names`; its pointers are NULL until it is read.
+    rows: Vec<(bw_status, [usize; 2])>,
+}
+
+impl Stock {
+    fn take(&mut self, detector: &Detector) -> usize {
+        self.names.clear();
+        self.rows.clear();
+        for status in detector.statuses() {
+            let places = [status.hypervisor, status.metric].map(|name| {
+                let start = self.names.len();
+                self.names.extend_from_slice(name.as_bytes());
+                self.names.push(0);
+                start
+            });
+            let row = bw_status {
+                size: size_of::<bw_status>(),
+                hypervisor: ptr::null(),
+                hypervisor_len: status.hypervisor.len(),
+                metric: ptr::null(),
+                metric_len: status.metric.len(),
+                time: status.time,
+                score: status.score,
+                consensus: status.consensus,
+                voters: status.voters,
+                vms: status.vms,
+                raised: status.raised,
+            };
+            self.rows.push((row, places));
+        }
+        self.rows.len()
+    }
+
+    fn get(&self, index: usize) -> Option<bw_status> {
+        let (mut status, places) = *self.rows.get(index)?;
+        [status.hypervisor, status.metric] =
+            places.map(|start| self.names[start..].as_ptr().cast());
+        Some(status)
+    }
+}
+
+impl Handle for bw_had {
+    const NAME: &'static str = "bw_had";
+}
+
+impl bw_had {
+    /// Lets `change` work on the detector. One that panics within is never used again: nobody knows what state it is in.
+    fn change<T>(&mut self, change: impl FnOnce(&mut Detector) -> T) -> Result<T, Failure> {
+        self.whole()?;
+        self.broken = true;
+        let result = change(&mut self.detector);
+        self.broken = false;
+        Ok(result)
+    }
+
+    /// The detector to look at.
+    fn whole(&self) -> Result<&Detector, Failure> {
+        if self.broken {
+            return Err(Failure::new(
+                bw_result::BW_PANIC,
+                "this detector met a defect of bellwether in an earlier call and can only be freed",
+            ));
+        }
+        Ok(&self.detector)
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(error: SnapshotError) -> Self {
+        let code = match error {
+            SnapshotError::Io { .. } => bw_result::BW_IO,
+            SnapshotError::Unusable { .. } => bw_result::BW_SNAPSHOT_UNUSABLE,
+        };
+        Self::new(code, error)
+    }
+}
+
+fn not_found(what: impl fmt::Display) -> Failure {
+    Failure::new(bw_result::BW_NOT_FOUND, what)
+}
+
+/// Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
+/// caller owns the detector and frees it with `bw_had_free`.
+///
+/// NULL where it fails, which is where options contradict each other: the error's code is then `BW_INVALID_OPTION`. `error` may
+/// be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_new(
+    options: *const bw_had_options,
+    error: *mut *mut bw_error,
+) -> *mut bw_had {
+    let body = || {
+        let options = if options.is_null() {
+            HadOptions::default()
+        } else {
+            // SAFETY: the caller passes options that no other thread changes meanwhile.
+            unsafe { bw_had_options::shared(options) }?.0.clone()
+        };
+        let detector =
+            Detector::new(options).map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))?;
+        Ok(bw_had {
+            detector,
+            broken: false,
+            stock: Stock::default(),
+        })
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible_new(error, body) }
+}
+
+/// Frees `had`. NULL is fine. Events that it gave live on; statuses that it gave do not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_free(had: *mut bw_had) {
+    // SAFETY: the caller passes NULL or a detector that it has not freed and uses no more.
+    guard((), || unsafe { bw_had::free(had) });
+}
+
+/// Takes one sample and says in `*outcome` what became of it; `outcome` may be NULL. Events that it brings about wait for
+/// `bw_had_next_event`.
+///
+/// `BW_INVALID_ARGUMENT` where `had`, `observation` or one of its strings is NULL, a string is not UTF-8 or holds a NUL byte,
+/// or the field `size` is not `sizeof(bw_observation)`; `*outcome` is then as before. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_observe(
+    had: *mut bw_had,
+    observation: *const bw_observation,
+    outcome: *mut bw_outcome,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::exclusive(had) }?;
+        // SAFETY: the caller passes NULL or a struct of the size that it says.
+        let o = unsafe { bw_observation::read(observation) }?;
+        // SAFETY: each string of the struct is NULL or has as many bytes as it says.
+        let (hypervisor, vm, metric) = unsafe {
+            (
+                text(o.hypervisor, o.hypervisor_len, "bw_observation.hypervisor")?,
+                text(o.vm, o.vm_len, "bw_observation.vm")?,
+                text(o.metric, o.metric_len, "bw_observation.metric")?,
+            )
+        };
+        let observation = Observation {
+            hypervisor,
+            vm,
+            metric,
+            time: o.time,
+            interval: o.interval,
+            value: o.value,
+        };
+        let became = had.change(|detector| detector.observe(&observation))?;
+        if !outcome.is_null() {
+            // SAFETY: it is not NULL, so the caller lets us write to it.
+            unsafe { outcome.write(became.into()) };
+        }
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Says that no sample with a time before `time` (seconds since the epoch) is going to come any more: judges the intervals
+/// that ended by then, notices silence, and forgets who has been silent for too long. A time that is not finite, or before one
+/// that was said already, changes nothing.
+///
+/// `BW_INVALID_ARGUMENT` where `had` is NULL. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_advance(
+    had: *mut bw_had,
+    time: f64,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::exclusive(had) }?;
+        had.change(|detector| detector.advance(time))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Masks a VM that is paused, shut off or migrating (`masked` true), or unmasks it (false). A masked VM abstains: its samples
+/// do not count, and that it stands still is no sign of anything. The VM need not be known yet. The strings are in UTF-8,
+/// without NUL bytes, and not kept.
+///
+/// `BW_INVALID_ARGUMENT` where `had`, `hypervisor` or `vm` is NULL or a string is not UTF-8. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_mask(
+    had: *mut bw_had,
+    hypervisor: *const c_char,
+    hypervisor_len: usize,
+    vm: *const c_char,
+    vm_len: usize,
+    masked: bool,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::exclusive(had) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let hypervisor = unsafe { text(hypervisor, hypervisor_len, "hypervisor") }?;
+        // SAFETY: as above.
+        let vm = unsafe { text(vm, vm_len, "vm") }?;
+        had.change(|detector| detector.mask(hypervisor, vm, masked))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// The oldest event that was not fetched yet; the caller owns it and frees it with `bw_event_free`. NULL where there is none,
+/// and where `had` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_next_event(had: *mut bw_had) -> *mut bw_event {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::exclusive(had) }.ok()?;
+        let event = had.change(Detector::next_event).ok()??;
+        Some(bw_event::from(event).give())
+    };
+    guard(None, body).unwrap_or(ptr::null_mut())
+}
+
+/// Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,
+/// whole. `path` is in the system's encoding, without NUL bytes, and not kept.
+///
+/// `BW_IO` where the file cannot be written; an old one is then untouched. `BW_INVALID_ARGUMENT` where `had` or `path` is NULL or
+/// the path is empty. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_save(
+    had: *const bw_had,
+    path: *const c_char,
+    path_len: usize,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let (path_start, path_len) = (path, path_len);
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::shared(had) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let path = unsafe { self::path(path_start, path_len) }?;
+        Ok(had.whole()?.save(path)?)
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Replaces all that was learnt by what `bw_had_save` wrote to the file `path`: the detector goes on as if it had never
+/// stopped. `path` is in the system's encoding, without NUL bytes, and not kept.
+///
+/// `BW_NOT_FOUND` where there is no such file, which is how a first start looks; `BW_IO` where it cannot be read;
+/// `BW_SNAPSHOT_UNUSABLE` where it is damaged, of another version, or made with options that shape the state otherwise: it is
+/// then renamed, and the message says to what. `BW_INVALID_ARGUMENT` where `had` or `path` is NULL or the path is empty. In all
+/// these cases the detector is as before and can be used. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_load(
+    had: *mut bw_had,
+    path: *const c_char,
+    path_len: usize,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let (path_start, path_len) = (path, path_len);
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::exclusive(had) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let path = unsafe { self::path(path_start, path_len) }?;
+        if had.change(|detector| detector.load(path))?? {
+            return Ok(());
+        }
+        Err(not_found(format!("there is no file {}", path.display())))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Counts in `*counters`, whose field `size` the caller has set.
+///
+/// `BW_INVALID_ARGUMENT` where `had` or `counters` is NULL or the field `size` is too small; `*counters` is then as before.
+/// `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_counters(
+    had: *const bw_had,
+    counters: *mut bw_counters,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::shared(had) }?;
+        // SAFETY: the caller passes NULL or a struct of the size that it says.
+        unsafe { bw_counters::from(had.whole()?.counters()).write(counters) }
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Takes stock of where every metric of every hypervisor stands, for `bw_had_status` to read, and says how many these are; 0
+/// where `had` is NULL. What an earlier call took stock of is gone, with the strings of its statuses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_status_count(had: *mut bw_had) -> usize {
+    guard(0, || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let Ok(had) = (unsafe { bw_had::exclusive(had) }) else {
+            return 0;
+        };
+        if had.broken {
+            return 0;
+        }
+        had.stock.take(&had.detector)
+    })
+}
+
+/// Reads one status of those that the last `bw_had_status_count` took stock of into `*status`, whose field `size` the caller
+/// has set. The order is that of first sight. What was observed since is not in it.
+///
+/// `BW_NOT_FOUND` where `index` is not below what `bw_had_status_count` said, `BW_INVALID_ARGUMENT` where `had` or `status` is NULL
+/// or the field `size` is too small; `*status` is then as before. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_status(
+    had: *const bw_had,
+    index: usize,
+    status: *mut bw_status,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::shared(had) }?;
+        had.whole()?;
+        let found = had.stock.get(index).ok_or_else(|| {
+            let count = had.stock.rows.len();
+            not_found(format!(
+                "there is no status {index}; the last bw_had_status_count found {count}, counted from 0"
+            ))
+        })?;
+        // SAFETY: the caller passes NULL or a struct of the size that it says.
+        unsafe { found.write(status) }
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// A detector can be handed from thread to thread, as the header says.
+const _: () = {
+    const fn can_be_handed_over<T: Send>() {}
+    can_be_handed_over::<Detector>();
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detector_that_panicked_is_not_used_again() {
+        let mut had = bw_had {
+            detector: Detector::new(HadOptions::default()).unwrap(),
+            broken: false,
+            stock: Stock::default(),
+        };
+        let code = |had: &mut bw_had| {
+            // SAFETY: the detector is ours, and errors may be dropped.
+            unsafe { bw_had_advance(had, 1.0, ptr::null_mut()) }
+        };
+        assert_eq!(code(&mut had), bw_result::BW_OK);
+        guard((), || {
+            had.change(|_| panic!("half way")).unwrap_or(());
+        });
+        assert_eq!(code(&mut had), bw_result::BW_PANIC);
+    }
+}

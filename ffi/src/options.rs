@@ -1,0 +1,179 @@
+//! The options of HAD: set by name, and described.
+
+use std::ffi::c_char;
+use std::ptr;
+use std::sync::OnceLock;
+
+use bellwether_core::had::HadOptions;
+
+use crate::border::{Failure, Handle, WithSize, fallible, guard, text};
+use crate::error::{bw_error, bw_result};
+
+/// The options of a detector, all at their defaults when new. Made by `bw_had_options_new`, freed by `bw_had_options_free`.
+/// May be used from any thread, by one thread at a time.
+#[derive(Default)]
+pub struct bw_had_options(pub(crate) HadOptions);
+
+impl Handle for bw_had_options {
+    const NAME: &'static str = "bw_had_options";
+}
+
+/// One option as documentation shows it. All strings are static, in UTF-8 and NUL-terminated: never freed, valid for ever.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bw_option_info {
+    /// Set by the caller to `sizeof(bw_option_info)`.
+    pub size: usize,
+    /// The name, in snake case.
+    pub name: *const c_char,
+    /// What kind of value it takes: "flag", "integer", "number", "choice" or "list".
+    pub kind: *const c_char,
+    /// The default, as a user would write it.
+    pub default_value: *const c_char,
+    /// The allowed values, in words.
+    pub allowed: *const c_char,
+    /// The unit of the value; an empty string where it has none.
+    pub unit: *const c_char,
+    /// One line of help.
+    pub help: *const c_char,
+}
+
+// SAFETY: it is `repr(C)` and begins with a `usize`.
+unsafe impl WithSize for bw_option_info {
+    const NAME: &'static str = "bw_option_info";
+    const SIZE_AT_FIRST: usize = size_of::<Self>();
+}
+
+/// Makes options that are all at their defaults. The caller owns them and frees them with `bw_had_options_free`. NULL only
+/// where bellwether has a defect.
+#[unsafe(no_mangle)]
+pub extern "C" fn bw_had_options_new() -> *mut bw_had_options {
+    guard(ptr::null_mut(), || bw_had_options::default().give())
+}
+
+/// Frees `options`. NULL is fine. Detectors that were made with them go on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_options_free(options: *mut bw_had_options) {
+    // SAFETY: the caller passes NULL or options that it has not freed and uses no more.
+    guard((), || unsafe { bw_had_options::free(options) });
+}
+
+/// Sets the option `name` to what `value` stands for, both in UTF-8 as a user would write them. What contradicts another
+/// option is noticed only by `bw_had_new`, so that the order of setting does not matter.
+///
+/// `BW_INVALID_OPTION` for an unknown name (the message has the nearest one) or a value that the option does not take (the
+/// message says what it takes), `BW_INVALID_ARGUMENT` where `options`, `name` or `value` is NULL; the options are then as
+/// before. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_options_set(
+    options: *mut bw_had_options,
+    name: *const c_char,
+    name_len: usize,
+    value: *const c_char,
+    value_len: usize,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or options that no other thread uses meanwhile.
+        let options = unsafe { bw_had_options::exclusive(options) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let name = unsafe { text(name, name_len, "name") }?;
+        // SAFETY: as above.
+        let value = unsafe { text(value, value_len, "value") }?;
+        options
+            .0
+            .set(name, value)
+            .map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// How many options there are. Any thread may call it at any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn bw_had_option_count() -> usize {
+    HadOptions::SPECS.len()
+}
+
+/// Describes the option with this `index`, in the order in which documentation lists them, in `*info`, whose field `size` the
+/// caller has set. Any thread may call it at any time.
+///
+/// `BW_NOT_FOUND` where `index` is not below `bw_had_option_count()`, `BW_INVALID_ARGUMENT` where `info` is NULL or its `size`
+/// is too small; `*info` is then as before. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_option_describe(
+    index: usize,
+    info: *mut bw_option_info,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+        let described = CATALOGUE
+            .get_or_init(Catalogue::new)
+            .get(index)
+            .ok_or_else(|| {
+                Failure::new(
+                    bw_result::BW_NOT_FOUND,
+                    format!("there is no option {index}; there are {OPTIONS}, counted from 0"),
+                )
+            })?;
+        // SAFETY: the caller passes NULL or a struct of the size that it says.
+        unsafe { described.write(info) }
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+const OPTIONS: usize = HadOptions::SPECS.len();
+/// Name, kind, default, allowed values, unit and help.
+const TEXTS: usize = 6;
+/// Room for every text of every option with its NUL.
+const CATALOGUE_BYTES: usize = 16 * 1024;
+
+/// The texts of all options, NUL-terminated, in one static piece: on the heap it would be memory that nobody can free.
+struct Catalogue {
+    bytes: [u8; CATALOGUE_BYTES],
+    starts: [[usize; TEXTS]; OPTIONS],
+}
+
+impl Catalogue {
+    fn new() -> Self {
+        let mut bytes = [0; CATALOGUE_BYTES];
+        let mut end = 0;
+        let starts = std::array::from_fn(|option| {
+            let spec = &HadOptions::SPECS[option];
+            let allowed = spec.kind.allowed();
+            [
+                spec.name,
+                spec.kind.name(),
+                spec.default,
+                &allowed,
+                spec.unit,
+                spec.help,
+            ]
+            .map(|text| {
+                let start = end;
+                bytes[start..start + text.len()].copy_from_slice(text.as_bytes());
+                end = start + text.len() + 1;
+                start
+            })
+        });
+        assert!(end <= CATALOGUE_BYTES, "the last text has its NUL too");
+        Self { bytes, starts }
+    }
+
+    fn get(&'static self, option: usize) -> Option<bw_option_info> {
+        let starts = self.starts.get(option)?;
+        let [name, kind, default_value, allowed, unit, help] =
+            starts.map(|start| self.bytes[start..].as_ptr().cast());
+        Some(bw_option_info {
+            size: size_of::<bw_option_info>(),
+            name,
+            kind,
+            default_value,
+            allowed,
+            unit,
+            help,
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! `include/bellwether.h` by hand: its types, and its functions as a table that is filled when the library is loaded.
+//!
+//! A function's contract is its comment in the header.
+#![allow(non_camel_case_types)]
+
+use std::ffi::{c_char, c_uint};
+
+/// The interface that is described here; `BW_ABI_VERSION` of the header.
+pub const ABI_VERSION: u32 = 1;
+
+/// `bw_result`: a code of [`crate::ErrorKind`], or [`OK`]. A newer library may have others.
+pub type bw_result = c_uint;
+/// `BW_OK`.
+pub const OK: bw_result = 0;
+/// `bw_outcome`: a code of [`crate::Outcome`]. A newer library may have others.
+pub type bw_outcome = c_uint;
+
+/// Declares types that are known only by pointer.
+macro_rules! opaque {
+    ($($(#[$meta:meta])* $name:ident;)+) => {$(
+        $(#[$meta])*
+        #[repr(C)]
+        pub struct $name {
+            _content: [u8; 0],
+            // The content is C's: it may change behind a shared pointer, move no further, and is not Rust's to send.
+            _marker: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
+        }
+    )+};
+}
+
+opaque! {
+    /// Why a call failed.
+    bw_error;
+    /// The options of a detector.
+    bw_had_options;
+    /// A detector.
+    bw_had;
+    /// An event.
+    bw_event;
+}
+
+/// One option as documentation shows it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_option_info {
+    pub size: usize,
+    pub name: *const c_char,
+    pub kind: *const c_char,
+    pub default_value: *const c_char,
+    pub allowed: *const c_char,
+    pub unit: *const c_char,
+    pub help: *const c_char,
+}
+
+/// One sample of one metric of one VM.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_observation {
+    pub size: usize,
+    pub hypervisor: *const c_char,
+    pub hypervisor_len: usize,
+    pub vm: *const c_char,
+    pub vm_len: usize,
+    pub metric: *const c_char,
+    pub metric_len: usize,
+    pub time: f64,
+    pub interval: f64,
+    pub value: f64,
+}
+
+/// How many observations came to what, and what there is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_counters {
+    pub size: usize,
+    pub taken: u64,
+    pub duplicate: u64,
+    pub late: u64,
+    pub ignored: u64,
+    pub masked: u64,
+    pub refused: u64,
+    pub full: u64,
+    pub events_lost: u64,
+    pub hypervisors: u64,
+    pub vms: u64,
+}
+
+/// Where one metric of one hypervisor stands.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_status {
+    pub size: usize,
+    pub hypervisor: *const c_char,
+    pub hypervisor_len: usize,
+    pub metric: *const c_char,
+    pub metric_len: usize,
+    pub time: f64,
+    pub score: f64,
+    pub consensus: f64,
+    pub voters: u32,
+    pub vms: u32,
+    pub raised: bool,
+}
+
+/// Declares the table of functions, and how it is filled.
+macro_rules! functions {
+    ($(fn $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)+) => {
+        /// The functions of a loaded library.
+        #[derive(Clone, Copy)]
+        #[allow(missing_docs)]
+        pub struct Functions {
+            $(pub $name: unsafe extern "C" fn($($arg: $ty),*) $(-> $ret)?,)+
+        }
+
+        impl Functions {
+            /// Name, arguments' types and result's type of every function as they are written here, for comparison with
+            /// the header.
+            pub const SIGNATURES: &'static [(&'static str, &'static [&'static str], &'static str)] = &[
+                $((stringify!($name), &[$(stringify!($ty)),*], concat!($(stringify!($ret))?)),)+
+            ];
+
+            /// Finds every function in `library`.
+            ///
+            /// # Errors
+            /// The library has no function of one of these names.
+            ///
+            /// # Safety
+            /// `library` is a libbellwether whose interface is at least of [`ABI_VERSION`].
+            pub(crate) unsafe fn find(library: &libloading::os::unix::Library) -> Result<Self, libloading::Error> {
+                Ok(Self {
+                    // SAFETY: the function of that name has that type in the header, as the test of this crate checks.
+                    $($name: *unsafe { library.get(concat!(stringify!($name), "\0").as_bytes()) }?,)+
+                })
+            }
+        }
+    };
+}
+
+functions! {
+    fn bw_abi_version() -> u32;
+    fn bw_version() -> *const c_char;
+    fn bw_error_code(error: *const bw_error) -> bw_result;
+    fn bw_error_message(error: *const bw_error) -> *const c_char;
+    fn bw_error_free(error: *mut bw_error);
+    fn bw_had_options_new() -> *mut bw_had_options;
+    fn bw_had_options_free(options: *mut bw_had_options);
+    fn bw_had_options_set(
+        options: *mut bw_had_options, name: *const c_char, name_len: usize, value: *const c_char, value_len: usize,
+        error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_had_option_count() -> usize;
+    fn bw_had_option_describe(index: usize, info: *mut bw_option_info, error: *mut *mut bw_error) -> bw_result;
+    fn bw_event_free(event: *mut bw_event);
+    fn bw_event_json(event: *const bw_event) -> *const c_char;
+    fn bw_event_field_count(event: *const bw_event) -> usize;
+    fn bw_event_field(
+        event: *const bw_event, index: usize, key: *mut *const c_char, value: *mut *const c_char, error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_event_text(event: *const bw_event, key: *const c_char, key_len: usize) -> *const c_char;
+    fn bw_event_number(
+        event: *const bw_event, key: *const c_char, key_len: usize, number: *mut f64, error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_had_new(options: *const bw_had_options, error: *mut *mut bw_error) -> *mut bw_had;
+    fn bw_had_free(had: *mut bw_had);
+    fn bw_had_observe(
+        had: *mut bw_had, observation: *const bw_observation, outcome: *mut bw_outcome, error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_had_advance(had: *mut bw_had, time: f64, error: *mut *mut bw_error) -> bw_result;
+    fn bw_had_mask(
+        had: *mut bw_had, hypervisor: *const c_char, hypervisor_len: usize, vm: *const c_char, vm_len: usize, masked: bool,
+        error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_had_next_event(had: *mut bw_had) -> *mut bw_event;
+    fn bw_had_save(had: *const bw_had, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
+    fn bw_had_load(had: *mut bw_had, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
+    fn bw_had_counters(had: *const bw_had, counters: *mut bw_counters, error: *mut *mut bw_error) -> bw_result;
+    fn bw_had_status_count(had: *mut bw_had) -> usize;
+    fn bw_had_status(had: *const bw_had, index: usize, status: *mut bw_status, error: *mut *mut bw_error) -> bw_result;
+}

@@ -1,0 +1,143 @@
+//! The library is found, loaded and used; where that cannot be, a message says why.
+
+use std::fs;
+
+use bellwether_sys::{ErrorKind, LIBRARY_NAME, Library, Observation, Options, Outcome, own_folder};
+
+fn library() -> Library {
+    Library::load(own_folder().as_deref()).expect("the library is beside the tests")
+}
+
+fn sample(time: f64) -> Observation<'static> {
+    Observation {
+        hypervisor: "host-1",
+        vm: "vm-1",
+        metric: "cpu",
+        time,
+        interval: 10.0,
+        value: 12.5,
+    }
+}
+
+#[test]
+fn the_library_beside_the_program_is_taken() {
+    let library = library();
+    assert!(library.path().ends_with(LIBRARY_NAME) && library.path().is_absolute());
+    assert_eq!(library.version(), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_missing_library_is_named_with_the_folder_in_which_it_was_sought() {
+    let folder = tempfile::tempdir().unwrap();
+    if Library::load(None).is_ok() {
+        eprintln!("SKIPPED: {LIBRARY_NAME} is installed on this system, so it cannot be missing");
+        return;
+    }
+    let message = Library::load(Some(folder.path())).unwrap_err();
+    assert!(
+        message.contains(&format!("{}", folder.path().display())),
+        "{message}"
+    );
+    assert!(
+        message.contains("cannot open shared object file"),
+        "{message}"
+    );
+    assert!(!message.contains('\n'), "{message}");
+}
+
+#[test]
+fn a_damaged_library_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(LIBRARY_NAME);
+    fs::write(&path, "not a shared object").unwrap();
+    let message = Library::load(Some(folder.path())).unwrap_err();
+    assert!(
+        message.starts_with(&format!("{}", path.display())),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_library_that_is_too_old_or_is_not_bellwether_is_refused() {
+    for (source, why) in [
+        (
+            "unsigned bw_abi_version(void) { return 0; }",
+            "of version 0, and at least 1",
+        ),
+        ("unsigned bw_abi_version(void) { return 1; }", "bw_version"),
+        ("int nothing;", "bw_abi_version"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let c = folder.path().join("old.c");
+        fs::write(&c, source).unwrap();
+        let compiled = std::process::Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .arg(folder.path().join(LIBRARY_NAME))
+            .arg(&c)
+            .status()
+            .expect("there is a C compiler");
+        assert!(compiled.success());
+        let message = Library::load(Some(folder.path())).unwrap_err();
+        assert!(
+            message.contains("cannot be used") && message.contains(why),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn errors_have_a_kind_and_a_message_that_says_what_would_be_right() {
+    let library = library();
+    let mut options = Options::new(&library);
+    let error = options.set("windowlong_sz", "3").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    assert!(error.to_string().contains("window_long_sz"), "{error}");
+    let error = options.set("a\0b", "3").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+
+    options.set("interval", "100").unwrap();
+    options.set("forget_sec", "100").unwrap();
+    let error = library.had(&options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    assert!(error.to_string().contains("forget_sec"), "{error}");
+}
+
+#[test]
+fn every_option_is_described_and_takes_its_own_default() {
+    let library = library();
+    let mut options = Options::new(&library);
+    let described = library.had_options().unwrap();
+    assert!(described.iter().any(|option| option.name == "algorithm"));
+    for option in described {
+        options.set(option.name, option.default).expect(option.name);
+        assert!(
+            !option.allowed.is_empty() && !option.help.is_empty(),
+            "{option:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_an_observation_is_an_outcome_and_no_error() {
+    let library = library();
+    let mut had = library.had(&Options::new(&library)).unwrap();
+    let mut other = sample(1e9);
+    other.metric = "no such metric";
+    assert_eq!(had.observe(&other).unwrap(), Outcome::Ignored);
+    had.advance(2e9).unwrap();
+    assert!(had.next_event().is_none());
+}
+
+#[test]
+fn a_detector_goes_on_in_another_thread_after_its_library_value_is_dropped() {
+    let mut had = {
+        let library = library();
+        library.had(&Options::new(&library)).unwrap()
+    };
+    std::thread::spawn(move || {
+        had.observe(&sample(1e9)).unwrap();
+        assert_eq!(had.statuses().filter(|status| status.raised).count(), 0);
+    })
+    .join()
+    .unwrap();
+}

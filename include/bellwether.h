@@ -1,0 +1,556 @@
+/* bellwether: tells a failing hypervisor from a busy guest. SPDX-License-Identifier: Apache-2.0 OR MIT
+ *
+ * The C interface of libbellwether. Generated from the Rust sources; `BELLWETHER_UPDATE_HEADER=1 cargo test -p
+ * bellwether-ffi --test header` writes it anew.
+ *
+ * Handles are opaque, made by a function `bw_..._new` and freed by `bw_..._free`. Each may be used from any thread, by one
+ * thread at a time, unless its comment says that several may use it at once. A call that can fail gives a `bw_result` (or
+ * NULL instead of a new handle) and, where asked, a `bw_error` with a message.
+ *
+ * Strings in are a pointer and a length in bytes, UTF-8 without NUL bytes; they need no NUL at the end and are never kept
+ * past the call. Strings out are UTF-8 with a NUL at the end; they belong to the handle that they were read from and live
+ * as long as it, unless the function's comment says otherwise.
+ *
+ * A struct that begins with a field `size` may grow: the caller sets `size` to the struct's sizeof before it hands it over,
+ * and makes the rest zero. A pointer that is not NULL points to what its type says; the library cannot check that.
+ */
+
+#ifndef BELLWETHER_H
+#define BELLWETHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The version of this interface that the header describes. It is raised when something is added; what is removed or
+ * changes its meaning raises the number in the soname instead. A program works with every library of the same soname
+ * whose `bw_abi_version()` is at least the `BW_ABI_VERSION` that it was compiled with.
+ */
+#define BW_ABI_VERSION 1
+
+/**
+ * What came of a call. Everything but `BW_OK` is a failure: nothing was done, and the message is in the `bw_error` that
+ * the call gave, if it was asked for one.
+ */
+typedef enum {
+  /**
+   * It was done.
+   */
+  BW_OK = 0,
+  /**
+   * An argument is NULL where it must not be, a string is not UTF-8 or holds a NUL byte, or a `size` field is wrong.
+   */
+  BW_INVALID_ARGUMENT = 1,
+  /**
+   * There is no option of that name, it does not take that value, or two options contradict each other.
+   */
+  BW_INVALID_OPTION = 2,
+  /**
+   * There is no such file, index or key.
+   */
+  BW_NOT_FOUND = 3,
+  /**
+   * The operating system could not read or write a file.
+   */
+  BW_IO = 4,
+  /**
+   * A snapshot is damaged, of another version, or made with options that shape the state otherwise. Its file was renamed,
+   * so that the next save does not overwrite it; the message says to what.
+   */
+  BW_SNAPSHOT_UNUSABLE = 5,
+  /**
+   * A defect of bellwether itself. The handle that the call was about can only be freed; every other call on it fails in
+   * the same way.
+   */
+  BW_PANIC = 6,
+} bw_result;
+
+/**
+ * What became of an observation. None of these is an error: a stream that holds such samples is to be read on.
+ */
+typedef enum {
+  /**
+   * It counts.
+   */
+  BW_OUTCOME_TAKEN = 0,
+  /**
+   * It replaced an earlier one of the same VM and interval, or came again.
+   */
+  BW_OUTCOME_DUPLICATE = 1,
+  /**
+   * Its interval has been judged already.
+   */
+  BW_OUTCOME_LATE = 2,
+  /**
+   * Its metric is not watched.
+   */
+  BW_OUTCOME_IGNORED = 3,
+  /**
+   * Its VM is masked, see `bw_had_mask`.
+   */
+  BW_OUTCOME_MASKED = 4,
+  /**
+   * A name is empty or too long, or the time, the interval or the value is not a number that can be.
+   */
+  BW_OUTCOME_REFUSED = 5,
+  /**
+   * One of the options "max_hypervisors" and "max_vms" leaves no room for it.
+   */
+  BW_OUTCOME_FULL = 6,
+} bw_outcome;
+
+/**
+ * Why a call failed. Made by every call that has a parameter `bw_error **error`: that may be NULL; otherwise the call sets
+ * `*error` in any case, to NULL where it succeeds and to a new `bw_error` where it fails, which the caller owns and frees with
+ * `bw_error_free`. What `*error` was before is neither read nor freed. May be used from several threads at once.
+ */
+typedef struct bw_error bw_error;
+
+/**
+ * Something that a detector says, once: that a condition began, or that it ended. Given by `bw_had_next_event`, owned by
+ * the caller, freed by `bw_event_free`; it outlives the detector. It never changes and may be used from several threads at
+ * once.
+ *
+ * Its keys are those of its JSON; which ones there are depends on what it tells of, but these are always there: "event"
+ * ("hypervisor_anomaly", "hypervisor_silence", "workload_change"), "schema", "time" (seconds since the epoch of the data),
+ * "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"), "hypervisor", "score" (0 to 1), "message" (one
+ * line, at most 255 bytes) and "since" (seconds).
+ */
+typedef struct bw_event bw_event;
+
+/**
+ * A detector of hypervisor anomalies. It takes one sample of one VM at a time and gives events. It holds any number of
+ * hypervisors and metrics, knows no clock and starts no thread: time comes in with the samples. Made by `bw_had_new`, freed by
+ * `bw_had_free`. May be used from any thread, by one thread at a time; detectors are independent of each other.
+ */
+typedef struct bw_had bw_had;
+
+/**
+ * The options of a detector, all at their defaults when new. Made by `bw_had_options_new`, freed by `bw_had_options_free`.
+ * May be used from any thread, by one thread at a time.
+ */
+typedef struct bw_had_options bw_had_options;
+
+/**
+ * One option as documentation shows it. All strings are static, in UTF-8 and NUL-terminated: never freed, valid for ever.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_option_info)`.
+   */
+  size_t size;
+  /**
+   * The name, in snake case.
+   */
+  const char *name;
+  /**
+   * What kind of value it takes: "flag", "integer", "number", "choice" or "list".
+   */
+  const char *kind;
+  /**
+   * The default, as a user would write it.
+   */
+  const char *default_value;
+  /**
+   * The allowed values, in words.
+   */
+  const char *allowed;
+  /**
+   * The unit of the value; an empty string where it has none.
+   */
+  const char *unit;
+  /**
+   * One line of help.
+   */
+  const char *help;
+} bw_option_info;
+
+/**
+ * One sample of one metric of one VM. The strings are in UTF-8, not NUL-terminated, without NUL bytes, and not kept.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_observation)`.
+   */
+  size_t size;
+  /**
+   * The hypervisor's name.
+   */
+  const char *hypervisor;
+  /**
+   * The bytes of `hypervisor`; a name without any is `BW_OUTCOME_REFUSED`.
+   */
+  size_t hypervisor_len;
+  /**
+   * The VM's name, unique on its hypervisor.
+   */
+  const char *vm;
+  /**
+   * The bytes of `vm`; a name without any is `BW_OUTCOME_REFUSED`.
+   */
+  size_t vm_len;
+  /**
+   * The metric's name; one that is not in the option "metrics" is `BW_OUTCOME_IGNORED`.
+   */
+  const char *metric;
+  /**
+   * The bytes of `metric`.
+   */
+  size_t metric_len;
+  /**
+   * When, in seconds since the epoch.
+   */
+  double time;
+  /**
+   * Seconds between two samples of this VM; 0 means the option "interval".
+   */
+  double interval;
+  /**
+   * The value, not negative; for "cpu" in percent of one core. NaN is a sample that is known to be missing.
+   */
+  double value;
+} bw_observation;
+
+/**
+ * How many observations came to what since the detector was made, and what there is now.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_counters)`.
+   */
+  size_t size;
+  /**
+   * Observations that were `BW_OUTCOME_TAKEN`.
+   */
+  uint64_t taken;
+  /**
+   * Observations that were `BW_OUTCOME_DUPLICATE`.
+   */
+  uint64_t duplicate;
+  /**
+   * Observations that were `BW_OUTCOME_LATE`.
+   */
+  uint64_t late;
+  /**
+   * Observations that were `BW_OUTCOME_IGNORED`.
+   */
+  uint64_t ignored;
+  /**
+   * Observations that were `BW_OUTCOME_MASKED`.
+   */
+  uint64_t masked;
+  /**
+   * Observations that were `BW_OUTCOME_REFUSED`.
+   */
+  uint64_t refused;
+  /**
+   * Observations that were `BW_OUTCOME_FULL`.
+   */
+  uint64_t full;
+  /**
+   * Events that were lost because nobody fetched them in time.
+   */
+  uint64_t events_lost;
+  /**
+   * Hypervisors that there is state of.
+   */
+  uint64_t hypervisors;
+  /**
+   * VMs that there is state of, over all hypervisors and metrics.
+   */
+  uint64_t vms;
+} bw_counters;
+
+/**
+ * Where one metric of one hypervisor stands. The strings are in UTF-8 and NUL-terminated; they belong to the detector and
+ * live until the next `bw_had_status_count` or `bw_had_free`.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_status)`.
+   */
+  size_t size;
+  /**
+   * The hypervisor's name.
+   */
+  const char *hypervisor;
+  /**
+   * The bytes of `hypervisor` without the NUL.
+   */
+  size_t hypervisor_len;
+  /**
+   * The metric's name.
+   */
+  const char *metric;
+  /**
+   * The bytes of `metric` without the NUL.
+   */
+  size_t metric_len;
+  /**
+   * Time of the last interval judged, in seconds since the epoch.
+   */
+  double time;
+  /**
+   * How near to an alarm, 0 to 1; an alarm is 0.5 or more.
+   */
+  double score;
+  /**
+   * Share of the VMs that had a say and changed the same way, 0 to 1.
+   */
+  double consensus;
+  /**
+   * How many VMs had a say.
+   */
+  uint32_t voters;
+  /**
+   * How many VMs are known.
+   */
+  uint32_t vms;
+  /**
+   * Whether an incident is open.
+   */
+  bool raised;
+} bw_status;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the interface that the loaded library has, see `BW_ABI_VERSION`. Any thread may call it at any time.
+ */
+uint32_t bw_abi_version(void);
+
+/**
+ * The version of the product, as "major.minor.patch". The string is static: never freed, valid for ever. Any thread may
+ * call it at any time.
+ */
+const char *bw_version(void);
+
+/**
+ * The code of the call that made `error`; `BW_OK` where `error` is NULL.
+ */
+bw_result bw_error_code(const bw_error *error);
+
+/**
+ * One line in UTF-8 that says what was wrong, where, and what would be right. The string belongs to `error` and lives as
+ * long as it. NULL where `error` is NULL.
+ */
+const char *bw_error_message(const bw_error *error);
+
+/**
+ * Frees `error`. NULL is fine.
+ */
+void bw_error_free(bw_error *error);
+
+/**
+ * Makes options that are all at their defaults. The caller owns them and frees them with `bw_had_options_free`. NULL only
+ * where bellwether has a defect.
+ */
+bw_had_options *bw_had_options_new(void);
+
+/**
+ * Frees `options`. NULL is fine. Detectors that were made with them go on.
+ */
+void bw_had_options_free(bw_had_options *options);
+
+/**
+ * Sets the option `name` to what `value` stands for, both in UTF-8 as a user would write them. What contradicts another
+ * option is noticed only by `bw_had_new`, so that the order of setting does not matter.
+ *
+ * `BW_INVALID_OPTION` for an unknown name (the message has the nearest one) or a value that the option does not take (the
+ * message says what it takes), `BW_INVALID_ARGUMENT` where `options`, `name` or `value` is NULL; the options are then as
+ * before. `error` may be NULL.
+ */
+bw_result bw_had_options_set(bw_had_options *options,
+                             const char *name,
+                             size_t name_len,
+                             const char *value,
+                             size_t value_len,
+                             bw_error **error);
+
+/**
+ * How many options there are. Any thread may call it at any time.
+ */
+size_t bw_had_option_count(void);
+
+/**
+ * Describes the option with this `index`, in the order in which documentation lists them, in `*info`, whose field `size` the
+ * caller has set. Any thread may call it at any time.
+ *
+ * `BW_NOT_FOUND` where `index` is not below `bw_had_option_count()`, `BW_INVALID_ARGUMENT` where `info` is NULL or its `size`
+ * is too small; `*info` is then as before. `error` may be NULL.
+ */
+bw_result bw_had_option_describe(size_t index,
+                                 bw_option_info *info,
+                                 bw_error **error);
+
+/**
+ * Frees `event`. NULL is fine.
+ */
+void bw_event_free(bw_event *event);
+
+/**
+ * The event as one line of JSON in UTF-8, without a newline. The string belongs to `event` and lives as long as it. NULL
+ * where `event` is NULL.
+ */
+const char *bw_event_json(const bw_event *event);
+
+/**
+ * How many keys the event has; 0 where `event` is NULL.
+ */
+size_t bw_event_field_count(const bw_event *event);
+
+/**
+ * Gives the key with this `index` in `*key` and its value as text in `*value`. Both strings are in UTF-8, belong to `event`
+ * and live as long as it.
+ *
+ * `BW_NOT_FOUND` where `index` is not below `bw_event_field_count(event)`, `BW_INVALID_ARGUMENT` where `event`, `key` or
+ * `value` is NULL; `*key` and `*value` are then as before. `error` may be NULL.
+ */
+bw_result bw_event_field(const bw_event *event,
+                         size_t index,
+                         const char **key,
+                         const char **value,
+                         bw_error **error);
+
+/**
+ * The value of `key` as text in UTF-8. The string belongs to `event` and lives as long as it. NULL where the event has no such
+ * key, where `event` or `key` is NULL, or where `key` is not UTF-8.
+ */
+const char *bw_event_text(const bw_event *event,
+                          const char *key,
+                          size_t key_len);
+
+/**
+ * Gives the value of `key` as a number in `*number`; true is 1 and false is 0.
+ *
+ * `BW_NOT_FOUND` where the event has no such key or its value is a text (also one that looks like a number, such as a VM
+ * named "42"), `BW_INVALID_ARGUMENT` where `event`, `key` or `number` is NULL or `key` is not UTF-8; `*number` is then as
+ * before. `error` may be NULL.
+ */
+bw_result bw_event_number(const bw_event *event,
+                          const char *key,
+                          size_t key_len,
+                          double *number,
+                          bw_error **error);
+
+/**
+ * Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
+ * caller owns the detector and frees it with `bw_had_free`.
+ *
+ * NULL where it fails, which is where options contradict each other: the error's code is then `BW_INVALID_OPTION`. `error` may
+ * be NULL.
+ */
+bw_had *bw_had_new(const bw_had_options *options,
+                   bw_error **error);
+
+/**
+ * Frees `had`. NULL is fine. Events that it gave live on; statuses that it gave do not.
+ */
+void bw_had_free(bw_had *had);
+
+/**
+ * Takes one sample and says in `*outcome` what became of it; `outcome` may be NULL. Events that it brings about wait for
+ * `bw_had_next_event`.
+ *
+ * `BW_INVALID_ARGUMENT` where `had`, `observation` or one of its strings is NULL, a string is not UTF-8 or holds a NUL byte,
+ * or the field `size` is not `sizeof(bw_observation)`; `*outcome` is then as before. `error` may be NULL.
+ */
+bw_result bw_had_observe(bw_had *had,
+                         const bw_observation *observation,
+                         bw_outcome *outcome,
+                         bw_error **error);
+
+/**
+ * Says that no sample with a time before `time` (seconds since the epoch) is going to come any more: judges the intervals
+ * that ended by then, notices silence, and forgets who has been silent for too long. A time that is not finite, or before one
+ * that was said already, changes nothing.
+ *
+ * `BW_INVALID_ARGUMENT` where `had` is NULL. `error` may be NULL.
+ */
+bw_result bw_had_advance(bw_had *had,
+                         double time,
+                         bw_error **error);
+
+/**
+ * Masks a VM that is paused, shut off or migrating (`masked` true), or unmasks it (false). A masked VM abstains: its samples
+ * do not count, and that it stands still is no sign of anything. The VM need not be known yet. The strings are in UTF-8,
+ * without NUL bytes, and not kept.
+ *
+ * `BW_INVALID_ARGUMENT` where `had`, `hypervisor` or `vm` is NULL or a string is not UTF-8. `error` may be NULL.
+ */
+bw_result bw_had_mask(bw_had *had,
+                      const char *hypervisor,
+                      size_t hypervisor_len,
+                      const char *vm,
+                      size_t vm_len,
+                      bool masked,
+                      bw_error **error);
+
+/**
+ * The oldest event that was not fetched yet; the caller owns it and frees it with `bw_event_free`. NULL where there is none,
+ * and where `had` is NULL.
+ */
+bw_event *bw_had_next_event(bw_had *had);
+
+/**
+ * Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,
+ * whole. `path` is in the system's encoding, without NUL bytes, and not kept.
+ *
+ * `BW_IO` where the file cannot be written; an old one is then untouched. `BW_INVALID_ARGUMENT` where `had` or `path` is NULL or
+ * the path is empty. `error` may be NULL.
+ */
+bw_result bw_had_save(const bw_had *had,
+                      const char *path,
+                      size_t path_len,
+                      bw_error **error);
+
+/**
+ * Replaces all that was learnt by what `bw_had_save` wrote to the file `path`: the detector goes on as if it had never
+ * stopped. `path` is in the system's encoding, without NUL bytes, and not kept.
+ *
+ * `BW_NOT_FOUND` where there is no such file, which is how a first start looks; `BW_IO` where it cannot be read;
+ * `BW_SNAPSHOT_UNUSABLE` where it is damaged, of another version, or made with options that shape the state otherwise: it is
+ * then renamed, and the message says to what. `BW_INVALID_ARGUMENT` where `had` or `path` is NULL or the path is empty. In all
+ * these cases the detector is as before and can be used. `error` may be NULL.
+ */
+bw_result bw_had_load(bw_had *had,
+                      const char *path,
+                      size_t path_len,
+                      bw_error **error);
+
+/**
+ * Counts in `*counters`, whose field `size` the caller has set.
+ *
+ * `BW_INVALID_ARGUMENT` where `had` or `counters` is NULL or the field `size` is too small; `*counters` is then as before.
+ * `error` may be NULL.
+ */
+bw_result bw_had_counters(const bw_had *had,
+                          bw_counters *counters,
+                          bw_error **error);
+
+/**
+ * Takes stock of where every metric of every hypervisor stands, for `bw_had_status` to read, and says how many these are; 0
+ * where `had` is NULL. What an earlier call took stock of is gone, with the strings of its statuses.
+ */
+size_t bw_had_status_count(bw_had *had);
+
+/**
+ * Reads one status of those that the last `bw_had_status_count` took stock of into `*status`, whose field `size` the caller
+ * has set. The order is that of first sight. What was observed since is not in it.
+ *
+ * `BW_NOT_FOUND` where `index` is not below what `bw_had_status_count` said, `BW_INVALID_ARGUMENT` where `had` or `status` is NULL
+ * or the field `size` is too small; `*status` is then as before. `error` may be NULL.
+ */
+bw_result bw_had_status(const bw_had *had,
+                        size_t index,
+                        bw_status *status,
+                        bw_error **error);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* BELLWETHER_H */
