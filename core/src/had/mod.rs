@@ -6,13 +6,19 @@
 //! that nothing can be in time for it any more, or when [`Detector::advance`] says that its time is over.
 
 mod attribution;
+mod filter;
+mod iad;
 mod incident;
 mod method;
 mod options;
+mod overlap;
 mod panel;
+mod past;
 mod quorum;
 mod rank;
 mod tell;
+mod window;
+mod zscore;
 
 use std::collections::VecDeque;
 use std::path::Path;
