@@ -1,0 +1,205 @@
+//! The command line. Help, completions and man pages are made from it.
+
+use std::path::PathBuf;
+
+use bellwether_core::event::EventKind;
+use bellwether_core::had::HadOptions;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 when all is well, also when the reader of the output closed it; 1 when data cannot be read or written; \
+2 when the command line is wrong.";
+
+/// Tells a failing hypervisor from a busy guest.
+///
+/// bellwether watches the VMs of a hypervisor: one that changes is a workload, many that change together are the host.
+/// This command replays recorded data through the same detectors that the collectd plugin runs.
+#[derive(Debug, Parser)]
+#[command(name = "bellwether", version, after_long_help = EXIT_STATUS)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run recorded data through a detector and print its events
+    #[command(subcommand)]
+    Replay(Replay),
+    /// Print the options of a detector: names, types, defaults, what is allowed
+    Options(OptionsArguments),
+    /// Print completions for a shell
+    ///
+    /// For bash: bellwether completions bash > /etc/bash_completion.d/bellwether
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all of them
+    Man {
+        /// Write one page per command into this folder instead, which is created if missing
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Replay {
+    Metrics(MetricsArguments),
+}
+
+const METRICS_EXAMPLES: &str = "\
+Examples:
+  bellwether replay metrics hv1.csv hv2.csv.gz
+  bellwether replay metrics --set algorithm=zscore --set threshold=2.2 recorded/
+  bellwether replay metrics --interval 10 --kinds all recorded/ | jq -r .message
+
+\"bellwether options had\" lists what --set takes.";
+
+/// Replay metrics of VMs through HAD and print its events as JSON Lines
+///
+/// Each PATH is a CSV file, plain or gzip, of one hypervisor, whose name is the file's name without .csv or .csv.gz; or a
+/// folder with such files. The first line is "t" and the names of the VMs. In every other line, t is the number of the row
+/// (whole, rising; a number left out is a row without samples), and the other cells are the metric's values at that time,
+/// row times interval; an empty cell is a missing sample.
+///
+/// Each file has a detector of its own. Events come in the order of the files, and within one in the order of time. Each is
+/// a line of JSON with the keys of the event and "index", the row at which the incident was raised.
+#[derive(Debug, Args)]
+#[command(after_long_help = METRICS_EXAMPLES)]
+pub struct MetricsArguments {
+    /// CSV files (plain or gzip), or folders with files named *.csv and *.csv.gz
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Set an option of the detector; may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub settings: Vec<Setting>,
+
+    /// Seconds between two rows, short for --set interval=SECONDS [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = interval)]
+    pub interval: Option<Setting>,
+
+    /// Which kinds of events to print, separated by commas
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "KIND",
+        default_value = "hypervisor_anomaly"
+    )]
+    pub kinds: Vec<Kind>,
+
+    /// Take a cell that is no valid value for a missing sample instead of stopping
+    #[arg(long)]
+    pub lenient: bool,
+
+    /// How many files to read at a time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Kind {
+    /// Many VMs of a hypervisor changed together, or froze
+    HypervisorAnomaly,
+    /// All VMs of a hypervisor fell silent
+    HypervisorSilence,
+    /// One VM changed alone, or many in a way that their past shows, too; sets workload_changes=true
+    WorkloadChange,
+    /// All of these
+    All,
+}
+
+impl Kind {
+    /// Whether events of the kind `of` are among these.
+    pub fn covers(self, of: EventKind) -> bool {
+        match self {
+            Kind::HypervisorAnomaly => of == EventKind::HypervisorAnomaly,
+            Kind::HypervisorSilence => of == EventKind::HypervisorSilence,
+            Kind::WorkloadChange => of == EventKind::WorkloadChange,
+            Kind::All => true,
+        }
+    }
+}
+
+/// An option's name and a value that it takes.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub name: String,
+    pub value: String,
+}
+
+fn setting(text: &str) -> Result<Setting, String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("it takes the form NAME=VALUE, such as threshold=2.2")?;
+    checked(name.trim(), value)
+}
+
+fn interval(text: &str) -> Result<Setting, String> {
+    checked("interval", text)
+}
+
+fn checked(name: &str, value: &str) -> Result<Setting, String> {
+    HadOptions::default()
+        .set(name, value)
+        .map_err(|e| e.to_string())?;
+    Ok(Setting {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    })
+}
+
+#[derive(Debug, Args)]
+pub struct OptionsArguments {
+    /// The detector
+    #[arg(value_enum)]
+    pub detector: DetectorName,
+    /// How to print them
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Spell the names as collectd's configuration does: WindowLongSz for window_long_sz
+    #[arg(long)]
+    pub camel_case: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DetectorName {
+    /// Hypervisor anomaly detection on metrics of VMs
+    Had,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// For reading in a terminal
+    Text,
+    /// A table for documentation
+    Markdown,
+    /// An array of objects
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_setting_is_checked_where_it_is_given() {
+        assert!(setting("threshold=2.2").is_ok());
+        assert!(setting("threshold").unwrap_err().contains("NAME=VALUE"));
+        assert!(setting("threshold=high").unwrap_err().contains("\"high\""));
+        assert!(
+            setting("treshold=2")
+                .unwrap_err()
+                .contains("did you mean \"threshold\"?")
+        );
+    }
+}
