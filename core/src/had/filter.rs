@@ -29,6 +29,28 @@ impl Filter {
         }
     }
 
+    /// Whether a restored state is one of a filter whose halves have `half` samples each.
+    pub fn is_sound(&self, half: usize) -> bool {
+        let half = half.max(1);
+        self.half as usize == half
+            && self.bits.len() == (2 * half).div_ceil(64)
+            && (self.at as usize) < 2 * half
+            && [self.older, self.newer].into_iter().eq(self.recount())
+    }
+
+    /// The counts of the older and of the newer half, from the bits.
+    fn recount(&self) -> [u32; 2] {
+        let count = |from: u32, samples: u32| {
+            (from..from + samples)
+                .map(|at| self.bit(at % (2 * self.half)))
+                .sum()
+        };
+        [
+            count(self.at, self.half),
+            count(self.at + self.half, self.half),
+        ]
+    }
+
     fn bit(&self, at: u32) -> u32 {
         (self.bits[at as usize / 64] >> (at % 64)) as u32 & 1
     }

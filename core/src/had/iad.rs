@@ -87,6 +87,28 @@ impl Iad {
         }
     }
 
+    /// Makes a restored state go on under `options`, whose window length has to be the one that it was made with. `false` where
+    /// it is no sound state of `slots` VMs.
+    pub fn restore(&mut self, options: &HadOptions, slots: usize) -> bool {
+        let window = options.window_sz;
+        let sound = self.vms.len() == slots
+            && self.past.is_sound(2 * window)
+            && self.vms.iter().all(|vm| {
+                vm.heard <= self.now
+                    && vm.delay.is_sound(window)
+                    && vm.latter.is_sound(window)
+                    && vm.former.is_sound(window)
+            });
+        if sound {
+            let restored = std::mem::replace(self, Self::new(options));
+            self.used = restored.vms.iter().filter(|vm| vm.heard > 0).count() as u32;
+            self.vms = restored.vms;
+            self.now = restored.now;
+            self.past = restored.past;
+        }
+        sound
+    }
+
     /// The votes that count: those of VMs that were silent for less than a window.
     fn votes(&self) -> Changed {
         let mut votes = Changed::default();
@@ -316,5 +338,39 @@ mod tests {
             let verdict = method.close(&[20.0, f64::NAN], 0);
             assert_eq!(verdict.alarm.is_some(), tick < 10, "tick {tick} of silence");
         }
+    }
+
+    #[test]
+    fn a_restored_state_goes_on_as_if_it_had_never_stopped() {
+        let options = options(4, 0.15, 0.8);
+        let mut method = Iad::new(&options);
+        method.resize(2);
+        let tick = |t: i32| [10.0 + f64::from(t % 3), 20.0 * f64::from(t / 30 + 1)];
+        for t in 0..25 {
+            method.close(&tick(t), 0);
+        }
+        let bytes = postcard::to_stdvec(&method).unwrap();
+        let mut restored: Iad = postcard::from_bytes(&bytes).unwrap();
+        assert!(
+            !restored.clone().restore(&options, 3),
+            "another number of VMs"
+        );
+        let other = HadOptions {
+            window_sz: 5,
+            ..options.clone()
+        };
+        assert!(
+            !restored.clone().restore(&other, 2),
+            "another length of window"
+        );
+        assert!(restored.restore(&options, 2));
+        for t in 25..50 {
+            assert_eq!(restored.close(&tick(t), 0), method.close(&tick(t), 0));
+        }
+        let retuned = HadOptions {
+            quorum: 1.0,
+            ..options.clone()
+        };
+        assert!(restored.restore(&retuned, 2));
     }
 }

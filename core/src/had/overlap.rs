@@ -49,6 +49,15 @@ impl Overlap {
         }
     }
 
+    /// Whether a restored state is one of `slots` VMs and of that window.
+    pub fn is_sound(&self, window: usize, slots: usize) -> bool {
+        self.window == window.max(1) as u64
+            && self.now >= self.window
+            && self.last.len() == slots
+            && self.rising.len() == slots
+            && self.last.iter().all(|&last| last <= self.now)
+    }
+
     /// Makes room for slots below `slots`.
     pub fn resize(&mut self, slots: usize) {
         self.last.resize(slots, 0);

@@ -3,10 +3,12 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::iad::Iad;
 use super::incident::Incidents;
 use super::method::{Method, Verdict};
 use super::options::{Algorithm, HadOptions};
 use super::rank::Rank;
+use super::zscore::Zscore;
 use super::{Observation, Outcome};
 
 /// A step of the clock by more ticks than this is taken as many at once.
@@ -21,26 +23,38 @@ const PHASE_SHARE: f64 = 1.0 / 16.0;
 pub(super) enum AnyMethod {
     /// The default; boxed, because it is much the largest.
     Rank(Box<Rank>),
+    /// HAD as published.
+    Zscore(Zscore),
+    /// Its predecessor.
+    Iad(Iad),
 }
 
 impl AnyMethod {
     fn new(options: &HadOptions, metric: &str, interval: f64) -> Self {
         match options.algorithm {
-            Algorithm::Rank | Algorithm::Zscore | Algorithm::Iad => Self::Rank(Box::new(
-                Rank::new(metric == "cpu", interval, options.false_alarms_per_month),
-            )),
+            Algorithm::Rank => Self::Rank(Box::new(Rank::new(
+                metric == "cpu",
+                interval,
+                options.false_alarms_per_month,
+            ))),
+            Algorithm::Zscore => Self::Zscore(Zscore::new(options)),
+            Algorithm::Iad => Self::Iad(Iad::new(options)),
         }
     }
 
     pub(super) fn get(&self) -> &dyn Method {
         match self {
             Self::Rank(rank) => rank.as_ref(),
+            Self::Zscore(zscore) => zscore,
+            Self::Iad(iad) => iad,
         }
     }
 
     fn get_mut(&mut self) -> &mut dyn Method {
         match self {
             Self::Rank(rank) => rank.as_mut(),
+            Self::Zscore(zscore) => zscore,
+            Self::Iad(iad) => iad,
         }
     }
 }
@@ -185,6 +199,8 @@ impl Panel {
                     options.false_alarms_per_month,
                 ) && rank.slots() == self.seats.len()
             }
+            AnyMethod::Zscore(zscore) => zscore.restore(options, self.seats.len()),
+            AnyMethod::Iad(iad) => iad.restore(options, self.seats.len()),
         }
     }
 

@@ -31,6 +31,15 @@ impl Past {
         }
     }
 
+    /// Whether a restored state is one of blocks of `block` ticks.
+    pub fn is_sound(&self, block: usize) -> bool {
+        self.block == block.max(1) as u64
+            && self.passed < self.block
+            && [self.present, self.former, self.past]
+                .iter()
+                .all(|x| (0.0..=1.0).contains(x))
+    }
+
     /// Takes the consensus of one tick, 0 to 1.
     #[inline]
     pub fn push(&mut self, consensus: f64) {

@@ -28,6 +28,11 @@ impl Delay {
         }
     }
 
+    /// Whether a restored state is one of a window of `len` values.
+    pub fn is_sound(&self, len: usize) -> bool {
+        self.ring.len() == len.max(1) && (self.at as usize) < len.max(1)
+    }
+
     /// Takes a value and gives the one that came `len` values before it, once there is one.
     #[inline]
     pub fn push(&mut self, value: f64) -> Option<f64> {
@@ -73,6 +78,11 @@ impl MovingMean {
             sum: 0.0,
             share: 1.0 / len as f64,
         }
+    }
+
+    /// Whether a restored state is one of a window of `len` values.
+    pub fn is_sound(&self, len: usize) -> bool {
+        self.cells.len() == len.max(1) && (self.at as usize) < len.max(1)
     }
 
     /// Takes a value; the oldest one leaves.
@@ -143,6 +153,11 @@ impl MovingVariance {
             squares: 0.0,
             share: 1.0 / len as f64,
         }
+    }
+
+    /// Whether a restored state is one of a window of `len` values.
+    pub fn is_sound(&self, len: usize) -> bool {
+        self.cells.len() == len.max(1) && (self.at as usize) < len.max(1)
     }
 
     /// Takes a value; the oldest one leaves.

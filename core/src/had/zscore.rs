@@ -118,6 +118,28 @@ impl Zscore {
         }
     }
 
+    /// Makes a restored state go on under `options`, whose window lengths have to be those that it was made with. `false` where
+    /// it is no sound state of `slots` VMs.
+    pub fn restore(&mut self, options: &HadOptions, slots: usize) -> bool {
+        let sound = self.vms.len() == slots
+            && self.overlap.is_sound(options.overlap_window_sz, slots)
+            && self.past.is_sound(options.overlap_window_sz)
+            && self.vms.iter().all(|vm| {
+                vm.delay.is_sound(options.window_short_sz)
+                    && vm.short.is_sound(options.window_short_sz)
+                    && vm.long.is_sound(options.window_long_sz)
+                    && vm.filter.is_sound(options.overlap_window_sz)
+            });
+        if sound {
+            let restored = std::mem::replace(self, Self::new(options));
+            self.used = restored.vms.iter().filter(|vm| vm.heard > 0).count() as u32;
+            self.vms = restored.vms;
+            self.overlap = restored.overlap;
+            self.past = restored.past;
+        }
+        sound
+    }
+
     /// 1 less the share of their recent past that the VMs that changed now were above the threshold, too.
     fn distinctiveness(&self) -> f64 {
         let (mut sum, mut count) = (0.0, 0.0);
@@ -493,5 +515,39 @@ mod tests {
             .collect();
         expected.sort();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_restored_state_goes_on_as_if_it_had_never_stopped() {
+        let options = options(3, 5, 4);
+        let mut method = Zscore::new(&options);
+        method.resize(2);
+        let tick = |t: i32| [10.0 + f64::from(t % 3), 20.0 * f64::from(t / 30 + 1)];
+        for t in 0..25 {
+            method.close(&tick(t), 0);
+        }
+        let bytes = postcard::to_stdvec(&method).unwrap();
+        let mut restored: Zscore = postcard::from_bytes(&bytes).unwrap();
+        assert!(
+            !restored.clone().restore(&options, 3),
+            "another number of VMs"
+        );
+        let other = HadOptions {
+            window_short_sz: 4,
+            ..options.clone()
+        };
+        assert!(
+            !restored.clone().restore(&other, 2),
+            "another length of window"
+        );
+        assert!(restored.restore(&options, 2));
+        for t in 25..50 {
+            assert_eq!(restored.close(&tick(t), 0), method.close(&tick(t), 0));
+        }
+        let retuned = HadOptions {
+            threshold: 9.0,
+            ..options.clone()
+        };
+        assert!(restored.restore(&retuned, 2));
     }
 }
