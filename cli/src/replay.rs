@@ -172,20 +172,20 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
     let mut warnings = Vec::new();
     let mut warn = |count: u64, what: &str| {
         if count > 0 {
-            warnings.push(format!("{}: {count} {what}", file.display()));
+            warnings.push(format!("{}: {what}: {count}", file.display()));
         }
     };
     warn(
         series.bad_cells,
-        "cells that are no valid value were taken for missing samples",
+        "cells that are no valid value, taken for missing samples",
     );
     warn(
         left_out[0],
-        "samples of VMs beyond the option \"max_vms\" were ignored",
+        "samples ignored, of VMs beyond the option \"max_vms\"",
     );
     warn(
         left_out[1],
-        "samples were refused; names or values are beyond what a detector takes",
+        "samples refused, with names or values beyond what a detector takes",
     );
     Ok(Replayed { lines, warnings })
 }
