@@ -285,11 +285,19 @@ impl Panel {
             if self.late <= LATE_MAX * self.seats.len() as u32 {
                 let seat = &mut self.seats[slot];
                 seat.seen = seat.seen.max(tick);
+                if tick == self.next - 1 && !seat.expected && !seat.masked {
+                    // A VM that comes after all others is waited for from now on.
+                    seat.expected = true;
+                    self.expected += 1;
+                }
                 return Outcome::Late;
             }
             // Nothing has come in time for long: the clock was set back. What was learnt goes on from here.
             self.judge_all(&mut judged);
-            self.origin = observation.time - self.next as f64 * self.interval;
+            let back = observation.time - self.time(self.next);
+            self.origin += back;
+            self.since += back;
+            self.raised_since += back;
             tick = self.next;
         }
         let newest = self.next + self.rows.len() as i64 - 1;

@@ -73,9 +73,8 @@ pub(super) fn tick(
     for change in changes.into_iter().flatten() {
         events.push(match change {
             Change::Raised => {
-                let event = raised(hypervisor, options, panel, judged);
-                panel.raised_since = event.time;
-                event
+                panel.raised_since = judged.time;
+                raised(hypervisor, options, panel, judged)
             }
             Change::Cleared(end) => cleared(hypervisor, options, panel, judged.time, end),
         });
@@ -218,7 +217,7 @@ fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end
     Event {
         metric: Some(metric.clone()),
         score: share(panel.last.score),
-        since: panel.raised_since,
+        since: panel.raised_since.min(time),
         reason: Some(reason(end).to_owned()),
         vms: Some(panel.vms() as u32),
         voters: Some(panel.last.voters),
@@ -243,7 +242,7 @@ fn silence_told(
 ) -> Option<Event> {
     let limit = options.silence_sz as u64;
     if judged.spoke_again {
-        let since = silent_since.take()?;
+        let since = silent_since.take()?.min(judged.time);
         let text = format!(
             "{hypervisor}: its VMs speak again, after {}",
             duration(judged.time - since)
@@ -376,7 +375,7 @@ pub(super) fn gone(
         .filter(|panel| panel.incidents.is_raised())
         .map(|panel| cleared(name, options, panel, time, End::Gone))
         .collect();
-    if let Some(since) = hypervisor.silent_since {
+    if let Some(since) = hypervisor.silent_since.map(|since| since.min(time)) {
         let text = format!("{name}: silent for {}, forgotten", duration(time - since));
         let event = bare(
             EventKind::HypervisorSilence,

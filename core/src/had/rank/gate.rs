@@ -138,3 +138,87 @@ pub(super) fn is_step(
     gain / (both_rss.max(0.0) / freedom + 1e-12) >= RATIO_MIN
         && gain >= SHARE_MIN * (level_rss - wave_rss)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::shift::Cursor;
+    use super::*;
+
+    const DAY: f64 = 288.0;
+
+    /// Eight VMs over `samples` samples: a level each, small noise, and `factor` on top.
+    fn vms(samples: u64, factor: impl Fn(u64) -> f64) -> (Vec<Vm>, usize) {
+        let mut vms = vec![Vm::default(); 8];
+        for t in 0..samples {
+            let cursor = Cursor::at(t);
+            for (i, vm) in vms.iter_mut().enumerate() {
+                let noise = ((t * 7919 + i as u64 * 104_729) % 1009) as f64 / 1009.0 - 0.5;
+                let value = (15.0 + i as f64) * (1.0 + 0.2 * noise) * factor(t);
+                vm.push(
+                    value,
+                    &cursor,
+                    true,
+                    [f32::NAN; super::super::CHANNELS].each_mut(),
+                );
+            }
+        }
+        (vms, Cursor::at(samples - 1).bin)
+    }
+
+    #[test]
+    fn a_step_passes_and_the_course_of_the_day_does_not() {
+        let wave = |t: u64| 1.0 + 0.3 * (std::f64::consts::TAU * t as f64 / DAY).sin();
+        for samples in [200, 300, 416, 700] {
+            let (step, cursor) = vms(samples, |t| if t + 20 >= samples { 1.4 } else { 1.0 });
+            assert!(
+                is_step(&step, cursor, samples.min(416) as usize, DAY, None),
+                "step, {samples} samples"
+            );
+            let (waving, cursor) = vms(samples, wave);
+            assert!(
+                !is_step(&waving, cursor, samples.min(416) as usize, DAY, None),
+                "wave, {samples} samples"
+            );
+        }
+        let shallow = |t: u64| 1.0 + 0.4 * (wave(t) - 1.0);
+        let (both, cursor) = vms(416, |t| shallow(t) * if t >= 330 { 2.0 } else { 1.0 });
+        assert!(
+            is_step(&both, cursor, 416, DAY, None),
+            "a step on top of a wave"
+        );
+    }
+
+    #[test]
+    fn too_short_a_history_tells_nothing() {
+        let (step, cursor) = vms(90, |t| if t >= 70 { 3.0 } else { 1.0 });
+        assert!(!is_step(&step, cursor, 90, DAY, None));
+    }
+
+    #[test]
+    fn signs_turn_the_vms_round_that_fall() {
+        let mut both = vec![Vm::default(); 8];
+        for t in 0..300 {
+            let cursor = Cursor::at(t);
+            for (i, vm) in both.iter_mut().enumerate() {
+                let noise = ((t * 7919 + i as u64 * 104_729) % 1009) as f64 / 1009.0 - 0.5;
+                let factor = match (t >= 280, i % 2) {
+                    (false, _) => 1.0,
+                    (true, 0) => 1.5,
+                    (true, _) => 0.6,
+                };
+                let value = 20.0 * (1.0 + 0.2 * noise) * factor;
+                vm.push(
+                    value,
+                    &cursor,
+                    true,
+                    [f32::NAN; super::super::CHANNELS].each_mut(),
+                );
+            }
+        }
+        let cursor = Cursor::at(299).bin;
+        let signs: Vec<f32> = (0..8)
+            .map(|i| if i % 2 == 0 { 3.0 } else { -3.0 })
+            .collect();
+        assert!(is_step(&both, cursor, 300, DAY, Some(&signs)));
+    }
+}

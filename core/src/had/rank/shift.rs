@@ -8,6 +8,8 @@ use super::channel::{CHANNELS, RING, SHIFTS, TABLE, shift_offset, shift_ring};
 
 /// Bins of a value, equally wide in ln(1+x).
 pub(super) const BINS: usize = 128;
+/// The bin of the largest values, and of all that are larger.
+const LAST: u8 = BINS as u8 - 1;
 /// The bin of a sample that is missing.
 pub(super) const MISSING: u8 = 255;
 /// Fewest samples of the base that a rank is taken against.
@@ -58,7 +60,7 @@ fn bin_value(b: u8) -> u32 {
 
 /// The bin of ln(1+x), x at scale 1.
 fn bin_of_log(log: f32) -> u8 {
-    const PER_LOG: f32 = 27.518_108; // 127 / ln 101
+    const PER_LOG: f32 = 27.518_24; // 127 / ln 101
     (log * PER_LOG).min((BINS - 1) as f32) as u8
 }
 
@@ -249,7 +251,7 @@ impl Vm {
         if value > full_scale * OVERSHOOT {
             self.overshoots += 1;
             if self.overshoots >= OVERSHOOTS && self.scale < SCALE_MAX {
-                self.enlarge(cursor);
+                self.enlarge(value, cursor);
             }
         } else {
             self.overshoots = self.overshoots.saturating_sub(1);
@@ -269,18 +271,24 @@ impl Vm {
         bin_of_log(log)
     }
 
-    /// Doubles the scale: every bin that is kept moves to where its value belongs now.
-    fn enlarge(&mut self, cursor: &Cursor) {
-        self.scale += 1;
+    /// Enlarges the scale so that `value` fits. Every bin that is kept moves to where its value belongs now; the values of the
+    /// last bin were above full scale, nobody knows how far, and are dropped.
+    fn enlarge(&mut self, value: f64, cursor: &Cursor) {
+        let larger = ((value / FULL_SCALE).log2().ceil() as u8)
+            .min(SCALE_MAX)
+            .max(self.scale + 1);
+        let ratio = f32::from(larger - self.scale).exp2();
+        self.scale = larger;
         self.overshoots = 0;
         for bin in &mut self.bins {
-            if *bin != MISSING {
-                *bin = bin_of_log((bin_value(*bin) as f32 / 512.0 + 1.0).ln());
-            }
+            *bin = match *bin {
+                MISSING | LAST => MISSING,
+                within => bin_of_log((bin_value(within) as f32 / (256.0 * ratio)).ln_1p()),
+            };
         }
-        self.last_log = (self.last_log.exp_m1() / 2.0).ln_1p();
+        self.last_log = (self.last_log.exp_m1() / ratio).ln_1p();
         // The sample of this tick is not in the rings yet, so they stand where the last tick left them.
-        self.rebuild_bases(cursor, 1);
+        self.rebuild_bases(cursor);
     }
 
     fn push_channel(&mut self, c: usize, bin: u8, cursor: &Cursor, percent: bool) -> f32 {
@@ -291,6 +299,12 @@ impl Vm {
             scale.short_count += 1;
             scale.short_sum += bin_value(bin);
         }
+        // First out, then in: a base of 255 equal samples fills its byte.
+        if leave != MISSING {
+            scale.histogram[usize::from(leave) % BINS] -= 1;
+            scale.base_count -= 1;
+            scale.base_sum -= bin_value(leave);
+        }
         if enter != MISSING {
             let value = bin_value(enter);
             scale.histogram[usize::from(enter) % BINS] += 1;
@@ -298,11 +312,6 @@ impl Vm {
             scale.base_sum += value;
             scale.short_count -= 1;
             scale.short_sum -= value;
-        }
-        if leave != MISSING {
-            scale.histogram[usize::from(leave) % BINS] -= 1;
-            scale.base_count -= 1;
-            scale.base_sum -= bin_value(leave);
         }
 
         let m = scale.base_count;
@@ -404,12 +413,12 @@ impl Vm {
         };
         self.overshoots = self.overshoots.min(OVERSHOOTS);
         self.repeats_max = self.repeats_max.min(u16::MAX / 4);
-        self.rebuild_bases(cursor, 1);
+        self.rebuild_bases(cursor);
         self.rebuild_shifts(cursor);
     }
 
-    /// Counts histograms and sums anew from the bins; `ahead` is how many samples the rings are behind `cursor`.
-    fn rebuild_bases(&mut self, cursor: &Cursor, ahead: usize) {
+    /// Counts histograms and sums anew from the bins, the next of which will be written at `cursor`.
+    fn rebuild_bases(&mut self, cursor: &Cursor) {
         for (c, channel) in TABLE.iter().enumerate() {
             let scale = &mut self.scales[c];
             scale.histogram = [0; BINS];
@@ -420,7 +429,7 @@ impl Vm {
                 scale.short_sum,
             ) = (0, 0, 0, 0);
             for age in 0..channel.short + channel.base {
-                let bin = self.bins[(cursor.bin + 2 * RING - ahead - age) % RING];
+                let bin = self.bins[(cursor.bin + 2 * RING - 1 - age) % RING];
                 if bin == MISSING {
                     continue;
                 }
@@ -524,4 +533,216 @@ fn count_below(histogram: &[u8; BINS], bin: usize) -> u32 {
     let rest = (1u64 << (8 * (bin % 8))) - 1;
     sum += u64::from_le_bytes(words[bin / 8]) & rest;
     (sum.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The shifts at every sample of `values`, online.
+    fn online(values: &[f64]) -> Vec<[f32; CHANNELS]> {
+        let mut vm = Vm::default();
+        values
+            .iter()
+            .enumerate()
+            .map(|(t, value)| {
+                let mut z = [f32::NAN; CHANNELS];
+                vm.push(*value, &Cursor::at(t as u64), true, z.each_mut());
+                z
+            })
+            .collect()
+    }
+
+    /// The same from scratch, as the method is written down: windows are cut out of the whole series, nothing is carried on.
+    fn from_scratch(values: &[f64], c: usize) -> Vec<f64> {
+        let (short, base) = (TABLE[c].short, TABLE[c].base);
+        let bin = |x: f64| f64::from(bin_of_log((x.min(100.0) as f32 + 1.0).ln()));
+        let window = |from: isize, to: isize| -> Vec<f64> {
+            (from.max(0)..to.max(0))
+                .map(|i| values[i as usize])
+                .filter(|x| !x.is_nan())
+                .collect()
+        };
+        let base_of = |t: usize| {
+            window(
+                t as isize - (short + base) as isize + 1,
+                t as isize - short as isize + 1,
+            )
+        };
+        let ranks_at = |t: usize| -> Option<(f64, f64)> {
+            let past = base_of(t);
+            if values[t].is_nan() || past.len() < usize::from(BASE_MIN) {
+                return None;
+            }
+            let rank = |b: f64| {
+                let below = past.iter().filter(|x| bin(**x) < b).count() as f64;
+                let equal = past.iter().filter(|x| bin(**x) == b).count() as f64;
+                (below + equal / 2.0) / past.len() as f64 - 0.5
+            };
+            Some((
+                rank((bin(values[t]) - 1.0).max(0.0)),
+                rank((bin(values[t]) + 1.0).min(127.0)),
+            ))
+        };
+        (0..values.len())
+            .map(|t| {
+                let shifts: Vec<(f64, f64)> = ((t + 1).saturating_sub(short)..=t)
+                    .filter_map(ranks_at)
+                    .collect();
+                let (k, m) = (shifts.len() as f64, base_of(t).len() as f64);
+                if 2 * shifts.len() < short || m < f64::from(BASE_MIN) {
+                    return f64::NAN;
+                }
+                let mean = |x: Vec<f64>| x.iter().sum::<f64>() / x.len() as f64;
+                let present = window(t as isize - short as isize + 1, t as isize + 1);
+                let levels = [
+                    mean(base_of(t)),
+                    if present.is_empty() {
+                        50.0
+                    } else {
+                        mean(present)
+                    },
+                ];
+                if levels.iter().all(|l| *l < 0.5) || levels.iter().all(|l| *l > 95.0) {
+                    return f64::NAN;
+                }
+                let (up, down) = shifts
+                    .iter()
+                    .fold((0.0, 0.0), |(u, d), s| (u + s.0, d + s.1));
+                let sum = if up > 0.0 {
+                    up
+                } else if down < 0.0 {
+                    down
+                } else {
+                    0.0
+                };
+                12f64.sqrt() * sum / k / (1.0 / k + 1.0 / m).sqrt()
+            })
+            .collect()
+    }
+
+    fn series() -> impl Strategy<Value = Vec<f64>> {
+        let sample =
+            prop_oneof![12 => 1.0..90.0f64, 2 => 5.0..6.0f64, 1 => Just(f64::NAN), 1 => Just(3.25)];
+        prop::collection::vec(sample, 1..700)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn online_is_the_method_recomputed_from_scratch(values in series()) {
+            let online = online(&values);
+            for c in (0..CHANNELS).filter(|c| TABLE[*c].guard.is_none()) {
+                for (t, expected) in from_scratch(&values, c).into_iter().enumerate() {
+                    let got = f64::from(online[t][c]);
+                    // Ranks are kept in a byte, which moves a shift a little, and one near nothing across the sign.
+                    let near = got.is_nan() == expected.is_nan() && (got.is_nan() || (got - expected).abs() < 0.05);
+                    prop_assert!(near, "channel {c} at {t}: {got} instead of {expected}");
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_carried_on_is_what_the_rings_hold(values in series(), cut in 0usize..700) {
+            let mut vm = Vm::default();
+            let mut z = [f32::NAN; CHANNELS];
+            let mut again = [f32::NAN; CHANNELS];
+            for (t, value) in values.iter().enumerate() {
+                let cursor = Cursor::at(t as u64);
+                if t == cut {
+                    let mut rebuilt: Vm = postcard::from_bytes(&postcard::to_stdvec(&vm).unwrap()).unwrap();
+                    rebuilt.rebuild(&cursor);
+                    rebuilt.push(*value, &cursor, true, again.each_mut());
+                }
+                vm.push(*value, &cursor, true, z.each_mut());
+                if t == cut {
+                    prop_assert_eq!(z.map(f32::to_bits), again.map(f32::to_bits));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bins_are_equally_wide_in_the_logarithm() {
+        for i in 0..=10_000 {
+            let x = f64::from(i) / 100.0;
+            let exact = 127.0 * x.ln_1p() / 101f64.ln();
+            let bin = f64::from(bin_of_log((x as f32 + 1.0).ln()));
+            assert!(
+                bin - 1e-4 <= exact && exact <= bin + 1.0 + 1e-4,
+                "{x}: {bin} {exact}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_vm_that_changed_at_another_time_has_no_say_on_the_slow_scales() {
+        let noisy = |t: usize| 20.0 + 4.0 * ((t * 7919 % 101) as f64 / 101.0 - 0.5);
+        let step_at = |at: usize| {
+            (0..330)
+                .map(|t| noisy(t) * if t >= at { 2.0 } else { 1.0 })
+                .collect::<Vec<_>>()
+        };
+        let medium = 2;
+        assert_eq!(TABLE[medium].short, 48);
+        assert!(
+            online(&step_at(282))[329][medium] > 4.0,
+            "the step is where the short window begins"
+        );
+        assert_eq!(
+            online(&step_at(230))[329][medium],
+            0.0,
+            "the step is long before it"
+        );
+    }
+
+    #[test]
+    fn a_constant_vm_and_one_that_moves_within_a_bin_have_not_shifted() {
+        for wobble in [0.0, 0.05] {
+            let values: Vec<f64> = (0..500).map(|t| 20.0 + wobble * (t % 2) as f64).collect();
+            assert_eq!(online(&values)[499], [0.0; CHANNELS]);
+        }
+    }
+
+    #[test]
+    fn idle_and_saturated_vms_abstain() {
+        for level in [0.2, 99.0] {
+            assert!(
+                online(&vec![level; 500])[499].iter().all(|z| z.is_nan()),
+                "{level}"
+            );
+        }
+    }
+
+    #[test]
+    fn counting_below_a_bin_is_the_plain_sum() {
+        let mut histogram = [0u8; BINS];
+        for (i, h) in histogram.iter_mut().enumerate() {
+            *h = u8::from(i % 3 == 0) * 5;
+        }
+        for bin in 0..BINS {
+            assert_eq!(
+                count_below(&histogram, bin),
+                histogram[..bin].iter().map(|h| u32::from(*h)).sum::<u32>()
+            );
+        }
+        histogram = [0; BINS];
+        histogram[7] = 255;
+        assert_eq!(
+            (
+                count_below(&histogram, 7),
+                count_below(&histogram, 8),
+                count_below(&histogram, 127)
+            ),
+            (0, 255, 255)
+        );
+    }
+
+    #[test]
+    fn a_vm_takes_less_than_two_kibibytes() {
+        assert!(size_of::<Vm>() <= 2048, "{}", size_of::<Vm>());
+    }
 }

@@ -1,0 +1,610 @@
+//! HAD through its public interface: what a host that feeds it sees.
+
+use bellwether_core::event::{Direction, Event, EventKind, Severity, State};
+use bellwether_core::had::{Detector, HadOptions, Observation, Outcome};
+use proptest::prelude::*;
+
+const INTERVAL: f64 = 10.0;
+
+fn detector(options: &[(&str, &str)]) -> Detector {
+    let mut all = HadOptions::default();
+    for (name, value) in options {
+        all.set(name, value).unwrap();
+    }
+    Detector::new(all).unwrap()
+}
+
+/// A number in -1..1 that looks random and is the same in every run.
+fn noise(seed: u64, t: u64) -> f64 {
+    let mut x = (seed << 32 ^ t).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+/// CPU of VM `vm` at tick `t`: a level of its own, noisy by a fifth.
+fn calm(vm: u64, t: u64) -> f64 {
+    (15.0 + 3.0 * vm as f64) * (1.0 + 0.2 * noise(vm, t))
+}
+
+fn sample<'a>(hypervisor: &'a str, vm: &'a str, t: f64, value: f64) -> Observation<'a> {
+    Observation {
+        hypervisor,
+        vm,
+        metric: "cpu",
+        time: 1e9 + t * INTERVAL,
+        interval: INTERVAL,
+        value,
+    }
+}
+
+/// Feeds `vms` VMs of hypervisor "hv" for the ticks in `ticks`; `value` gives a VM's sample, `None` where it is missing.
+fn feed(
+    detector: &mut Detector,
+    vms: u64,
+    ticks: std::ops::Range<u64>,
+    value: impl Fn(u64, u64) -> Option<f64>,
+) -> Vec<Event> {
+    let names: Vec<String> = (0..vms).map(|vm| format!("vm{vm}")).collect();
+    for t in ticks {
+        for vm in 0..vms {
+            if let Some(value) = value(vm, t) {
+                detector.observe(&sample("hv", &names[vm as usize], t as f64, value));
+            }
+        }
+        detector.advance(1e9 + (t + 1) as f64 * INTERVAL);
+    }
+    std::iter::from_fn(|| detector.next_event()).collect()
+}
+
+fn tick_of(event: &Event) -> f64 {
+    (event.time - 1e9) / INTERVAL
+}
+
+#[test]
+fn a_common_fall_is_raised_within_fifteen_samples_and_cleared_when_the_vms_are_back() {
+    for algorithm in ["rank", "zscore"] {
+        let mut detector = detector(&[("algorithm", algorithm), ("provisional_sec", "0")]);
+        let events = feed(&mut detector, 5, 0..400, |vm, t| {
+            Some(calm(vm, t) * if (200..260).contains(&t) { 0.4 } else { 1.0 })
+        });
+        assert_eq!(events.len(), 2, "{algorithm}: {events:#?}");
+        let (raised, cleared) = (&events[0], &events[1]);
+        assert_eq!(
+            (raised.event, raised.state),
+            (EventKind::HypervisorAnomaly, State::Raised)
+        );
+        assert!(
+            (200.0..215.0).contains(&tick_of(raised)),
+            "{algorithm}: {}",
+            tick_of(raised)
+        );
+        assert_eq!(
+            (raised.severity, raised.direction),
+            (Severity::Failure, Some(Direction::Down))
+        );
+        assert!(
+            raised.score >= 0.5 && raised.consensus.unwrap() >= 0.7,
+            "{raised:?}"
+        );
+        assert!(
+            raised.message.len() <= 255 && raised.message.contains("hv"),
+            "{}",
+            raised.message
+        );
+        assert_eq!(
+            (cleared.state, cleared.severity),
+            (State::Cleared, Severity::Okay)
+        );
+        assert_eq!(cleared.reason.as_deref(), Some("recovered"));
+        assert!(
+            (260.0..290.0).contains(&tick_of(cleared)),
+            "{algorithm}: {}",
+            tick_of(cleared)
+        );
+        assert_eq!(cleared.since, raised.time);
+    }
+}
+
+#[test]
+fn one_vm_that_changes_alone_is_no_anomaly_and_is_told_only_on_request() {
+    let change = |vm, t| {
+        Some(
+            calm(vm, t)
+                * if vm == 2 && (200..260).contains(&t) {
+                    4.0
+                } else {
+                    1.0
+                },
+        )
+    };
+    assert_eq!(feed(&mut detector(&[]), 5, 0..400, change), []);
+    let events = feed(
+        &mut detector(&[("workload_changes", "true")]),
+        5,
+        0..400,
+        change,
+    );
+    assert!(events.len() >= 2, "{events:?}");
+    assert!(
+        events
+            .iter()
+            .all(|e| e.event == EventKind::WorkloadChange && e.vm.as_deref() == Some("vm2")),
+        "{events:#?}"
+    );
+    assert_eq!(
+        (events[0].state, events[1].state),
+        (State::Raised, State::Cleared)
+    );
+}
+
+#[test]
+fn an_alarm_on_a_hypervisor_not_known_for_a_day_is_provisional() {
+    let events = feed(&mut detector(&[]), 5, 0..230, |vm, t| {
+        Some(calm(vm, t) * if t >= 200 { 3.0 } else { 1.0 })
+    });
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!(
+        (events[0].severity, events[0].provisional),
+        (Severity::Warning, Some(true))
+    );
+    assert!(
+        events[0].message.contains("provisional"),
+        "{}",
+        events[0].message
+    );
+}
+
+#[test]
+fn guests_that_all_repeat_one_value_are_frozen() {
+    let events = feed(&mut detector(&[]), 5, 0..230, |vm, t| {
+        Some(calm(vm, t.min(200)))
+    });
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!(events[0].direction, Some(Direction::Frozen));
+}
+
+#[test]
+fn a_silence_of_all_vms_is_its_own_event_and_no_anomaly() {
+    let mut detector = detector(&[]);
+    let events = feed(&mut detector, 5, 0..300, |vm, t| {
+        (!(200..230).contains(&t)).then(|| calm(vm, t))
+    });
+    assert_eq!(events.len(), 2, "{events:#?}");
+    assert!(
+        events
+            .iter()
+            .all(|e| e.event == EventKind::HypervisorSilence)
+    );
+    assert_eq!(
+        (events[0].severity, tick_of(&events[0])),
+        (Severity::Warning, 205.0)
+    );
+    assert_eq!(
+        (events[1].state, tick_of(&events[1])),
+        (State::Cleared, 230.0)
+    );
+}
+
+#[test]
+fn masked_vms_abstain_and_their_silence_means_nothing() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 5, 0..200, |vm, t| Some(calm(vm, t)));
+    for vm in ["vm0", "vm1", "vm2", "vm3", "vm4"] {
+        detector.mask("hv", vm, true);
+    }
+    let events = feed(&mut detector, 5, 200..260, |_, _| Some(0.0));
+    assert_eq!(events, []);
+    assert_eq!(detector.counters().masked, 300);
+    assert_eq!(detector.statuses().next().unwrap().voters, 0);
+    for vm in ["vm0", "vm1", "vm2", "vm3", "vm4"] {
+        detector.mask("hv", vm, false);
+    }
+    assert_eq!(
+        feed(&mut detector, 5, 260..400, |vm, t| Some(calm(vm, t))),
+        []
+    );
+    assert_eq!(detector.statuses().next().unwrap().voters, 5);
+}
+
+#[test]
+fn duplicates_replace_and_late_samples_are_counted() {
+    let mut detector = detector(&[]);
+    assert_eq!(
+        detector.observe(&sample("hv", "a", 0.0, 1.0)),
+        Outcome::Taken
+    );
+    assert_eq!(
+        detector.observe(&sample("hv", "a", 0.0, 2.0)),
+        Outcome::Duplicate
+    );
+    assert_eq!(
+        detector.observe(&sample("hv", "a", 1.0, 2.0)),
+        Outcome::Taken
+    );
+    assert_eq!(
+        detector.observe(&sample("hv", "a", 2.0, 2.0)),
+        Outcome::Taken
+    );
+    assert_eq!(
+        detector.observe(&sample("hv", "a", 0.0, 2.0)),
+        Outcome::Late
+    );
+    let counters = detector.counters();
+    assert_eq!(
+        (counters.taken, counters.duplicate, counters.late),
+        (3, 1, 1)
+    );
+}
+
+#[test]
+fn samples_that_cannot_be_are_refused_and_metrics_not_watched_are_ignored() {
+    let mut detector = detector(&[]);
+    let good = sample("hv", "a", 0.0, 1.0);
+    let long = "x".repeat(1000);
+    for bad in [
+        Observation {
+            hypervisor: "",
+            ..good
+        },
+        Observation { vm: "", ..good },
+        Observation { vm: &long, ..good },
+        Observation {
+            time: f64::NAN,
+            ..good
+        },
+        Observation {
+            time: 1e300,
+            ..good
+        },
+        Observation {
+            value: f64::INFINITY,
+            ..good
+        },
+        Observation {
+            value: -1.0,
+            ..good
+        },
+        Observation {
+            interval: -1.0,
+            ..good
+        },
+        Observation {
+            interval: f64::NAN,
+            ..good
+        },
+    ] {
+        assert_eq!(detector.observe(&bad), Outcome::Refused, "{bad:?}");
+    }
+    assert_eq!(
+        detector.observe(&Observation {
+            metric: "memory",
+            ..good
+        }),
+        Outcome::Ignored
+    );
+    assert_eq!(
+        (detector.counters().hypervisors, detector.counters().refused),
+        (0, 9)
+    );
+}
+
+#[test]
+fn state_stays_within_the_options() {
+    let mut detector = detector(&[("max_hypervisors", "3"), ("max_vms", "2")]);
+    for hypervisor in 0..10 {
+        for vm in 0..10 {
+            detector.observe(&sample(
+                &format!("hv{hypervisor}"),
+                &format!("vm{vm}"),
+                0.0,
+                1.0,
+            ));
+        }
+    }
+    let counters = detector.counters();
+    assert_eq!(
+        (counters.hypervisors, counters.vms, counters.full),
+        (3, 6, 94)
+    );
+}
+
+#[test]
+fn who_is_silent_for_long_is_forgotten_and_makes_room() {
+    let mut detector = detector(&[("forget_sec", "1000"), ("max_vms", "5")]);
+    feed(&mut detector, 5, 0..50, |vm, t| Some(calm(vm, t)));
+    feed(&mut detector, 5, 50..250, |vm, t| {
+        (vm < 2).then(|| calm(vm, t))
+    });
+    assert_eq!(detector.counters().vms, 2);
+    assert_eq!(
+        detector.observe(&sample("hv", "new", 250.0, 1.0)),
+        Outcome::Taken
+    );
+    detector.advance(1e9 + 10_000.0 * INTERVAL);
+    assert_eq!(
+        (detector.counters().vms, detector.counters().hypervisors),
+        (0, 0)
+    );
+    let last = std::iter::from_fn(|| detector.next_event()).last().unwrap();
+    assert_eq!(
+        (last.event, last.state),
+        (EventKind::HypervisorSilence, State::Cleared)
+    );
+}
+
+#[test]
+fn a_vm_that_always_comes_last_has_its_say_from_the_second_tick_on() {
+    let mut detector = detector(&[]);
+    for t in 0..100u64 {
+        for (vm, name) in ["a", "b", "c"].into_iter().enumerate() {
+            if name != "c" || t >= 10 {
+                detector.observe(&sample("hv", name, t as f64, calm(vm as u64, t)));
+            }
+        }
+    }
+    assert!(detector.counters().late <= 1, "{:?}", detector.counters());
+    assert_eq!(detector.statuses().next().unwrap().voters, 3);
+}
+
+#[test]
+fn jitter_and_drift_of_the_samples_times_lose_no_tick() {
+    let mut detector = detector(&[]);
+    for t in 0..5000u64 {
+        // 30 % of jitter, and a clock that gains a fifth of an interval every hundred.
+        let time = t as f64 * 1.002 + 0.3 * noise(99, t);
+        for vm in 0..3u64 {
+            detector.observe(&sample(
+                "hv",
+                ["a", "b", "c"][vm as usize],
+                time,
+                calm(vm, t),
+            ));
+        }
+    }
+    let counters = detector.counters();
+    assert!(counters.late + counters.duplicate < 150, "{counters:?}");
+}
+
+#[test]
+fn one_sample_from_the_far_future_does_not_carry_the_clock_away() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 5, 0..100, |vm, t| Some(calm(vm, t)));
+    assert_eq!(
+        detector.observe(&sample("hv", "vm1", 1e8, 5.0)),
+        Outcome::Refused
+    );
+    feed(&mut detector, 5, 100..110, |vm, t| Some(calm(vm, t)));
+    assert_eq!(detector.counters().late, 0);
+    assert_eq!(detector.statuses().next().unwrap().voters, 5);
+}
+
+#[test]
+fn a_clock_that_is_set_back_is_followed_and_what_was_learnt_is_kept() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 5, 1000..1100, |vm, t| Some(calm(vm, t)));
+    feed(&mut detector, 5, 100..200, |vm, t| Some(calm(vm, t)));
+    let counters = detector.counters();
+    assert!(counters.late > 0 && counters.late < 90, "{counters:?}");
+    assert_eq!(detector.statuses().next().unwrap().voters, 5);
+}
+
+#[test]
+fn vms_with_many_cores_and_metrics_without_a_ceiling_are_judged_on_their_own_scale() {
+    for level in [350.0, 20_000.0] {
+        let mut detector = detector(&[("provisional_sec", "0")]);
+        let events = feed(&mut detector, 6, 0..320, |vm, t| {
+            Some(level * (1.0 + 0.1 * noise(vm, t)) * if t >= 250 { 0.5 } else { 1.0 })
+        });
+        assert_eq!(events.len(), 1, "level {level}: {events:#?}");
+        assert!(
+            (250.0..265.0).contains(&tick_of(&events[0])),
+            "{}",
+            tick_of(&events[0])
+        );
+    }
+}
+
+#[test]
+fn metrics_are_judged_by_themselves() {
+    let mut detector = detector(&[("metrics", "cpu,disk_time")]);
+    for t in 0..260u64 {
+        for vm in 0..5u64 {
+            let name = format!("vm{vm}");
+            let cpu = sample("hv", &name, t as f64, calm(vm, t));
+            detector.observe(&cpu);
+            let slow = if t >= 200 { 5.0 } else { 1.0 };
+            detector.observe(&Observation {
+                metric: "disk_time",
+                value: calm(vm + 50, t) * slow,
+                ..cpu
+            });
+        }
+    }
+    let events: Vec<Event> = std::iter::from_fn(|| detector.next_event()).collect();
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!(events[0].metric.as_deref(), Some("disk_time"));
+    assert_eq!(detector.statuses().count(), 2);
+}
+
+/// A course with churn, gaps, a fault and a second one, for the tests of restarts.
+fn eventful(vm: u64, t: u64) -> Option<f64> {
+    let is_there =
+        !(vm == 3 && (120..180).contains(&t)) && !(90..97).contains(&t) && noise(vm + 7, t) > -0.98;
+    let fault = if (300..340).contains(&t) || t >= 520 {
+        2.5
+    } else {
+        1.0
+    };
+    is_there.then(|| calm(vm, t) * fault)
+}
+
+#[test]
+fn a_restart_with_a_snapshot_goes_on_as_if_it_had_never_stopped() {
+    for algorithm in ["rank", "zscore", "iad"] {
+        let options = [("algorithm", algorithm), ("workload_changes", "true")];
+        let mut whole = detector(&options);
+        let expected = feed(&mut whole, 6, 0..600, eventful);
+        assert!(expected.len() >= 2, "{algorithm}: {expected:#?}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        for cut in [1, 40, 95, 130, 301, 320, 345, 530] {
+            let mut first = detector(&options);
+            let mut events = feed(&mut first, 6, 0..cut, eventful);
+            first.save(&path).unwrap();
+            let mut second = detector(&options);
+            assert!(second.load(&path).unwrap());
+            events.extend(feed(&mut second, 6, cut..600, eventful));
+            assert_eq!(events, expected, "{algorithm}: cut at {cut}");
+            second.save(&path).unwrap();
+            let saved = std::fs::read(&path).unwrap();
+            whole.save(&path).unwrap();
+            assert!(
+                saved == std::fs::read(&path).unwrap(),
+                "{algorithm}: the states differ after a cut at {cut}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_of_other_options_is_set_aside_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    detector(&[("algorithm", "zscore")]).save(&path).unwrap();
+    let mut other = detector(&[]);
+    let error = other.load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("algorithm = zscore") && error.contains("rank"),
+        "{error}"
+    );
+    assert!(!path.exists() && !other.load(&path).unwrap());
+}
+
+#[test]
+fn the_order_of_hypervisors_is_irrelevant() {
+    let run = |order: &[u64]| {
+        let mut detector = detector(&[]);
+        for t in 0..330u64 {
+            for hypervisor in order {
+                for vm in 0..4u64 {
+                    let fault = if hypervisor % 2 == 0 && t >= 200 + 3 * hypervisor {
+                        3.0
+                    } else {
+                        1.0
+                    };
+                    let (hv, name) = (format!("hv{hypervisor}"), format!("vm{vm}"));
+                    detector.observe(&sample(
+                        &hv,
+                        &name,
+                        t as f64,
+                        calm(vm + 10 * hypervisor, t) * fault,
+                    ));
+                }
+            }
+        }
+        let mut events: Vec<String> = std::iter::from_fn(|| detector.next_event())
+            .map(|e| e.to_json())
+            .collect();
+        events.sort();
+        events
+    };
+    let expected = run(&[0, 1, 2, 3, 4]);
+    assert_eq!(expected.len(), 3, "{expected:#?}");
+    assert_eq!(run(&[4, 2, 0, 1, 3]), expected);
+    assert_eq!(run(&[3, 1, 0, 4, 2]), expected);
+}
+
+/// A value, a time, or an interval of the kind that broken sources send.
+fn wild() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        5 => 0.0..200.0f64,
+        1 => Just(f64::NAN),
+        1 => Just(f64::INFINITY),
+        1 => Just(-1.0),
+        1 => Just(0.0),
+        1 => Just(f64::MAX),
+        1 => Just(1e-300),
+        1 => any::<f64>(),
+    ]
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Observe(u8, u8, f64, f64, f64),
+    Burst(u8, u16, f64),
+    Advance(f64),
+    Mask(u8, u8, bool),
+    Restart,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let time = || prop_oneof![6 => 0.0..20_000.0f64, 1 => -1e12..1e12f64, 1 => wild()];
+    prop_oneof![
+        8 => (0u8..4, 0u8..5, time(), prop_oneof![8 => Just(10.0), 1 => wild()], wild())
+            .prop_map(|(h, v, t, i, x)| Act::Observe(h, v, t, i, x)),
+        4 => (0u8..4, 0u16..500, wild()).prop_map(|(h, n, x)| Act::Burst(h, n, x)),
+        1 => time().prop_map(Act::Advance),
+        1 => (0u8..4, 0u8..5, any::<bool>()).prop_map(|(h, v, m)| Act::Mask(h, v, m)),
+        1 => Just(Act::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn no_input_panics_and_everything_told_is_finite(
+        acts in prop::collection::vec(act(), 1..60),
+        algorithm in prop_oneof![4 => Just("rank"), 1 => Just("zscore"), 1 => Just("iad")],
+        reorder in 0usize..4,
+    ) {
+        let options = [("algorithm", algorithm), ("reorder_sz", &reorder.to_string()), ("workload_changes", "true"),
+            ("forget_sec", "3000"), ("max_vms", "4"), ("max_hypervisors", "3")];
+        let mut detector = detector(&options);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut now = 0.0;
+        let mut given = 0u64;
+        for act in acts {
+            match act {
+                Act::Observe(h, v, time, interval, value) => {
+                    let (hypervisor, vm) = (format!("h{h}"), format!("v{v}"));
+                    detector.observe(&Observation { hypervisor: &hypervisor, vm: &vm, metric: "cpu", time, interval, value });
+                    given += 1;
+                }
+                Act::Burst(h, ticks, value) => {
+                    let hypervisor = format!("h{h}");
+                    for t in 0..u64::from(ticks) {
+                        now += 10.0;
+                        for v in 0..4u64 {
+                            let value = if t % 7 == 0 { value } else { calm(v, t) };
+                            let vm = format!("v{v}");
+                            detector.observe(&Observation { hypervisor: &hypervisor, vm: &vm, metric: "cpu", time: now, interval: 0.0, value });
+                            given += 1;
+                        }
+                    }
+                }
+                Act::Advance(time) => detector.advance(time),
+                Act::Mask(h, v, masked) => detector.mask(&format!("h{h}"), &format!("v{v}"), masked),
+                Act::Restart => {
+                    detector.save(&path).unwrap();
+                    let mut next = self::detector(&options);
+                    prop_assert!(next.load(&path).unwrap());
+                    detector = next;
+                }
+            }
+            let c = detector.counters();
+            prop_assert!(c.hypervisors <= 3 && c.vms <= 12);
+            prop_assert_eq!(c.taken + c.duplicate + c.late + c.ignored + c.masked + c.refused + c.full, given);
+            while let Some(event) = detector.next_event() {
+                prop_assert!(event.message.len() <= 255);
+                prop_assert!((0.0..=1.0).contains(&event.score));
+                prop_assert!(event.time.is_finite() && event.since <= event.time);
+            }
+            for status in detector.statuses() {
+                prop_assert!((0.0..=1.0).contains(&status.score) && (0.0..=1.0).contains(&status.consensus));
+            }
+        }
+    }
+}
