@@ -1,0 +1,102 @@
+# The newcomer's commands. `make` lists them.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+# Where the installed collectd looks for plugins, by its own account.
+COLLECTD_PLUGINDIR ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" collectd -h 2>/dev/null | sed -n 's/^ *Plugin directory *//p'),/usr/lib/collectd)
+
+# cargo may be installed and not in PATH: rustup puts it in the home folder, which the environment need not name.
+HOME ?= $(shell eval echo "~$$(id -un)")
+export HOME
+export PATH := $(or $(PATH),/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+CARGO ?= cargo
+# The versions that were tested are those of Cargo.lock.
+LOCKED ?= --locked
+
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-build setup-run build demo test lint bench install clean
+
+help: ## List these commands
+	@echo "bellwether $(VERSION): make ..."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building and testing need and what is missing (Debian, as root)
+	@echo "==> installing what is missing"
+	tests/setup.sh build check testbed
+
+# What no build can do without: a failure ends the command.
+setup-build:
+	@command -v $(CARGO) >/dev/null || { echo "There is no cargo: install Rust as https://rustup.rs says" >&2; exit 1; }
+	@tests/setup.sh build
+
+# What only some tests and the demo run: they say so where it is not there.
+setup-run: setup-build
+	@tests/setup.sh check testbed || echo "==> going on without what could not be installed"
+
+build: setup-build ## Build the library, the collectd plugin and the command, optimised
+	@echo "==> building into $(RELEASE)"
+	$(CARGO) build $(LOCKED) --release -p bellwether-ffi -p bellwether-collectd -p bellwether-cli
+
+demo: setup-run build ## Show bellwether finding a failing host among real VMs, live (3 minutes)
+	@echo "==> the demo"
+	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin demo
+
+# The tests load the libraries as programs do, so these are built before any of them runs.
+test: setup-run ## Run all tests, those with a real collectd and real VMs too
+	@echo "==> building the libraries and the tests"
+	$(CARGO) build $(LOCKED) --workspace
+	$(CARGO) test $(LOCKED) --workspace --no-run
+	@echo "==> running the tests"
+	$(CARGO) test $(LOCKED) --workspace --no-fail-fast
+
+lint: setup-build ## Check formatting, lints, the generated header and the documentation
+	@echo "==> formatting"
+	$(CARGO) fmt --all --check
+	@echo "==> lints"
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@echo "==> the header is what the code says"
+	$(CARGO) test $(LOCKED) -p bellwether-ffi --test header
+	@echo "==> documentation"
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
+
+bench: build ## Measure speed and memory: the detectors alone, then in a real collectd
+	@echo "==> the detectors"
+	$(CARGO) bench $(LOCKED) -p bellwether-core
+ifneq ($(wildcard tests/src/bin/bench_collectd.rs),)
+	@echo "==> in a real collectd"
+	@tests/setup.sh check
+	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd
+endif
+
+install: build ## Install under PREFIX (/usr/local), the plugin where collectd looks for it; DESTDIR is honoured
+	@echo "==> installing under $(DESTDIR)$(PREFIX) and $(DESTDIR)$(COLLECTD_PLUGINDIR)"
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)" \
+		"$(DESTDIR)$(COLLECTD_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
+		"$(DESTDIR)$(DATADIR)/bash-completion/completions" "$(DESTDIR)$(DATADIR)/zsh/site-functions" \
+		"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d"
+	install -m 755 $(RELEASE)/bellwether "$(DESTDIR)$(BINDIR)/bellwether"
+	install -m 644 $(RELEASE)/libbellwether.so "$(DESTDIR)$(LIBDIR)/libbellwether.so.0"
+	ln -sf libbellwether.so.0 "$(DESTDIR)$(LIBDIR)/libbellwether.so"
+	install -m 644 $(RELEASE)/libbellwether.a "$(DESTDIR)$(LIBDIR)/libbellwether.a"
+	install -m 644 include/bellwether.h "$(DESTDIR)$(INCLUDEDIR)/bellwether.h"
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@version@|$(VERSION)|' \
+		ffi/bellwether.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/bellwether.pc"
+	install -m 644 $(RELEASE)/libbellwether_collectd.so "$(DESTDIR)$(COLLECTD_PLUGINDIR)/bellwether.so"
+	install -m 644 collectd-plugin/*.5 "$(DESTDIR)$(MANDIR)/man5"
+	$(RELEASE)/bellwether man --out "$(DESTDIR)$(MANDIR)/man1"
+	$(RELEASE)/bellwether completions bash >"$(DESTDIR)$(DATADIR)/bash-completion/completions/bellwether"
+	$(RELEASE)/bellwether completions zsh >"$(DESTDIR)$(DATADIR)/zsh/site-functions/_bellwether"
+	$(RELEASE)/bellwether completions fish >"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/bellwether.fish"
+	@# The plugin finds the library by its soname, which the loader knows once its cache does.
+	$(if $(DESTDIR),,-ldconfig)
+
+clean: ## Remove what was built
+	@echo "==> removing what was built"
+	$(CARGO) clean
