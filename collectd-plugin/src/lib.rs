@@ -1,1 +1,28 @@
-//! bellwether-collectd
+//! bellwether for collectd: a write plugin that picks what the `virt` plugin says of VMs out of the stream, and tells as
+//! notifications and values when the hypervisor under them is failing.
+//!
+//! One value's way: `daemon` (collectd's callback) → `virt` (whose is it?) → `queue` → `worker` (the detector's thread) →
+//! `rates` → the detector, through the C ABI → `tell` → collectd.
+//!
+//! collectd resolves the symbols that the shim needs when it loads the plugin, so nothing that calls them is built for the
+//! unit tests.
+
+mod clock;
+mod config;
+#[cfg(not(test))]
+mod daemon;
+mod host;
+#[cfg(not(test))]
+mod plugin;
+mod queue;
+mod rates;
+mod tell;
+mod virt;
+mod vms;
+mod worker;
+
+#[cfg(not(test))]
+pub use daemon::module_register;
+
+#[cfg(test)]
+mod documentation;

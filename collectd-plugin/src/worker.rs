@@ -1,0 +1,485 @@
+//! The detector's thread: takes what waits in the queue, feeds the detector, and tells what it says.
+//!
+//! Everything that may block is done here, with no lock held: a listener that hangs on a notification stops this thread and
+//! nothing else; the queue takes what comes meanwhile, up to its bound.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bellwether_sys::{Had, Observation, Outcome};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::host::{Host, Level};
+use crate::queue::{Batch, Fixed, Names, Queue};
+use crate::rates::{Rate, Unrated, seconds};
+use crate::tell::{self, Tallies, Told};
+use crate::virt::{self, Kind, METRICS};
+use crate::vms::{NoVm, Vm, Vms};
+
+/// Seconds between two looks at the wall clock's duties.
+const TURN_SEC: f64 = 1.0;
+
+/// The shortest time between two complaints about the same thing.
+const COMPLAIN_SEC: f64 = 600.0;
+
+/// So many values of `percent-virt_cpu_total` without a CPU counter mean that there is none.
+const PERCENT_ONLY: u32 = 3;
+
+/// A masked VM whose samples came this often is running, whatever notification was missed: `virt` reads running ones only.
+const MASKED_SAMPLES_MAX: u32 = 360;
+
+/// What the callbacks and the detector's thread share.
+#[derive(Debug)]
+pub struct Shared {
+    /// What waits for the detector's thread.
+    pub queue: Queue,
+    /// collectd's time of the newest of our own values that came back through its queue; 0 before the first.
+    pub returned: AtomicU64,
+}
+
+/// What is complained about at most every [`COMPLAIN_SEC`].
+#[derive(Debug, Clone, Copy)]
+enum Complaint {
+    Dropped,
+    Unnamed,
+    Full,
+    State,
+    Refused,
+    PercentOnly,
+    LoneVms,
+}
+
+/// See the [module](self).
+pub struct Worker {
+    host: Arc<dyn Host>,
+    shared: Arc<Shared>,
+    settings: Settings,
+    interval: f64,
+    had: Had,
+    vms: Vms,
+    clock: Clock,
+    told: Told,
+    tallies: Tallies,
+    rates: Vec<Rate>,
+    complained: [f64; 7],
+    dropped_told: u64,
+    /// Samples since the statuses were last looked at, and how many statuses there were.
+    since_values: usize,
+    statuses: usize,
+    unsaved: bool,
+    next_turn: f64,
+    next_health: f64,
+    next_save: f64,
+}
+
+impl Worker {
+    /// A worker with a new detector, or with what it had learnt when its state was saved. `interval` is collectd's, in
+    /// seconds.
+    pub fn new(
+        host: Arc<dyn Host>,
+        shared: Arc<Shared>,
+        settings: Settings,
+        interval: f64,
+        had: Had,
+    ) -> Self {
+        let now = host.now();
+        let mut worker = Self {
+            next_turn: now,
+            next_health: now,
+            next_save: now + settings.state_interval,
+            host,
+            shared,
+            settings,
+            interval,
+            had,
+            vms: Vms::default(),
+            clock: Clock::default(),
+            told: Told::default(),
+            tallies: Tallies::default(),
+            rates: Vec::new(),
+            complained: [f64::MIN; 7],
+            dropped_told: 0,
+            since_values: 0,
+            statuses: 0,
+            unsaved: false,
+        };
+        worker.load();
+        worker
+    }
+
+    /// Works until the queue is stopped.
+    pub fn run(mut self) {
+        let mut batch = Batch::default();
+        loop {
+            let timeout = Duration::from_secs_f64(TURN_SEC);
+            let asked = self.shared.queue.take(&mut batch, timeout);
+            for (fixed, names) in batch.iter() {
+                self.take(&fixed, &names);
+            }
+            let now = self.host.now();
+            if now >= self.next_turn || now < self.next_turn - 2.0 * TURN_SEC {
+                self.next_turn = now + TURN_SEC;
+                self.turn(now);
+            }
+            self.tell();
+            if asked.flush.is_some() || asked.stop {
+                self.save(now);
+            }
+            if let Some(number) = asked.flush {
+                self.shared.queue.flushed(number);
+            }
+            if asked.stop && batch.len() == 0 {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, fixed: &Fixed, names: &Names<'_>) {
+        let Some(kind) = Kind::from_number(fixed.kind) else {
+            return;
+        };
+        if kind == Kind::Masked {
+            self.take_mask(fixed, names);
+            return;
+        }
+        let arrival = seconds(fixed.arrival);
+        let interval = seconds(fixed.interval);
+        let vm = self.vms.get(
+            names,
+            self.settings.identity,
+            self.host.hostname(),
+            arrival,
+            interval,
+            &mut self.clock,
+        );
+        let vm = match vm {
+            Ok(vm) => vm,
+            Err(why) => return self.no_vm(why, names),
+        };
+        self.clock
+            .saw(vm.clock, seconds(fixed.time), interval, arrival);
+        if kind == Kind::State {
+            let [state, reason] = fixed.values.map(f64::from_bits);
+            if let Some(masked) = virt::masked_by_state(state, reason) {
+                mask(vm, masked, &mut self.had);
+            }
+            return;
+        }
+        if !vm.mask_told {
+            // What a former run knew of its state may have changed since.
+            let masked = vm.masked;
+            vm.mask_told = true;
+            self.had.mask(&vm.hypervisor, &vm.name, masked).ok();
+        }
+        self.rates.clear();
+        let fed = if kind == Kind::CpuPercent {
+            percent(vm, fixed, &mut self.rates)
+        } else {
+            count(vm, kind, fixed, names, &mut self.rates, &mut self.tallies)
+        };
+        if vm.masked && fed {
+            vm.samples_masked += 1;
+            if vm.samples_masked > MASKED_SAMPLES_MAX {
+                mask(vm, false, &mut self.had);
+            }
+        }
+        let percent_only = kind == Kind::CpuPercent && vm.percent_only == PERCENT_ONLY;
+        let metric = kind.metric().map_or("", |index| METRICS[index]);
+        let mut refused = None;
+        for rate in &self.rates {
+            let observation = Observation {
+                hypervisor: &vm.hypervisor,
+                vm: &vm.name,
+                metric,
+                time: seconds(rate.time),
+                interval,
+                value: rate.per_sec * kind.scale(),
+            };
+            self.unsaved = true;
+            match self.had.observe(&observation) {
+                Ok(Outcome::Full) => refused = Some((Complaint::Full, full_message(vm))),
+                Ok(_) => {}
+                Err(error) => refused = Some((Complaint::Refused, error.to_string())),
+            }
+        }
+        if percent_only {
+            let message = format!(
+                "the VM {} of {} has no virt_cpu_total; taking percent-virt_cpu_total, which is noisier (said once)",
+                vm.name, vm.hypervisor
+            );
+            refused = refused.or(Some((Complaint::PercentOnly, message)));
+        }
+        if let Some((complaint, message)) = refused {
+            self.complain(complaint, &message);
+        }
+        self.events();
+        self.since_values += 1;
+        // As many looks as samples, however many hypervisors there are; and no tick passes by untold.
+        if self.since_values > self.statuses {
+            self.values();
+        }
+    }
+
+    fn take_mask(&mut self, fixed: &Fixed, names: &Names<'_>) {
+        let masked = fixed.values[0] != 0;
+        let mut senders = Vec::new();
+        if self
+            .settings
+            .identity
+            .host_is_vm(names.host, names.plugin_instance)
+        {
+            senders = self.vms.senders_of(names.host, names.plugin_instance);
+        }
+        if senders.is_empty() {
+            senders.push((*b"").into());
+        }
+        for sender in senders {
+            let names = Names {
+                sender: &sender,
+                ..*names
+            };
+            let vm = self.vms.get(
+                &names,
+                self.settings.identity,
+                self.host.hostname(),
+                seconds(fixed.arrival),
+                self.interval,
+                &mut self.clock,
+            );
+            match vm {
+                Ok(vm) => mask(vm, masked, &mut self.had),
+                Err(why) => self.no_vm(why, &names),
+            }
+        }
+    }
+
+    fn no_vm(&mut self, why: NoVm, names: &Names<'_>) {
+        match why {
+            NoVm::Unnamed => {
+                self.tallies.unnamed += 1;
+                let message = format!(
+                    "values of host \"{}\" do not say which VM they are of; with HostnameFormat hostname, the virt plugin \
+                     needs PluginInstanceFormat name (or uuid)",
+                    String::from_utf8_lossy(names.host)
+                );
+                self.complain(Complaint::Unnamed, &message);
+            }
+            NoVm::Full => {
+                self.tallies.full += 1;
+                self.complain(
+                    Complaint::Full,
+                    "there are too many VMs; further ones are ignored",
+                );
+            }
+        }
+    }
+
+    /// What the wall clock brings about.
+    fn turn(&mut self, now: f64) {
+        let returned = match self.shared.returned.load(Ordering::Relaxed) {
+            0 => None,
+            // The next one is not due before.
+            time => Some(seconds(time) + self.interval),
+        };
+        if let Some(passed) = self.clock.passed(now, returned)
+            && let Err(error) = self.had.advance(passed)
+        {
+            self.complain(Complaint::Refused, &error.to_string());
+        }
+        self.vms.forget_silent(now, &mut self.clock);
+        let (_, dropped) = self.shared.queue.counts();
+        if dropped > self.dropped_told {
+            let message = format!(
+                "the queue is full: {} values were dropped so far; the detector waits for a listener that hangs, or \
+                 QueueLength is too small",
+                dropped
+            );
+            self.complain(Complaint::Dropped, &message);
+            self.dropped_told = dropped;
+        }
+        if now >= self.next_health {
+            self.next_health = now + self.interval;
+            self.health();
+            self.lone_vms();
+        }
+        if now >= self.next_save {
+            self.next_save = now + self.settings.state_interval;
+            self.save(now);
+        }
+    }
+
+    fn health(&mut self) {
+        if !self.settings.health {
+            return;
+        }
+        if let Ok(counters) = self.had.counters() {
+            let (waiting, dropped) = self.shared.queue.counts();
+            tell::health(
+                &*self.host,
+                self.interval,
+                waiting,
+                dropped,
+                &self.tallies,
+                &counters,
+            );
+        }
+    }
+
+    /// Many hypervisors of one VM each are VMs that are taken for hypervisors.
+    fn lone_vms(&mut self) {
+        let (hypervisors, vms) = self.vms.counts();
+        if hypervisors >= 4 && hypervisors == vms {
+            let message = format!(
+                "each of {hypervisors} hypervisors has one VM; if the virt plugin's HostnameFormat is name, set Identity \
+                 \"host-is-vm\""
+            );
+            self.complain(Complaint::LoneVms, &message);
+        }
+    }
+
+    fn tell(&mut self) {
+        self.events();
+        self.values();
+    }
+
+    fn events(&mut self) {
+        while let Some(event) = self.had.next_event() {
+            if self.settings.notifications {
+                tell::event(&*self.host, &event);
+            }
+        }
+    }
+
+    fn values(&mut self) {
+        self.since_values = 0;
+        if self.settings.values {
+            self.statuses = self
+                .told
+                .values(&*self.host, self.interval, self.had.statuses());
+        }
+    }
+
+    fn load(&mut self) {
+        let Some(path) = self.state_path() else {
+            return;
+        };
+        match self.had.load(&path) {
+            Ok(true) => self.host.log(
+                Level::Info,
+                &format!("goes on from the state in {}", path.display()),
+            ),
+            Ok(false) => self.host.log(
+                Level::Info,
+                &format!("there is no state in {} yet", path.display()),
+            ),
+            Err(error) => self.host.log(
+                Level::Warning,
+                &format!("starts without what it had learnt: {error}"),
+            ),
+        }
+    }
+
+    fn save(&mut self, now: f64) {
+        let Some(path) = self.state_path() else {
+            return;
+        };
+        if !self.unsaved {
+            return;
+        }
+        match self.had.save(&path) {
+            Ok(()) => {
+                self.unsaved = false;
+                self.complained[Complaint::State as usize] = f64::MIN;
+                self.next_save = now + self.settings.state_interval;
+            }
+            Err(error) => self.complain(Complaint::State, &error.to_string()),
+        }
+    }
+
+    fn state_path(&self) -> Option<PathBuf> {
+        self.settings
+            .state_file
+            .as_ref()
+            .map(|path| Path::new(path).to_owned())
+    }
+
+    fn complain(&mut self, about: Complaint, message: &str) {
+        let now = self.host.now();
+        let last = &mut self.complained[about as usize];
+        let once = matches!(about, Complaint::PercentOnly | Complaint::LoneVms);
+        if *last == f64::MIN || (!once && now - *last >= COMPLAIN_SEC) {
+            *last = now;
+            let level = if once { Level::Notice } else { Level::Warning };
+            self.host.log(level, message);
+        }
+    }
+}
+
+fn full_message(vm: &Vm) -> String {
+    format!(
+        "there is no room for the VM {} of {}: the option MaxHypervisors or MaxVms is reached",
+        vm.name, vm.hypervisor
+    )
+}
+
+/// Masks or unmasks a VM. The first rate after a change starts after it.
+fn mask(vm: &mut Vm, masked: bool, had: &mut Had) {
+    if vm.masked == masked && vm.mask_told {
+        return;
+    }
+    if vm.masked != masked {
+        for series in vm.series.iter_mut().flatten() {
+            series.restart();
+        }
+    }
+    vm.masked = masked;
+    vm.mask_told = true;
+    vm.samples_masked = 0;
+    had.mask(&vm.hypervisor, &vm.name, masked).ok();
+}
+
+/// Takes CPU use as `virt` computes it, where there is nothing better; whether it is of use.
+fn percent(vm: &mut Vm, fixed: &Fixed, rates: &mut Vec<Rate>) -> bool {
+    vm.percent_only = vm.percent_only.saturating_add(1);
+    if vm.percent_only < PERCENT_ONLY {
+        return false;
+    }
+    rates.push(Rate {
+        time: fixed.time,
+        per_sec: f64::from_bits(fixed.values[0]),
+    });
+    true
+}
+
+/// Takes a counter; whether it counts as a sample of its VM.
+fn count(
+    vm: &mut Vm,
+    kind: Kind,
+    fixed: &Fixed,
+    names: &Names<'_>,
+    rates: &mut Vec<Rate>,
+    tallies: &mut Tallies,
+) -> bool {
+    if kind == Kind::Cpu {
+        vm.percent_only = 0;
+    }
+    let series = vm.series[kind as usize].get_or_insert_default();
+    let counters = fixed.values.map(|value| value as i64);
+    match series.add(
+        names.type_instance,
+        fixed.time,
+        fixed.interval,
+        counters,
+        rates,
+    ) {
+        None | Some(Unrated::First) => {}
+        Some(Unrated::Reset) => tallies.resets += 1,
+        Some(Unrated::Duplicate) => tallies.duplicates += 1,
+        Some(Unrated::Late) => tallies.late += 1,
+        Some(Unrated::Full) => tallies.full += 1,
+    }
+    kind == Kind::Cpu
+}
