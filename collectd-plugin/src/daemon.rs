@@ -160,7 +160,7 @@ extern "C" fn on_init() -> c_int {
 
 unsafe extern "C" fn on_write(value: *const Value) -> c_int {
     // SAFETY: the shim passes a value that is borrowed for the call.
-    guard(-1, || unsafe { write(&*value) });
+    guard((), || unsafe { write(&*value) });
     0
 }
 
