@@ -143,10 +143,7 @@ mod tests {
     #[test]
     fn own_values_that_never_come_back_do_not_hold_time_up_for_ever() {
         let clock = clock(&[(NOW, NOW)]);
-        assert_eq!(
-            clock.passed(NOW + 1000.0, Some(NOW)),
-            Some(NOW + 980.0)
-        );
+        assert_eq!(clock.passed(NOW + 1000.0, Some(NOW)), Some(NOW + 980.0));
     }
 
     #[test]

@@ -366,7 +366,11 @@ mod tests {
             .collect();
         assert_eq!(
             core,
-            [("window_long_sz", "40"), ("threshold", "2.5"), ("interval", "20")]
+            [
+                ("window_long_sz", "40"),
+                ("threshold", "2.5"),
+                ("interval", "20")
+            ]
         );
     }
 

@@ -193,8 +193,7 @@ unsafe fn write(value: &Value) {
     let mut sender_len = 0;
     if running.host_is_vm(host, plugin_instance) {
         // SAFETY: the list is the one that this call is about, and the buffer has the size that it says.
-        sender_len =
-            unsafe { bwc_sender(value.list, sender.as_mut_ptr().cast(), sender.len()) };
+        sender_len = unsafe { bwc_sender(value.list, sender.as_mut_ptr().cast(), sender.len()) };
     }
     // SAFETY: `Kind::of` has seen that there are one or two values, of eight bytes each.
     let values = unsafe {
@@ -251,8 +250,12 @@ unsafe extern "C" fn on_notification(notification: *const RawNotification) -> c_
             values: [u64::from(masked), 0],
         };
         // SAFETY: as above.
-        let (host, plugin_instance) =
-            unsafe { (bytes(notification.host), bytes(notification.plugin_instance)) };
+        let (host, plugin_instance) = unsafe {
+            (
+                bytes(notification.host),
+                bytes(notification.plugin_instance),
+            )
+        };
         let names = Names {
             host,
             plugin_instance,

@@ -195,5 +195,8 @@ pub fn stop() -> bool {
         );
         return false;
     }
-    THREAD.lock().take().is_none_or(|thread| thread.join().is_ok())
+    THREAD
+        .lock()
+        .take()
+        .is_none_or(|thread| thread.join().is_ok())
 }

@@ -333,7 +333,13 @@ mod tests {
     fn a_name_of_any_length_is_cut_and_spoils_no_other() {
         let queue = Queue::new(10);
         let long = vec![b'x'; 70_000];
-        queue.push(&fixed(0), &Names { host: &long, ..NAMES });
+        queue.push(
+            &fixed(0),
+            &Names {
+                host: &long,
+                ..NAMES
+            },
+        );
         queue.push(&fixed(1), &NAMES);
         let mut batch = Batch::default();
         queue.take(&mut batch, Duration::ZERO);
@@ -369,7 +375,10 @@ mod tests {
         });
         queue.push(&fixed(1), &NAMES);
         assert_eq!(queue.counts().1, 1, "nothing is let in after the end");
-        assert!(!queue.flush(Duration::from_secs(10)), "nobody is left to flush");
+        assert!(
+            !queue.flush(Duration::from_secs(10)),
+            "nobody is left to flush"
+        );
     }
 
     #[test]

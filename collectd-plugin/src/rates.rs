@@ -353,13 +353,7 @@ mod tests {
         let mut series = Series::default();
         let (mut out, mut unrated) = (Vec::new(), Vec::new());
         for &(time, counter) in points {
-            unrated.extend(series.add(
-                b"",
-                time * SECOND,
-                10 * SECOND,
-                [counter, 0],
-                &mut out,
-            ));
+            unrated.extend(series.add(b"", time * SECOND, 10 * SECOND, [counter, 0], &mut out));
         }
         let rates = out.iter().map(|r| (r.time / SECOND, r.per_sec)).collect();
         (rates, unrated)
@@ -405,8 +399,13 @@ mod tests {
 
     #[test]
     fn a_counter_that_goes_backwards_starts_anew() {
-        let (rates, unrated) =
-            rates(&[(1000, 5000), (1010, 5100), (1020, 30), (1030, 130), (1015, 5150)]);
+        let (rates, unrated) = rates(&[
+            (1000, 5000),
+            (1010, 5100),
+            (1020, 30),
+            (1030, 130),
+            (1015, 5150),
+        ]);
         assert_eq!(rates, [(1010, 10.0), (1030, 10.0)]);
         assert_eq!(unrated, [Unrated::First, Unrated::Reset, Unrated::Late]);
     }
@@ -482,7 +481,10 @@ mod tests {
             ("vda", 1030, [300, 0]),
             ("vdb", 1030, [177, 0]),
         ]);
-        assert_eq!(sums, [(1010, 10.0), (1020, 10.0), (1020, 10.0), (1030, 20.0)]);
+        assert_eq!(
+            sums,
+            [(1010, 10.0), (1020, 10.0), (1020, 10.0), (1030, 20.0)]
+        );
     }
 
     #[test]
@@ -498,7 +500,13 @@ mod tests {
         // vdb first shows the mean of both intervals, 25 a second; then 10 in the first and 40 in the second.
         assert_eq!(
             sums,
-            [(1010, 10.0), (1020, 10.0), (1020, 35.0), (1010, 20.0), (1020, 50.0)]
+            [
+                (1010, 10.0),
+                (1020, 10.0),
+                (1020, 35.0),
+                (1010, 20.0),
+                (1020, 50.0)
+            ]
         );
     }
 

@@ -21,7 +21,10 @@ pub fn event(host: &dyn Host, event: &Event) {
         type_instance: text("metric"),
         message: text("message"),
         // The message has its own place in a notification.
-        metadata: event.fields().filter(|(key, _)| *key != "message").collect(),
+        metadata: event
+            .fields()
+            .filter(|(key, _)| *key != "message")
+            .collect(),
     });
 }
 

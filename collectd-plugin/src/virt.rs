@@ -204,7 +204,11 @@ pub fn masked_by_message(message: &[u8]) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn names(host: &'static str, plugin_instance: &'static str, sender: &'static str) -> Names<'static> {
+    fn names(
+        host: &'static str,
+        plugin_instance: &'static str,
+        sender: &'static str,
+    ) -> Names<'static> {
         Names {
             host: host.as_bytes(),
             plugin_instance: plugin_instance.as_bytes(),
@@ -304,7 +308,10 @@ mod tests {
             Some(true)
         );
         assert_eq!(
-            masked("the domain is paused by user", "paused for offline migration"),
+            masked(
+                "the domain is paused by user",
+                "paused for offline migration"
+            ),
             Some(true)
         );
         assert_eq!(
@@ -312,15 +319,24 @@ mod tests {
             Some(true)
         );
         assert_eq!(
-            masked("the domain is being shut down", "shutting down on user request"),
+            masked(
+                "the domain is being shut down",
+                "shutting down on user request"
+            ),
             Some(true)
         );
         assert_eq!(
-            masked("the domain is suspended by guest power management", "the reason is unknown"),
+            masked(
+                "the domain is suspended by guest power management",
+                "the reason is unknown"
+            ),
             Some(true)
         );
         assert_eq!(
-            masked("the domain is running", "running in post-copy migration mode"),
+            masked(
+                "the domain is running",
+                "running in post-copy migration mode"
+            ),
             Some(true)
         );
         assert_eq!(

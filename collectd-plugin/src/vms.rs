@@ -92,10 +92,7 @@ impl Vms {
         if !self.vms.contains_key(self.key.as_slice()) {
             self.add(names, identity, local, now, clock)?;
         }
-        let vm = self
-            .vms
-            .get_mut(self.key.as_slice())
-            .ok_or(NoVm::Unnamed)?;
+        let vm = self.vms.get_mut(self.key.as_slice()).ok_or(NoVm::Unnamed)?;
         vm.seen = now;
         vm.interval = interval;
         Ok(vm)
@@ -179,9 +176,8 @@ impl Vms {
         }
         self.swept = now;
         let before = self.vms.len();
-        self.vms.retain(|_, vm| {
-            now - vm.seen <= FORGET_SEC.max(FORGET_INTERVALS * vm.interval)
-        });
+        self.vms
+            .retain(|_, vm| now - vm.seen <= FORGET_SEC.max(FORGET_INTERVALS * vm.interval));
         if self.vms.len() == before {
             return false;
         }
@@ -209,14 +205,13 @@ impl Vms {
                 .entry(vm.clock)
                 .or_insert_with_key(|&old| kept.add_copy(clock, old));
         }
-        self.clocks
-            .retain(|_, number| match numbers.get(number) {
-                Some(&new) => {
-                    *number = new;
-                    true
-                }
-                None => false,
-            });
+        self.clocks.retain(|_, number| match numbers.get(number) {
+            Some(&new) => {
+                *number = new;
+                true
+            }
+            None => false,
+        });
         *clock = kept;
     }
 }
@@ -239,7 +234,14 @@ mod tests {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
         let mut masked = |host, instance, mask| {
             let vm = vms
-                .get(&names(host, instance, ""), Identity::Auto, "here", 0.0, 10.0, &mut clock)
+                .get(
+                    &names(host, instance, ""),
+                    Identity::Auto,
+                    "here",
+                    0.0,
+                    10.0,
+                    &mut clock,
+                )
                 .expect("it is named");
             std::mem::replace(&mut vm.masked, mask)
         };
@@ -254,7 +256,14 @@ mod tests {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
         for sender in ["192.0.2.1", "192.0.2.2"] {
             let vm = vms
-                .get(&names("vm1", "", sender), Identity::Auto, "here", 0.0, 10.0, &mut clock)
+                .get(
+                    &names("vm1", "", sender),
+                    Identity::Auto,
+                    "here",
+                    0.0,
+                    10.0,
+                    &mut clock,
+                )
                 .expect("it is named");
             assert_eq!(&*vm.hypervisor, sender);
         }
@@ -267,7 +276,14 @@ mod tests {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
         for (host, now) in [("a", 0.0), ("b", 4000.0)] {
             let vm = vms
-                .get(&names(host, "vm", "192.0.2.1"), Identity::Auto, "here", now, 10.0, &mut clock)
+                .get(
+                    &names(host, "vm", "192.0.2.1"),
+                    Identity::Auto,
+                    "here",
+                    now,
+                    10.0,
+                    &mut clock,
+                )
                 .expect("it is named");
             let number = vm.clock;
             clock.saw(number, now, 10.0, now);
@@ -282,7 +298,14 @@ mod tests {
     #[test]
     fn what_names_no_vm_leaves_nothing_behind() {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
-        let result = vms.get(&names("here", "", ""), Identity::Auto, "here", 0.0, 10.0, &mut clock);
+        let result = vms.get(
+            &names("here", "", ""),
+            Identity::Auto,
+            "here",
+            0.0,
+            10.0,
+            &mut clock,
+        );
         assert_eq!(result.err(), Some(NoVm::Unnamed));
         assert_eq!(vms.counts(), (0, 0));
     }

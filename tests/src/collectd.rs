@@ -1,0 +1,479 @@
+//! A real collectd that is fed with history, and what the bellwether plugin in it says.
+//!
+//! Values go in through the `unixsock` or the `network` plugin, with times of their own choosing; what comes out is recorded
+//! by a small plugin of ours that is compiled against the installed headers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::testbed::capabilities::CollectdInstallation;
+use crate::testbed::plugin::Plugin;
+use crate::testbed::process::wait_for;
+
+/// How to run a collectd.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The name that it goes by.
+    pub hostname: String,
+    /// Its own interval, in seconds.
+    pub interval_sec: f64,
+    /// How many threads call the writers; one keeps the order of what is fed.
+    pub write_threads: usize,
+    /// The lines of `<Plugin "bellwether">`; `None` runs without the plugin.
+    pub bellwether: Option<String>,
+    /// Further plugins of collectd or of the folder `tests/plugins` that are loaded before it.
+    pub plugins: Vec<&'static str>,
+    /// Further lines of the configuration.
+    pub more: String,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            hostname: "here".into(),
+            interval_sec: 10.0,
+            write_threads: 1,
+            bellwether: Some(String::new()),
+            plugins: Vec::new(),
+            more: String::new(),
+        }
+    }
+}
+
+impl Setup {
+    /// The plugin with these lines as its configuration.
+    pub fn with(bellwether: &str) -> Self {
+        Self {
+            bellwether: Some(bellwether.into()),
+            ..Self::default()
+        }
+    }
+}
+
+/// A running collectd. Dropping it kills it and removes its folder.
+#[derive(Debug)]
+pub struct Collectd {
+    folder: tempfile::TempDir,
+    daemon: PathBuf,
+    child: Child,
+}
+
+/// A notification as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// The message.
+    pub message: String,
+    /// Its fields (`Severity`, `Time`, `Host`, …) and its metadata.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl Notification {
+    /// A field or a key of the metadata; empty when absent.
+    pub fn get(&self, key: &str) -> &str {
+        self.fields.get(key).map_or("", String::as_str)
+    }
+
+    /// When, in seconds since the epoch.
+    pub fn time(&self) -> f64 {
+        self.get("Time").parse().unwrap_or(f64::NAN)
+    }
+}
+
+fn installation() -> Result<&'static CollectdInstallation> {
+    static FOUND: OnceLock<Result<CollectdInstallation, String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| CollectdInstallation::find().map_err(|e| format!("{e:#}")))
+        .as_ref()
+        .map_err(|e| anyhow::anyhow!("{e}"))
+}
+
+fn plugin() -> Result<&'static Plugin> {
+    static BUILT: OnceLock<Result<Plugin, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| Plugin::build().map_err(|e| format!("{e:#}")))
+        .as_ref()
+        .map_err(|e| anyhow::anyhow!("{e}"))
+}
+
+/// Compiles a plugin of the folder `tests/plugins` into the folder `plugins`.
+fn compile(name: &str, plugins: &Path) -> Result<()> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("plugins")
+        .join(name)
+        .with_extension("c");
+    let headers = std::env::var("COLLECTD_INCLUDE_DIR")
+        .unwrap_or_else(|_| "/usr/include/collectd".to_owned());
+    let output = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O2", "-DHAVE_CONFIG_H"])
+        .args(["/core", "/core/daemon", "", "/.."].map(|below| format!("-I{headers}{below}")))
+        .arg("-o")
+        .arg(plugins.join(name).with_extension("so"))
+        .arg(&source)
+        .stdin(Stdio::null())
+        .output()
+        .context("cc cannot be run")?;
+    ensure!(
+        output.status.success(),
+        "{} does not compile: {}",
+        source.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+impl Collectd {
+    /// Starts one and waits until it is ready.
+    ///
+    /// # Errors
+    /// Where it does not start, with its log.
+    pub fn start(setup: &Setup) -> Result<Self> {
+        let installation = installation()?;
+        let folder = tempfile::Builder::new()
+            .prefix("bellwether-collectd-")
+            .tempdir()?;
+        let plugins = folder.path().join("plugins");
+        fs::create_dir(&plugins)?;
+        // collectd has one folder of plugins and follows no symbolic links in it.
+        let mut names = vec!["unixsock", "logfile", "recorder"];
+        names.extend(&setup.plugins);
+        for name in &names {
+            let stock = installation.plugins.join(name).with_extension("so");
+            if stock.exists() {
+                fs::copy(&stock, plugins.join(name).with_extension("so"))?;
+            } else {
+                compile(name, &plugins)?;
+            }
+        }
+        if setup.bellwether.is_some() {
+            plugin()?.copy_into(&plugins)?;
+        }
+        let file = folder.path().join("collectd.conf");
+        fs::write(&file, configuration(setup, installation, folder.path())?)?;
+        let child = spawn(&installation.daemon, folder.path())?;
+        let mut collectd = Self {
+            folder,
+            daemon: installation.daemon.clone(),
+            child,
+        };
+        collectd.wait_ready()?;
+        Ok(collectd)
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let ready = wait_for(Duration::from_secs(20), || {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return Some(false);
+            }
+            let reads = self.log().contains("Initialization complete");
+            (reads && UnixStream::connect(self.socket()).is_ok()).then_some(true)
+        });
+        ensure!(
+            ready == Some(true),
+            "collectd did not start: {}",
+            self.log()
+        );
+        Ok(())
+    }
+
+    /// Starts it again, with the same configuration, after it has ended.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn start_again(&mut self) -> Result<()> {
+        fs::remove_file(self.folder.path().join("collectd.log"))?;
+        fs::remove_file(self.socket()).ok();
+        self.child = spawn(&self.daemon, self.folder.path())?;
+        self.wait_ready()
+    }
+
+    /// Its folder: what is written there goes with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("unixsock")
+    }
+
+    fn read(&self, name: &str) -> String {
+        let bytes = fs::read(self.folder.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Its log, and what it wrote to its standard error.
+    pub fn log(&self) -> String {
+        self.read("collectd.log") + &self.read("collectd.out")
+    }
+
+    /// All notifications so far, in their order.
+    pub fn notifications(&self) -> Vec<Notification> {
+        let text = self.read("notifications");
+        let mut parts: Vec<&str> = text.split('\u{c}').collect();
+        parts.pop();
+        parts.into_iter().map(parse_notification).collect()
+    }
+
+    /// The notifications of the plugin bellwether, in their order.
+    pub fn events(&self) -> Vec<Notification> {
+        let mut all = self.notifications();
+        all.retain(|n| n.get("Plugin") == "bellwether");
+        all
+    }
+
+    /// The plugin's own values as (time, value), by "PLUGIN_INSTANCE/TYPE-TYPE_INSTANCE".
+    pub fn values(&self) -> HashMap<String, Vec<(f64, f64)>> {
+        let mut values: HashMap<String, Vec<(f64, f64)>> = HashMap::new();
+        for line in self.read("values").lines() {
+            let mut words = line.rsplitn(3, ' ');
+            let (value, time, name) = (words.next(), words.next(), words.next());
+            if let (Some(Ok(value)), Some(Ok(time)), Some(name)) =
+                (value.map(str::parse), time.map(str::parse), name)
+            {
+                values.entry(name.into()).or_default().push((time, value));
+            }
+        }
+        values
+    }
+
+    /// The newest of the plugin's own values of that name.
+    pub fn newest(&self, name: &str) -> Option<(f64, f64)> {
+        self.values().get(name)?.last().copied()
+    }
+
+    /// Sends commands through the unixsock plugin, one a line, without waiting for the answer to one before the next is sent.
+    ///
+    /// # Errors
+    /// Where it refuses one, or does not answer.
+    pub fn send(&self, commands: impl IntoIterator<Item = String>) -> Result<()> {
+        let stream = UnixStream::connect(self.socket()).context("collectd is gone")?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let answers = BufReader::new(stream.try_clone()?);
+        let reader = std::thread::spawn(move || -> Result<usize> {
+            let mut count = 0;
+            for answer in answers.lines() {
+                let answer = answer?;
+                ensure!(!answer.starts_with('-'), "collectd answers {answer:?}");
+                count += 1;
+            }
+            Ok(count)
+        });
+        let mut sent = 0;
+        let mut writer = BufWriter::new(&stream);
+        for command in commands {
+            writeln!(writer, "{command}")?;
+            sent += 1;
+        }
+        writer.flush()?;
+        drop(writer);
+        // The daemon answers all that it got, and then sees the end.
+        stream.shutdown(std::net::Shutdown::Write)?;
+        let answered = reader.join().expect("the reader does not panic")?;
+        ensure!(answered >= sent, "{answered} of {sent} commands answered");
+        Ok(())
+    }
+
+    /// Waits until the plugin has told of a tick at `time` or later of that hypervisor.
+    ///
+    /// # Errors
+    /// Where it has not within half a minute.
+    pub fn wait_judged(&self, hypervisor: &str, time: f64) -> Result<()> {
+        let name = format!("{hypervisor}/gauge-score");
+        self.wait(&format!("a tick of {hypervisor} at {time}"), || {
+            self.newest(&name).is_some_and(|(t, _)| t >= time)
+        })
+    }
+
+    /// Waits for something, at most for half a minute.
+    ///
+    /// # Errors
+    /// Where it does not come about, with what there is to know.
+    pub fn wait(&self, what: &str, mut done: impl FnMut() -> bool) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !done() {
+            if Instant::now() > deadline {
+                let newest: BTreeMap<String, (f64, f64)> = self
+                    .values()
+                    .into_iter()
+                    .filter_map(|(name, values)| Some((name, *values.last()?)))
+                    .collect();
+                bail!(
+                    "no {what} within 30 s; log:\n{}\nevents: {:#?}\nvalues: {newest:#?}",
+                    self.log(),
+                    self.events()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Stops it as an administrator does.
+    ///
+    /// # Errors
+    /// Where it does not end within half a minute.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        crate::testbed::process::terminate(self.child.id());
+        wait_for(Duration::from_secs(30), || {
+            self.child.try_wait().ok().flatten()
+        })
+        .with_context(|| format!("collectd does not end; log:\n{}", self.log()))
+    }
+
+    /// Kills it on the spot.
+    ///
+    /// # Errors
+    /// Where that is refused.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Collectd {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn spawn(daemon: &Path, folder: &Path) -> Result<Child> {
+    let out = fs::File::create(folder.join("collectd.out"))?;
+    Command::new(daemon)
+        .args(["-f", "-C"])
+        .arg(folder.join("collectd.conf"))
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .spawn()
+        .with_context(|| format!("cannot run {}", daemon.display()))
+}
+
+fn parse_notification(text: &str) -> Notification {
+    let (head, message) = text.split_once("\n\n").unwrap_or((text, ""));
+    Notification {
+        message: message.trim_end().to_owned(),
+        fields: head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
+    }
+}
+
+fn configuration(
+    setup: &Setup,
+    installation: &CollectdInstallation,
+    folder: &Path,
+) -> Result<String> {
+    let folder = folder.display();
+    let mut text = format!(
+        "Hostname \"{}\"\nFQDNLookup false\nInterval {}\nWriteThreads {}\nBaseDir \"{folder}\"\nPIDFile \"{folder}/pid\"\n\
+         PluginDir \"{folder}/plugins\"\nTypesDB \"{}\"\n\
+         LoadPlugin logfile\n<Plugin \"logfile\">\n  File \"{folder}/collectd.log\"\n  LogLevel \"info\"\n</Plugin>\n\
+         LoadPlugin unixsock\n<Plugin \"unixsock\">\n  SocketFile \"{folder}/unixsock\"\n</Plugin>\n\
+         LoadPlugin recorder\n<Plugin \"recorder\">\n  Notifications \"{folder}/notifications\"\n  \
+         Values \"{folder}/values\"\n</Plugin>\n",
+        setup.hostname,
+        setup.interval_sec,
+        setup.write_threads,
+        installation.types_db.display()
+    );
+    for plugin in &setup.plugins {
+        writeln!(text, "LoadPlugin {plugin}")?;
+    }
+    text.push_str(&setup.more);
+    if let Some(lines) = &setup.bellwether {
+        write!(
+            text,
+            "\nLoadPlugin bellwether\n<Plugin \"bellwether\">\n{lines}\n</Plugin>\n"
+        )?;
+    }
+    Ok(text)
+}
+
+/// CPU time of VMs of one hypervisor as the counters that the `virt` plugin would tell, with an occasional common jump.
+///
+/// Each VM has a level of its own with some noise. Everything follows from the seed.
+#[derive(Debug, Clone)]
+pub struct Guests {
+    levels: Vec<f64>,
+    used_ns: Vec<u64>,
+    random: u64,
+}
+
+impl Guests {
+    /// So many VMs.
+    pub fn new(count: usize, seed: u64) -> Self {
+        let mut guests = Self {
+            levels: Vec::new(),
+            used_ns: vec![1_000_000_000; count],
+            random: seed | 1,
+        };
+        guests.levels = (0..count).map(|_| 20.0 + 30.0 * guests.unit()).collect();
+        guests
+    }
+
+    /// A number from 0 to 1 (xorshift64*).
+    fn unit(&mut self) -> f64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        (self.random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Lets `seconds` pass in which every VM needs `factor` times its level; gives the counters in nanoseconds.
+    pub fn pass(&mut self, seconds: f64, factor: f64) -> &[u64] {
+        self.pass_each(seconds, |_| factor)
+    }
+
+    /// The same with a factor for each VM.
+    pub fn pass_each(&mut self, seconds: f64, factor: impl Fn(usize) -> f64) -> &[u64] {
+        for vm in 0..self.used_ns.len() {
+            let noise = 0.9 + 0.2 * self.unit();
+            let percent = (self.levels[vm] * factor(vm) * noise).min(100.0);
+            self.used_ns[vm] += (percent / 100.0 * seconds * 1e9) as u64;
+        }
+        &self.used_ns
+    }
+
+    /// Lets the counter of a VM start anew.
+    pub fn restart(&mut self, vm: usize) {
+        self.used_ns[vm] = 0;
+    }
+}
+
+/// The command that gives one counter of a VM to the unixsock plugin.
+pub fn putval(identifier: &str, interval_sec: f64, time: f64, counter: u64) -> String {
+    format!("PUTVAL \"{identifier}\" interval={interval_sec} {time:.3}:{counter}")
+}
+
+/// The command that gives a `domain_state` notification to the unixsock plugin, as the `virt` plugin writes it.
+pub fn putnotif(host: &str, plugin_instance: &str, state: &str, reason: &str) -> String {
+    let instance = if plugin_instance.is_empty() {
+        String::new()
+    } else {
+        format!(" plugin_instance=\"{plugin_instance}\"")
+    };
+    format!(
+        "PUTNOTIF message=\"Domain state: {state}. Reason: {reason}\" severity=warning time={} host=\"{host}\" \
+         plugin=virt{instance} type=domain_state",
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs())
+    )
+}
