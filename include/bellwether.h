@@ -465,8 +465,8 @@ bw_result bw_had_observe(bw_had *had,
 
 /**
  * Says that no sample with a time before `time` (seconds since the epoch) is going to come any more: judges the intervals
- * that ended by then, notices silence, and forgets who has been silent for too long. A time that is not finite, or before one
- * that was said already, changes nothing.
+ * that ended by then, notices silence, and forgets who has been silent for too long. A time that is not finite or thousands of
+ * years off changes nothing.
  *
  * `BW_INVALID_ARGUMENT` where `had` is NULL. `error` may be NULL.
  */
@@ -476,8 +476,8 @@ bw_result bw_had_advance(bw_had *had,
 
 /**
  * Masks a VM that is paused, shut off or migrating (`masked` true), or unmasks it (false). A masked VM abstains: its samples
- * do not count, and that it stands still is no sign of anything. The VM need not be known yet. The strings are in UTF-8,
- * without NUL bytes, and not kept.
+ * do not count, and that it stands still is no sign of anything. Without effect where nothing is known of the hypervisor yet.
+ * The strings are in UTF-8, without NUL bytes, and not kept.
  *
  * `BW_INVALID_ARGUMENT` where `had`, `hypervisor` or `vm` is NULL or a string is not UTF-8. `error` may be NULL.
  */

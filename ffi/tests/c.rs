@@ -1,0 +1,205 @@
+//! The C programs in `tests/c` use the library as its users do. They are compiled, run, and run again under valgrind.
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{WARNINGS, built, compile_c, compiler, in_package, succeed};
+
+/// The programs in `tests/c`, without their `.c`.
+const PROGRAMS: [&str; 5] = ["options", "detector", "events", "snapshot", "threads"];
+
+/// Arguments that link with the shared object in the folder `built`.
+fn shared(built: &Path) -> Vec<String> {
+    vec![
+        format!("-I{}", in_package("../include").display()),
+        format!("-L{}", built.display()),
+        "-lbellwether".into(),
+        "-lm".into(),
+    ]
+}
+
+/// Compiles the program `name` into `folder` and gives a command that runs it there.
+fn program(name: &str, folder: &Path, linking: &[String]) -> Command {
+    let program = folder.join(name);
+    let linking: Vec<&OsStr> = linking.iter().map(OsStr::new).collect();
+    compile_c(
+        &in_package(&format!("tests/c/{name}.c")),
+        &program,
+        &linking,
+    );
+    Command::new(program)
+}
+
+/// Lets `command` load the shared object in the folder `built`. Cargo has set the same variable for the tests, so that a path
+/// in the program would come too late.
+fn loading<'a>(command: &'a mut Command, built: &Path) -> &'a mut Command {
+    command.env("LD_LIBRARY_PATH", built)
+}
+
+#[test]
+fn the_c_programs_are_content_with_the_shared_object() {
+    let built = built();
+    for name in PROGRAMS {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = program(name, folder.path(), &shared(&built));
+        succeed(loading(&mut program, &built).current_dir(&folder));
+    }
+}
+
+#[test]
+fn the_c_programs_are_content_with_the_static_library() {
+    // What rustc's own libraries need of the system: the same as Libs.private in bellwether.pc.in.
+    let mut linking = vec![
+        format!("-I{}", in_package("../include").display()),
+        format!("{}", built().join("libbellwether.a").display()),
+    ];
+    linking.extend(["-lgcc_s", "-lpthread", "-lm", "-ldl"].map(String::from));
+    for name in PROGRAMS {
+        let folder = tempfile::tempdir().unwrap();
+        succeed(program(name, folder.path(), &linking).current_dir(&folder));
+    }
+}
+
+#[test]
+fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: valgrind is not installed, so nobody looked for leaks and wrong reads");
+        return;
+    }
+    let built = built_without_optimisation();
+    for name in PROGRAMS {
+        let folder = tempfile::tempdir().unwrap();
+        let program = program(name, folder.path(), &shared(&built));
+        succeed(
+            loading(&mut Command::new("valgrind"), &built)
+                .args(["--quiet", "--error-exitcode=9", "--leak-check=full"])
+                .args(["--show-leak-kinds=all", "--errors-for-leak-kinds=all"])
+                .arg(program.get_program())
+                .current_dir(&folder),
+        );
+    }
+}
+
+#[test]
+fn the_header_is_cplusplus_too() {
+    if compiler("CXX", "c++").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no C++ compiler, so nobody looked whether the header is C++");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("plusplus");
+    succeed(
+        compiler("CXX", "c++")
+            .arg("-std=c++11")
+            .args(WARNINGS)
+            .arg("-o")
+            .args([&program, &in_package("tests/c/plusplus.cc")])
+            .args(shared(&built())),
+    );
+    succeed(loading(&mut Command::new(program), &built()));
+}
+
+#[test]
+fn the_readmes_example_compiles_and_says_what_the_readme_says() {
+    let readme = fs::read_to_string(in_package("README.md")).unwrap();
+    let block = |language: &str| {
+        let (_, rest) = readme.split_once(&format!("```{language}\n")).unwrap();
+        rest.split_once("```").unwrap().0
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (source, program) = (folder.path().join("fleet.c"), folder.path().join("fleet"));
+    fs::write(&source, block("c")).unwrap();
+    let linking = shared(&built());
+    let linking: Vec<&OsStr> = linking.iter().map(OsStr::new).collect();
+    compile_c(&source, &program, &linking);
+    let output = succeed(loading(&mut Command::new(program), &built()));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), block("text"));
+}
+
+/// Builds the library once more, without optimisation, and gives the folder that it is in. Optimised code may compute with
+/// what is not set and then not use it, such as the inside of an `Option` that is `None`; valgrind takes that for an error.
+fn built_without_optimisation() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unoptimised");
+    succeed(
+        Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--offline",
+                "--package",
+                "bellwether-ffi",
+                "--target-dir",
+            ])
+            .arg(&target)
+            .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
+            .current_dir(in_package("")),
+    );
+    target.join("debug")
+}
+
+/// The functions that the header declares.
+fn declared() -> Vec<String> {
+    let header = fs::read_to_string(in_package("../include/bellwether.h")).unwrap();
+    let (_, functions) = header.split_once("extern \"C\" {").unwrap();
+    let functions = functions
+        .lines()
+        .filter(|line| !line.starts_with([' ', '/']));
+    let names = functions.filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next());
+    names.map(String::from).collect()
+}
+
+#[test]
+fn every_function_of_the_header_is_called_by_a_c_program() {
+    let programs = PROGRAMS.map(|name| {
+        let path = in_package(&format!("tests/c/{name}.c"));
+        fs::read_to_string(path).unwrap()
+    });
+    let declared = declared();
+    assert!(declared.len() > 20, "{declared:?}");
+    for function in declared {
+        // Either called, or handed to the macro that calls it.
+        let called = [format!("{function}("), format!("{function},")];
+        assert!(
+            programs
+                .iter()
+                .any(|program| called.iter().any(|call| program.contains(call))),
+            "no program in tests/c calls {function}"
+        );
+    }
+}
+
+#[test]
+fn the_shared_object_exports_the_headers_functions_and_nothing_else() {
+    let nm = succeed(
+        Command::new("nm")
+            .args(["-D", "--defined-only", "--format=posix"])
+            .arg(built().join("libbellwether.so")),
+    );
+    let nm = String::from_utf8(nm.stdout).unwrap();
+    let mut exported: Vec<_> = nm
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let mut declared = declared();
+    exported.sort_unstable();
+    declared.sort_unstable();
+    assert_eq!(exported, declared);
+}
+
+#[test]
+fn the_shared_object_is_named_after_its_interface() {
+    let program = succeed(
+        Command::new("readelf")
+            .arg("-d")
+            .arg(built().join("libbellwether.so")),
+    );
+    let dynamic = String::from_utf8_lossy(&program.stdout).into_owned();
+    assert!(
+        dynamic.contains("soname: [libbellwether.so.0]"),
+        "{dynamic}"
+    );
+}
