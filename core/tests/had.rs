@@ -436,7 +436,7 @@ fn eventful(vm: u64, t: u64) -> Option<f64> {
     } else {
         1.0
     };
-    is_there.then(|| calm(vm, t) * fault)
+    (!is_away).then(|| calm(vm, t) * fault)
 }
 
 #[test]

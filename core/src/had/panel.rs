@@ -407,11 +407,6 @@ impl Panel {
         }
     }
 
-    /// The values of the tick that is being judged, by slot.
-    pub(super) fn values(&self) -> &[f64] {
-        &self.rows[0].values
-    }
-
     /// Follows the incident with the tick that is being judged; `changed` as for [`Incidents::tick`].
     pub(super) fn follow_incident(
         &mut self,

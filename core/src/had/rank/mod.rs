@@ -255,7 +255,7 @@ impl Rank {
             return NOISE_NOISY;
         }
         let middle = noises.len() / 2;
-        let even = noises.len() % 2 == 0;
+        let even = noises.len().is_multiple_of(2);
         let (below, median, _) = noises.select_nth_unstable_by(middle, f32::total_cmp);
         let lower = if even {
             below
@@ -373,11 +373,11 @@ impl Method for Rank {
         let noise = self.noise();
         let mut verdict = Verdict::default();
         let mut best: Option<(f64, Alarm, usize)> = None;
-        for i in 0..BARS {
-            let (channel, say) = if i == MIXED_BAR {
-                (&MIXED, self.say_mixed())
+        for (i, channel) in TABLE.iter().chain([&MIXED]).enumerate() {
+            let say = if i == MIXED_BAR {
+                self.say_mixed()
             } else {
-                (&TABLE[i], self.say(i))
+                self.say(i)
             };
             let past = self.bars[i].pass(say.evidence, channel.past_cap, hour);
             verdict.voters = verdict.voters.max(say.voters as u32);

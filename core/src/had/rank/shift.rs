@@ -21,7 +21,7 @@ const IDLE: f32 = 0.5;
 /// A VM whose base and present are both above this (percent) has no room to rise.
 const SATURATED: f32 = 95.0;
 /// A rank of 0 to 1 is kept as 0 to this.
-const RANK_ONE: f32 = 255.0;
+const RANK_ONE: i32 = 255;
 /// sqrt(12): a rank is uniform, with variance 1/12.
 const ROOT_12: f32 = 3.464_101_6;
 /// How far above full scale a value must be to ask for a larger scale.
@@ -39,23 +39,38 @@ const STEP_MAX: f32 = 1.5;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
 const STEP_TO_SIGMA: f32 = 0.886;
 
-/// The value in the middle of each bin, at scale 1, in 1/256.
-static BIN_VALUE: LazyLock<[u16; BINS]> = LazyLock::new(|| {
-    std::array::from_fn(|b| {
-        let low = ((b as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
-        let high = (((b + 1) as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
-        ((if b == BINS - 1 {
-            low
+/// What is the same for every VM, reckoned once.
+#[derive(Debug)]
+struct Constants {
+    /// The value in the middle of each bin, at scale 1, in 1/256.
+    bin_values: [u16; BINS],
+    /// [`sigmas`] of the whole windows of each channel.
+    shift_sigmas: [f32; CHANNELS],
+    /// [`sigmas`] of the whole guard of each channel; 0 where it has none.
+    guard_sigmas: [f32; CHANNELS],
+}
+
+static CONSTANTS: LazyLock<Constants> = LazyLock::new(|| Constants {
+    bin_values: std::array::from_fn(|b| {
+        let edge = |b: usize| ((b as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
+        let middle = if b == BINS - 1 {
+            edge(b)
         } else {
-            (low + high) / 2.0
-        }) * 256.0)
-            .round() as u16
-    })
+            (edge(b) + edge(b + 1)) / 2.0
+        };
+        (middle * 256.0).round() as u16
+    }),
+    shift_sigmas: std::array::from_fn(|c| sigmas(TABLE[c].short as i32, TABLE[c].base as i32)),
+    guard_sigmas: std::array::from_fn(|c| {
+        TABLE[c]
+            .guard
+            .map_or(0.0, |g| sigmas(g.after as i32, g.before as i32))
+    }),
 });
 
-/// The middle of bin `b` at scale 1.
-fn bin_value(b: u8) -> u32 {
-    u32::from(BIN_VALUE[usize::from(b) % BINS])
+/// How many standard deviations a difference of 1 between the mean ranks of `a` and of `b` samples is.
+fn sigmas(a: i32, b: i32) -> f32 {
+    ROOT_12 * ((a * b) as f32 / (a + b) as f32).sqrt()
 }
 
 /// The bin of ln(1+x), x at scale 1.
@@ -65,8 +80,9 @@ fn bin_of_log(log: f32) -> u8 {
 }
 
 /// Where each ring stands; the same for all VMs of a hypervisor, so reckoned once a tick.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor {
+    constants: &'static Constants,
     /// Of the newest bin.
     pub bin: usize,
     /// Per channel, of the bin that leaves the short window and enters the base.
@@ -84,12 +100,24 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
+    /// The middle of bin `b` at scale 1, in 1/256.
+    fn value(&self, b: u8) -> u32 {
+        u32::from(self.constants.bin_values[usize::from(b) % BINS])
+    }
+
     /// Where the rings stand at sample number `t`.
     pub(super) fn at(t: u64) -> Self {
         let back = |by: usize, ring: usize| ((t + ring as u64 - by as u64) % ring as u64) as usize;
+        let none = [0; CHANNELS];
         let mut cursor = Self {
+            constants: &CONSTANTS,
             bin: back(0, RING),
-            ..Self::default()
+            enter: none,
+            leave: none,
+            new: none,
+            old: none,
+            after: none,
+            before: none,
         };
         for (c, channel) in TABLE.iter().enumerate() {
             let (ring, offset) = (shift_ring(c), shift_offset(c));
@@ -166,18 +194,40 @@ impl Default for Scale {
 /// No shift: the sample is missing or the base too short. (A rank one bin below is never above that one bin above.)
 const NO_SHIFT: [u8; 2] = [255, 0];
 
+/// Pairs of bytes, written as plain bytes.
+mod pairs {
+    use serde::{Deserializer, Serializer, de::Error};
+
+    use super::SHIFTS;
+
+    pub(super) fn serialize<S: Serializer>(
+        pairs: &[[u8; 2]; SHIFTS],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(pairs.as_flattened())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<[[u8; 2]; SHIFTS], D::Error> {
+        let bytes: Vec<u8> = serde_bytes::deserialize(from)?;
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        match pairs.try_into() {
+            Ok(pairs) if rest.is_empty() => Ok(pairs),
+            _ => Err(D::Error::invalid_length(bytes.len(), &"two bytes a shift")),
+        }
+    }
+}
+
 /// One VM's past and present.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Vm {
     /// The last samples' bins.
     #[serde(with = "serde_bytes")]
     bins: [u8; RING],
-    /// The last shifts' ranks below, all channels.
-    #[serde(with = "serde_bytes")]
-    low: [u8; SHIFTS],
-    /// The last shifts' ranks above, all channels.
-    #[serde(with = "serde_bytes")]
-    high: [u8; SHIFTS],
+    /// The last shifts of all channels: the ranks one bin below and one bin above each sample.
+    #[serde(with = "pairs")]
+    ranks: [[u8; 2]; SHIFTS],
     #[serde(skip)]
     scales: [Scale; CHANNELS],
     /// Values are divided by two to this power before they are binned.
@@ -202,8 +252,7 @@ impl Default for Vm {
     fn default() -> Self {
         Self {
             bins: [MISSING; RING],
-            low: [NO_SHIFT[0]; SHIFTS],
-            high: [NO_SHIFT[1]; SHIFTS],
+            ranks: [NO_SHIFT; SHIFTS],
             scales: std::array::from_fn(|_| Scale::default()),
             scale: 0,
             overshoots: 0,
@@ -247,8 +296,8 @@ impl Vm {
             self.repeats = 0;
             self.last = value;
         }
-        let full_scale = FULL_SCALE * f64::from(self.scale).exp2();
-        if value > full_scale * OVERSHOOT {
+        let scaled = value / f64::from(self.unit());
+        if scaled > FULL_SCALE * OVERSHOOT {
             self.overshoots += 1;
             if self.overshoots >= OVERSHOOTS && self.scale < SCALE_MAX {
                 self.enlarge(value, cursor);
@@ -283,7 +332,7 @@ impl Vm {
         for bin in &mut self.bins {
             *bin = match *bin {
                 MISSING | LAST => MISSING,
-                within => bin_of_log((bin_value(within) as f32 / (256.0 * ratio)).ln_1p()),
+                within => bin_of_log((cursor.value(within) as f32 / (256.0 * ratio)).ln_1p()),
             };
         }
         self.last_log = (self.last_log.exp_m1() / ratio).ln_1p();
@@ -297,16 +346,16 @@ impl Vm {
         let scale = &mut self.scales[c];
         if bin != MISSING {
             scale.short_count += 1;
-            scale.short_sum += bin_value(bin);
+            scale.short_sum += cursor.value(bin);
         }
         // First out, then in: a base of 255 equal samples fills its byte.
         if leave != MISSING {
             scale.histogram[usize::from(leave) % BINS] -= 1;
             scale.base_count -= 1;
-            scale.base_sum -= bin_value(leave);
+            scale.base_sum -= cursor.value(leave);
         }
         if enter != MISSING {
-            let value = bin_value(enter);
+            let value = cursor.value(enter);
             scale.histogram[usize::from(enter) % BINS] += 1;
             scale.base_count += 1;
             scale.base_sum += value;
@@ -320,23 +369,21 @@ impl Vm {
         } else {
             ranks(&scale.histogram, usize::from(bin), m)
         };
-        let at = |i: usize| [self.low[i], self.high[i]];
         scale.shifts.add(shift, 1);
-        let old = at(cursor.old[c]);
+        let old = self.ranks[cursor.old[c]];
         scale.shifts.add(old, -1);
         if let Some(guard) = channel.guard {
             let entering = if guard.after == channel.short {
                 shift
             } else {
-                at(cursor.after[c])
+                self.ranks[cursor.after[c]]
             };
             scale.after.add(entering, 1);
             scale.after.add(old, -1);
             scale.before.add(old, 1);
-            scale.before.add(at(cursor.before[c]), -1);
+            scale.before.add(self.ranks[cursor.before[c]], -1);
         }
-        self.low[cursor.new[c]] = shift[0];
-        self.high[cursor.new[c]] = shift[1];
+        self.ranks[cursor.new[c]] = shift;
 
         let scale = &self.scales[c];
         let k = scale.shifts.count;
@@ -353,7 +400,7 @@ impl Vm {
                 return f32::NAN;
             }
         }
-        scale.z(c)
+        scale.z(c, cursor.constants)
     }
 
     /// The mean of `count` values whose sum is `sum`, in the metric's unit.
@@ -361,9 +408,9 @@ impl Vm {
         sum as f32 / (256.0 * f32::from(count)) * self.unit()
     }
 
-    /// What full scale stands for, in hundreds of the metric's unit.
+    /// What full scale stands for, in hundreds of the metric's unit: two to the power of `scale`.
     fn unit(&self) -> f32 {
-        f32::from(self.scale).exp2()
+        f32::from_bits((127 + u32::from(self.scale)) << 23)
     }
 
     /// The mean of the fast channel's base, in the metric's unit; `None` where the base is too short.
@@ -399,9 +446,9 @@ impl Vm {
                 *bin = MISSING;
             }
         }
-        for (low, high) in self.low.iter_mut().zip(&mut self.high) {
-            if low > high {
-                [*low, *high] = NO_SHIFT;
+        for shift in &mut self.ranks {
+            if shift[0] > shift[1] {
+                *shift = NO_SHIFT;
             }
         }
         self.scale = self.scale.min(SCALE_MAX);
@@ -435,11 +482,11 @@ impl Vm {
                 }
                 if age < channel.short {
                     scale.short_count += 1;
-                    scale.short_sum += bin_value(bin);
+                    scale.short_sum += cursor.value(bin);
                 } else {
                     scale.histogram[usize::from(bin)] += 1;
                     scale.base_count += 1;
-                    scale.base_sum += bin_value(bin);
+                    scale.base_sum += cursor.value(bin);
                 }
             }
         }
@@ -454,8 +501,7 @@ impl Vm {
             let newest = cursor.new[c] - offset + 2 * ring - 1;
             let guard = channel.guard.map_or((0, 0), |g| (g.after, g.before));
             for age in 0..channel.short + guard.1 {
-                let i = offset + (newest - age) % ring;
-                let shift = [self.low[i], self.high[i]];
+                let shift = self.ranks[offset + (newest - age) % ring];
                 if age < channel.short {
                     scale.shifts.add(shift, 1);
                     if age >= channel.short - guard.0 {
@@ -472,33 +518,43 @@ impl Vm {
 impl Scale {
     /// The shift of the short window against the base, in standard deviations of the mean of so many ranks; 0 where the guard
     /// finds that the VM did not change at the common moment.
-    fn z(&self, c: usize) -> f32 {
-        let (k, m) = (self.shifts.count as f32, f32::from(self.base_count));
-        let up = self.shifts.low as f32 / (RANK_ONE * k) - 0.5;
-        let down = self.shifts.high as f32 / (RANK_ONE * k) - 0.5;
-        let mean = if up > 0.0 {
+    fn z(&self, c: usize, constants: &Constants) -> f32 {
+        let channel = &TABLE[c];
+        let k = self.shifts.count;
+        let up = 2 * self.shifts.low - k * RANK_ONE;
+        let down = 2 * self.shifts.high - k * RANK_ONE;
+        let sum = if up > 0 {
             up
-        } else if down < 0.0 {
+        } else if down < 0 {
             down
         } else {
             return 0.0;
         };
-        let z = ROOT_12 * mean / (1.0 / k + 1.0 / m).sqrt();
-        let channel = &TABLE[c];
+        let m = i32::from(self.base_count);
+        // Whole windows are the ordinary case, and a square root and a division a sample are worth saving.
+        let is_whole = k == channel.short as i32 && m == channel.base as i32;
+        let z = sum as f32 / (2 * RANK_ONE * k) as f32
+            * if is_whole {
+                constants.shift_sigmas[c]
+            } else {
+                sigmas(k, m)
+            };
         let Some(guard) = channel.guard else { return z };
-        let (na, nb) = (self.after.count as f32, self.before.count as f32);
-        if 2.0 * na < guard.after as f32 || 2.0 * nb < guard.before as f32 {
+        let (na, nb) = (self.after.count, self.before.count);
+        if 2 * na < guard.after as i32 || 2 * nb < guard.before as i32 {
             return z;
         }
-        let middle =
-            |s: &Sums, n: f32| ROOT_12 * ((s.low + s.high) as f32 / (2.0 * RANK_ONE * n) - 0.5);
-        let step =
-            (middle(&self.after, na) - middle(&self.before, nb)) / (1.0 / na + 1.0 / nb).sqrt();
+        let middle = |s: &Sums| (s.low + s.high) as f32 / (2 * RANK_ONE * s.count) as f32;
+        let is_whole = na == guard.after as i32 && nb == guard.before as i32;
+        let step = (middle(&self.after) - middle(&self.before))
+            * if is_whole {
+                constants.guard_sigmas[c]
+            } else {
+                sigmas(na, nb)
+            };
         // A step at the common moment as large as the shift itself would show so much of it between the guard's samples;
         // half of that, less two standard deviations, is asked.
-        let part = ((1.0 / channel.short as f32 + 1.0 / channel.base as f32)
-            / (1.0 / guard.after as f32 + 1.0 / guard.before as f32))
-            .sqrt();
+        let part = constants.guard_sigmas[c] / constants.shift_sigmas[c];
         if z.signum() * step < 0.5 * part * z.abs() - 2.0 {
             0.0
         } else {
@@ -512,27 +568,40 @@ impl Scale {
 fn ranks(histogram: &[u8; BINS], bin: usize, count: u16) -> [u8; 2] {
     let (low, high) = (bin.saturating_sub(1), (bin + 1).min(BINS - 1));
     let below_low = count_below(histogram, low);
-    let between: u32 = histogram[low..high].iter().map(|h| u32::from(*h)).sum();
-    let twice_low = 2 * below_low + u32::from(histogram[low]);
-    let twice_high = 2 * (below_low + between) + u32::from(histogram[high]);
-    let unit = RANK_ONE / (2.0 * f32::from(count));
+    let at = |b: usize| u32::from(histogram[b]);
+    // From `low` up to, but not including, `high`: two bins, or one at either end.
+    let between = at(low) + if high - low == 2 { at(low + 1) } else { 0 };
+    let twice_low = 2 * below_low + at(low);
+    let twice_high = 2 * (below_low + between) + at(high);
+    let unit = RANK_ONE as f32 / (2.0 * f32::from(count));
     [
         (twice_low as f32 * unit + 0.5) as u8,
         (twice_high as f32 * unit + 0.5) as u8,
     ]
 }
 
-/// How many samples are in bins below `bin`. The whole histogram counts at most 255, so the bytes of its words can be added
-/// in place, eight bins at a time, without a carry from one to the next.
-fn count_below(histogram: &[u8; BINS], bin: usize) -> u32 {
-    let (words, _) = histogram.as_chunks::<8>();
-    let mut sum = 0u64;
-    for word in &words[..bin / 8] {
-        sum += u64::from_le_bytes(*word);
+/// Ones, then zeros: the bytes from `BINS - b` on are a mask of the bins below `b`.
+const BELOW: [u8; 2 * BINS] = {
+    let mut mask = [0; 2 * BINS];
+    let mut i = 0;
+    while i < BINS {
+        mask[i] = u8::MAX;
+        i += 1;
     }
-    let rest = (1u64 << (8 * (bin % 8))) - 1;
-    sum += u64::from_le_bytes(words[bin / 8]) & rest;
-    (sum.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
+    mask
+};
+
+/// How many samples are in bins below `bin`. The whole histogram counts at most 255, so a byte holds the sum; masked instead of
+/// counted up to `bin`, sixteen bins are added at a time and no branch depends on the data.
+fn count_below(histogram: &[u8; BINS], bin: usize) -> u32 {
+    let mask: &[u8; BINS] = BELOW[BINS - bin..]
+        .first_chunk()
+        .expect("as many bytes as bins");
+    let sum = histogram
+        .iter()
+        .zip(mask)
+        .fold(0u8, |sum, (h, mask)| sum.wrapping_add(h & mask));
+    u32::from(sum)
 }
 
 #[cfg(test)]
