@@ -3,74 +3,186 @@
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bellwether_tests::testbed::{TestBed, Tools, capabilities};
+use bellwether_tests::testbed::collectd::{Collectd, Notification};
+use bellwether_tests::testbed::plugin::Plugin;
+use bellwether_tests::testbed::{Hypervisor, TestBed, Tools, capabilities, ensure_packages};
 
 /// Seconds between collectd's readings.
 const INTERVAL_S: f64 = 0.5;
 
+/// Machines on the hypervisor.
+const VMS: usize = 4;
+
+/// Samples of normal life before a fault: the detector wants some 45 of history.
+const WARM_UP_SAMPLES: u32 = 64;
+
+/// Samples within which a host's fault must be told.
+const RAISED_WITHIN_SAMPLES: usize = 15;
+
+/// Samples after which a recovery must have been told.
+const CLEARED_WITHIN_SAMPLES: u32 = 120;
+
 /// What a test bed needs, or a loud word on why there is none here.
 fn tools() -> Option<Tools> {
-    capabilities()
+    ensure_packages()
+        .and_then(|()| capabilities())
         .inspect_err(|reason| eprintln!("SKIPPED: no test bed here: {reason:#}"))
         .ok()
 }
 
 /// Seconds since the epoch, as collectd counts them.
-fn now() -> f64 {
+fn now_s() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs_f64()
 }
 
-/// Lets that many samples pass and returns the span of time (s) in which they fell.
-fn pass(samples: u32) -> (f64, f64) {
-    let from = now();
-    sleep(Duration::from_secs_f64(INTERVAL_S * f64::from(samples)));
-    (from, now())
+/// A span of time, seconds since the epoch.
+#[derive(Clone, Copy)]
+struct Span {
+    from: f64,
+    to: f64,
 }
 
-#[test]
-fn faults_of_the_host_and_of_one_machine_show_in_what_the_virt_plugin_reads() {
-    let Some(tools) = tools() else { return };
-    let bed = TestBed::new(tools).unwrap();
-    let hypervisor = bed.start_hypervisor("hv1", 4).unwrap();
-    let collectd = hypervisor.start_collectd(INTERVAL_S, None).unwrap();
-    let normal = pass(16);
-    hypervisor.fault_vm("vm2").unwrap();
-    let vm_fault = pass(16);
-    hypervisor.recover().unwrap();
-    hypervisor.fault_host().unwrap();
-    let host_fault = pass(16);
-    hypervisor.recover().unwrap();
-    let recovered = pass(16);
+/// Lets samples pass until `seen`, at most so many.
+fn pass_until(samples: u32, mut seen: impl FnMut() -> bool) -> Span {
+    let from = now_s();
+    for _ in 0..samples {
+        sleep(Duration::from_secs_f64(INTERVAL_S));
+        if seen() {
+            break;
+        }
+    }
+    Span { from, to: now_s() }
+}
 
-    let mean = |vm: &str, (from, to): (f64, f64)| {
-        let within: Vec<f64> = collectd
-            .cpu_percent(vm)
-            .into_iter()
-            // The first and the last sample of a phase may reach into its neighbours.
-            .filter(|(time, _)| (from + INTERVAL_S..to).contains(time))
-            .map(|(_, percent)| percent)
-            .collect();
-        assert!(
-            within.len() >= 10,
-            "{vm} was read {} times in 16 intervals",
-            within.len()
-        );
-        within.iter().sum::<f64>() / within.len() as f64
-    };
+/// Lets that many samples pass.
+fn pass(samples: u32) -> Span {
+    pass_until(samples, || false)
+}
+
+/// What bellwether told of the hypervisor so far.
+fn anomalies(collectd: &Collectd) -> Vec<Notification> {
+    let mut all = collectd.notifications();
+    all.retain(Notification::is_hypervisor_anomaly);
+    all
+}
+
+/// All that helps to understand a failure.
+fn evidence(hypervisor: &Hypervisor, collectd: &Collectd) -> String {
+    let mut text = String::new();
     for vm in hypervisor.vms() {
-        let [normal, vm_fault, host_fault, recovered] =
-            [normal, vm_fault, host_fault, recovered].map(|phase| mean(vm, phase));
-        let told =
-            format!("{vm}: {normal:.0} {vm_fault:.0} {host_fault:.0} {recovered:.0} % of a core");
-        eprintln!("{told}");
-        assert!(
-            host_fault < 0.7 * normal && host_fault < 0.7 * recovered,
-            "{told}"
-        );
+        let percents: Vec<String> = collectd
+            .cpu_percent(vm)
+            .iter()
+            .map(|(_, percent)| format!("{percent:.0}"))
+            .collect();
+        text += &format!("{vm}: {}\n", percents.join(" "));
+    }
+    for notification in collectd.notifications() {
+        text += &format!("{}\n\n", notification.text);
+    }
+    text + &collectd.log()
+}
+
+/// One fault cycle on a test bed of its own.
+fn run(tools: &Tools, plugin: &Plugin) {
+    let bed = TestBed::new(tools.clone()).unwrap();
+    let hypervisor = bed.start_hypervisor("hv1", VMS).unwrap();
+    let collectd = hypervisor
+        .start_collectd(INTERVAL_S, Some((plugin, "")))
+        .unwrap();
+
+    let normal = pass(WARM_UP_SAMPLES);
+    hypervisor.fault_vm("vm2").unwrap();
+    let vm_fault = pass(24);
+    hypervisor.recover().unwrap();
+    pass(24);
+    let told = anomalies(&collectd);
+    assert!(
+        told.is_empty(),
+        "one slow machine is not the host's fault\n{}",
+        evidence(&hypervisor, &collectd)
+    );
+
+    hypervisor.fault_host().unwrap();
+    let host_fault = pass(24);
+    let raised = anomalies(&collectd).into_iter().next();
+    let raised = raised.unwrap_or_else(|| {
+        panic!(
+            "the host's fault was not told\n{}",
+            evidence(&hypervisor, &collectd)
+        )
+    });
+    let samples = collectd
+        .cpu_percent("vm1")
+        .into_iter()
+        .map(|(time, _)| time);
+    let after = samples
+        .filter(|time| (host_fault.from..=raised.time).contains(time))
+        .count();
+    assert!(
+        after <= RAISED_WITHIN_SAMPLES && raised.severity != "OKAY",
+        "told after {after} samples\n{}",
+        evidence(&hypervisor, &collectd)
+    );
+
+    hypervisor.recover().unwrap();
+    let is_cleared = || {
+        anomalies(&collectd)
+            .last()
+            .is_some_and(|last| last.severity == "OKAY")
+    };
+    let recovery = pass_until(CLEARED_WITHIN_SAMPLES, is_cleared);
+    assert!(
+        is_cleared(),
+        "the recovery was not told\n{}",
+        evidence(&hypervisor, &collectd)
+    );
+    assert_eq!(
+        anomalies(&collectd).len(),
+        2,
+        "an incident is told once\n{}",
+        evidence(&hypervisor, &collectd)
+    );
+    eprintln!(
+        "raised after {after} samples, cleared after {:.0}",
+        (recovery.to - recovery.from) / INTERVAL_S
+    );
+    assert_the_faults_are_real(&hypervisor, &collectd, [normal, vm_fault, host_fault]);
+    let log = collectd.log();
+    assert!(collectd.stop().unwrap().success(), "{log}");
+}
+
+/// The detection above means something only if the faults show in what the virt plugin read.
+fn assert_the_faults_are_real(hypervisor: &Hypervisor, collectd: &Collectd, spans: [Span; 3]) {
+    for vm in hypervisor.vms() {
+        let samples = collectd.cpu_percent(vm);
+        let [normal, vm_fault, host_fault] = spans.map(|Span { from, to }| {
+            // The first sample of a span reaches into the one before.
+            let within = |time: f64| time > from + INTERVAL_S && time < to;
+            let within: Vec<f64> = samples
+                .iter()
+                .filter(|(time, _)| within(*time))
+                .map(|(_, percent)| *percent)
+                .collect();
+            within.iter().sum::<f64>() / within.len() as f64
+        });
+        let told = format!("{vm}: {normal:.0} {vm_fault:.0} {host_fault:.0} % of a core");
+        assert!(host_fault < 0.7 * normal, "{told}");
         assert_eq!(vm_fault < 0.7 * normal, vm == "vm2", "{told}");
     }
-    assert!(collectd.stop().unwrap().success());
+}
+
+/// `BELLWETHER_TESTBED_RUNS` repeats it, each time on a test bed of its own.
+#[test]
+fn host_fault_is_raised_and_cleared_and_single_vm_fault_is_not() {
+    let Some(tools) = tools() else { return };
+    let plugin = Plugin::build().unwrap();
+    let runs = std::env::var("BELLWETHER_TESTBED_RUNS").map_or(1, |runs| runs.parse().unwrap());
+    for number in 1..=runs {
+        eprintln!("run {number} of {runs}");
+        run(&tools, &plugin);
+    }
 }

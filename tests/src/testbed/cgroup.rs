@@ -166,6 +166,9 @@ impl Groups {
     /// As [`Groups::create`].
     pub fn add_hypervisor(&self, name: &str) -> Result<()> {
         self.make(&machines(name))?;
+        if self.hierarchies.version == Version::V2 {
+            pass_on_cpu(&self.machines_path(name))?;
+        }
         self.make(&daemons(name))
     }
 
@@ -173,8 +176,7 @@ impl Groups {
         for root in &self.hierarchies.roots {
             let path = root.join(&self.top).join(group);
             if self.hierarchies.version == Version::V2 {
-                let parent = path.parent().unwrap_or(root);
-                write(&parent.join("cgroup.subtree_control"), "+cpu")?;
+                pass_on_cpu(path.parent().unwrap_or(root))?;
             }
             match fs::create_dir(&path) {
                 Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
@@ -292,6 +294,11 @@ fn machines(hypervisor: &str) -> String {
 
 fn daemons(hypervisor: &str) -> String {
     format!("{hypervisor}-daemons")
+}
+
+/// With v2, lets the groups below one have weights and quotas of their own.
+fn pass_on_cpu(group: &Path) -> Result<()> {
+    write(&group.join("cgroup.subtree_control"), "+cpu")
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

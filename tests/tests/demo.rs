@@ -1,0 +1,173 @@
+//! The demo as a program: where it can run no machines, and when it is cut short.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use bellwether_tests::testbed::capabilities::CollectdInstallation;
+use bellwether_tests::testbed::process::{run, wait_for};
+use bellwether_tests::testbed::{TestBed, capabilities};
+
+fn demo() -> Command {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"));
+    demo.stdin(Stdio::null());
+    demo
+}
+
+#[test]
+fn the_demo_replays_a_recording_into_a_real_collectd() {
+    if let Err(reason) = CollectdInstallation::find() {
+        eprintln!("SKIPPED: {reason:#}");
+        return;
+    }
+    let output = demo().arg("--replay").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}\n{told}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for expected in [
+        "one guest slow:       0 alarms",
+        "Severity: OKAY",
+        "percent-consensus",
+        "done.",
+    ] {
+        assert!(
+            told.contains(expected),
+            "'{expected}' is missing in:\n{told}"
+        );
+    }
+}
+
+/// A demo that has just begun to watch real machines.
+struct Started {
+    child: Child,
+    /// Where everything of its run is.
+    folder: PathBuf,
+    /// Kept, for a program whose reader is gone ends by itself.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Started {
+    fn new() -> Self {
+        let mut child = demo()
+            .args(["--vms", "3"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let told = (&mut output).lines().map_while(Result::ok);
+        let configuration = told
+            .filter_map(|line| {
+                line.strip_prefix("collectd's configuration: ")
+                    .map(PathBuf::from)
+            })
+            .next()
+            .expect("the demo tells where its configuration is");
+        // RUN/hv1/collectd.conf
+        let folder = configuration.ancestors().nth(2).unwrap().to_owned();
+        Self {
+            child,
+            folder,
+            _output: output,
+        }
+    }
+}
+
+fn kill(child: &Child, signal: &str) {
+    run(Command::new("kill").args([signal, &child.id().to_string()])).unwrap();
+}
+
+/// Processes that have the folder in their command line.
+fn processes_in(folder: &Path) -> Vec<String> {
+    let folder = folder.to_string_lossy();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        if command.contains(&*folder) {
+            found.push(command);
+        }
+    }
+    found
+}
+
+/// Control groups of the process.
+fn groups_of(pid: u32) -> Vec<PathBuf> {
+    let name = format!("bellwether-{pid}-");
+    let mut found = Vec::new();
+    for root in [
+        "/sys/fs/cgroup",
+        "/sys/fs/cgroup/cpu",
+        "/sys/fs/cgroup/cpuacct",
+    ] {
+        for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&name) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_nothing() {
+    if let Err(reason) = capabilities() {
+        eprintln!("SKIPPED: no test bed here: {reason:#}");
+        return;
+    }
+    for signal in ["-INT", "-TERM"] {
+        let Started {
+            mut child,
+            folder,
+            _output,
+        } = Started::new();
+        assert!(
+            processes_in(&folder).len() >= 5,
+            "libvirtd, collectd and three machines"
+        );
+        assert!(!groups_of(child.id()).is_empty());
+        kill(&child, signal);
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(
+            processes_in(&folder),
+            Vec::<String>::new(),
+            "after {signal}"
+        );
+        assert_eq!(
+            groups_of(child.id()),
+            Vec::<PathBuf>::new(),
+            "after {signal}"
+        );
+        assert!(!folder.exists(), "after {signal}");
+    }
+}
+
+#[test]
+fn a_demo_that_is_killed_leaves_no_process_and_the_next_test_bed_sweeps_the_rest() {
+    let tools = match capabilities() {
+        Ok(tools) => tools,
+        Err(reason) => {
+            eprintln!("SKIPPED: no test bed here: {reason:#}");
+            return;
+        }
+    };
+    let Started {
+        mut child,
+        folder,
+        _output,
+    } = Started::new();
+    kill(&child, "-KILL");
+    child.wait().unwrap();
+    let gone = wait_for(Duration::from_secs(10), || {
+        processes_in(&folder).is_empty().then_some(())
+    });
+    assert!(gone.is_some(), "{:?}", processes_in(&folder));
+    assert!(folder.exists(), "what a kill leaves is there to be swept");
+    drop(TestBed::new(tools).unwrap());
+    assert!(!folder.exists());
+    assert_eq!(groups_of(child.id()), Vec::<PathBuf>::new());
+}
