@@ -30,7 +30,7 @@ fn the_demo_replays_a_recording_into_a_real_collectd() {
         String::from_utf8_lossy(&output.stderr)
     );
     for expected in [
-        "one guest slow:       0 alarms",
+        "one guest slow:      0 alarms",
         "Severity: OKAY",
         "percent-consensus",
         "done.",

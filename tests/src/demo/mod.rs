@@ -188,21 +188,33 @@ fn verdict(stage: &dyn Stage) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Lines shown of each file of values.
+const VALUES_SHOWN: usize = 3;
+
 /// What stays to be read after the demo: the notifications in full, the values, and the outcome.
 pub fn report(stage: &dyn Stage, outcome: &Outcome) {
+    let collectd = stage.collectd();
+    let anomalies = anomalies(stage);
     println!("\nWhat collectd's exec plugin was given, word for word:\n");
-    for notification in anomalies(stage) {
+    for notification in &anomalies {
         for line in notification.text.lines() {
             println!("    {line}");
         }
         println!();
     }
     let plugin = format!("bellwether-{HYPERVISOR}");
-    println!("What collectd's csv plugin wrote of bellwether's values (the latest of each):\n");
-    for (file, values) in stage.collectd().files_of(HYPERVISOR, &plugin) {
+    let folder = collectd.values_folder().join(HYPERVISOR).join(&plugin);
+    println!("What collectd's csv plugin wrote of bellwether's values around the alarm, in");
+    println!("{}:\n", folder.display());
+    let since = anomalies.first().map_or(0.0, |raised| raised.time) - INTERVAL_S;
+    for (file, lines) in collectd.files_of(HYPERVISOR, &plugin) {
+        let is_near = |line: &&String| {
+            let time = line.split(',').next().and_then(|time| time.parse().ok());
+            time.is_some_and(|time: f64| time >= since)
+        };
         println!("    {file}");
-        for value in values.iter().rev().take(3).rev() {
-            println!("        {value}");
+        for line in lines.iter().filter(is_near).take(VALUES_SHOWN) {
+            println!("        {line}");
         }
     }
     let samples = |count: Option<usize>| {
@@ -213,7 +225,11 @@ pub fn report(stage: &dyn Stage, outcome: &Outcome) {
             )
         })
     };
-    println!("\n  one guest slow:       {} alarms", outcome.false_alarms);
-    println!("  host fault raised:    {}", samples(outcome.raised_after));
-    println!("  recovery cleared:     {}", samples(outcome.cleared_after));
+    println!("\nOutcome");
+    println!("    one guest slow:      {} alarms", outcome.false_alarms);
+    println!("    host fault raised:   {}", samples(outcome.raised_after));
+    println!(
+        "    recovery told:       {}",
+        samples(outcome.cleared_after)
+    );
 }

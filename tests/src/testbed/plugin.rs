@@ -28,14 +28,14 @@ impl Plugin {
             .find(|folder| !folder.ends_with("deps"))
             .context("this program is not in cargo's target folder")?;
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args([
-            "build",
-            "--quiet",
-            "-p",
-            "bellwether-ffi",
-            "-p",
-            "bellwether-collectd",
-        ]);
+        command.args(["build", "--quiet", "--locked"]);
+        // As the Makefile's targets do, for what they have built is then found built.
+        if folder.ends_with("release") {
+            command.args(["--release", "-p", "bellwether-ffi"]);
+            command.args(["-p", "bellwether-collectd", "-p", "bellwether-cli"]);
+        } else {
+            command.arg("--workspace");
+        }
         command
             .arg("--manifest-path")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
@@ -44,9 +44,6 @@ impl Plugin {
                 .parent()
                 .context("this program is not in cargo's target folder")?,
         );
-        if folder.ends_with("release") {
-            command.arg("--release");
-        }
         process::run(&mut command).context("cannot build the plugin")?;
         Ok(Self {
             folder: folder.to_owned(),
