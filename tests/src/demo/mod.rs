@@ -38,7 +38,7 @@ fn span(happening: Happening) -> (usize, usize) {
         Happening::VmFault => (24, 24),
         Happening::VmRecovery => (24, 24),
         Happening::HostFault => (24, 40),
-        Happening::HostRecovery => (10, 120),
+        Happening::HostRecovery => (36, 120),
     }
 }
 
