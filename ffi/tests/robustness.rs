@@ -1,0 +1,388 @@
+//! A million samples, values and configurations, drawn at random from what is plausible and from what is not, crash nothing:
+//! no call gives `BW_PANIC`, every refusal has its reason, nothing gets lost in the counting.
+
+use std::ffi::{CStr, c_char};
+use std::path::Path;
+use std::{fs, ptr};
+
+use bellwether::*;
+use fastrand::Rng;
+
+const SAMPLES: usize = 1_000_000;
+const SAMPLES_PER_CONFIGURATION: usize = 8_000;
+
+/// Names of hosts, VMs and metrics as a fleet has them.
+const HOSTS: [&[u8]; 2] = [b"host-1", b"h\xc3\xb6st"];
+const VMS: [&[u8]; 7] = [b"a", b"b", b"c", b"d", b"e", b"f", b"web-\xe2\x82\xac"];
+const METRICS: [&[u8]; 3] = [b"cpu", b"disk_ops", b"net_packets"];
+
+/// Numbers at which arithmetic breaks.
+const HOSTILE: [f64; 18] = [
+    f64::NAN,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::MAX,
+    f64::MIN,
+    f64::MIN_POSITIVE,
+    f64::EPSILON,
+    5e-324,
+    0.0,
+    -0.0,
+    -1.0,
+    1e-9,
+    1e11,
+    -1e11,
+    1e18,
+    9.3e18,
+    1e154,
+    1e300,
+];
+
+fn hostile(rng: &mut Rng) -> f64 {
+    match rng.u8(..4) {
+        0 => f64::from_bits(rng.u64(..)),
+        1 => (rng.f64() - 0.5) * 10f64.powi(rng.i32(-30..30)),
+        _ => HOSTILE[rng.usize(..HOSTILE.len())],
+    }
+}
+
+/// A name that no fleet has, and whether it can be a text at all.
+fn hostile_name(rng: &mut Rng) -> Vec<u8> {
+    let length = match rng.u8(..4) {
+        0 => 0,
+        1 => rng.usize(1..8),
+        2 => rng.usize(500..530),
+        _ => 100_000,
+    };
+    match rng.u8(..3) {
+        0 => vec![b'x'; length],
+        1 => "\u{10ffff}".repeat(length / 4).into_bytes(),
+        _ => (0..length).map(|_| rng.u8(..)).collect(),
+    }
+}
+
+fn name(rng: &mut Rng, usual: &[&[u8]]) -> Vec<u8> {
+    if rng.u16(..1000) < 3 {
+        return hostile_name(rng);
+    }
+    usual[rng.usize(..usual.len())].to_vec()
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
+}
+
+/// Pointer and length, as every string goes in.
+fn c(bytes: &[u8]) -> (*const c_char, usize) {
+    (bytes.as_ptr().cast(), bytes.len())
+}
+
+/// The code of a call that was asked for its error, which has a message where and only where the call failed.
+fn coded(call: impl FnOnce(*mut *mut bw_error) -> bw_result) -> bw_result {
+    let mut error = ptr::null_mut();
+    let code = call(&mut error);
+    assert_eq!(error.is_null(), code == bw_result::BW_OK);
+    if !error.is_null() {
+        // SAFETY: the call made the error, which is freed once, after its message was read.
+        unsafe {
+            let message = CStr::from_ptr(bw_error_message(error)).to_string_lossy();
+            assert_ne!(code, bw_result::BW_PANIC, "{message}");
+            assert!(!message.is_empty());
+            bw_error_free(error);
+        }
+    }
+    code
+}
+
+/// A value for any option: one that some option takes, or one that none does.
+fn option_value(rng: &mut Rng, default: &str) -> String {
+    match rng.u8(..8) {
+        0 => default.to_owned(),
+        1 => rng.bool().to_string(),
+        2 => rng.choice(["rank", "zscore", "iad"]).unwrap().to_owned(),
+        3 => rng.u16(..200).to_string(),
+        4 => rng.f64().to_string(),
+        5 => hostile(rng).to_string(),
+        6 => rng
+            .choice(["cpu,disk_ops", "cpu", "net_packets , cpu,cpu", ","])
+            .unwrap()
+            .to_owned(),
+        _ => String::from_utf8_lossy(&hostile_name(rng)).into_owned(),
+    }
+}
+
+/// Options of which some are set to something, and a detector with them, or with the defaults where they contradict each other.
+fn detector(rng: &mut Rng) -> *mut bw_had {
+    let options = bw_had_options_new();
+    let algorithm = rng.choice(["rank", "zscore", "iad"]).unwrap();
+    let set = |name: &str, value: &str| {
+        let ((name, name_len), (value, value_len)) = (c(name.as_bytes()), c(value.as_bytes()));
+        // SAFETY: the options are ours, and the strings have these lengths.
+        coded(|error| unsafe {
+            bw_had_options_set(options, name, name_len, value, value_len, error)
+        })
+    };
+    set("algorithm", algorithm);
+    set("metrics", "cpu,disk_ops");
+    for _ in 0..rng.u8(..12) {
+        let mut info = bw_option_info {
+            size: size_of::<bw_option_info>(),
+            name: ptr::null(),
+            kind: ptr::null(),
+            default_value: ptr::null(),
+            allowed: ptr::null(),
+            unit: ptr::null(),
+            help: ptr::null(),
+        };
+        let index = rng.usize(..bw_had_option_count());
+        // SAFETY: `info` has the size that it says, and gets static strings.
+        let (name, default) = unsafe {
+            coded(|error| bw_had_option_describe(index, &mut info, error));
+            (
+                CStr::from_ptr(info.name),
+                CStr::from_ptr(info.default_value),
+            )
+        };
+        set(
+            name.to_str().unwrap(),
+            &option_value(rng, default.to_str().unwrap()),
+        );
+    }
+    let mut had = ptr::null_mut();
+    // SAFETY: the options are ours until they are freed, once.
+    unsafe {
+        coded(|error| {
+            had = bw_had_new(options, error);
+            if had.is_null() {
+                bw_error_code(*error)
+            } else {
+                bw_result::BW_OK
+            }
+        });
+        bw_had_options_free(options);
+        if had.is_null() {
+            bw_had_new(ptr::null(), ptr::null_mut())
+        } else {
+            had
+        }
+    }
+}
+
+/// A fleet with its clock, how its samples differ from what they should be, and what was said of it.
+struct Fleet {
+    rng: Rng,
+    clock: f64,
+    level: f64,
+    /// How many of a thousand numbers are hostile.
+    hostility: u16,
+    anomalies: usize,
+}
+
+impl Fleet {
+    fn number(&mut self, usual: f64) -> f64 {
+        if self.rng.u16(..1000) < self.hostility {
+            hostile(&mut self.rng)
+        } else {
+            usual
+        }
+    }
+
+    /// Gives one sample, and says whether it was an observation at all.
+    fn sample(&mut self, had: *mut bw_had) -> bool {
+        let rng = &mut self.rng;
+        let hypervisor = name(rng, &HOSTS);
+        let vm = name(rng, &VMS);
+        let metric = if rng.u8(..8) == 0 {
+            name(rng, &METRICS)
+        } else {
+            b"cpu".to_vec()
+        };
+        self.clock += rng.f64();
+        if rng.u16(..400) == 0 {
+            self.level = rng.f64() * 100.0;
+        }
+        let noisy = self.level * (1.0 + 0.1 * rng.f64());
+        let interval = if rng.u16(..100) == 0 { 10.0 } else { 0.0 };
+        let ((hypervisor_start, hypervisor_len), (vm_start, vm_len), (metric_start, metric_len)) =
+            (c(&hypervisor), c(&vm), c(&metric));
+        let observation = bw_observation {
+            size: size_of::<bw_observation>(),
+            hypervisor: hypervisor_start,
+            hypervisor_len,
+            vm: vm_start,
+            vm_len,
+            metric: metric_start,
+            metric_len,
+            time: self.number(self.clock),
+            interval: self.number(interval),
+            value: self.number(noisy),
+        };
+        let mut outcome = bw_outcome::BW_OUTCOME_TAKEN;
+        // SAFETY: the detector is ours, and the struct and its strings have the sizes that they say.
+        let code = coded(|error| unsafe { bw_had_observe(had, &observation, &mut outcome, error) });
+        let sound = is_text(&hypervisor) && is_text(&vm) && is_text(&metric);
+        let right = if sound {
+            bw_result::BW_OK
+        } else {
+            bw_result::BW_INVALID_ARGUMENT
+        };
+        assert_eq!(code, right);
+        sound
+    }
+
+    /// Does one of the things that are done less often than giving samples.
+    fn interlude(&mut self, had: *mut bw_had, folder: &Path) {
+        let time = self.number(self.clock);
+        let rng = &mut self.rng;
+        match rng.u8(..200) {
+            0 => {
+                while self.read_events(had) {}
+                save_and_load(&mut self.rng, had, folder);
+            }
+            1..80 => {
+                // SAFETY: the detector is ours.
+                let code = coded(|error| unsafe { bw_had_advance(had, time, error) });
+                assert_eq!(code, bw_result::BW_OK);
+            }
+            80..100 => {
+                let (hypervisor, vm, masked) = (name(rng, &HOSTS), name(rng, &VMS), rng.bool());
+                let ((h, h_len), (v, v_len)) = (c(&hypervisor), c(&vm));
+                // SAFETY: the detector is ours, and the strings have these lengths.
+                coded(|error| unsafe { bw_had_mask(had, h, h_len, v, v_len, masked, error) });
+            }
+            100..150 => read_statuses(had),
+            _ => {
+                self.read_events(had);
+            }
+        }
+    }
+
+    /// Reads the waiting events, sometimes not all, and says whether there may be more.
+    fn read_events(&mut self, had: *mut bw_had) -> bool {
+        // SAFETY: the detector is ours, and so is each event until it is freed, after its last string was read.
+        unsafe {
+            loop {
+                let event = bw_had_next_event(had);
+                if event.is_null() {
+                    return false;
+                }
+                let json = CStr::from_ptr(bw_event_json(event)).to_str().unwrap();
+                let json: serde_json::Value = serde_json::from_str(json).unwrap();
+                assert_eq!(json.as_object().unwrap().len(), bw_event_field_count(event));
+                let score = json["score"].as_f64().unwrap();
+                assert!((0.0..=1.0).contains(&score), "{json}");
+                assert!(
+                    json["time"].is_number() && json["since"].is_number(),
+                    "{json}"
+                );
+                assert!(json["message"].as_str().unwrap().len() <= 255, "{json}");
+                self.anomalies += usize::from(json["event"] == "hypervisor_anomaly");
+                bw_event_free(event);
+                if self.rng.u8(..10) == 0 {
+                    return true;
+                }
+            }
+        }
+    }
+}
+
+/// Saves, damages the file now and then, and loads it.
+fn save_and_load(rng: &mut Rng, had: *mut bw_had, folder: &Path) {
+    let path = folder.join("state");
+    let (start, length) = c(path.as_os_str().as_encoded_bytes());
+    // SAFETY: the detector is ours, and the path has this length.
+    let code = coded(|error| unsafe { bw_had_save(had, start, length, error) });
+    assert_eq!(code, bw_result::BW_OK);
+    let damaged = rng.bool();
+    if damaged {
+        let mut bytes = fs::read(&path).unwrap();
+        let at = rng.usize(..bytes.len());
+        if rng.bool() {
+            bytes[at] ^= 1 << rng.u8(..8);
+        } else {
+            bytes.truncate(at);
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+    // SAFETY: as above.
+    let code = coded(|error| unsafe { bw_had_load(had, start, length, error) });
+    let right = if damaged {
+        bw_result::BW_SNAPSHOT_UNUSABLE
+    } else {
+        bw_result::BW_OK
+    };
+    assert_eq!(code, right);
+    for file in fs::read_dir(folder).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+}
+
+fn read_statuses(had: *mut bw_had) {
+    // SAFETY: the detector is ours, the struct has the size that it says, and its strings live until the next count.
+    unsafe {
+        for index in 0..bw_had_status_count(had) {
+            let mut status: bw_status = std::mem::zeroed();
+            status.size = size_of::<bw_status>();
+            assert_eq!(
+                coded(|error| bw_had_status(had, index, &mut status, error)),
+                bw_result::BW_OK
+            );
+            assert_eq!(
+                CStr::from_ptr(status.hypervisor).count_bytes(),
+                status.hypervisor_len
+            );
+            assert_eq!(
+                CStr::from_ptr(status.metric).count_bytes(),
+                status.metric_len
+            );
+            assert!((0.0..=1.0).contains(&status.score) && (0.0..=1.0).contains(&status.consensus));
+        }
+    }
+}
+
+/// Observations that were counted, by whatever they came to.
+fn counted(had: *mut bw_had) -> u64 {
+    // SAFETY: the detector is ours, and the struct has the size that it says.
+    unsafe {
+        let mut n: bw_counters = std::mem::zeroed();
+        n.size = size_of::<bw_counters>();
+        assert_eq!(
+            coded(|error| bw_had_counters(had, &mut n, error)),
+            bw_result::BW_OK
+        );
+        n.taken + n.duplicate + n.late + n.ignored + n.masked + n.refused + n.full
+    }
+}
+
+#[test]
+fn a_million_random_samples_under_random_configurations_crash_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut anomalies = 0;
+    for seed in 0..(SAMPLES / SAMPLES_PER_CONFIGURATION) as u64 {
+        let mut rng = Rng::with_seed(seed);
+        let had = detector(&mut rng);
+        let mut fleet = Fleet {
+            clock: rng.choice([0.0, -5e8, 1.7e9, 9e10]).unwrap(),
+            level: 20.0,
+            // A fleet that is always hostile never gets far into the detectors.
+            hostility: rng.choice([0, 1, 20, 300]).unwrap(),
+            anomalies: 0,
+            rng,
+        };
+        let mut observed = 0;
+        for _ in 0..SAMPLES_PER_CONFIGURATION {
+            observed += u64::from(fleet.sample(had));
+            if fleet.rng.u8(..20) == 0 {
+                fleet.interlude(had, folder.path());
+            }
+        }
+        assert_eq!(counted(had), observed, "seed {seed}");
+        anomalies += fleet.anomalies;
+        // SAFETY: the detector is ours and used no more.
+        unsafe { bw_had_free(had) };
+    }
+    assert!(
+        anomalies > 10,
+        "{anomalies} anomalies: the samples never got far into the detectors"
+    );
+}
