@@ -218,7 +218,8 @@ impl Series {
                 None
             }
             Step::Split(first, second) if self.devices.len() == 1 => {
-                rates.extend([first, second]);
+                // The correction goes first: what was missing may bring the detector to judge both.
+                rates.extend([second, first]);
                 None
             }
             Step::Split(first, second) => {
@@ -326,18 +327,18 @@ impl Series {
         second: Rate,
         rates: &mut Vec<Rate>,
     ) {
-        if let Some(previous) = &mut self.previous
-            && previous.time.abs_diff(first.time) < interval / 2
-        {
-            previous.per_sec += first.per_sec;
-            rates.push(*previous);
-        }
         let device = &mut self.devices[index];
         if device.reported && self.time.abs_diff(second.time) < interval / 2 {
             device.rate = Some(second.per_sec);
             if self.told {
                 self.tell(rates);
             }
+        }
+        if let Some(previous) = &mut self.previous
+            && previous.time.abs_diff(first.time) < interval / 2
+        {
+            previous.per_sec += first.per_sec;
+            rates.push(*previous);
         }
     }
 }
@@ -374,7 +375,7 @@ mod tests {
     #[test]
     fn a_late_sample_splits_its_interval_and_corrects_the_later_rate() {
         let (rates, _) = rates(&[(1000, 0), (1020, 300), (1010, 100)]);
-        assert_eq!(rates, [(1020, 15.0), (1010, 10.0), (1020, 20.0)]);
+        assert_eq!(rates, [(1020, 15.0), (1020, 20.0), (1010, 10.0)]);
     }
 
     #[test]
@@ -504,8 +505,8 @@ mod tests {
                 (1010, 10.0),
                 (1020, 10.0),
                 (1020, 35.0),
-                (1010, 20.0),
-                (1020, 50.0)
+                (1020, 50.0),
+                (1010, 20.0)
             ]
         );
     }

@@ -24,7 +24,7 @@ use crate::testbed::process::wait_for;
 pub struct Setup {
     /// The name that it goes by.
     pub hostname: String,
-    /// Its own interval, in seconds.
+    /// Its own interval, in seconds: how often the plugin tells of its health.
     pub interval_sec: f64,
     /// How many threads call the writers; one keeps the order of what is fed.
     pub write_threads: usize,
@@ -40,7 +40,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             hostname: "here".into(),
-            interval_sec: 10.0,
+            interval_sec: 1.0,
             write_threads: 1,
             bellwether: Some(String::new()),
             plugins: Vec::new(),
@@ -356,6 +356,8 @@ fn spawn(daemon: &Path, folder: &Path) -> Result<Child> {
     Command::new(daemon)
         .args(["-f", "-C"])
         .arg(folder.join("collectd.conf"))
+        // cargo's, which would find a library that no administrator has.
+        .env_remove("LD_LIBRARY_PATH")
         .stdin(Stdio::null())
         .stdout(out.try_clone()?)
         .stderr(out)
