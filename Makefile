@@ -17,7 +17,7 @@ CARGO ?= cargo
 # The versions that were tested are those of Cargo.lock.
 LOCKED ?= --locked
 
-VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+VERSION := $(shell PATH="$(PATH)" sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 .DEFAULT_GOAL := help

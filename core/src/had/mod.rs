@@ -6,6 +6,8 @@
 //! that nothing can be in time for it any more, or when [`Detector::advance`] says that its time is over.
 
 mod attribution;
+#[doc(hidden)]
+pub mod bare;
 mod filter;
 mod iad;
 mod incident;

@@ -30,7 +30,7 @@ pub(super) enum AnyMethod {
 }
 
 impl AnyMethod {
-    fn new(options: &HadOptions, metric: &str, interval: f64) -> Self {
+    pub(super) fn new(options: &HadOptions, metric: &str, interval: f64) -> Self {
         match options.algorithm {
             Algorithm::Rank => Self::Rank(Box::new(Rank::new(
                 metric == "cpu",
@@ -50,7 +50,7 @@ impl AnyMethod {
         }
     }
 
-    fn get_mut(&mut self) -> &mut dyn Method {
+    pub(super) fn get_mut(&mut self) -> &mut dyn Method {
         match self {
             Self::Rank(rank) => rank.as_mut(),
             Self::Zscore(zscore) => zscore,

@@ -1,0 +1,203 @@
+//! What HAD costs a sample. Every figure is the time of one sample of one VM; a tick is judged with each last VM's.
+
+use std::hint::black_box;
+
+use bellwether_core::had::bare::Bare;
+use bellwether_core::had::{Detector, HadOptions, Observation};
+use divan::Bencher;
+
+fn main() {
+    println!("All times are of one sample of one VM, the judging of ticks included.\n");
+    divan::main();
+}
+
+/// VMs of a hypervisor where it is not what is varied.
+const VMS: usize = 30;
+/// Samples measured together: whole ticks of 5, 13 and 30 VMs, and long enough to even out what comes once in a window.
+const SAMPLES: u32 = 5 * 13 * 30 * 16;
+/// The short window where the long one is varied, as in the lecture's table.
+const SHORT_WINDOW: usize = 15;
+const LONG_WINDOWS: [usize; 8] = [16, 32, 64, 128, 256, 512, 1024, 2048];
+
+/// CPU percentages of VMs at levels of their own, with noise: a pool that is drawn from in turn.
+struct Load {
+    noise: Vec<f64>,
+    at: usize,
+}
+
+impl Load {
+    fn new() -> Self {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let noise = (0..1 << 16)
+            .map(|_| {
+                // xorshift64
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                0.8 + 0.4 * (state >> 11) as f64 / (1u64 << 53) as f64
+            })
+            .collect();
+        Self { noise, at: 0 }
+    }
+
+    fn value(&mut self, vm: usize) -> f64 {
+        self.at = (self.at + 1) % self.noise.len();
+        (4.0 + 3.0 * (vm % 16) as f64) * self.noise[self.at]
+    }
+}
+
+fn options(settings: &[(&str, usize)], algorithm: &str) -> HadOptions {
+    let mut options = HadOptions::default();
+    options.set("algorithm", algorithm).expect("an algorithm");
+    for (name, value) in settings {
+        options.set(name, &value.to_string()).expect("a value");
+    }
+    options
+}
+
+/// Ticks after which every window is full.
+fn warm_up_ticks(options: &HadOptions) -> usize {
+    2 * (options.window_long_sz + options.window_short_sz + options.window_sz) + 1000
+}
+
+/// The algorithm alone: VMs are known by number.
+fn bare(bencher: Bencher, options: &HadOptions, vms: usize) {
+    let mut method = Bare::new(options, vms);
+    let mut load = Load::new();
+    let mut values = vec![0.0; vms];
+    for tick in 0..warm_up_ticks(options) {
+        for (vm, value) in values.iter_mut().enumerate() {
+            *value = load.value(vm);
+        }
+        method.close(&values, tick / 360 % 24);
+    }
+    let mut vm = 0;
+    bencher.bench_local(|| {
+        values[vm] = load.value(vm);
+        vm += 1;
+        if vm == vms {
+            vm = 0;
+            black_box(method.close(&values, 7));
+        }
+    });
+}
+
+/// The detector as hosts use it: VMs are found by name, ticks by time.
+fn observe(bencher: Bencher, options: &HadOptions, vms: usize) {
+    let mut detector = Detector::new(options.clone()).expect("options that agree");
+    let mut load = Load::new();
+    let names: Vec<String> = (0..vms).map(|vm| format!("instance-{vm:08x}")).collect();
+    let mut at = 0usize;
+    let mut sample = || {
+        let (tick, vm) = (at / vms, at % vms);
+        at += 1;
+        let outcome = detector.observe(&Observation {
+            hypervisor: "compute-0001.example.org",
+            vm: &names[vm],
+            metric: "cpu",
+            time: 10.0 * tick as f64,
+            interval: 10.0,
+            value: load.value(vm),
+        });
+        if vm + 1 == vms {
+            while let Some(event) = detector.next_event() {
+                black_box(event);
+            }
+        }
+        black_box(outcome);
+    };
+    for _ in 0..warm_up_ticks(options) * vms {
+        sample();
+    }
+    bencher.bench_local(sample);
+}
+
+#[divan::bench_group(sample_size = SAMPLES, sample_count = 20)]
+mod algorithm {
+    use super::*;
+
+    #[divan::bench(args = [5, 13, 30])]
+    fn rank_by_vms(bencher: Bencher, vms: usize) {
+        bare(bencher, &options(&[], "rank"), vms);
+    }
+
+    #[divan::bench(args = LONG_WINDOWS)]
+    fn zscore_by_window(bencher: Bencher, window: usize) {
+        let settings = [
+            ("window_long_sz", window),
+            ("window_short_sz", SHORT_WINDOW),
+        ];
+        bare(bencher, &options(&settings, "zscore"), VMS);
+    }
+
+    #[divan::bench]
+    fn zscore_defaults(bencher: Bencher) {
+        bare(bencher, &options(&[], "zscore"), VMS);
+    }
+
+    #[divan::bench]
+    fn iad_defaults(bencher: Bencher) {
+        bare(bencher, &options(&[], "iad"), VMS);
+    }
+
+    /// What z costs where both windows are summed up anew with every sample; neither filter nor quorum are in it.
+    #[divan::bench(args = LONG_WINDOWS, sample_size = 2000)]
+    fn zscore_from_scratch_by_window(bencher: Bencher, window: usize) {
+        let mut load = Load::new();
+        let len = window + SHORT_WINDOW;
+        // Each value is written twice, so that the last `len` of them are always one slice.
+        let mut rings = vec![vec![10.0; 2 * len]; VMS];
+        let (mut tick, mut vm, mut above) = (0, 0, 0u32);
+        bencher.bench_local(|| {
+            let ring = &mut rings[vm];
+            let value = load.value(vm);
+            ring[tick] = value;
+            ring[tick + len] = value;
+            let (long, short) = ring[tick + 1..=tick + len].split_at(window);
+            let mean = long.iter().sum::<f64>() / window as f64;
+            let squares: f64 = long.iter().map(|x| (x - mean) * (x - mean)).sum();
+            let deviation = (squares / window as f64).sqrt();
+            let z = (short.iter().sum::<f64>() / SHORT_WINDOW as f64 - mean) / deviation;
+            above += u32::from(deviation >= 1e-9 && z.abs() > 1.99);
+            vm += 1;
+            if vm == VMS {
+                vm = 0;
+                tick = (tick + 1) % len;
+            }
+            black_box(above);
+        });
+    }
+}
+
+#[divan::bench_group(sample_size = SAMPLES, sample_count = 20)]
+mod detector_observe {
+    use super::*;
+
+    #[divan::bench(args = [5, 13, 30])]
+    fn rank_by_vms(bencher: Bencher, vms: usize) {
+        observe(bencher, &options(&[], "rank"), vms);
+    }
+
+    #[divan::bench]
+    fn zscore_defaults(bencher: Bencher) {
+        observe(bencher, &options(&[], "zscore"), VMS);
+    }
+
+    #[divan::bench]
+    fn iad_defaults(bencher: Bencher) {
+        observe(bencher, &options(&[], "iad"), VMS);
+    }
+}
+
+/// What is in every figure above besides the algorithm: drawing a value.
+#[divan::bench(sample_size = SAMPLES, sample_count = 20)]
+fn load_alone(bencher: Bencher) {
+    let mut load = Load::new();
+    let mut values = [0.0; VMS];
+    let mut vm = 0;
+    bencher.bench_local(|| {
+        values[vm] = load.value(vm);
+        vm = (vm + 1) % VMS;
+        black_box(&values);
+    });
+}
