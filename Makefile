@@ -18,6 +18,7 @@ CARGO ?= cargo
 LOCKED ?= --locked
 
 VERSION := $(shell PATH="$(PATH)" sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+PLUGIN_PAGES := $(wildcard collectd-plugin/*.5)
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 .DEFAULT_GOAL := help
@@ -75,21 +76,17 @@ ifneq ($(wildcard tests/src/bin/bench_collectd.rs),)
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd
 endif
 
-install: build ## Install under PREFIX (/usr/local), the plugin where collectd looks for it; DESTDIR is honoured
+# Needs no cargo, so that it can be run by root after a build by somebody else.
+install: ## Install what was built under PREFIX (/usr/local), the plugin where collectd looks for it; DESTDIR is honoured
 	@echo "==> installing under $(DESTDIR)$(PREFIX) and $(DESTDIR)$(COLLECTD_PLUGINDIR)"
-	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)" \
-		"$(DESTDIR)$(COLLECTD_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
+	@test -x $(RELEASE)/bellwether -a -e $(RELEASE)/libbellwether_collectd.so || { echo 'Run "make build" first' >&2; exit 1; }
+	PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" BUILD="$(RELEASE)" ffi/install.sh
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(COLLECTD_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
 		"$(DESTDIR)$(DATADIR)/bash-completion/completions" "$(DESTDIR)$(DATADIR)/zsh/site-functions" \
 		"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d"
 	install -m 755 $(RELEASE)/bellwether "$(DESTDIR)$(BINDIR)/bellwether"
-	install -m 644 $(RELEASE)/libbellwether.so "$(DESTDIR)$(LIBDIR)/libbellwether.so.0"
-	ln -sf libbellwether.so.0 "$(DESTDIR)$(LIBDIR)/libbellwether.so"
-	install -m 644 $(RELEASE)/libbellwether.a "$(DESTDIR)$(LIBDIR)/libbellwether.a"
-	install -m 644 include/bellwether.h "$(DESTDIR)$(INCLUDEDIR)/bellwether.h"
-	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@version@|$(VERSION)|' \
-		ffi/bellwether.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/bellwether.pc"
 	install -m 644 $(RELEASE)/libbellwether_collectd.so "$(DESTDIR)$(COLLECTD_PLUGINDIR)/bellwether.so"
-	install -m 644 collectd-plugin/*.5 "$(DESTDIR)$(MANDIR)/man5"
+	$(if $(PLUGIN_PAGES),install -m 644 $(PLUGIN_PAGES) "$(DESTDIR)$(MANDIR)/man5")
 	$(RELEASE)/bellwether man --out "$(DESTDIR)$(MANDIR)/man1"
 	$(RELEASE)/bellwether completions bash >"$(DESTDIR)$(DATADIR)/bash-completion/completions/bellwether"
 	$(RELEASE)/bellwether completions zsh >"$(DESTDIR)$(DATADIR)/zsh/site-functions/_bellwether"
