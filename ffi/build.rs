@@ -28,11 +28,14 @@ fn main() {
 }
 
 fn link(folder: &Path) -> io::Result<()> {
-    let name = folder.join(SONAME);
+    let (name, target) = (folder.join(SONAME), "libbellwether.so");
+    if fs::read_link(&name).is_ok_and(|found| found == Path::new(target)) {
+        return Ok(());
+    }
     match fs::remove_file(&name) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     fs::create_dir_all(folder)?;
-    std::os::unix::fs::symlink("libbellwether.so", name)
+    std::os::unix::fs::symlink(target, name)
 }

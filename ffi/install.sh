@@ -38,7 +38,7 @@ mv -f "$destdir$libdir/libbellwether.so.0.new" "$destdir$libdir/libbellwether.so
 ln -sf libbellwether.so.0 "$destdir$libdir/libbellwether.so"
 install -m 644 "$build/libbellwether.a" "$destdir$libdir/libbellwether.a"
 install -m 644 "$root/include/bellwether.h" "$destdir$includedir/bellwether.h"
-sed -e "s|@PREFIX@|$(quoted "$prefix")|" -e "s|@LIBDIR@|$(quoted "$libdir")|" \
-  -e "s|@INCLUDEDIR@|$(quoted "$includedir")|" -e "s|@VERSION@|$version|" \
+sed -e "s|@prefix@|$(quoted "$prefix")|" -e "s|@libdir@|$(quoted "$libdir")|" \
+  -e "s|@includedir@|$(quoted "$includedir")|" -e "s|@version@|$version|" \
   "$root/ffi/bellwether.pc.in" > "$destdir$libdir/pkgconfig/bellwether.pc"
 chmod 644 "$destdir$libdir/pkgconfig/bellwether.pc"

@@ -3,13 +3,15 @@
 use std::ffi::c_char;
 use std::{fmt, ptr};
 
-use bellwether_core::had::{Counters, Detector, HadOptions, Observation, Outcome};
+use bellwether_core::had::{Detector, HadOptions, Observation};
 use bellwether_core::snapshot::SnapshotError;
 
 use crate::border::{Failure, Filled, Handle, WithSize, fallible, fallible_new, guard, path, text};
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
+use crate::observation::{bw_observation, bw_outcome};
 use crate::options::bw_had_options;
+use crate::status::{Stock, bw_counters, bw_status};
 
 /// A detector of hypervisor anomalies. It takes one sample of one VM at a time and gives events. It holds any number of
 /// hypervisors and metrics, knows no clock and starts no thread: time comes in with the samples. Made by `bw_had_new`, freed by
@@ -19,208 +21,6 @@ pub struct bw_had {
     /// A panic left the detector's state half changed.
     broken: bool,
     stock: Stock,
-}
-
-/// One sample of one metric of one VM. The strings are in UTF-8, not NUL-terminated, without NUL bytes, and not kept.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct bw_observation {
-    /// Set by the caller to `sizeof(bw_observation)`.
-    pub size: usize,
-    /// The hypervisor's name.
-    pub hypervisor: *const c_char,
-    /// The bytes of `hypervisor`; a name without any is `BW_OUTCOME_REFUSED`.
-    pub hypervisor_len: usize,
-    /// The VM's name, unique on its hypervisor.
-    pub vm: *const c_char,
-    /// The bytes of `vm`; a name without any is `BW_OUTCOME_REFUSED`.
-    pub vm_len: usize,
-    /// The metric's name; one that is not in the option "metrics" is `BW_OUTCOME_IGNORED`.
-    pub metric: *const c_char,
-    /// The bytes of `metric`.
-    pub metric_len: usize,
-    /// When, in seconds since the epoch.
-    pub time: f64,
-    /// Seconds between two samples of this VM; 0 means the option "interval".
-    pub interval: f64,
-    /// The value, not negative; for "cpu" in percent of one core. NaN is a sample that is known to be missing.
-    pub value: f64,
-}
-
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_observation {
-    const NAME: &'static str = "bw_observation";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
-
-// SAFETY: any bytes are sizes, pointers and numbers.
-unsafe impl Filled for bw_observation {}
-
-/// What became of an observation. None of these is an error: a stream that holds such samples is to be read on.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum bw_outcome {
-    /// It counts.
-    BW_OUTCOME_TAKEN = 0,
-    /// It replaced an earlier one of the same VM and interval, or came again.
-    BW_OUTCOME_DUPLICATE = 1,
-    /// Its interval has been judged already.
-    BW_OUTCOME_LATE = 2,
-    /// Its metric is not watched.
-    BW_OUTCOME_IGNORED = 3,
-    /// Its VM is masked, see `bw_had_mask`.
-    BW_OUTCOME_MASKED = 4,
-    /// A name is empty or too long, or the time, the interval or the value is not a number that can be.
-    BW_OUTCOME_REFUSED = 5,
-    /// One of the options "max_hypervisors" and "max_vms" leaves no room for it.
-    BW_OUTCOME_FULL = 6,
-}
-
-impl From<Outcome> for bw_outcome {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Taken => Self::BW_OUTCOME_TAKEN,
-            Outcome::Duplicate => Self::BW_OUTCOME_DUPLICATE,
-            Outcome::Late => Self::BW_OUTCOME_LATE,
-            Outcome::Ignored => Self::BW_OUTCOME_IGNORED,
-            Outcome::Masked => Self::BW_OUTCOME_MASKED,
-            Outcome::Refused => Self::BW_OUTCOME_REFUSED,
-            Outcome::Full => Self::BW_OUTCOME_FULL,
-        }
-    }
-}
-
-/// How many observations came to what since the detector was made, and what there is now.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct bw_counters {
-    /// Set by the caller to `sizeof(bw_counters)`.
-    pub size: usize,
-    /// Observations that were `BW_OUTCOME_TAKEN`.
-    pub taken: u64,
-    /// Observations that were `BW_OUTCOME_DUPLICATE`.
-    pub duplicate: u64,
-    /// Observations that were `BW_OUTCOME_LATE`.
-    pub late: u64,
-    /// Observations that were `BW_OUTCOME_IGNORED`.
-    pub ignored: u64,
-    /// Observations that were `BW_OUTCOME_MASKED`.
-    pub masked: u64,
-    /// Observations that were `BW_OUTCOME_REFUSED`.
-    pub refused: u64,
-    /// Observations that were `BW_OUTCOME_FULL`.
-    pub full: u64,
-    /// Events that were lost because nobody fetched them in time.
-    pub events_lost: u64,
-    /// Hypervisors that there is state of.
-    pub hypervisors: u64,
-    /// VMs that there is state of, over all hypervisors and metrics.
-    pub vms: u64,
-}
-
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_counters {
-    const NAME: &'static str = "bw_counters";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
-
-impl From<Counters> for bw_counters {
-    fn from(counters: Counters) -> Self {
-        Self {
-            size: size_of::<Self>(),
-            taken: counters.taken,
-            duplicate: counters.duplicate,
-            late: counters.late,
-            ignored: counters.ignored,
-            masked: counters.masked,
-            refused: counters.refused,
-            full: counters.full,
-            events_lost: counters.events_lost,
-            hypervisors: counters.hypervisors,
-            vms: counters.vms,
-        }
-    }
-}
-
-/// Where one metric of one hypervisor stands. The strings are in UTF-8 and NUL-terminated; they belong to the detector and
-/// live until the next `bw_had_status_count` or `bw_had_free`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct bw_status {
-    /// Set by the caller to `sizeof(bw_status)`.
-    pub size: usize,
-    /// The hypervisor's name.
-    pub hypervisor: *const c_char,
-    /// The bytes of `hypervisor` without the NUL.
-    pub hypervisor_len: usize,
-    /// The metric's name.
-    pub metric: *const c_char,
-    /// The bytes of `metric` without the NUL.
-    pub metric_len: usize,
-    /// Time of the last interval judged, in seconds since the epoch.
-    pub time: f64,
-    /// How near to an alarm, 0 to 1; an alarm is 0.5 or more.
-    pub score: f64,
-    /// Share of the VMs that had a say and changed the same way, 0 to 1.
-    pub consensus: f64,
-    /// How many VMs had a say.
-    pub voters: u32,
-    /// How many VMs are known.
-    pub vms: u32,
-    /// Whether an incident is open.
-    pub raised: bool,
-}
-
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_status {
-    const NAME: &'static str = "bw_status";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
-
-/// The statuses as `bw_had_status_count` last saw them. The names are in one piece of memory that is used again, so that a
-/// large fleet asked every interval costs no allocation.
-#[derive(Default)]
-struct Stock {
-    names: Vec<u8>,
-    /// Each with the places of its two names in `names`; its pointers are NULL until it is read.
-    rows: Vec<(bw_status, [usize; 2])>,
-}
-
-impl Stock {
-    fn take(&mut self, detector: &Detector) -> usize {
-        self.names.clear();
-        self.rows.clear();
-        for status in detector.statuses() {
-            let places = [status.hypervisor, status.metric].map(|name| {
-                let start = self.names.len();
-                self.names.extend_from_slice(name.as_bytes());
-                self.names.push(0);
-                start
-            });
-            let row = bw_status {
-                size: size_of::<bw_status>(),
-                hypervisor: ptr::null(),
-                hypervisor_len: status.hypervisor.len(),
-                metric: ptr::null(),
-                metric_len: status.metric.len(),
-                time: status.time,
-                score: status.score,
-                consensus: status.consensus,
-                voters: status.voters,
-                vms: status.vms,
-                raised: status.raised,
-            };
-            self.rows.push((row, places));
-        }
-        self.rows.len()
-    }
-
-    fn get(&self, index: usize) -> Option<bw_status> {
-        let (mut status, places) = *self.rows.get(index)?;
-        [status.hypervisor, status.metric] =
-            places.map(|start| self.names[start..].as_ptr().cast());
-        Some(status)
-    }
 }
 
 impl Handle for bw_had {
@@ -510,7 +310,7 @@ pub unsafe extern "C" fn bw_had_status(
         let had = unsafe { bw_had::shared(had) }?;
         had.whole()?;
         let found = had.stock.get(index).ok_or_else(|| {
-            let count = had.stock.rows.len();
+            let count = had.stock.len();
             not_found(format!(
                 "there is no status {index}; the last bw_had_status_count found {count}, counted from 0"
             ))

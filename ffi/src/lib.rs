@@ -1,7 +1,8 @@
 //! The C ABI of bellwether.
 //!
-//! No logic lives here: handles, pointers, lengths, error codes, and panics caught. One file per handle type. The comments
-//! of the public items are the comments of `include/bellwether.h`, written for a reader of C.
+//! No logic lives here: handles, pointers, lengths, error codes, and panics caught. One file per handle type, and for the
+//! structs that go in and out of it. The comments of the public items are the comments of `include/bellwether.h`, written
+//! for a reader of C.
 #![warn(missing_docs)]
 // The names are those of the header, so that one search finds both sides.
 #![allow(non_camel_case_types)]
@@ -12,11 +13,15 @@ mod border;
 mod error;
 mod event;
 mod had;
+mod observation;
 mod options;
+mod status;
 mod version;
 
 pub use error::*;
 pub use event::*;
 pub use had::*;
+pub use observation::*;
 pub use options::*;
+pub use status::*;
 pub use version::*;

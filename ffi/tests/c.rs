@@ -66,8 +66,12 @@ fn the_c_programs_are_content_with_the_static_library() {
 
 #[test]
 fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: valgrind is not installed, so nobody looked for leaks and wrong reads");
+    // Without the symbols of the dynamic linker, valgrind is there and still cannot start.
+    let works = Command::new("valgrind").args(["--quiet", "true"]).output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        eprintln!(
+            "SKIPPED: valgrind (with libc6-dbg) is not installed, so nobody looked for leaks and wrong reads"
+        );
         return;
     }
     let built = built_without_optimisation();
@@ -123,22 +127,20 @@ fn the_readmes_example_compiles_and_says_what_the_readme_says() {
 /// Builds the library once more, without optimisation, and gives the folder that it is in. Optimised code may compute with
 /// what is not set and then not use it, such as the inside of an `Option` that is `None`; valgrind takes that for an error.
 fn built_without_optimisation() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unoptimised");
-    succeed(
+    let cargo = succeed(
         Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--offline",
-                "--package",
-                "bellwether-ffi",
-                "--target-dir",
-            ])
-            .arg(&target)
+            .args(["build", "--offline", "--package", "bellwether-ffi"])
+            .args(["--message-format", "json", "--target-dir"])
+            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("unoptimised"))
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
             .current_dir(in_package("")),
     );
-    target.join("debug")
+    let messages = String::from_utf8(cargo.stdout).unwrap();
+    let made = messages
+        .split('"')
+        .find(|text| text.ends_with("/libbellwether.so"))
+        .expect("cargo says what it made");
+    PathBuf::from(made).parent().unwrap().to_owned()
 }
 
 /// The functions that the header declares.

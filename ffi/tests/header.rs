@@ -4,7 +4,15 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// In this order the header tells them.
-const SOURCES: [&str; 5] = ["version", "error", "options", "event", "had"];
+const SOURCES: [&str; 7] = [
+    "version",
+    "error",
+    "options",
+    "observation",
+    "event",
+    "status",
+    "had",
+];
 
 const PREAMBLE: &str = "\
 /* bellwether: tells a failing hypervisor from a busy guest. SPDX-License-Identifier: Apache-2.0 OR MIT

@@ -1,6 +1,7 @@
 //! What `src/raw.rs` says by hand is what `include/bellwether.h` says: a C program that includes the header prints sizes,
 //! places and values, and is compiled only where the functions have the types that are written here.
 
+use std::ffi::c_char;
 use std::fmt::Write as _;
 use std::mem::offset_of;
 use std::path::Path;
@@ -45,24 +46,50 @@ fn c_type(rust: &str) -> String {
     .to_owned()
 }
 
-/// The size of a struct and the size and place of each of its fields, as Rust sees them.
+/// The size of a struct and the type and place of each of its fields, as Rust sees them.
 macro_rules! layout {
     ($name:ident { $($field:ident),+ }) => {{
         let some = std::mem::MaybeUninit::<raw::$name>::zeroed();
         // SAFETY: zeros are sizes, numbers, NULL and false.
         let some = unsafe { some.assume_init() };
-        let mut fields = vec![(String::new(), size_of::<raw::$name>(), 0)];
-        $(fields.push((
-            stringify!($field).to_owned(),
-            size_of_val(&some.$field),
-            offset_of!(raw::$name, $field),
-        ));)+
-        (stringify!($name), fields)
+        let fields = vec![$(Field {
+            name: stringify!($field),
+            c_type: CType::name(&some.$field),
+            offset: offset_of!(raw::$name, $field),
+        }),+];
+        Layout { name: stringify!($name), size: size_of::<raw::$name>(), fields }
     }};
 }
 
-/// A struct's name, and the name, size and place of its fields, the first being the struct itself.
-type Layout = (&'static str, Vec<(String, usize, usize)>);
+struct Layout {
+    name: &'static str,
+    size: usize,
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: &'static str,
+    c_type: String,
+    offset: usize,
+}
+
+/// A type that fields have.
+trait CType {
+    /// The type as C writes it.
+    fn name(&self) -> String;
+}
+
+macro_rules! c_types {
+    ($($rust:ty),+) => {$(
+        impl CType for $rust {
+            fn name(&self) -> String {
+                c_type(stringify!($rust))
+            }
+        }
+    )+};
+}
+
+c_types!(usize, u64, u32, f64, bool, *const c_char);
 
 fn layouts() -> Vec<Layout> {
     vec![
@@ -167,19 +194,27 @@ fn functions_structs_and_values_are_those_of_the_header() {
     c += "_Static_assert(sizeof(bw_outcome) == sizeof(unsigned), \"bw_outcome\");\n";
     c += "int main(void) {\n  printf(\"abi %u\\n\", (unsigned)BW_ABI_VERSION);\n";
     let mut expected = format!("abi {}\n", raw::ABI_VERSION);
-    for (name, fields) in &layouts {
-        for (field, size, offset) in fields {
-            if field.is_empty() {
-                writeln!(c, "  printf(\"{name} %zu\\n\", sizeof({name}));").unwrap();
-                writeln!(expected, "{name} {size}").unwrap();
-                continue;
-            }
+    for Layout { name, size, fields } in &layouts {
+        writeln!(c, "  printf(\"{name} %zu\\n\", sizeof({name}));").unwrap();
+        writeln!(expected, "{name} {size}").unwrap();
+        for Field {
+            name: field,
+            c_type,
+            offset,
+        } in fields
+        {
+            writeln!(c, "  static {name} some_{name}_{field};").unwrap();
             writeln!(
                 c,
-                "  printf(\"{name}.{field} %zu %zu\\n\", sizeof((({name} *)0)->{field}), offsetof({name}, {field}));"
+                "  {c_type} *{name}_{field} = &some_{name}_{field}.{field};"
             )
             .unwrap();
-            writeln!(expected, "{name}.{field} {size} {offset}").unwrap();
+            writeln!(
+                c,
+                "  printf(\"{name}.{field} %zu\\n\", offsetof({name}, {field}));"
+            )
+            .unwrap();
+            writeln!(expected, "{name}.{field} {offset}").unwrap();
         }
     }
     c += "  return 0;\n}\n";
@@ -237,9 +272,9 @@ fn nothing_of_the_header_is_missing_here() {
 
     let here: Vec<_> = layouts()
         .into_iter()
-        .map(|(name, fields)| {
-            let fields = fields.into_iter().skip(1).map(|(field, ..)| field);
-            (name.to_owned(), fields.collect::<Vec<_>>())
+        .map(|layout| {
+            let fields = layout.fields.into_iter().map(|field| field.name.to_owned());
+            (layout.name.to_owned(), fields.collect::<Vec<_>>())
         })
         .collect();
     assert_eq!(here, declared_structs());

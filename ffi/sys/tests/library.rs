@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use bellwether_sys::{ErrorKind, LIBRARY_NAME, Library, Observation, Options, Outcome, own_folder};
+use bellwether_sys::{
+    ErrorKind, Had, LIBRARY_NAME, Library, Observation, Options, Outcome, own_folder,
+};
 
 fn library() -> Library {
     Library::load(own_folder().as_deref()).expect("the library is beside the tests")
@@ -140,4 +142,77 @@ fn a_detector_goes_on_in_another_thread_after_its_library_value_is_dropped() {
     })
     .join()
     .unwrap();
+}
+
+/// Lets eight VMs of one host report samples of about `level` percent at these ticks.
+fn feed(had: &mut Had, ticks: std::ops::Range<u32>, level: f64) {
+    for tick in ticks {
+        for vm in 0..8 {
+            let name = format!("vm-{vm}");
+            let noise = f64::from((tick * 8 + vm).wrapping_mul(2_654_435_761) >> 16) / 65_536.0;
+            let mut sample = sample(1.7e9 + 10.0 * f64::from(tick));
+            sample.vm = &name;
+            sample.value = level * (1.0 + 0.05 * noise);
+            assert_eq!(had.observe(&sample).unwrap(), Outcome::Taken);
+        }
+    }
+}
+
+#[test]
+fn what_was_learnt_survives_a_restart_and_raises_an_event_that_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let library = library();
+    let options = Options::new(&library);
+
+    let mut had = library.had(&options).unwrap();
+    assert!(!had.load(&path).unwrap());
+    feed(&mut had, 0..80, 20.0);
+    assert!(had.next_event().is_none());
+    had.save(&path).unwrap();
+    drop(had);
+
+    let mut had = library.had(&options).unwrap();
+    assert!(had.load(&path).unwrap());
+    assert_eq!(had.counters().unwrap().taken, 640);
+    feed(&mut had, 80..95, 60.0);
+    let status = had.statuses().next().unwrap();
+    assert_eq!(
+        (status.hypervisor, status.metric, status.vms),
+        ("host-1", "cpu", 8)
+    );
+    assert!(status.raised);
+
+    let event = had.next_event().unwrap();
+    assert_eq!(event.text("state"), Some("raised"));
+    assert_eq!(event.text("hypervisor"), Some("host-1"));
+    assert_eq!(event.number("vms"), Some(8.0));
+    assert_eq!(event.number("hypervisor"), None);
+    assert_eq!(event.text("no such key"), None);
+    assert!(event.json().contains("\"state\":\"raised\""), "{event:?}");
+    let fields: Vec<_> = event.fields().collect();
+    assert!(
+        fields.contains(&("event", "hypervisor_anomaly")),
+        "{fields:?}"
+    );
+
+    fs::write(&path, "not a snapshot").unwrap();
+    let error = had.load(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SnapshotUnusable);
+    assert_eq!(had.load(folder.path()).unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[test]
+fn a_masked_vm_abstains() {
+    let library = library();
+    let mut had = library.had(&Options::new(&library)).unwrap();
+    had.observe(&sample(1e9)).unwrap();
+    had.mask("host-1", "vm-1", true).unwrap();
+    assert_eq!(had.observe(&sample(1e9 + 10.0)).unwrap(), Outcome::Masked);
+    had.mask("host-1", "vm-1", false).unwrap();
+    assert_eq!(had.observe(&sample(1e9 + 20.0)).unwrap(), Outcome::Taken);
+    assert_eq!(
+        had.mask("a\0b", "vm-1", true).unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
 }
