@@ -5,7 +5,7 @@
 #
 #   build    the C compiler and collectd's headers, for the plugin's shim
 #   check    what the tests of the C ABI and of the plugin run: valgrind and collectd
-#   testbed  what the test bed of real virtual machines runs: collectd, libvirt, QEMU, stress-ng
+#   testbed  what the test bed of real virtual machines runs: collectd, libvirt, QEMU
 #
 # Quick and silent when nothing is missing. Starts no service, and removes or downgrades no package: where Debian's QEMU
 # cannot stand beside what is installed (a qemu-utils from backports, for one), it is unpacked into $QEMU_ASIDE instead.
@@ -57,7 +57,6 @@ for group; do
             need libvirt-daemon libvirtd
             need libvirt-daemon-driver-qemu /usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so
             need libvirt-clients virsh
-            need stress-ng stress-ng
             need util-linux unshare
             have qemu-system-x86_64 "$QEMU_ASIDE/usr/bin/qemu-system-x86_64" || qemu=wanted
             ;;

@@ -3,3 +3,11 @@
 pub mod collectd;
 pub mod demo;
 pub mod testbed;
+
+use std::fmt::Display;
+use std::io::Write;
+
+/// Says that a test was skipped, and why. Written past the test harness, which swallows what a passing test prints.
+pub fn skipped(reason: impl Display) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason:#}");
+}

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use bellwether_tests::skipped;
 use bellwether_tests::testbed::capabilities::CollectdInstallation;
-use bellwether_tests::testbed::process::{run, wait_for};
+use bellwether_tests::testbed::process::{signal, wait_for};
 use bellwether_tests::testbed::{TestBed, capabilities};
 
 fn demo() -> Command {
@@ -19,7 +20,7 @@ fn demo() -> Command {
 #[test]
 fn the_demo_replays_a_recording_into_a_real_collectd() {
     if let Err(reason) = CollectdInstallation::find() {
-        eprintln!("SKIPPED: {reason:#}");
+        skipped(reason);
         return;
     }
     let output = demo().arg("--replay").output().unwrap();
@@ -77,10 +78,6 @@ impl Started {
     }
 }
 
-fn kill(child: &Child, signal: &str) {
-    run(Command::new("kill").args([signal, &child.id().to_string()])).unwrap();
-}
-
 /// Processes that have the folder in their command line.
 fn processes_in(folder: &Path) -> Vec<String> {
     let folder = folder.to_string_lossy();
@@ -116,10 +113,10 @@ fn groups_of(pid: u32) -> Vec<PathBuf> {
 #[test]
 fn a_demo_that_is_interrupted_leaves_nothing() {
     if let Err(reason) = capabilities() {
-        eprintln!("SKIPPED: no test bed here: {reason:#}");
+        skipped(format_args!("no test bed here: {reason:#}"));
         return;
     }
-    for signal in ["-INT", "-TERM"] {
+    for name in ["INT", "TERM"] {
         let Started {
             mut child,
             folder,
@@ -130,19 +127,19 @@ fn a_demo_that_is_interrupted_leaves_nothing() {
             "libvirtd, collectd and three machines"
         );
         assert!(!groups_of(child.id()).is_empty());
-        kill(&child, signal);
+        signal(child.id(), name).unwrap();
         assert!(!child.wait().unwrap().success());
         assert_eq!(
             processes_in(&folder),
             Vec::<String>::new(),
-            "after {signal}"
+            "after SIG{name}"
         );
         assert_eq!(
             groups_of(child.id()),
             Vec::<PathBuf>::new(),
-            "after {signal}"
+            "after SIG{name}"
         );
-        assert!(!folder.exists(), "after {signal}");
+        assert!(!folder.exists(), "after SIG{name}");
     }
 }
 
@@ -151,7 +148,7 @@ fn a_demo_that_is_killed_leaves_no_process_and_the_next_test_bed_sweeps_the_rest
     let tools = match capabilities() {
         Ok(tools) => tools,
         Err(reason) => {
-            eprintln!("SKIPPED: no test bed here: {reason:#}");
+            skipped(format_args!("no test bed here: {reason:#}"));
             return;
         }
     };
@@ -160,7 +157,7 @@ fn a_demo_that_is_killed_leaves_no_process_and_the_next_test_bed_sweeps_the_rest
         folder,
         _output,
     } = Started::new();
-    kill(&child, "-KILL");
+    signal(child.id(), "KILL").unwrap();
     child.wait().unwrap();
     let gone = wait_for(Duration::from_secs(10), || {
         processes_in(&folder).is_empty().then_some(())

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bellwether_tests::skipped;
 use bellwether_tests::testbed::collectd::{Collectd, Notification};
 use bellwether_tests::testbed::plugin::Plugin;
 use bellwether_tests::testbed::{Hypervisor, TestBed, Tools, capabilities, ensure_packages};
@@ -26,7 +27,7 @@ const CLEARED_WITHIN_SAMPLES: u32 = 120;
 fn tools() -> Option<Tools> {
     ensure_packages()
         .and_then(|()| capabilities())
-        .inspect_err(|reason| eprintln!("SKIPPED: no test bed here: {reason:#}"))
+        .inspect_err(|reason| skipped(format_args!("no test bed here: {reason:#}")))
         .ok()
 }
 

@@ -62,7 +62,7 @@ impl Screen {
     /// A screen on standard output.
     #[must_use]
     pub fn new() -> Self {
-        let live = stdout().is_terminal();
+        let live = stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
         let cursor = live.then(|| {
             let _ = crossterm::execute!(stdout(), cursor::Hide);
             Cleanup::new(|| {
@@ -107,8 +107,8 @@ impl Screen {
             }
             return Ok(());
         }
-        let (width, _) = terminal::size().unwrap_or((80, 24));
-        let lines = self.lines(picture, usize::from(width));
+        let (width, height) = terminal::size().unwrap_or((80, 24));
+        let lines = self.lines(picture, usize::from(width), usize::from(height));
         let mut out = stdout().lock();
         if self.drawn > 0 {
             queue!(out, cursor::MoveToPreviousLine(self.drawn))?;
@@ -122,7 +122,7 @@ impl Screen {
         Ok(())
     }
 
-    fn lines(&self, picture: &Picture, width: usize) -> Vec<String> {
+    fn lines(&self, picture: &Picture, width: usize, height: usize) -> Vec<String> {
         let fit = |text: String| {
             text.chars()
                 .take(width.saturating_sub(1))
@@ -155,9 +155,14 @@ impl Screen {
             verdict.with(Color::Green).to_string()
         });
         lines.push(String::new());
-        for line in &self.news {
-            lines.extend(wrapped(line, width.saturating_sub(1)));
-        }
+        // What is higher than the terminal cannot be drawn over: the oldest news go.
+        let news = self
+            .news
+            .iter()
+            .flat_map(|line| wrapped(line, width.saturating_sub(1)));
+        let news: Vec<String> = news.collect();
+        let room = height.saturating_sub(lines.len() + 1);
+        lines.extend_from_slice(&news[news.len().saturating_sub(room)..]);
         lines
     }
 

@@ -2,10 +2,11 @@
 # its standard input closes, which happens when the test bed's process ends, however it ends. The kernel then ends
 # everything else in the PID namespace: libvirtd, the virtual machines, collectd.
 #
-#   sh -c SCRIPT hypervisor NAME HOST_UUID DIRECTORY EMULATOR_DIRECTORY CGROUP_PROCS...
+#   sh hypervisor.sh NAME HOST_UUID DIRECTORY CGROUP_PROCS...
 set -eu
 name=$1 uuid=$2 dir=$3
 shift 3
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 fail() { echo "hypervisor $name: $*" >&2; exit 1; }
 
 # Daemons of ours share the machine with others: their own group of high weight keeps the sampling regular.

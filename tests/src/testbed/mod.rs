@@ -71,7 +71,7 @@ impl TestBed {
     /// # Errors
     /// When control groups or a folder cannot be made.
     pub fn new(tools: Tools) -> Result<Self> {
-        tools.hierarchies.sweep();
+        cgroup::sweep(&tools.hierarchies);
         let groups = Groups::create(tools.hierarchies.clone())?;
         let processes = Processes::default();
         let folder = make_folder().inspect_err(|_| {

@@ -68,10 +68,16 @@ impl Processes {
 
 /// Asks a process to end. One that has ended already is no error.
 pub fn terminate(pid: u32) {
-    let _ = Command::new("kill")
-        .args(["-TERM", &pid.to_string()])
-        .stderr(std::process::Stdio::null())
-        .status();
+    let _ = signal(pid, "TERM");
+}
+
+/// Sends a signal, named without its SIG.
+///
+/// # Errors
+/// When there is no such process.
+pub fn signal(pid: u32, name: &str) -> Result<()> {
+    // The shell has it built in; the program of that name is missing from small images.
+    run(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")])).map(drop)
 }
 
 /// The only child of a wrapper such as nsenter: the program that it was told to start.
