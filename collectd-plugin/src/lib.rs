@@ -13,6 +13,8 @@ mod clock;
 mod config;
 #[cfg(not(test))]
 mod daemon;
+#[cfg(test)]
+mod documentation;
 mod host;
 #[cfg(not(test))]
 mod plugin;

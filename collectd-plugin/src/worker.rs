@@ -22,6 +22,9 @@ use crate::vms::{NoVm, Vm, Vms};
 /// Seconds between two looks at the wall clock's duties.
 const TURN_SEC: f64 = 1.0;
 
+/// So long after an event the state is saved, however long the option StateInterval is.
+const SAVE_AFTER_EVENT_SEC: f64 = 5.0;
+
 /// The shortest time between two complaints about the same thing.
 const COMPLAIN_SEC: f64 = 600.0;
 
@@ -347,6 +350,9 @@ impl Worker {
 
     fn events(&mut self) {
         while let Some(event) = self.had.next_event() {
+            // What was told is not to be told again after a crash.
+            self.unsaved = true;
+            self.next_save = self.next_save.min(self.host.now() + SAVE_AFTER_EVENT_SEC);
             if self.settings.notifications {
                 tell::event(&*self.host, &event);
             }

@@ -104,6 +104,17 @@ fn plugin() -> Result<&'static Plugin> {
         .map_err(|e| anyhow::anyhow!("{e}"))
 }
 
+/// Whether the libraries that a plugin of collectd's own needs are installed; packages only recommend them.
+///
+/// # Errors
+/// Where that cannot be found out.
+pub fn loadable(plugin: &str) -> Result<bool> {
+    let path = installation()?.plugins.join(plugin).with_extension("so");
+    let output = Command::new("ldd").arg(&path).output()?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(output.status.success() && !told.contains("not found"))
+}
+
 /// Compiles a plugin of the folder `tests/plugins` into the folder `plugins`.
 fn compile(name: &str, plugins: &Path) -> Result<()> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))

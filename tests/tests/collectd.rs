@@ -1,10 +1,14 @@
 //! The plugin in a real collectd that is fed with counters of VMs, mostly with history.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use bellwether_tests::collectd::{Collectd, Guests, Notification, Setup, putnotif, putval};
+use bellwether_tests::collectd::{
+    Collectd, Guests, Notification, Setup, loadable, putnotif, putval,
+};
 
 /// When the histories begin.
 const START: f64 = 1_600_000_000.0;
@@ -565,6 +569,61 @@ fn when_all_vms_fall_silent_that_is_told() -> Result<()> {
 }
 
 #[test]
+fn values_reach_prometheus() -> Result<()> {
+    if !loadable("write_prometheus")? {
+        eprintln!(
+            "SKIPPED: collectd's write_prometheus lacks libraries (libmicrohttpd12, libprotobuf-c1)"
+        );
+        return Ok(());
+    }
+    let port = free_tcp_port()?;
+    let collectd = Collectd::start(&Setup {
+        hostname: "node7".into(),
+        plugins: vec!["write_prometheus"],
+        more: format!(
+            "<Plugin \"write_prometheus\">\n  Host \"127.0.0.1\"\n  Port \"{port}\"\n</Plugin>\n"
+        ),
+        ..Setup::with("Interval 1")
+    })?;
+    collectd.send(recent_history(&mut Guests::new(8, 19))?)?;
+    let line =
+        "collectd_bellwether_gauge{bellwether=\"hv0\",type=\"raised\",instance=\"node7\"} 1 ";
+    collectd.wait(line, || {
+        http_get(port, "/metrics").is_ok_and(|text| text.contains(line))
+    })
+}
+
+#[test]
+fn notifications_reach_alertmanager() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let collectd = Collectd::start(&Setup {
+        plugins: vec!["write_http"],
+        more: format!(
+            "<Plugin \"write_http\">\n  <Node \"alertmanager\">\n    URL \"http://{address}/api/v2/alerts\"\n    \
+             Notifications true\n    Metrics false\n  </Node>\n</Plugin>\n"
+        ),
+        ..Setup::with("Interval 1")
+    })?;
+    let posted = std::thread::spawn(move || receive_post(&listener));
+    collectd.send(recent_history(&mut Guests::new(8, 20))?)?;
+    collectd.wait("an event", || !collectd.events().is_empty())?;
+    let post = posted.join().expect("the receiver does not panic")?;
+    let expected = [
+        "POST /api/v2/alerts",
+        "\"alertname\":\"collectd_bellwether_hypervisor_anomaly\"",
+        "\"instance\":\"hv0\"",
+        "\"severity\":\"WARNING\"",
+        "\"summary\":\"hv0: ",
+        "\"state\":\"raised\"",
+    ];
+    for part in expected {
+        assert!(post.contains(part), "{part} is not in {post}");
+    }
+    Ok(())
+}
+
+#[test]
 fn history_that_is_replayed_slowly_does_not_fall_silent() -> Result<()> {
     let collectd = Collectd::start(&Setup::with("Interval 1\nSilenceSz 2"))?;
     let samples = samples(&mut Guests::new(4, 17), 0..40, |_| 1.0);
@@ -628,6 +687,54 @@ fn a_hundred_thousand_values_a_second_pass_without_loss() -> Result<()> {
     assert_eq!(collectd.newest("/count-dropped").map(|v| v.1), Some(0.0));
     assert_eq!(collectd.newest("/count-late").map(|v| v.1), Some(0.0));
     Ok(())
+}
+
+/// The commands of a history of one-second intervals that ends now, with a jump in its last hundred seconds.
+fn recent_history(guests: &mut Guests) -> Result<Vec<String>> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+    let mut commands = Vec::new();
+    for second in 0..500 {
+        let factor = if second >= 400 { 2.0 } else { 1.0 };
+        for (vm, counter) in guests.pass(1.0, factor).iter().enumerate() {
+            let name = format!("hv0/virt-vm{vm}/virt_cpu_total");
+            let time = now - 500.0 + f64::from(second);
+            commands.push(putval(&name, 1.0, time, *counter));
+        }
+    }
+    Ok(commands)
+}
+
+/// The text of the first request that a listener gets; it is answered, and so is none after it.
+fn receive_post(listener: &TcpListener) -> Result<String> {
+    let (mut stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    // The body follows its headers, and is one JSON array.
+    while !text.trim_end().ends_with("}]") {
+        let read = stream.read(&mut buffer)?;
+        anyhow::ensure!(read > 0, "the request ends after {text:?}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+    Ok(text)
+}
+
+fn http_get(port: u16, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n"
+    )?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// A TCP port that was free just now.
+fn free_tcp_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// A UDP port that was free just now.
