@@ -10,7 +10,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use bellwether_core::event::{Event, EventKind};
-use bellwether_core::had::{Detector, HadOptions, Observation, Outcome};
+use bellwether_core::had::{Detector, HadOptions, Observation};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -147,46 +147,50 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
     let vms = series.vms().to_vec();
     let mut lines = Vec::new();
     let mut values = Vec::new();
-    let mut left_out = [0u64; 2];
+    // A row is judged as soon as all VMs of the row before have reported. One that was missing there would come too late for
+    // its own row if it came last, so those come first.
+    let mut order: Vec<usize> = (0..vms.len()).collect();
     while let Some(row) = series.next_row(&mut values)? {
-        for (vm, value) in vms.iter().zip(&values) {
-            let Some(value) = *value else { continue };
-            let outcome = detector.observe(&Observation {
+        for &vm in &order {
+            let Some(value) = values[vm] else { continue };
+            detector.observe(&Observation {
                 hypervisor: &hypervisor,
-                vm,
+                vm: &vms[vm],
                 metric,
                 time: row as f64 * interval,
                 interval,
                 value,
             });
-            match outcome {
-                Outcome::Full => left_out[0] += 1,
-                Outcome::Refused => left_out[1] += 1,
-                _ => {}
-            }
         }
+        order.sort_by_key(|&vm| (values[vm].is_some(), vm));
         detector.advance((row + 1) as f64 * interval);
         print_events(&mut detector, &arguments.kinds, interval, &mut lines)?;
     }
 
-    let mut warnings = Vec::new();
-    let mut warn = |count: u64, what: &str| {
-        if count > 0 {
-            warnings.push(format!("{}: {what}: {count}", file.display()));
-        }
-    };
-    warn(
-        series.bad_cells,
-        "cells that are no valid value, taken for missing samples",
-    );
-    warn(
-        left_out[0],
-        "samples ignored, of VMs beyond the option \"max_vms\"",
-    );
-    warn(
-        left_out[1],
-        "samples refused, with names or values beyond what a detector takes",
-    );
+    let counters = detector.counters();
+    let warnings = [
+        (
+            series.bad_cells,
+            "cells that are no valid value, taken for missing samples",
+        ),
+        (
+            counters.full,
+            "samples ignored, of VMs beyond the option \"max_vms\"",
+        ),
+        (
+            counters.refused,
+            "samples refused, with names or values beyond what a detector takes",
+        ),
+        (
+            counters.late,
+            "samples ignored, of rows that were judged already",
+        ),
+    ];
+    let warnings = warnings
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{}: {what}: {count}", file.display()))
+        .collect();
     Ok(Replayed { lines, warnings })
 }
 

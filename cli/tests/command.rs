@@ -221,6 +221,35 @@ fn a_silence_of_all_vms_is_an_event_only_where_asked_for() {
 }
 
 #[test]
+fn a_vm_that_comes_back_is_heard_from_its_first_sample_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hv1.csv");
+    // "c" is missing in every other row, and is the last one where it is not.
+    let rows = (0..40).map(|row| match row % 2 {
+        0 => format!("{row},1,2,3\n"),
+        _ => format!("{row},1,2,\n"),
+    });
+    std::fs::write(&file, format!("t,a,b,c\n{}", rows.collect::<String>())).unwrap();
+    let output = run(&["replay", "metrics", file.to_str().unwrap()]);
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "",
+        "nothing came too late"
+    );
+}
+
+#[test]
+fn vms_beyond_the_most_allowed_are_told_of() {
+    let file = format!("{CASES}/fault-up-n05.csv");
+    let output = run(&["replay", "metrics", "--set", "max_vms=3", &file]);
+    let warnings = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        warnings.contains("beyond the option \"max_vms\": 440\n"),
+        "{warnings}"
+    );
+}
+
+#[test]
 fn a_wrong_command_line_is_exit_status_2_and_says_what_would_be_right() {
     for (arguments, says) in [
         (

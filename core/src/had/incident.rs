@@ -69,12 +69,22 @@ struct Open {
 /// Follows the incidents of one metric of one hypervisor.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Incidents {
+    /// A run of alarms is raised once; without this, a fault that was over and comes back within a run is raised again.
+    once_a_run: bool,
     /// Samples since the last alarm that counted; `None` before the first.
     since_alarm: Option<u64>,
     open: Option<Open>,
 }
 
 impl Incidents {
+    /// Incidents of which each run of alarms is raised once, as the published algorithms have it.
+    pub(super) fn once_a_run() -> Self {
+        Self {
+            once_a_run: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether an incident is raised.
     pub(super) fn is_raised(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.raised)
@@ -163,7 +173,11 @@ impl Incidents {
             open.steady = 0;
             return Some(Change::Cleared(End::Recovered));
         }
-        if !open.raised && is_fresh && open.steady >= STEADY_SAMPLES && self.since_alarm == Some(0)
+        if !open.raised
+            && !self.once_a_run
+            && is_fresh
+            && open.steady >= STEADY_SAMPLES
+            && self.since_alarm == Some(0)
         {
             open.raised = true;
             open.steady = 0;
@@ -213,7 +227,13 @@ mod tests {
 
     /// Plays `ticks` of (alarm, level of both VMs) and gives the changes with the tick of each.
     fn play(ticks: impl IntoIterator<Item = (Option<Alarm>, f64)>) -> Vec<(usize, Change)> {
-        let mut incidents = Incidents::default();
+        play_with(Incidents::default(), ticks)
+    }
+
+    fn play_with(
+        mut incidents: Incidents,
+        ticks: impl IntoIterator<Item = (Option<Alarm>, f64)>,
+    ) -> Vec<(usize, Change)> {
         let mut all = Vec::new();
         for (t, (alarm, level)) in ticks.into_iter().enumerate() {
             let changes = incidents.tick(alarm.as_ref(), &[level, level], QUIET, MEMORY, || {
@@ -303,6 +323,18 @@ mod tests {
             [Change::Raised, cleared, Change::Raised, cleared],
             "{changes:?}"
         );
+
+        let published = play_with(
+            Incidents::once_a_run(),
+            (0..300).map(|t| {
+                (
+                    ((20..120).contains(&t)).then(|| alarm(false)),
+                    if away(t) { 20.0 } else { 10.0 },
+                )
+            }),
+        );
+        let kinds: Vec<_> = published.iter().map(|(_, c)| *c).collect();
+        assert_eq!(kinds, [Change::Raised, cleared], "{published:?}");
     }
 
     #[test]

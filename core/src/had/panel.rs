@@ -149,7 +149,10 @@ impl Panel {
         Self {
             metric,
             method: AnyMethod::new(options, name, interval),
-            incidents: Incidents::default(),
+            incidents: match options.algorithm {
+                Algorithm::Rank => Incidents::default(),
+                Algorithm::Zscore | Algorithm::Iad => Incidents::once_a_run(),
+            },
             seats: Vec::new(),
             slots: FxHashMap::default(),
             interval,
