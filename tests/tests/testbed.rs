@@ -1,5 +1,6 @@
 //! Real virtual machines, read by a real collectd, on a host that really fails.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +30,12 @@ fn tools() -> Option<Tools> {
         .and_then(|()| capabilities())
         .inspect_err(|reason| skipped(format_args!("no test bed here: {reason:#}")))
         .ok()
+}
+
+/// One test bed at a time: two would starve each other's machines, which is a host fault of its own.
+fn alone() -> MutexGuard<'static, ()> {
+    static BED: Mutex<()> = Mutex::new(());
+    BED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Seconds since the epoch, as collectd counts them.
@@ -179,6 +186,7 @@ fn assert_the_faults_are_real(hypervisor: &Hypervisor, collectd: &Collectd, span
 /// `BELLWETHER_TESTBED_RUNS` repeats it, each time on a test bed of its own.
 #[test]
 fn host_fault_is_raised_and_cleared_and_single_vm_fault_is_not() {
+    let _alone = alone();
     let Some(tools) = tools() else { return };
     let plugin = Plugin::build().unwrap();
     let runs = std::env::var("BELLWETHER_TESTBED_RUNS").map_or(1, |runs| runs.parse().unwrap());
@@ -186,4 +194,36 @@ fn host_fault_is_raised_and_cleared_and_single_vm_fault_is_not() {
         eprintln!("run {number} of {runs}");
         run(&tools, &plugin);
     }
+}
+
+/// All machines stop together, and the virt plugin says why: that is known, and nobody's fault.
+#[test]
+fn machines_that_are_paused_together_are_no_anomaly_of_their_host() {
+    let _alone = alone();
+    let Some(tools) = tools() else { return };
+    let plugin = Plugin::build().unwrap();
+    let bed = TestBed::new(tools).unwrap();
+    let hypervisor = bed.start_hypervisor("hv1", VMS).unwrap();
+    let collectd = hypervisor
+        .start_collectd(INTERVAL_S, Some((&plugin, "")))
+        .unwrap();
+    pass(WARM_UP_SAMPLES);
+    for vm in hypervisor.vms() {
+        hypervisor.pause(vm).unwrap();
+    }
+    pass(24);
+    for vm in hypervisor.vms() {
+        hypervisor.resume(vm).unwrap();
+    }
+    pass(24);
+    let states = collectd.notifications();
+    let paused = states
+        .iter()
+        .filter(|told| told.header("Type") == "domain_state" && told.severity == "WARNING");
+    assert_eq!(paused.count(), VMS, "{}", evidence(&hypervisor, &collectd));
+    assert!(
+        anomalies(&collectd).is_empty(),
+        "{}",
+        evidence(&hypervisor, &collectd)
+    );
 }

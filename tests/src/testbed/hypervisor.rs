@@ -174,6 +174,22 @@ impl Hypervisor {
             .limit_machine(&self.name, vm, Some(VM_FAULT_PERCENT))
     }
 
+    /// Pauses one machine, as an administrator does.
+    ///
+    /// # Errors
+    /// When there is no such machine.
+    pub fn pause(&self, vm: &str) -> Result<()> {
+        self.virsh(&["suspend", vm]).map(drop)
+    }
+
+    /// Lets a paused machine run again.
+    ///
+    /// # Errors
+    /// When there is no such machine.
+    pub fn resume(&self, vm: &str) -> Result<()> {
+        self.virsh(&["resume", vm]).map(drop)
+    }
+
     /// Lifts every fault.
     ///
     /// # Errors
