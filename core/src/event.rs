@@ -137,7 +137,7 @@ impl Event {
         serde_json::to_string(self).expect("an event has only string keys and finite numbers")
     }
 
-    /// The event's keys and values in the order of its JSON, each value as text; numbers with at most four decimals.
+    /// The event's keys and values, sorted by key, each value as text.
     pub fn fields(&self) -> Vec<(String, String)> {
         let serde_json::Value::Object(map) =
             serde_json::to_value(self).expect("an event is a JSON object")

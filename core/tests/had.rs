@@ -468,6 +468,26 @@ fn a_restart_with_a_snapshot_goes_on_as_if_it_had_never_stopped() {
 }
 
 #[test]
+fn events_that_wait_outlive_a_restart() {
+    let fault = |vm, t| Some(calm(vm, t) * if t >= 200 { 3.0 } else { 1.0 });
+    let expected = feed(&mut detector(&[]), 5, 0..230, fault);
+    let mut first = detector(&[]);
+    let names = ["vm0", "vm1", "vm2", "vm3", "vm4"];
+    for t in 0..230u64 {
+        for (vm, name) in names.into_iter().enumerate() {
+            first.observe(&sample("hv", name, t as f64, fault(vm as u64, t).unwrap()));
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    first.save(&path).unwrap();
+    let mut second = detector(&[]);
+    assert!(second.load(&path).unwrap());
+    let events: Vec<Event> = std::iter::from_fn(|| second.next_event()).collect();
+    assert_eq!((events.len(), &events), (1, &expected));
+}
+
+#[test]
 fn a_snapshot_of_other_options_is_set_aside_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");

@@ -236,7 +236,6 @@ impl Fleet {
         let rng = &mut self.rng;
         match rng.u8(..200) {
             0 => {
-                while self.read_events(had) {}
                 save_and_load(&mut self.rng, had, folder);
             }
             1..80 => {

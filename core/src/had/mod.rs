@@ -159,7 +159,8 @@ struct Saved<H> {
     hypervisors: H,
     counters: Counters,
     swept: f64,
-    events: VecDeque<Event>,
+    /// Events that wait, as JSON: their keys come and go, which the binary form cannot say.
+    events: Vec<String>,
 }
 
 impl Detector {
@@ -433,7 +434,7 @@ impl Detector {
             hypervisors: &self.hypervisors,
             counters: self.counters,
             swept: self.swept,
-            events: self.events.clone(),
+            events: self.events.iter().map(Event::to_json).collect(),
         };
         let payload =
             postcard::to_stdvec(&saved).expect("the state has only types that can be written");
@@ -462,6 +463,12 @@ impl Detector {
     fn restored(&self, payload: &[u8]) -> Result<Self, String> {
         let saved: Saved<Vec<Hypervisor>> = postcard::from_bytes(payload)
             .map_err(|e| format!("damaged: its content makes no sense ({e})"))?;
+        let events: Result<VecDeque<Event>, _> = saved
+            .events
+            .iter()
+            .map(|json| serde_json::from_str(json))
+            .collect();
+        let events = events.map_err(|e| format!("damaged: an event in it makes no sense ({e})"))?;
         for ((name, now), (_, then)) in self.shape().iter().zip(&saved.shape) {
             if now != then {
                 return Err(format!(
@@ -474,7 +481,7 @@ impl Detector {
             hypervisors: saved.hypervisors,
             index: FxHashMap::default(),
             guess: 0,
-            events: saved.events,
+            events,
             counters: saved.counters,
             swept: saved.swept,
         };

@@ -478,6 +478,7 @@ impl Panel {
                 (seat.expected, seat.masked, seat.alone) = (false, false, false);
                 self.slots.remove(&name);
                 self.method.get_mut().reset(slot);
+                self.last.voters = self.last.voters.min(self.slots.len() as u32);
                 self.incidents.forget(slot);
             }
         }
