@@ -88,13 +88,19 @@ impl Point {
     }
 }
 
-/// The last points of one counter, oldest first.
-#[derive(Debug, Clone, Default)]
+/// The last points of one counter, oldest first; at most [`POINTS`].
+#[derive(Debug, Clone)]
 struct Counter {
     points: Vec<Point>,
 }
 
 impl Counter {
+    fn new() -> Self {
+        Self {
+            points: Vec::with_capacity(POINTS),
+        }
+    }
+
     fn restart(&mut self, point: Point) {
         self.points.clear();
         self.points.push(point);
@@ -151,10 +157,12 @@ impl Counter {
         let (earlier, later) = (self.points[before], self.points[before + 1]);
         match (earlier.rate_to(&point), point.rate_to(&later)) {
             (Some(first), Some(second)) => {
-                self.points.insert(before + 1, point);
-                if self.points.len() > POINTS {
+                let mut at = before + 1;
+                if self.points.len() == POINTS {
                     self.points.remove(0);
+                    at -= 1;
                 }
+                self.points.insert(at, point);
                 Step::Split(first, second)
             }
             // It does not lie between its neighbours: of a life before a reset.
@@ -245,9 +253,11 @@ impl Series {
         if self.devices.len() == MAX_DEVICES {
             return None;
         }
+        // There are many VMs, and most have one device of a kind.
+        self.devices.reserve_exact(1);
         self.devices.push(Device {
             name: name.into(),
-            counter: Counter::default(),
+            counter: Counter::new(),
             rate: None,
             reported: false,
             missed: 0,

@@ -30,6 +30,8 @@ pub struct Setup {
     pub write_threads: usize,
     /// The lines of `<Plugin "bellwether">`; `None` runs without the plugin.
     pub bellwether: Option<String>,
+    /// Whether to record what the plugin dispatches; it takes time.
+    pub record: bool,
     /// Further plugins of collectd or of the folder `tests/plugins` that are loaded before it.
     pub plugins: Vec<&'static str>,
     /// Further lines of the configuration.
@@ -43,6 +45,7 @@ impl Default for Setup {
             interval_sec: 1.0,
             write_threads: 1,
             bellwether: Some(String::new()),
+            record: true,
             plugins: Vec::new(),
             more: String::new(),
         }
@@ -154,7 +157,8 @@ impl Collectd {
         let plugins = folder.path().join("plugins");
         fs::create_dir(&plugins)?;
         // collectd has one folder of plugins and follows no symbolic links in it.
-        let mut names = vec!["unixsock", "logfile", "recorder"];
+        let mut names = vec!["unixsock", "logfile"];
+        names.extend(setup.record.then_some("recorder"));
         names.extend(&setup.plugins);
         for name in &names {
             let stock = installation.plugins.join(name).with_extension("so");
@@ -398,14 +402,19 @@ fn configuration(
         "Hostname \"{}\"\nFQDNLookup false\nInterval {}\nWriteThreads {}\nBaseDir \"{folder}\"\nPIDFile \"{folder}/pid\"\n\
          PluginDir \"{folder}/plugins\"\nTypesDB \"{}\"\n\
          LoadPlugin logfile\n<Plugin \"logfile\">\n  File \"{folder}/collectd.log\"\n  LogLevel \"info\"\n</Plugin>\n\
-         LoadPlugin unixsock\n<Plugin \"unixsock\">\n  SocketFile \"{folder}/unixsock\"\n</Plugin>\n\
-         LoadPlugin recorder\n<Plugin \"recorder\">\n  Notifications \"{folder}/notifications\"\n  \
-         Values \"{folder}/values\"\n</Plugin>\n",
+         LoadPlugin unixsock\n<Plugin \"unixsock\">\n  SocketFile \"{folder}/unixsock\"\n</Plugin>\n",
         setup.hostname,
         setup.interval_sec,
         setup.write_threads,
         installation.types_db.display()
     );
+    if setup.record {
+        write!(
+            text,
+            "LoadPlugin recorder\n<Plugin \"recorder\">\n  Notifications \"{folder}/notifications\"\n  \
+             Values \"{folder}/values\"\n</Plugin>\n"
+        )?;
+    }
     for plugin in &setup.plugins {
         writeln!(text, "LoadPlugin {plugin}")?;
     }
