@@ -344,26 +344,40 @@ impl Vm {
         let channel = &TABLE[c];
         let (enter, leave) = (self.bins[cursor.enter[c]], self.bins[cursor.leave[c]]);
         let scale = &mut self.scales[c];
+        // In locals: stored one by one and read again together, the counts would stall the processor.
+        let Scale {
+            mut base_count,
+            mut short_count,
+            mut base_sum,
+            mut short_sum,
+            ..
+        } = *scale;
         if bin != MISSING {
-            scale.short_count += 1;
-            scale.short_sum += cursor.value(bin);
+            short_count += 1;
+            short_sum += cursor.value(bin);
         }
         // First out, then in: a base of 255 equal samples fills its byte.
         if leave != MISSING {
             scale.histogram[usize::from(leave) % BINS] -= 1;
-            scale.base_count -= 1;
-            scale.base_sum -= cursor.value(leave);
+            base_count -= 1;
+            base_sum -= cursor.value(leave);
         }
         if enter != MISSING {
             let value = cursor.value(enter);
             scale.histogram[usize::from(enter) % BINS] += 1;
-            scale.base_count += 1;
-            scale.base_sum += value;
-            scale.short_count -= 1;
-            scale.short_sum -= value;
+            base_count += 1;
+            base_sum += value;
+            short_count -= 1;
+            short_sum -= value;
         }
+        (
+            scale.base_count,
+            scale.short_count,
+            scale.base_sum,
+            scale.short_sum,
+        ) = (base_count, short_count, base_sum, short_sum);
 
-        let m = scale.base_count;
+        let m = base_count;
         let shift = if bin == MISSING || m < BASE_MIN {
             NO_SHIFT
         } else {
@@ -390,9 +404,9 @@ impl Vm {
         if m < BASE_MIN || 2 * k < channel.short as i32 {
             return f32::NAN;
         }
-        let base_mean = self.level(scale.base_sum, m);
-        if scale.short_count > 0 {
-            let short_mean = self.level(scale.short_sum, scale.short_count);
+        let base_mean = self.level(base_sum, m);
+        if short_count > 0 {
+            let short_mean = self.level(short_sum, short_count);
             let saturated = percent
                 && base_mean > SATURATED * self.unit()
                 && short_mean > SATURATED * self.unit();
@@ -573,12 +587,21 @@ fn ranks(histogram: &[u8; BINS], bin: usize, count: u16) -> [u8; 2] {
     let between = at(low) + if high - low == 2 { at(low + 1) } else { 0 };
     let twice_low = 2 * below_low + at(low);
     let twice_high = 2 * (below_low + between) + at(high);
-    let unit = RANK_ONE as f32 / (2.0 * f32::from(count));
-    [
-        (twice_low as f32 * unit + 0.5) as u8,
-        (twice_high as f32 * unit + 0.5) as u8,
-    ]
+    let unit = RANK_UNITS[usize::from(count)];
+    let rounded = |twice: u32| ((twice * unit + (1 << 15)) >> 16) as u8;
+    [rounded(twice_low), rounded(twice_high)]
 }
+
+/// What half a sample of so many counts in a rank of 0 to 255, in 1/65536: a multiplication instead of a division.
+const RANK_UNITS: [u32; 256] = {
+    let mut units = [0; 256];
+    let mut count = 1;
+    while count < 256 {
+        units[count] = ((RANK_ONE as u32) << 16) / (2 * count as u32);
+        count += 1;
+    }
+    units
+};
 
 /// Ones, then zeros: the bytes from `BINS - b` on are a mask of the bins below `b`.
 const BELOW: [u8; 2 * BINS] = {
