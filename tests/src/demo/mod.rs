@@ -36,7 +36,8 @@ fn span(happening: Happening) -> (usize, usize) {
         // The detector wants some 45 samples of history.
         Happening::Normal => (64, 64),
         Happening::VmFault => (24, 24),
-        Happening::VmRecovery => (24, 24),
+        // As long as the detector's baseline, which then holds nothing of the fault.
+        Happening::VmRecovery => (48, 48),
         Happening::HostFault => (24, 40),
         Happening::HostRecovery => (36, 120),
     }

@@ -1,18 +1,19 @@
 //! The guests: a boot sector that needs no operating system and keeps its virtual CPU busy for a pseudo-random share of
 //! the time.
 //!
-//! The timer (PIT) ticks 100 times a second. For each tick the guest draws a number: below its duty it spins until the
-//! next tick, else it halts. The duty itself is drawn anew every 64 ticks, so that the load wanders as a real one does.
+//! The timer (PIT) ticks 100 times a second. Every tick adds the guest's duty to its phase: on an overflow the guest spins
+//! until the next tick, else it halts. The duty is drawn anew every 64 ticks, so that the load wanders as a real one does.
 
 /// Where the BIOS loads a boot sector.
 const ORIGIN: u16 = 0x7c00;
 /// Addresses of what the code reads and writes, right behind the code.
-const SEED: u16 = ORIGIN + 106;
+const SEED: u16 = ORIGIN + 107;
 const TICKS: u16 = SEED + 2;
 const BASE: u16 = SEED + 4;
 const DUTY: u16 = SEED + 5;
+const PHASE: u16 = SEED + 6;
 /// Address of the timer's interrupt handler.
-const ON_TICK: u16 = ORIGIN + 95;
+const ON_TICK: u16 = ORIGIN + 96;
 /// 1,193,182 Hz / 100 Hz.
 const PIT_DIVISOR: u16 = 11_932;
 
@@ -40,6 +41,7 @@ fn code(seed: u16, base: u8) -> Vec<u8> {
     let [ticks_low, ticks_high] = TICKS.to_le_bytes();
     let [base_low, base_high] = BASE.to_le_bytes();
     let [duty_low, duty_high] = DUTY.to_le_bytes();
+    let [phase_low, phase_high] = PHASE.to_le_bytes();
     let [on_tick_low, on_tick_high] = ON_TICK.to_le_bytes();
     let [divisor_low, divisor_high] = PIT_DIVISOR.to_le_bytes();
     let [origin_low, origin_high] = ORIGIN.to_le_bytes();
@@ -61,42 +63,44 @@ fn code(seed: u16, base: u8) -> Vec<u8> {
         // Mask every interrupt but the timer's.
         0xb0, 0xfe, 0xe6, 0x21,                              // 31  out  0x21, 0xfe
         0xfb,                                                // 35  sti
-        // next: a linear congruential generator's next number, whose high byte is the better half
-        0xa1, seed_low, seed_high,                           // 36  mov  ax, [SEED]
-        0xba, 0x55, 0x62,                                    // 39  mov  dx, 25173
-        0xf7, 0xe2,                                          // 42  mul  dx
-        0x05, 0x19, 0x36,                                    // 44  add  ax, 13849
-        0xa3, seed_low, seed_high,                           // 47  mov  [SEED], ax
-        0x8b, 0x1e, ticks_low, ticks_high,                   // 50  mov  bx, [TICKS]
-        // Every 64 ticks: a new duty of BASE + 0..31.
-        0xf6, 0xc3, 0x3f,                                    // 54  test bl, 63
-        0x75, 13,                                            // 57  jnz  decide
-        0x88, 0xe2,                                          // 59  mov  dl, ah
-        0x80, 0xe2, 2 * WANDER - 1,                          // 61  and  dl, 31
-        0x02, 0x16, base_low, base_high,                     // 64  add  dl, [BASE]
-        0x88, 0x16, duty_low, duty_high,                     // 68  mov  [DUTY], dl
+        // next:
+        0x8b, 0x1e, ticks_low, ticks_high,                   // 36  mov  bx, [TICKS]
+        // Every 64 ticks: a new duty of BASE + 0..31, by a linear congruential generator's next number, whose high byte is
+        // the better half.
+        0xf6, 0xc3, 0x3f,                                    // 40  test bl, 63
+        0x75, 25,                                            // 43  jnz  decide
+        0xa1, seed_low, seed_high,                           // 45  mov  ax, [SEED]
+        0xba, 0x55, 0x62,                                    // 48  mov  dx, 25173
+        0xf7, 0xe2,                                          // 51  mul  dx
+        0x05, 0x19, 0x36,                                    // 53  add  ax, 13849
+        0xa3, seed_low, seed_high,                           // 56  mov  [SEED], ax
+        0x80, 0xe4, 2 * WANDER - 1,                          // 59  and  ah, 31
+        0x02, 0x26, base_low, base_high,                     // 62  add  ah, [BASE]
+        0x88, 0x26, duty_low, duty_high,                     // 66  mov  [DUTY], ah
         // decide:
-        0x3a, 0x26, duty_low, duty_high,                     // 72  cmp  ah, [DUTY]
-        0x73, 8,                                             // 76  jae  idle
+        0xa0, duty_low, duty_high,                           // 70  mov  al, [DUTY]
+        0x00, 0x06, phase_low, phase_high,                   // 73  add  [PHASE], al
+        0x73, 8,                                             // 77  jnc  idle
         // busy: spin until the next tick
-        0x3b, 0x1e, ticks_low, ticks_high,                   // 78  cmp  bx, [TICKS]
-        0x74, 0xfa,                                          // 82  je   busy
-        0xeb, 0xce,                                          // 84  jmp  next
+        0x3b, 0x1e, ticks_low, ticks_high,                   // 79  cmp  bx, [TICKS]
+        0x74, 0xfa,                                          // 83  je   busy
+        0xeb, 0xcd,                                          // 85  jmp  next
         // idle: halt until the next tick
-        0xf4,                                                // 86  hlt
-        0x3b, 0x1e, ticks_low, ticks_high,                   // 87  cmp  bx, [TICKS]
-        0x74, 0xf9,                                          // 91  je   idle
-        0xeb, 0xc5,                                          // 93  jmp  next
+        0xf4,                                                // 87  hlt
+        0x3b, 0x1e, ticks_low, ticks_high,                   // 88  cmp  bx, [TICKS]
+        0x74, 0xf9,                                          // 92  je   idle
+        0xeb, 0xc4,                                          // 94  jmp  next
         // ON_TICK: count, and acknowledge to the interrupt controller
-        0x50,                                                // 95  push ax
-        0xff, 0x06, ticks_low, ticks_high,                   // 96  inc  word [TICKS]
-        0xb0, 0x20, 0xe6, 0x20,                              // 100 out  0x20, 0x20
-        0x58,                                                // 104 pop  ax
-        0xcf,                                                // 105 iret
-        first_low, first_high,                               // 106 SEED
-        0x00, 0x00,                                          // 108 TICKS
-        base,                                                // 110 BASE
-        base,                                                // 111 DUTY
+        0x50,                                                // 96  push ax
+        0xff, 0x06, ticks_low, ticks_high,                   // 97  inc  word [TICKS]
+        0xb0, 0x20, 0xe6, 0x20,                              // 101 out  0x20, 0x20
+        0x58,                                                // 105 pop  ax
+        0xcf,                                                // 106 iret
+        first_low, first_high,                               // 107 SEED
+        0x00, 0x00,                                          // 109 TICKS
+        base,                                                // 111 BASE
+        base,                                                // 112 DUTY
+        0x00,                                                // 113 PHASE
     ];
     code.to_vec()
 }
@@ -117,18 +121,18 @@ mod tests {
         let code = code(1, 48);
         let target = |at: usize| (at as i64 + 2 + i64::from(code[at + 1] as i8)) as usize;
         assert_eq!(
-            [57, 76, 82, 84, 91, 93].map(target),
-            [72, 86, 78, 36, 86, 36],
-            "jnz decide, jae idle, je busy, jmp next, je idle, jmp next"
+            [43, 77, 83, 85, 92, 94].map(target),
+            [70, 87, 79, 36, 87, 36],
+            "jnz decide, jnc idle, je busy, jmp next, je idle, jmp next"
         );
         assert_eq!(code[usize::from(ON_TICK - ORIGIN)], 0x50);
-        assert_eq!(code.len(), usize::from(DUTY - ORIGIN) + 1);
+        assert_eq!(code.len(), usize::from(PHASE - ORIGIN) + 1);
     }
 
     #[test]
     fn guests_differ_in_their_seed_and_duty_only() {
         let (one, other) = (disk_image(1, 20), disk_image(2, 40));
         let different: Vec<usize> = (0..one.len()).filter(|&i| one[i] != other[i]).collect();
-        assert_eq!(different, [106, 110, 111]);
+        assert_eq!(different, [107, 111, 112]);
     }
 }

@@ -21,8 +21,12 @@ const SCRIPT: &str = include_str!("hypervisor.sh");
 /// The longest path of a UNIX socket that Linux takes, bytes.
 const SOCKET_PATH_MAX: usize = 107;
 
-/// CPU that a host fault leaves to each machine, percent of one core: less than half of what the guests want.
-const FAULT_PERCENT_PER_VM: u32 = 10;
+/// CPU that a host fault leaves to all machines together, percent of one core.
+const FAULT_PERCENT: u32 = 40;
+
+/// What it leaves to each at least, where there are many of them, and at most, where there are few; percent of one core.
+/// Always less than half of what the guests want.
+const FAULT_PERCENT_PER_VM: [u32; 2] = [8, 10];
 
 /// CPU that a single machine's fault leaves to it, percent of one core.
 const VM_FAULT_PERCENT: u32 = 8;
@@ -153,7 +157,8 @@ impl Hypervisor {
     /// What [`Hypervisor::fault_host`] leaves to all machines together, percent of one core.
     #[must_use]
     pub fn fault_percent(&self) -> u32 {
-        FAULT_PERCENT_PER_VM * self.vms.len() as u32
+        let [least, most] = FAULT_PERCENT_PER_VM.map(|percent| percent * self.vms.len() as u32);
+        FAULT_PERCENT.clamp(least, most)
     }
 
     /// The host fails: its machines together get only [`Hypervisor::fault_percent`] of one core.
