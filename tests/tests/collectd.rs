@@ -9,6 +9,18 @@ use anyhow::Result;
 use bellwether_tests::collectd::{
     Collectd, Guests, Notification, Setup, loadable, putnotif, putval,
 };
+use bellwether_tests::skipped;
+use bellwether_tests::testbed::capabilities::CollectdInstallation;
+
+/// Ends a test where there is no collectd, and says so.
+macro_rules! needs_collectd {
+    () => {
+        if let Err(reason) = CollectdInstallation::find() {
+            skipped(reason);
+            return Ok(());
+        }
+    };
+}
 
 /// When the histories begin.
 const START: f64 = 1_600_000_000.0;
@@ -80,6 +92,7 @@ const RAISED_AND_CLEARED: [&str; 2] = ["hypervisor_anomaly raised", "hypervisor_
 
 #[test]
 fn a_common_jump_in_replayed_history_is_told_once_and_cleared_after_it() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup::with(""))?;
     collectd.send(history("hv0", 1))?;
     collectd.wait_judged("hv0", time(TICKS - 3))?;
@@ -121,6 +134,7 @@ fn a_common_jump_in_replayed_history_is_told_once_and_cleared_after_it() -> Resu
 
 #[test]
 fn a_single_vm_that_jumps_is_no_failure_of_its_host() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup::with(""))?;
     let mut guests = Guests::new(8, 2);
     let mut samples = Vec::new();
@@ -137,6 +151,7 @@ fn a_single_vm_that_jumps_is_no_failure_of_its_host() -> Result<()> {
 
 #[test]
 fn with_hostname_format_name_the_vms_are_this_machines() -> Result<()> {
+    needs_collectd!();
     let setup = Setup {
         hostname: "node7".into(),
         ..Setup::with("")
@@ -157,6 +172,7 @@ fn with_hostname_format_name_the_vms_are_this_machines() -> Result<()> {
 
 #[test]
 fn an_explicit_identity_overrules_a_uuid_in_the_plugin_instance() -> Result<()> {
+    needs_collectd!();
     let setup = Setup {
         hostname: "node7".into(),
         ..Setup::with("Identity \"host-is-vm\"")
@@ -176,6 +192,7 @@ fn an_explicit_identity_overrules_a_uuid_in_the_plugin_instance() -> Result<()> 
 
 #[test]
 fn a_central_collectd_tells_hypervisors_apart_by_name_and_by_sender() -> Result<()> {
+    needs_collectd!();
     let port = free_udp_port()?;
     let central = Collectd::start(&Setup {
         plugins: vec!["network"],
@@ -215,6 +232,7 @@ fn a_central_collectd_tells_hypervisors_apart_by_name_and_by_sender() -> Result<
 
 #[test]
 fn counters_that_start_anew_are_no_jump() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup::with(""))?;
     let mut guests = Guests::new(8, 6);
     let before = samples(&mut guests, 0..400, |_| 1.0);
@@ -234,6 +252,7 @@ fn counters_that_start_anew_are_no_jump() -> Result<()> {
 
 #[test]
 fn values_out_of_order_and_twice_change_nothing() -> Result<()> {
+    needs_collectd!();
     let in_order = samples(&mut Guests::new(8, 7), 0..TICKS, jump);
     // Every third sample of each VM comes after its next one, and every fifth twice.
     let mut disturbed = Vec::new();
@@ -287,6 +306,7 @@ fn values_out_of_order_and_twice_change_nothing() -> Result<()> {
 
 #[test]
 fn a_configuration_that_is_wrong_stops_the_plugin_and_not_the_daemon() -> Result<()> {
+    needs_collectd!();
     let wrong = [
         (
             "Treshold 2.5",
@@ -329,6 +349,7 @@ fn a_configuration_that_is_wrong_stops_the_plugin_and_not_the_daemon() -> Result
 
 #[test]
 fn every_kind_of_value_in_the_configuration_is_understood() -> Result<()> {
+    needs_collectd!();
     let lines = "Algorithm zscore\nMetrics cpu disk_ops\nmetrics \"if\"\nThreshold 2.5";
     let collectd = Collectd::start(&Setup::with(lines))?;
     assert!(
@@ -353,6 +374,7 @@ fn every_kind_of_value_in_the_configuration_is_understood() -> Result<()> {
 
 #[test]
 fn several_disks_of_a_vm_are_one_sample_of_it() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup::with("Metrics disk_ops"))?;
     let mut guests = Guests::new(6, 9);
     let mut commands = Vec::new();
@@ -390,6 +412,7 @@ fn several_disks_of_a_vm_are_one_sample_of_it() -> Result<()> {
 
 #[test]
 fn a_writer_that_hangs_beside_it_does_not_stop_the_plugin() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup {
         write_threads: 5,
         plugins: vec!["hanging"],
@@ -406,6 +429,7 @@ fn a_writer_that_hangs_beside_it_does_not_stop_the_plugin() -> Result<()> {
 
 #[test]
 fn a_listener_that_hangs_stalls_no_writer_and_loses_nothing_that_the_queue_holds() -> Result<()> {
+    needs_collectd!();
     let mut collectd = Collectd::start(&Setup {
         plugins: vec!["hanging"],
         more: "<Plugin \"hanging\">\n  Notification 3\n</Plugin>\n".into(),
@@ -431,6 +455,7 @@ fn a_listener_that_hangs_stalls_no_writer_and_loses_nothing_that_the_queue_holds
 
 #[test]
 fn what_does_not_fit_into_the_queue_is_dropped_and_counted() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup {
         plugins: vec!["hanging"],
         more: "<Plugin \"hanging\">\n  Notification 2\n</Plugin>\n".into(),
@@ -447,6 +472,7 @@ fn what_does_not_fit_into_the_queue_is_dropped_and_counted() -> Result<()> {
 
 #[test]
 fn a_restart_goes_on_where_it_stopped() -> Result<()> {
+    needs_collectd!();
     for killed in [false, true] {
         let mut collectd = Collectd::start(&Setup::with("StateFile \"state\""))?;
         let mut guests = Guests::new(8, 13);
@@ -478,6 +504,7 @@ fn a_restart_goes_on_where_it_stopped() -> Result<()> {
 
 #[test]
 fn a_damaged_state_is_set_aside_and_said() -> Result<()> {
+    needs_collectd!();
     let mut collectd = Collectd::start(&Setup::with("StateFile \"state\""))?;
     collectd.send(history("hv0", 14).into_iter().take(800))?;
     collectd.wait_judged("hv0", time(90))?;
@@ -502,6 +529,7 @@ fn a_damaged_state_is_set_aside_and_said() -> Result<()> {
 
 #[test]
 fn vms_that_are_paused_have_no_say() -> Result<()> {
+    needs_collectd!();
     let mut told = Vec::new();
     for paused in [false, true] {
         let collectd = Collectd::start(&Setup::with(""))?;
@@ -549,6 +577,7 @@ fn vms_that_are_paused_have_no_say() -> Result<()> {
 
 #[test]
 fn when_all_vms_fall_silent_that_is_told() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup::with("Interval 1"))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
     let mut guests = Guests::new(4, 16);
@@ -570,10 +599,9 @@ fn when_all_vms_fall_silent_that_is_told() -> Result<()> {
 
 #[test]
 fn values_reach_prometheus() -> Result<()> {
+    needs_collectd!();
     if !loadable("write_prometheus")? {
-        eprintln!(
-            "SKIPPED: collectd's write_prometheus lacks libraries (libmicrohttpd12, libprotobuf-c1)"
-        );
+        skipped("collectd's write_prometheus lacks libraries: libmicrohttpd12, libprotobuf-c1");
         return Ok(());
     }
     let port = free_tcp_port()?;
@@ -595,6 +623,7 @@ fn values_reach_prometheus() -> Result<()> {
 
 #[test]
 fn notifications_reach_alertmanager() -> Result<()> {
+    needs_collectd!();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let collectd = Collectd::start(&Setup {
@@ -625,6 +654,7 @@ fn notifications_reach_alertmanager() -> Result<()> {
 
 #[test]
 fn history_that_is_replayed_slowly_does_not_fall_silent() -> Result<()> {
+    needs_collectd!();
     let collectd = Collectd::start(&Setup::with("Interval 1\nSilenceSz 2"))?;
     let samples = samples(&mut Guests::new(4, 17), 0..40, |_| 1.0);
     let (first, second) = samples.split_at(80);
@@ -639,6 +669,7 @@ fn history_that_is_replayed_slowly_does_not_fall_silent() -> Result<()> {
 
 #[test]
 fn a_plugin_without_its_library_says_so() -> Result<()> {
+    needs_collectd!();
     let mut collectd = Collectd::start(&Setup::with(""))?;
     collectd.stop()?;
     fs::remove_file(collectd.folder().join("plugins/libbellwether.so.0"))?;
@@ -653,6 +684,7 @@ fn a_plugin_without_its_library_says_so() -> Result<()> {
 
 #[test]
 fn half_a_million_values_as_fast_as_collectd_takes_them_pass_without_loss() -> Result<()> {
+    needs_collectd!();
     const HYPERVISORS: usize = 500;
     const VMS: usize = 20;
     const ROUNDS: usize = 50;
