@@ -5,7 +5,7 @@
 //! that still wait in collectd's own queue, of history that is being replayed.
 
 /// A hypervisor whose samples are older than this on arrival is being replayed, unless its interval is long.
-const LIVE_SEC: f64 = 120.0;
+pub const LIVE_SEC: f64 = 120.0;
 /// The same in intervals.
 const LIVE_INTERVALS: f64 = 6.0;
 /// For so long after the last sample of a replay time comes from the data alone.
@@ -63,6 +63,11 @@ impl Clock {
                 interval,
             };
         }
+    }
+
+    /// Seconds between two samples of that hypervisor; 0 where there is none yet.
+    pub fn interval(&self, hypervisor: usize) -> f64 {
+        self.senders[hypervisor].interval
     }
 
     /// The time before which no sample is to be expected any more, at the wall clock's `now`; `None` where only the data can

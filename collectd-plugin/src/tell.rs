@@ -45,16 +45,18 @@ pub struct Told {
 
 impl Told {
     /// Dispatches the values of every hypervisor and metric whose last tick was not told yet; gives their number.
+    /// `interval` knows the seconds between two ticks of a hypervisor.
     pub fn values<'a>(
         &mut self,
         host: &dyn Host,
-        interval: f64,
+        interval: impl Fn(&str) -> f64,
         statuses: impl Iterator<Item = Status<'a>>,
     ) -> usize {
         let mut present = 0;
         for status in statuses {
             present += 1;
-            if self.is_new(&status) {
+            let interval = interval(status.hypervisor);
+            if self.is_new(&status, interval) {
                 values_of(host, interval, &status);
             }
         }
@@ -65,15 +67,18 @@ impl Told {
         present
     }
 
-    fn is_new(&mut self, status: &Status<'_>) -> bool {
+    fn is_new(&mut self, status: &Status<'_>, interval: f64) -> bool {
         if status.time <= 0.0 {
             return false;
         }
         if let Some(metrics) = self.ticks.get_mut(status.hypervisor)
             && let Some((_, last)) = metrics.iter_mut().find(|(m, _)| **m == *status.metric)
         {
-            let new = status.time > *last;
-            *last = last.max(status.time);
+            // The time of a tick follows the samples' phase, so that of the last one shifts a little after it was told.
+            let new = (status.time - *last).abs() > 0.5 * interval;
+            if new {
+                *last = status.time;
+            }
             return new;
         }
         self.ticks
@@ -162,5 +167,96 @@ pub fn health(
     gauge("gauge", "queue", waiting as f64);
     for (name, count) in counts {
         gauge("count", name, count as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::host::Level;
+
+    /// A daemon that keeps the gauges it gets, as "PLUGIN_INSTANCE/TYPE-TYPE_INSTANCE VALUE".
+    #[derive(Default)]
+    struct Recorder(Mutex<Vec<String>>);
+
+    impl Host for Recorder {
+        fn log(&self, _: Level, _: &str) {}
+        fn now(&self) -> f64 {
+            1000.0
+        }
+        fn hostname(&self) -> &str {
+            "here"
+        }
+        fn dispatch_gauge(&self, gauge: &Gauge<'_>) {
+            let Gauge {
+                plugin_instance,
+                type_,
+                type_instance,
+                value,
+                ..
+            } = gauge;
+            let line = format!("{plugin_instance}/{type_}-{type_instance} {value}");
+            self.0.lock().push(line);
+        }
+        fn dispatch_notification(&self, _: &Notification<'_>) {}
+    }
+
+    fn status(metric: &'static str, time: f64) -> Status<'static> {
+        Status {
+            hypervisor: "hv0",
+            metric,
+            time,
+            score: 0.25,
+            consensus: 0.5,
+            voters: 7,
+            vms: 8,
+            raised: false,
+        }
+    }
+
+    /// What is dispatched when these statuses are looked at one after the other, at an interval of ten seconds.
+    fn told(statuses: &[Status<'static>]) -> Vec<String> {
+        let (host, mut told) = (Recorder::default(), Told::default());
+        for status in statuses {
+            told.values(&host, |_| 10.0, [*status].into_iter());
+        }
+        host.0.into_inner()
+    }
+
+    #[test]
+    fn a_tick_is_told_in_four_values_of_stock_types() {
+        let expected = [
+            "hv0/percent-consensus 50",
+            "hv0/gauge-score 0.25",
+            "hv0/gauge-raised 0",
+            "hv0/count-voters 7",
+        ];
+        assert_eq!(told(&[status("cpu", 1000.0)]), expected);
+    }
+
+    #[test]
+    fn the_values_of_other_metrics_have_its_name() {
+        let told = told(&[status("cpu", 1000.0), status("disk_ops", 1000.0)]);
+        assert_eq!(told.len(), 8);
+        assert_eq!(told[5], "hv0/gauge-score-disk_ops 0.25");
+    }
+
+    #[test]
+    fn a_tick_is_told_once_although_its_time_shifts_a_little() {
+        let times = [1000.0, 1000.0, 1000.2, 999.9, 1010.1, 1010.0];
+        assert_eq!(told(&times.map(|time| status("cpu", time))).len(), 2 * 4);
+    }
+
+    #[test]
+    fn a_hypervisor_whose_clock_was_set_back_is_told_of_again() {
+        let times = [1000.0, 500.0, 510.0];
+        assert_eq!(told(&times.map(|time| status("cpu", time))).len(), 3 * 4);
+    }
+
+    #[test]
+    fn before_the_first_tick_there_is_nothing_to_tell() {
+        assert_eq!(told(&[status("cpu", 0.0)]).len(), 0);
     }
 }

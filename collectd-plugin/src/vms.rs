@@ -157,6 +157,12 @@ impl Vms {
             .unwrap_or_default()
     }
 
+    /// Seconds between two samples of a hypervisor; `None` where nothing is known of it.
+    pub fn interval(&self, hypervisor: &str, clock: &Clock) -> Option<f64> {
+        let interval = clock.interval(*self.clocks.get(hypervisor)?);
+        (interval > 0.0).then_some(interval)
+    }
+
     /// How many hypervisors there are, and how many VMs.
     pub fn counts(&self) -> (usize, usize) {
         (self.clocks.len(), self.vms.len())

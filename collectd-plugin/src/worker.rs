@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bellwether_sys::{Had, Observation, Outcome};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, LIVE_SEC};
 use crate::config::Settings;
 use crate::host::{Host, Level};
 use crate::queue::{Batch, Fixed, Names, Queue};
@@ -220,8 +220,9 @@ impl Worker {
         }
         self.events();
         self.since_values += 1;
-        // As many looks as samples, however many hypervisors there are; and no tick passes by untold.
-        if self.since_values > self.statuses {
+        // A replay has many ticks in one batch: all are told, at one look for each sample however many hypervisors there are.
+        // Of live ones that end together the last is told, since collectd does not keep the order of what comes at once.
+        if arrival - seconds(fixed.time) > LIVE_SEC && self.since_values > self.statuses {
             self.values();
         }
     }
@@ -362,9 +363,9 @@ impl Worker {
     fn values(&mut self) {
         self.since_values = 0;
         if self.settings.values {
-            self.statuses = self
-                .told
-                .values(&*self.host, self.interval, self.had.statuses());
+            let (vms, clock, otherwise) = (&self.vms, &self.clock, self.interval);
+            let interval = |hypervisor: &str| vms.interval(hypervisor, clock).unwrap_or(otherwise);
+            self.statuses = self.told.values(&*self.host, interval, self.had.statuses());
         }
     }
 

@@ -653,6 +653,43 @@ fn notifications_reach_alertmanager() -> Result<()> {
 }
 
 #[test]
+fn live_intervals_are_told_once_each() -> Result<()> {
+    needs_collectd!();
+    const SECONDS: f64 = 0.2;
+    let collectd = Collectd::start(&Setup {
+        write_threads: 5,
+        ..Setup::with("Interval 0.2")
+    })?;
+    let mut guests = Guests::new(8, 21);
+    for tick in 0..40_u32 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+        // As virt does, each value has the time at which it was read.
+        let counters = guests.pass(SECONDS, 1.0).iter().enumerate();
+        collectd.send(counters.map(|(vm, counter)| {
+            let late = f64::from((tick * 7 + vm as u32 * 3) % 11) * 0.002;
+            let name = format!("hv0/virt-vm{vm}/virt_cpu_total");
+            putval(&name, SECONDS, now + late, *counter)
+        }))?;
+        std::thread::sleep(Duration::from_secs_f64(SECONDS));
+    }
+    let values = collectd.values();
+    let mut times: Vec<f64> = values["hv0/gauge-score"].iter().map(|v| v.0).collect();
+    assert!(times.len() > 20, "{times:?}");
+    times.sort_by(f64::total_cmp);
+    let nearest = times.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(
+        nearest.fold(f64::MAX, f64::min) > SECONDS / 2.0,
+        "{times:?}"
+    );
+    assert!(
+        !collectd.log().contains("Value too old"),
+        "{}",
+        collectd.log()
+    );
+    Ok(())
+}
+
+#[test]
 fn history_that_is_replayed_slowly_does_not_fall_silent() -> Result<()> {
     needs_collectd!();
     let collectd = Collectd::start(&Setup::with("Interval 1\nSilenceSz 2"))?;
