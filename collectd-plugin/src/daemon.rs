@@ -298,7 +298,8 @@ impl Host for Daemon {
     }
 
     fn hostname(&self) -> &str {
-        // SAFETY: the name is NUL-terminated and set before any plugin is loaded, for as long as the daemon runs.
+        // SAFETY: the name is NUL-terminated, and it is set for good when the daemon has started: plugins that change it do
+        // so then, and the detector's thread does not ask for it before it is over.
         unsafe { CStr::from_ptr(bwc_hostname()) }
             .to_str()
             .unwrap_or("")

@@ -90,8 +90,8 @@ impl Worker {
     ) -> Self {
         let now = host.now();
         let mut worker = Self {
-            next_turn: now,
-            next_health: now,
+            next_turn: now + TURN_SEC,
+            next_health: now + TURN_SEC,
             next_save: now + settings.state_interval,
             host,
             shared,
@@ -171,12 +171,6 @@ impl Worker {
             }
             return;
         }
-        if !vm.mask_told {
-            // What a former run knew of its state may have changed since.
-            let masked = vm.masked;
-            vm.mask_told = true;
-            self.had.mask(&vm.hypervisor, &vm.name, masked).ok();
-        }
         self.rates.clear();
         let fed = if kind == Kind::CpuPercent {
             percent(vm, fixed, &mut self.rates)
@@ -207,6 +201,11 @@ impl Worker {
                 Ok(_) => {}
                 Err(error) => refused = Some((Complaint::Refused, error.to_string())),
             }
+        }
+        if !self.rates.is_empty() && !vm.mask_told {
+            // The detector has no masks of VMs that it does not know, and those of a former run may be out of date.
+            vm.mask_told = true;
+            self.had.mask(&vm.hypervisor, &vm.name, vm.masked).ok();
         }
         if percent_only {
             let message = format!(
@@ -434,17 +433,15 @@ fn full_message(vm: &Vm) -> String {
 
 /// Masks or unmasks a VM. The first rate after a change starts after it.
 fn mask(vm: &mut Vm, masked: bool, had: &mut Had) {
-    if vm.masked == masked && vm.mask_told {
+    vm.samples_masked = 0;
+    if vm.masked == masked {
         return;
     }
-    if vm.masked != masked {
-        for series in vm.series.iter_mut().flatten() {
-            series.restart();
-        }
-    }
     vm.masked = masked;
-    vm.mask_told = true;
-    vm.samples_masked = 0;
+    for series in vm.series.iter_mut().flatten() {
+        series.restart();
+    }
+    // The names hold no NUL, so that this cannot fail.
     had.mask(&vm.hypervisor, &vm.name, masked).ok();
 }
 

@@ -653,6 +653,73 @@ fn notifications_reach_alertmanager() -> Result<()> {
 }
 
 #[test]
+fn vms_whose_state_is_told_as_a_value_have_no_say_either() -> Result<()> {
+    needs_collectd!();
+    let collectd = Collectd::start(&Setup::with(""))?;
+    let mut guests = Guests::new(8, 22);
+    // libvirt's states: 3 is paused, 1 is running. The first comes before anything else is known of the VM.
+    let state = |state: u32, tick| {
+        move |vm| {
+            let time = time(tick);
+            format!("PUTVAL \"hv0/virt-vm{vm}/domain_state\" interval=10 {time}:{state}:1")
+        }
+    };
+    collectd.send((0..3).map(state(3, 0)))?;
+    collectd.send(commands("hv0", &samples(&mut guests, 0..100, |_| 1.0)))?;
+    collectd.wait_judged("hv0", time(97))?;
+    assert_eq!(collectd.newest("hv0/count-voters").map(|v| v.1), Some(5.0));
+    collectd.send((0..3).map(state(1, 100)))?;
+    collectd.send(commands("hv0", &samples(&mut guests, 100..250, |_| 1.0)))?;
+    collectd.wait_judged("hv0", time(247))?;
+    assert_eq!(collectd.newest("hv0/count-voters").map(|v| v.1), Some(8.0));
+    assert_eq!(states(&collectd.events()), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn cpu_use_in_percent_is_taken_only_where_a_vm_has_nothing_better() -> Result<()> {
+    needs_collectd!();
+    let collectd = Collectd::start(&Setup::with(""))?;
+    let samples = samples(&mut Guests::new(8, 23), 0..TICKS, jump);
+    let mut before = [0; 8];
+    collectd.send(samples.iter().flat_map(|s| {
+        let percent = (s.counter - before[s.vm]) as f64 / (INTERVAL * 1e7);
+        before[s.vm] = s.counter;
+        let (vm, time) = (s.vm, time(s.tick));
+        // virt tells both of a VM; hv1 has what is left where its counter is filtered out.
+        [
+            format!(
+                "PUTVAL \"hv0/virt-vm{vm}/percent-virt_cpu_total\" interval=10 {time}:{percent}"
+            ),
+            putval(
+                &format!("hv0/virt-vm{vm}/virt_cpu_total"),
+                INTERVAL,
+                time,
+                s.counter,
+            ),
+            format!(
+                "PUTVAL \"hv1/virt-vm{vm}/percent-virt_cpu_total\" interval=10 {time}:{percent}"
+            ),
+        ]
+    }))?;
+    for hypervisor in ["hv0", "hv1"] {
+        collectd.wait_judged(hypervisor, time(TICKS - 3))?;
+        let mut events = collectd.events();
+        events.retain(|e| e.get("Host") == hypervisor);
+        assert_eq!(states(&events), RAISED_AND_CLEARED, "{hypervisor}");
+    }
+    let log = collectd.log();
+    let said: Vec<&str> = log.lines().filter(|l| l.contains("noisier")).collect();
+    assert_eq!(said.len(), 1, "{log}");
+    assert!(said[0].contains("of hv1 has no virt_cpu_total"), "{log}");
+    collectd.wait("health", || {
+        collectd.newest("/count-taken").is_some_and(|v| v.1 > 0.0)
+    })?;
+    assert_eq!(collectd.newest("/count-duplicate").map(|v| v.1), Some(0.0));
+    Ok(())
+}
+
+#[test]
 fn live_intervals_are_told_once_each() -> Result<()> {
     needs_collectd!();
     const SECONDS: f64 = 0.2;
