@@ -21,6 +21,10 @@ pub enum EventKind {
     HypervisorSilence,
     /// A workload changed: one VM alone, or many in a way that their own past shows too.
     WorkloadChange,
+    /// The log of a host says that something fails.
+    LogFailure,
+    /// The log of a host says much that it never said before.
+    LogNovelty,
 }
 
 /// Whether an event begins or ends a condition.
@@ -129,9 +133,88 @@ pub struct Event {
     /// Why a condition ended, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The log that it is about: the merged log of one host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// What the record that decided has in common with others of its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// The template's number, stable within its stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<u64>,
+    /// The family of failures that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// The words that decided, and why in a few more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phrase: Option<String>,
+    /// The record that decided, shortened and without control characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
+    /// How many records the condition has had so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// How many records of this template the stream has had so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<u64>,
+    /// When the stream had the first record of this template, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<f64>,
+    /// Raised while the detector still learnt what is normal: the failure may be older than the detector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_startup: Option<bool>,
+    /// The last records up to the one that decided, one a line, the oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
 }
 
 impl Event {
+    /// An event with nothing but what every event has; its score is 0, and it begins at its own time.
+    pub fn new(
+        kind: EventKind,
+        state: State,
+        severity: Severity,
+        hypervisor: &str,
+        time: f64,
+        text: &str,
+    ) -> Self {
+        Self {
+            event: kind,
+            schema: SCHEMA,
+            time,
+            state,
+            severity,
+            hypervisor: hypervisor.to_owned(),
+            vm: None,
+            metric: None,
+            score: 0.0,
+            message: message(text),
+            since: time,
+            provisional: None,
+            cause: None,
+            consensus: None,
+            distinctiveness: None,
+            consistency: None,
+            direction: None,
+            channel: None,
+            vms: None,
+            voters: None,
+            changed_vms: None,
+            reason: None,
+            stream: None,
+            template: None,
+            template_id: None,
+            family: None,
+            phrase: None,
+            sample: None,
+            count: None,
+            seen: None,
+            first_seen: None,
+            at_startup: None,
+            window: None,
+        }
+    }
+
     /// The event as one line of JSON, without a newline.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("an event has only string keys and finite numbers")
@@ -158,18 +241,27 @@ impl Event {
 
 /// `text` cut to at most [`MESSAGE_MAX_BYTES`] bytes at a character's border, with control characters made spaces.
 pub fn message(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if clean.len() <= MESSAGE_MAX_BYTES {
-        return clean;
+    shortened(text, MESSAGE_MAX_BYTES)
+}
+
+/// `text` cut to at most `max` bytes (at least three) at a character's border, with control characters made spaces.
+pub(crate) fn shortened(text: &str, max: usize) -> String {
+    let clean = |text: &str| -> String {
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect()
+    };
+    // A control character of two bytes becomes a space of one: a text never grows by being cleaned.
+    if text.len() <= max {
+        return clean(text);
     }
-    let mut end = MESSAGE_MAX_BYTES - '…'.len_utf8();
-    while !clean.is_char_boundary(end) {
+    let mut end = max - '…'.len_utf8();
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}…", &clean[..end])
+    let mut short = clean(&text[..end]);
+    short.push('…');
+    short
 }
 
 /// `x` rounded to four decimals and held within 0 to 1, as shares and scores are told.
@@ -190,6 +282,15 @@ mod tests {
         let text = message(&"ü\n".repeat(200));
         assert!(text.len() <= MESSAGE_MAX_BYTES);
         assert!(text.ends_with('…') && !text.contains('\n'));
+    }
+
+    #[test]
+    fn a_text_that_is_cut_and_cleaned_keeps_within_its_bytes() {
+        for max in 3..20 {
+            let text = shortened("a\u{85}ü€\t😀 and so on for long", max);
+            assert!(text.len() <= max && text.ends_with('…'), "{max}: {text}");
+        }
+        assert_eq!(shortened("a\u{85}b", 4), "a b");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the data, so that the same input in the same order gives the same events, byte for byte.
 //!
 //! - [`had`]: hypervisor anomaly detection on per-VM metrics.
+//! - [`lad`]: log anomaly detection on the records of a host's log.
 //! - [`event`]: the one event type that every detector emits, and its JSON.
 //! - [`options`]: every option once, with its type, default, range, unit and a line of help.
 //! - [`snapshot`]: what a detector has learnt, saved and restored.
@@ -12,6 +13,7 @@
 
 pub mod event;
 pub mod had;
+pub mod lad;
 pub mod options;
 pub mod snapshot;
 

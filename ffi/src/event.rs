@@ -178,32 +178,24 @@ pub unsafe extern "C" fn bw_event_number(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_core::event::{EventKind, SCHEMA, Severity, State};
+    use bellwether_core::event::{EventKind, Severity, State};
 
     fn event() -> bw_event {
         Event {
-            event: EventKind::HypervisorAnomaly,
-            schema: SCHEMA,
-            time: 1_700_000_000.5,
-            state: State::Raised,
-            severity: Severity::Warning,
-            hypervisor: "42".into(),
-            vm: None,
             metric: Some("cpu".into()),
             score: 0.75,
-            message: "5 of 6 VMs rose".into(),
-            since: 1_700_000_000.5,
             provisional: Some(true),
-            cause: None,
             consensus: Some(0.8333),
-            distinctiveness: None,
-            consistency: None,
-            direction: None,
-            channel: None,
             vms: Some(6),
             voters: Some(6),
-            changed_vms: None,
-            reason: None,
+            ..Event::new(
+                EventKind::HypervisorAnomaly,
+                State::Raised,
+                Severity::Warning,
+                "42",
+                1_700_000_000.5,
+                "5 of 6 VMs rose",
+            )
         }
         .into()
     }

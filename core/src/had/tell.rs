@@ -5,7 +5,7 @@ use super::incident::{Change, End};
 use super::options::HadOptions;
 use super::panel::{Judged, Panel};
 use super::{Alarm, Hypervisor};
-use crate::event::{Cause, Event, EventKind, SCHEMA, Severity, State, message, share};
+use crate::event::{Cause, Event, EventKind, Severity, State, share};
 
 /// A VM whose shift is at least so many standard deviations has changed alone, where no others did.
 const ALONE_MIN: f64 = 4.0;
@@ -15,41 +15,6 @@ const ALONE_OVER: f64 = 1.0;
 const ALONE_CONSENSUS: f64 = 0.5;
 /// Longest list of names within a message, bytes.
 const NAMES_MAX_BYTES: usize = 80;
-
-/// An event of `hypervisor` with nothing but what every event has.
-fn bare(
-    kind: EventKind,
-    state: State,
-    severity: Severity,
-    hypervisor: &str,
-    time: f64,
-    text: &str,
-) -> Event {
-    Event {
-        event: kind,
-        schema: SCHEMA,
-        time,
-        state,
-        severity,
-        hypervisor: hypervisor.to_owned(),
-        vm: None,
-        metric: None,
-        score: 0.0,
-        message: message(text),
-        since: time,
-        provisional: None,
-        cause: None,
-        consensus: None,
-        distinctiveness: None,
-        consistency: None,
-        direction: None,
-        channel: None,
-        vms: None,
-        voters: None,
-        changed_vms: None,
-        reason: None,
-    }
-}
 
 /// The events of one tick. `silence` is given for the panel that speaks for the hypervisor's silence.
 pub(super) fn tick(
@@ -186,7 +151,7 @@ fn raised(hypervisor: &str, options: &HadOptions, panel: &Panel, judged: &Judged
         vms: Some(panel.vms() as u32),
         voters: Some(verdict.voters),
         changed_vms: (!names.is_empty()).then(|| names.join(",")),
-        ..bare(
+        ..Event::new(
             EventKind::HypervisorAnomaly,
             State::Raised,
             severity,
@@ -221,7 +186,7 @@ fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end
         reason: Some(reason(end).to_owned()),
         vms: Some(panel.vms() as u32),
         voters: Some(panel.last.voters),
-        ..bare(
+        ..Event::new(
             EventKind::HypervisorAnomaly,
             State::Cleared,
             Severity::Okay,
@@ -247,7 +212,7 @@ fn silence_told(
             "{hypervisor}: its VMs speak again, after {}",
             duration(judged.time - since)
         );
-        let event = bare(
+        let event = Event::new(
             EventKind::HypervisorSilence,
             State::Cleared,
             Severity::Okay,
@@ -272,7 +237,7 @@ fn silence_told(
         "{hypervisor}: no sample from any of its {vms} VMs for {}; nothing is known of it now. One stopped guest can block the reading of all",
         duration(judged.time - since)
     );
-    let event = bare(
+    let event = Event::new(
         EventKind::HypervisorSilence,
         State::Raised,
         Severity::Warning,
@@ -319,7 +284,7 @@ fn workload_changes(
         } else {
             continue;
         };
-        let event = bare(
+        let event = Event::new(
             EventKind::WorkloadChange,
             state,
             severity,
@@ -348,7 +313,7 @@ fn workload_changes(
             score: share(judged.verdict.score),
             consensus: Some(share(judged.verdict.consensus)),
             voters: Some(judged.verdict.voters),
-            ..bare(
+            ..Event::new(
                 EventKind::WorkloadChange,
                 State::Raised,
                 Severity::Okay,
@@ -377,7 +342,7 @@ pub(super) fn gone(
         .collect();
     if let Some(since) = hypervisor.silent_since.map(|since| since.min(time)) {
         let text = format!("{name}: silent for {}, forgotten", duration(time - since));
-        let event = bare(
+        let event = Event::new(
             EventKind::HypervisorSilence,
             State::Cleared,
             Severity::Okay,

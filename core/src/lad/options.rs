@@ -1,0 +1,108 @@
+//! The options of LAD.
+
+use crate::options::{Kind, OptionError, choice, options};
+
+choice! {
+    /// How the windows of log keys are compared.
+    pub enum Mode {
+        /// Log keys are symbols: a window is known or it is not, and what a record says decides (the default).
+        Symbolic = "symbolic",
+        /// VMFT-LAD as published (lecture, chapter 4): relative distance of the keys' numbers, asking what the records say
+        /// only where a window is far from all known ones.
+        Paper = "paper",
+    }
+}
+
+options! {
+    /// The options of a [`Detector`](super::Detector).
+    pub struct LadOptions {
+        mode: Mode = "symbolic", Kind::Choice(Mode::WORDS), "",
+            "How windows of log keys are compared: symbolic (the default) or paper (VMFT-LAD as published).";
+        window_size: usize = "4", Kind::Integer { min: 1, max: 64 }, "records",
+            "Length of a window of log keys.";
+        training: usize = "150", Kind::Integer { min: 0, max: 1_000_000 }, "records",
+            "The first records of a stream, from which the detector learns what is normal.";
+        severity_threshold: f64 = "0.5", Kind::Number { min: 0.01, max: 1.0 }, "",
+            "A record whose text is at least so severe tells of a failure.";
+        episode_sz: usize = "50", Kind::Integer { min: 1, max: 1_000_000 }, "records",
+            "So many records in a row that tell of no failure end an episode.";
+        similarity_threshold: f64 = "0.05", Kind::Number { min: 0.0, max: 1.0 }, "",
+            "A window at most so far from a known one is a repetition of it; below anomaly_threshold (paper).";
+        anomaly_threshold: f64 = "0.15", Kind::Number { min: 0.0, max: 1.0 }, "",
+            "A window farther than this from all known ones is an anomaly (paper).";
+        push: bool = "true", Kind::Flag, "",
+            "Learn an unknown window whose records tell of no failure.";
+        novelty_events: bool = "false", Kind::Flag, "",
+            "Also tell of bursts of unknown windows that stand out from the stream's own past, as a warning (symbolic).";
+        max_windows: usize = "65536", Kind::Integer { min: 16, max: 16_777_216 }, "per stream",
+            "The most windows to know; beyond that, one that was not used for long makes room.";
+        max_streams: usize = "1024", Kind::Integer { min: 1, max: 1_000_000 }, "",
+            "The most streams to keep state of; records of further ones are judged by what they say alone.";
+        max_memory_mib: usize = "512", Kind::Integer { min: 8, max: 1_048_576 }, "MiB",
+            "What all streams may take together; beyond that, the one silent for longest is forgotten.";
+        forget_sec: f64 = "604800", Kind::Number { min: 1.0, max: 31_536_000.0 }, "seconds",
+            "A stream that is silent for this long is forgotten.";
+    }
+}
+
+impl LadOptions {
+    /// Checks what no option can check alone.
+    ///
+    /// # Errors
+    /// [`OptionError::Conflict`] with what contradicts what.
+    pub fn validate(&self) -> Result<(), OptionError> {
+        let (eta, theta) = (self.similarity_threshold, self.anomaly_threshold);
+        if self.mode == Mode::Paper && eta >= theta {
+            return Err(OptionError::Conflict(format!(
+                "option \"similarity_threshold\": {eta} would take every anomaly for a repetition; it takes less than \
+                 \"anomaly_threshold\" ({theta})"
+            )));
+        }
+        if self.training > 0 && self.training < self.window_size {
+            return Err(OptionError::Conflict(format!(
+                "option \"training\": {} records hold no window of {}; it takes 0 or at least \"window_size\"",
+                self.training, self.window_size
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_what_the_table_says_and_no_two_contradict() {
+        let options = LadOptions::default();
+        options.validate().unwrap();
+        for spec in LadOptions::SPECS {
+            assert_eq!(
+                options.get(spec.name).unwrap(),
+                spec.default,
+                "{}",
+                spec.name
+            );
+        }
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_are_named() {
+        let set = |settings: &[(&str, &str)]| {
+            let mut options = LadOptions::default();
+            for (name, value) in settings {
+                options.set(name, value).unwrap();
+            }
+            options.validate().map_err(|e| e.to_string())
+        };
+        let error = set(&[("mode", "paper"), ("anomaly_threshold", "0.05")]).unwrap_err();
+        assert!(
+            error.contains("similarity_threshold") && error.contains("anomaly_threshold"),
+            "{error}"
+        );
+        set(&[("anomaly_threshold", "0.05")]).unwrap();
+        let error = set(&[("training", "3")]).unwrap_err();
+        assert!(error.contains("window_size"), "{error}");
+        set(&[("training", "0")]).unwrap();
+    }
+}

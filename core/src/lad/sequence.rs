@@ -1,0 +1,294 @@
+//! A sequence of log keys, judged window by window: the part of LAD that comes after parsing and needs no text.
+
+use serde::{Deserialize, Serialize};
+
+use super::options::{LadOptions, Mode};
+use super::paper::PaperStore;
+use super::store::WindowStore;
+
+/// What one record of a sequence came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// 0 to 1.
+    pub score: f64,
+    /// It tells of a failure.
+    pub alarm: bool,
+    /// The window that it completes was unknown, and nothing in it tells of a failure.
+    pub novel: bool,
+    /// It is one of the first, from which the sequence learns what is normal.
+    pub training: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Store {
+    Symbolic(WindowStore),
+    Paper(PaperStore),
+}
+
+/// The window of the last log keys, and the windows that are known.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sequence {
+    /// The last log keys, the oldest first.
+    window: Vec<u64>,
+    /// Whether the last records told of a failure, one bit each, the last one lowest.
+    flagged: u64,
+    /// Records so far.
+    seen: u64,
+    store: Store,
+}
+
+/// The longest window: one bit of [`Sequence::flagged`] each.
+const WINDOW_MAX: usize = 64;
+
+impl Sequence {
+    /// A sequence that knows nothing yet.
+    pub fn new(options: &LadOptions) -> Self {
+        Self {
+            window: Vec::with_capacity(options.window_size.min(WINDOW_MAX)),
+            flagged: 0,
+            seen: 0,
+            store: match options.mode {
+                Mode::Symbolic => Store::Symbolic(WindowStore::new(options.max_windows)),
+                Mode::Paper => Store::Paper(PaperStore::new(options.max_windows)),
+            },
+        }
+    }
+
+    /// Takes the next record: its log key, how severe its text is (0 to 1), and whether that is a failure. `options` are those
+    /// that it was made with.
+    pub fn observe(
+        &mut self,
+        options: &LadOptions,
+        key: u64,
+        severity: f64,
+        failure: bool,
+    ) -> Step {
+        let size = options.window_size.min(WINDOW_MAX);
+        if self.window.len() == size {
+            self.window.copy_within(1.., 0);
+            self.window[size - 1] = key;
+        } else {
+            self.window.push(key);
+        }
+        self.flagged = self.flagged << 1 | u64::from(failure);
+        let training = self.seen < options.training as u64;
+        self.seen += 1;
+        let whole = self.window.len() == size;
+        match &mut self.store {
+            Store::Symbolic(store) => {
+                let known = whole && store.hit(&self.window);
+                let learn = whole && !known && !failure;
+                if learn && (training || options.push) {
+                    store.learn(&self.window);
+                }
+                Step {
+                    score: if failure { severity } else { 0.0 },
+                    alarm: failure,
+                    novel: learn && !training,
+                    training,
+                }
+            }
+            Store::Paper(store) => {
+                let nothing = Step {
+                    score: 0.0,
+                    alarm: false,
+                    novel: false,
+                    training,
+                };
+                if training || !whole {
+                    if whole {
+                        store.push(&self.window, false);
+                    }
+                    return nothing;
+                }
+                let distance = store.distance(&self.window, options.similarity_threshold);
+                if distance <= options.anomaly_threshold {
+                    return Step {
+                        score: distance,
+                        ..nothing
+                    };
+                }
+                let within = u64::MAX >> (WINDOW_MAX - size);
+                let failing = self.flagged & within != 0;
+                if !failing && options.push {
+                    store.push(&self.window, true);
+                }
+                Step {
+                    score: if failing { 1.0 } else { 0.0 },
+                    alarm: failing,
+                    novel: !failing,
+                    ..nothing
+                }
+            }
+        }
+    }
+
+    /// The records with `key` tell of a failure after all: what was learnt from them is forgotten.
+    pub fn take_back(&mut self, key: u64) {
+        match &mut self.store {
+            Store::Symbolic(store) => store.take_back(key),
+            Store::Paper(store) => store.take_back(key),
+        }
+    }
+
+    /// Whether what comes next is still learnt from unseen.
+    pub fn is_training(&self, options: &LadOptions) -> bool {
+        self.seen < options.training as u64
+    }
+
+    /// How many windows are known.
+    pub fn windows(&self) -> usize {
+        match &self.store {
+            Store::Symbolic(store) => store.len(),
+            Store::Paper(store) => store.len(),
+        }
+    }
+
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let size = self.window.capacity();
+        size_of::<Self>()
+            + size * size_of::<u64>()
+            + match &self.store {
+                Store::Symbolic(store) => store.bytes(size),
+                Store::Paper(store) => store.bytes(size),
+            }
+    }
+
+    /// Whether a restored sequence is one that could have been saved with these options.
+    pub fn is_sound(&self, options: &LadOptions) -> bool {
+        let size = options.window_size;
+        self.window.len() as u64 == self.seen.min(size as u64)
+            && match &self.store {
+                Store::Symbolic(store) => {
+                    options.mode == Mode::Symbolic && store.is_sound(size, options.max_windows)
+                }
+                Store::Paper(store) => {
+                    options.mode == Mode::Paper && store.is_sound(size, options.max_windows)
+                }
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(settings: &[(&str, &str)]) -> LadOptions {
+        let mut options = LadOptions::default();
+        for (name, value) in [("window_size", "2"), ("training", "4")]
+            .iter()
+            .chain(settings)
+        {
+            options.set(name, value).unwrap();
+        }
+        options.validate().unwrap();
+        options
+    }
+
+    /// The steps of a sequence of (key, is a failure).
+    fn steps(options: &LadOptions, records: &[(u64, bool)]) -> Vec<Step> {
+        let mut sequence = Sequence::new(options);
+        let mut observe = |&(key, failure)| {
+            let severity = if failure { 0.8 } else { 0.1 };
+            sequence.observe(options, key, severity, failure)
+        };
+        records.iter().map(&mut observe).collect()
+    }
+
+    const CALM: [(u64, bool); 4] = [(100, false), (200, false), (100, false), (200, false)];
+
+    #[test]
+    fn symbols_score_what_the_text_says_and_count_unknown_windows() {
+        let mut records = CALM.to_vec();
+        records.extend([
+            (100, false),
+            (999, true),
+            (200, false),
+            (100, false),
+            (100, false),
+        ]);
+        let steps = steps(&options(&[]), &records);
+        let scores: Vec<f64> = steps.iter().map(|s| s.score).collect();
+        assert_eq!(scores, [0.0, 0.0, 0.0, 0.0, 0.0, 0.8, 0.0, 0.0, 0.0]);
+        let novel: Vec<bool> = steps.iter().map(|s| s.novel).collect();
+        assert_eq!(
+            novel,
+            [false, false, false, false, false, false, true, false, true]
+        );
+        assert!(steps[3].training && !steps[4].training);
+    }
+
+    #[test]
+    fn a_failure_in_training_is_told_and_never_learnt() {
+        let records = [
+            (1, false),
+            (9, true),
+            (1, false),
+            (9, true),
+            (1, false),
+            (9, true),
+            (1, false),
+        ];
+        let options = options(&[]);
+        let steps = steps(&options, &records);
+        assert!(steps[1].alarm && steps[1].training);
+        let mut sequence = Sequence::new(&options);
+        for (key, failure) in records {
+            sequence.observe(&options, key, 1.0, failure);
+        }
+        assert_eq!(sequence.windows(), 1, "only the one that ends well");
+    }
+
+    #[test]
+    fn renumbering_the_keys_at_random_changes_nothing_where_keys_are_symbols() {
+        let mut random = 3_u64;
+        let mut next = |below: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % below
+        };
+        let records: Vec<(u64, bool)> =
+            (0..5_000).map(|_| next(40)).map(|k| (k, k == 39)).collect();
+        // Odd factors make one to one maps of the numbers.
+        let renumbered: Vec<_> = records
+            .iter()
+            .map(|&(k, f)| ((k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), f))
+            .collect();
+        let options = options(&[("max_windows", "300"), ("window_size", "3")]);
+        assert_eq!(steps(&options, &records), steps(&options, &renumbered));
+    }
+
+    #[test]
+    fn as_published_only_a_window_far_from_all_known_ones_is_asked_for_what_it_says() {
+        let paper = |settings: &[(&str, &str)], records: &[(u64, bool)]| {
+            let settings = [&[("mode", "paper")], settings].concat();
+            let all = [&CALM, records].concat();
+            let steps = steps(&options(&settings), &all);
+            steps[4..].iter().map(|s| s.score).collect::<Vec<_>>()
+        };
+        // [200, 110] is 10/300 from [200, 100]: similar. [110, 230] is 40/300: no anomaly, whatever the text says.
+        assert_eq!(
+            paper(&[], &[(110, false), (230, true)]),
+            [10.0 / 300.0, 40.0 / 300.0]
+        );
+        // Far, and a record of the window tells of a failure, or none does.
+        assert_eq!(paper(&[], &[(500, true), (500, false)]), [1.0, 1.0]);
+        assert_eq!(paper(&[], &[(500, false), (500, true)]), [0.0, 1.0]);
+        // A window that was pushed is known when it comes again, failure or not.
+        let again = [(500, false), (200, false), (500, true)];
+        assert_eq!(paper(&[("push", "true")], &again)[2], 0.0);
+        assert_eq!(paper(&[("push", "false")], &again)[2], 1.0);
+    }
+
+    #[test]
+    fn as_published_training_takes_the_windows_within_the_first_records_only() {
+        let options = options(&[("mode", "paper")]);
+        let mut sequence = Sequence::new(&options);
+        for key in [1, 20, 300, 4_000] {
+            assert_eq!(sequence.observe(&options, key, 1.0, true).score, 0.0);
+        }
+        assert_eq!(sequence.windows(), 3);
+    }
+}

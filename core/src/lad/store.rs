@@ -1,0 +1,128 @@
+//! The windows that are known, compared exactly: log keys are symbols, and their numbers say nothing.
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+
+/// What a window takes besides its keys: the entry, its place in the index, and the allocation's own.
+const OVERHEAD_BYTES: usize = 56;
+
+/// A set of windows with a bound. Looking one up takes the same time however many there are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct WindowStore {
+    /// Each with whether it was used since the hand last passed.
+    #[serde(with = "indexmap::map::serde_seq")]
+    windows: IndexMap<Box<[u64]>, bool, FxBuildHasher>,
+    max: usize,
+    /// Where the search for a window to forget goes on (the clock algorithm: what was used gets a second chance).
+    hand: usize,
+}
+
+impl WindowStore {
+    /// An empty store of at most `max` windows.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            windows: IndexMap::default(),
+            max,
+            hand: 0,
+        }
+    }
+
+    /// Whether `window` is known; it then counts as used.
+    pub(super) fn hit(&mut self, window: &[u64]) -> bool {
+        match self.windows.get_mut(window) {
+            Some(used) => {
+                *used = true;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Learns `window`; where there is no room, a window that was not used for long is forgotten.
+    pub(super) fn learn(&mut self, window: &[u64]) {
+        if self.hit(window) {
+            return;
+        }
+        if self.windows.len() >= self.max {
+            self.forget_one();
+        }
+        self.windows.insert(window.into(), false);
+    }
+
+    fn forget_one(&mut self) {
+        loop {
+            self.hand %= self.windows.len();
+            let used = &mut self.windows[self.hand];
+            if !std::mem::take(used) {
+                // The newest window takes its place. It is the last in line to be looked at again, so the hand passes it.
+                self.windows.swap_remove_index(self.hand);
+                self.hand += 1;
+                return;
+            }
+            self.hand += 1;
+        }
+    }
+
+    /// Forgets the windows that end with `key`.
+    pub(super) fn take_back(&mut self, key: u64) {
+        self.windows.retain(|window, _| window.last() != Some(&key));
+        self.hand = 0;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// About how much memory it takes, where a window has `window_size` keys.
+    pub(super) fn bytes(&self, window_size: usize) -> usize {
+        self.windows.capacity() * OVERHEAD_BYTES
+            + self.windows.len() * window_size * size_of::<u64>()
+    }
+
+    /// Whether a restored store is one that could have been saved.
+    pub(super) fn is_sound(&self, window_size: usize, max: usize) -> bool {
+        self.max == max && self.len() <= max && self.windows.keys().all(|w| w.len() == window_size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_known_only_as_it_is() {
+        let mut store = WindowStore::new(16);
+        store.learn(&[1, 2, 3]);
+        assert!(store.hit(&[1, 2, 3]));
+        assert!(!store.hit(&[1, 2, 4]) && !store.hit(&[3, 2, 1]));
+        store.learn(&[1, 2, 3]);
+        assert_eq!(store.len(), 1);
+    }
+
+    #[test]
+    fn what_is_in_use_outlives_a_flood_of_windows_that_never_come_again() {
+        let mut store = WindowStore::new(100);
+        for key in 0..50 {
+            store.learn(&[key]);
+        }
+        for key in 1_000..20_000 {
+            store.learn(&[key]);
+            assert!(store.len() <= 100);
+            if key % 25 == 0 {
+                for key in 0..50 {
+                    assert!(store.hit(&[key]), "{key}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn windows_that_end_with_a_key_can_be_taken_back() {
+        let mut store = WindowStore::new(16);
+        store.learn(&[1, 2]);
+        store.learn(&[2, 1]);
+        store.take_back(2);
+        assert!(!store.hit(&[1, 2]) && store.hit(&[2, 1]));
+    }
+}
