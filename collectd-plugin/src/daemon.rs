@@ -3,10 +3,10 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::counter::{seconds, ticks};
 use crate::host::{Gauge, Host, Level, Notification};
 use crate::plugin;
 use crate::queue::{Fixed, Names};
-use crate::rates::{seconds, ticks};
 use crate::virt::{self, Kind};
 
 #[repr(C)]

@@ -10,7 +10,9 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod clock;
+mod complaints;
 mod config;
+mod counter;
 #[cfg(not(test))]
 mod daemon;
 #[cfg(test)]

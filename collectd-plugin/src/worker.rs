@@ -11,10 +11,11 @@ use std::time::Duration;
 use bellwether_sys::{Had, Observation, Outcome};
 
 use crate::clock::{Clock, LIVE_SEC};
+use crate::complaints::{Complaint, Complaints};
 use crate::config::Settings;
+use crate::counter::{Rate, Unrated, seconds};
 use crate::host::{Host, Level};
 use crate::queue::{Batch, Fixed, Names, Queue};
-use crate::rates::{Rate, Unrated, seconds};
 use crate::tell::{self, Tallies, Told};
 use crate::virt::{self, Kind, METRICS};
 use crate::vms::{NoVm, Vm, Vms};
@@ -24,9 +25,6 @@ const TURN_SEC: f64 = 1.0;
 
 /// So long after an event the state is saved, however long the option StateInterval is.
 const SAVE_AFTER_EVENT_SEC: f64 = 5.0;
-
-/// The shortest time between two complaints about the same thing.
-const COMPLAIN_SEC: f64 = 600.0;
 
 /// So many values of `percent-virt_cpu_total` without a CPU counter mean that there is none.
 const PERCENT_ONLY: u32 = 3;
@@ -43,18 +41,6 @@ pub struct Shared {
     pub returned: AtomicU64,
 }
 
-/// What is complained about at most every [`COMPLAIN_SEC`].
-#[derive(Debug, Clone, Copy)]
-enum Complaint {
-    Dropped,
-    Unnamed,
-    Full,
-    State,
-    Refused,
-    PercentOnly,
-    LoneVms,
-}
-
 /// See the [module](self).
 pub struct Worker {
     host: Arc<dyn Host>,
@@ -67,7 +53,7 @@ pub struct Worker {
     told: Told,
     tallies: Tallies,
     rates: Vec<Rate>,
-    complained: [f64; 7],
+    complaints: Complaints,
     dropped_told: u64,
     /// Samples since the statuses were last looked at, and how many statuses there were.
     since_values: usize,
@@ -103,7 +89,7 @@ impl Worker {
             told: Told::default(),
             tallies: Tallies::default(),
             rates: Vec::new(),
-            complained: [f64::MIN; 7],
+            complaints: Complaints::default(),
             dropped_told: 0,
             since_values: 0,
             statuses: 0,
@@ -398,7 +384,7 @@ impl Worker {
         match self.had.save(&path) {
             Ok(()) => {
                 self.unsaved = false;
-                self.complained[Complaint::State as usize] = f64::MIN;
+                self.complaints.over(Complaint::State);
                 self.next_save = now + self.settings.state_interval;
             }
             Err(error) => self.complain(Complaint::State, &error.to_string()),
@@ -413,14 +399,7 @@ impl Worker {
     }
 
     fn complain(&mut self, about: Complaint, message: &str) {
-        let now = self.host.now();
-        let last = &mut self.complained[about as usize];
-        let once = matches!(about, Complaint::PercentOnly | Complaint::LoneVms);
-        if *last == f64::MIN || (!once && now - *last >= COMPLAIN_SEC) {
-            *last = now;
-            let level = if once { Level::Notice } else { Level::Warning };
-            self.host.log(level, message);
-        }
+        self.complaints.tell(&*self.host, about, message);
     }
 }
 
