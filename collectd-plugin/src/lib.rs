@@ -24,6 +24,7 @@ mod queue;
 mod rates;
 mod tell;
 mod virt;
+mod vm;
 mod vms;
 mod worker;
 

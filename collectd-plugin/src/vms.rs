@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use crate::clock::Clock;
 use crate::queue::Names;
-use crate::rates::Series;
-use crate::virt::{Identity, METRICS};
+use crate::virt::Identity;
+use crate::vm::Vm;
 
 /// The most VMs whose counters are kept.
 const MAX_VMS: usize = 500_000;
@@ -17,29 +17,6 @@ const FORGET_INTERVALS: f64 = 10.0;
 
 /// Seconds between two looks for VMs to forget.
 const SWEEP_SEC: f64 = 60.0;
-
-/// One VM.
-#[derive(Debug)]
-pub struct Vm {
-    /// The name of its hypervisor.
-    pub hypervisor: Box<str>,
-    /// Its own name.
-    pub name: Box<str>,
-    /// The number of its hypervisor's clock.
-    pub clock: usize,
-    /// Whether it abstains.
-    pub masked: bool,
-    /// Whether the detector was told whether it abstains.
-    pub mask_told: bool,
-    /// Samples that came while it was masked.
-    pub samples_masked: u32,
-    /// Values of `percent-virt_cpu_total` since its CPU counter was last seen.
-    pub percent_only: u32,
-    /// Its metrics that are made of counters.
-    pub series: [Option<Box<Series>>; METRICS.len()],
-    seen: f64,
-    interval: f64,
-}
 
 /// All of them, by the identifier of their values.
 #[derive(Debug, Default)]
@@ -131,18 +108,7 @@ impl Vms {
                 .or_default()
                 .push(names.sender.into());
         }
-        let vm = Vm {
-            hypervisor: hypervisor.into(),
-            name: name.into(),
-            clock: number,
-            masked: false,
-            mask_told: false,
-            samples_masked: 0,
-            percent_only: 0,
-            series: [const { None }; METRICS.len()],
-            seen: now,
-            interval: 0.0,
-        };
+        let vm = Vm::new(&hypervisor, &name, number, now);
         self.vms.insert(self.key.as_slice().into(), vm);
         Ok(())
     }

@@ -13,24 +13,19 @@ use bellwether_sys::{Had, Observation, Outcome};
 use crate::clock::{Clock, LIVE_SEC};
 use crate::complaints::{Complaint, Complaints};
 use crate::config::Settings;
-use crate::counter::{Rate, Unrated, seconds};
+use crate::counter::{Rate, seconds};
 use crate::host::{Host, Level};
 use crate::queue::{Batch, Fixed, Names, Queue};
 use crate::tell::{self, Tallies, Told};
 use crate::virt::{self, Kind, METRICS};
-use crate::vms::{NoVm, Vm, Vms};
+use crate::vm::Vm;
+use crate::vms::{NoVm, Vms};
 
 /// Seconds between two looks at the wall clock's duties.
 const TURN_SEC: f64 = 1.0;
 
 /// So long after an event the state is saved, however long the option StateInterval is.
 const SAVE_AFTER_EVENT_SEC: f64 = 5.0;
-
-/// So many values of `percent-virt_cpu_total` without a CPU counter mean that there is none.
-const PERCENT_ONLY: u32 = 3;
-
-/// A masked VM whose samples came this often is running, whatever notification was missed: `virt` reads running ones only.
-const MASKED_SAMPLES_MAX: u32 = 360;
 
 /// What the callbacks and the detector's thread share.
 #[derive(Debug)]
@@ -153,23 +148,26 @@ impl Worker {
         if kind == Kind::State {
             let [state, reason] = fixed.values.map(f64::from_bits);
             if let Some(masked) = virt::masked_by_state(state, reason) {
-                mask(vm, masked, &mut self.had);
+                vm.mask(masked, &mut self.had);
             }
             return;
         }
         self.rates.clear();
         let fed = if kind == Kind::CpuPercent {
-            percent(vm, fixed, &mut self.rates)
+            vm.percent(fixed, &mut self.rates)
         } else {
-            count(vm, kind, fixed, names, &mut self.rates, &mut self.tallies)
+            vm.count(
+                kind,
+                fixed,
+                names.type_instance,
+                &mut self.rates,
+                &mut self.tallies,
+            )
         };
-        if vm.masked && fed {
-            vm.samples_masked += 1;
-            if vm.samples_masked > MASKED_SAMPLES_MAX {
-                mask(vm, false, &mut self.had);
-            }
+        if fed {
+            vm.sampled(&mut self.had);
         }
-        let percent_only = kind == Kind::CpuPercent && vm.percent_only == PERCENT_ONLY;
+        let percent_only = kind == Kind::CpuPercent && vm.has_percent_only();
         let metric = kind.metric().map_or("", |index| METRICS[index]);
         let mut refused = None;
         for rate in &self.rates {
@@ -188,10 +186,8 @@ impl Worker {
                 Err(error) => refused = Some((Complaint::Refused, error.to_string())),
             }
         }
-        if !self.rates.is_empty() && !vm.mask_told {
-            // The detector has no masks of VMs that it does not know, and those of a former run may be out of date.
-            vm.mask_told = true;
-            self.had.mask(&vm.hypervisor, &vm.name, vm.masked).ok();
+        if !self.rates.is_empty() {
+            vm.known(&mut self.had);
         }
         if percent_only {
             let message = format!(
@@ -239,7 +235,7 @@ impl Worker {
                 &mut self.clock,
             );
             match vm {
-                Ok(vm) => mask(vm, masked, &mut self.had),
+                Ok(vm) => vm.mask(masked, &mut self.had),
                 Err(why) => self.no_vm(why, &names),
             }
         }
@@ -408,61 +404,4 @@ fn full_message(vm: &Vm) -> String {
         "there is no room for the VM {} of {}: the option MaxHypervisors or MaxVms is reached",
         vm.name, vm.hypervisor
     )
-}
-
-/// Masks or unmasks a VM. The first rate after a change starts after it.
-fn mask(vm: &mut Vm, masked: bool, had: &mut Had) {
-    vm.samples_masked = 0;
-    if vm.masked == masked {
-        return;
-    }
-    vm.masked = masked;
-    for series in vm.series.iter_mut().flatten() {
-        series.restart();
-    }
-    // The names hold no NUL, so that this cannot fail.
-    had.mask(&vm.hypervisor, &vm.name, masked).ok();
-}
-
-/// Takes CPU use as `virt` computes it, where there is nothing better; whether it is of use.
-fn percent(vm: &mut Vm, fixed: &Fixed, rates: &mut Vec<Rate>) -> bool {
-    vm.percent_only = vm.percent_only.saturating_add(1);
-    if vm.percent_only < PERCENT_ONLY {
-        return false;
-    }
-    rates.push(Rate {
-        time: fixed.time,
-        per_sec: f64::from_bits(fixed.values[0]),
-    });
-    true
-}
-
-/// Takes a counter; whether it counts as a sample of its VM.
-fn count(
-    vm: &mut Vm,
-    kind: Kind,
-    fixed: &Fixed,
-    names: &Names<'_>,
-    rates: &mut Vec<Rate>,
-    tallies: &mut Tallies,
-) -> bool {
-    if kind == Kind::Cpu {
-        vm.percent_only = 0;
-    }
-    let series = vm.series[kind as usize].get_or_insert_default();
-    let counters = fixed.values.map(|value| value as i64);
-    match series.add(
-        names.type_instance,
-        fixed.time,
-        fixed.interval,
-        counters,
-        rates,
-    ) {
-        None | Some(Unrated::First) => {}
-        Some(Unrated::Reset) => tallies.resets += 1,
-        Some(Unrated::Duplicate) => tallies.duplicates += 1,
-        Some(Unrated::Late) => tallies.late += 1,
-        Some(Unrated::Full) => tallies.full += 1,
-    }
-    kind == Kind::Cpu
 }
