@@ -65,7 +65,7 @@ fn version(folder: &Path) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "the installed headers are of collectd {version} ({}); bellwether works with collectd 5 (5.7 to 5.12): \
+            "the installed headers are of collectd {version} ({}); bellwether works with collectd 5 (tested: 5.12): \
              collectd 6 hands its write plugins another kind of data. Set COLLECTD_INCLUDE_DIR to the headers of a collectd 5",
             folder.display()
         ))
