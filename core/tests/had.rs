@@ -165,6 +165,26 @@ fn guests_that_all_repeat_one_value_are_frozen() {
 }
 
 #[test]
+fn guests_that_never_moved_are_not_frozen() {
+    let mut detector = detector(&[("silence_sz", "0")]);
+    let constant = |vm: u64, t| (!(30..45).contains(&t)).then_some(20.0 + vm as f64);
+    assert_eq!(feed(&mut detector, 3, 0..120, constant), []);
+}
+
+#[test]
+fn a_vm_that_misses_a_tick_is_waited_for_at_the_next() {
+    let mut detector = detector(&[]);
+    for t in 0..200u64 {
+        for (vm, name) in ["a", "b", "c"].into_iter().enumerate() {
+            if name != "c" || t % 4 != 0 {
+                detector.observe(&sample("hv", name, t as f64, calm(vm as u64, t)));
+            }
+        }
+    }
+    assert_eq!(detector.counters().late, 0, "{:?}", detector.counters());
+}
+
+#[test]
 fn a_silence_of_all_vms_is_its_own_event_and_no_anomaly() {
     let mut detector = detector(&[]);
     let events = feed(&mut detector, 5, 0..300, |vm, t| {
@@ -197,6 +217,11 @@ fn masked_vms_abstain_and_their_silence_means_nothing() {
     assert_eq!(events, []);
     assert_eq!(detector.counters().masked, 300);
     assert_eq!(detector.statuses().next().unwrap().voters, 0);
+    for vm in ["vm0", "vm1"] {
+        detector.mask("hv", vm, false);
+    }
+    // Two of them are to speak again, and have not had the time yet.
+    assert_eq!(feed(&mut detector, 5, 260..264, |_, _| None), []);
     for vm in ["vm0", "vm1", "vm2", "vm3", "vm4"] {
         detector.mask("hv", vm, false);
     }

@@ -39,11 +39,11 @@ options! {
             "Share of the VMs that must change together for an alarm (zscore).";
         overlap_window_sz: usize = "51", Kind::Integer { min: 1, max: 10_000 }, "samples",
             "Changes within so many samples are simultaneous (zscore), and so many quiet samples end an incident (all).";
-        window_sz: usize = "40", Kind::Integer { min: 1, max: 100_000 }, "samples",
+        window_sz: usize = "60", Kind::Integer { min: 1, max: 100_000 }, "samples",
             "Length of each of the two windows (iad).";
-        change_threshold: f64 = "0.15", Kind::Number { min: 0.0, max: 1e6 }, "share of the former mean",
+        change_threshold: f64 = "0.1", Kind::Number { min: 0.0, max: 1e6 }, "share of the former mean",
             "A VM whose mean changes by more than this votes (iad).";
-        quorum: f64 = "0.8", Kind::Number { min: 0.0, max: 1.0 }, "share",
+        quorum: f64 = "0.85", Kind::Number { min: 0.0, max: 1.0 }, "share",
             "Share of the VMs that must vote for an alarm (iad).";
         workload_changes: bool = "false", Kind::Flag, "",
             "Also tell of single VMs that change alone, and of common changes that follow the time of day.";

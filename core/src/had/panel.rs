@@ -15,6 +15,8 @@ use super::{Observation, Outcome};
 const STEP_MAX: i64 = 416;
 /// So many late samples in a row from every VM mean that the clock was set back.
 const LATE_MAX: u32 = 16;
+/// A VM is waited for as long as it gave a sample for one of so many last ticks: who misses one is not late at the next.
+const EXPECTED_TICKS: i64 = 3;
 /// The clock of the samples follows their phase by this share of each deviation.
 const PHASE_SHARE: f64 = 1.0 / 16.0;
 
@@ -90,10 +92,10 @@ pub(super) struct Judged {
     pub time: f64,
     /// What the algorithm said.
     pub verdict: Verdict,
-    /// How many ticks in a row had no sample.
+    /// How many ticks in a row had no sample, although there were VMs that are not masked.
     pub silent: u64,
-    /// Whether this tick ended such a silence.
-    pub spoke_again: bool,
+    /// Whether any VM had a sample.
+    pub has_sample: bool,
 }
 
 /// One metric of one hypervisor.
@@ -115,7 +117,7 @@ pub(super) struct Panel {
     next: i64,
     /// Samples of the ticks `next`, `next + 1`, …
     rows: Vec<Row>,
-    /// VMs that gave a sample for the tick before `next`.
+    /// VMs that the tick `next` waits for.
     expected: u32,
     /// Ticks in a row that had no sample.
     silent: u64,
@@ -375,8 +377,12 @@ impl Panel {
         let mut row = std::mem::take(&mut self.rows[0]);
         let verdict = self.method.get_mut().close(&row.values, hour);
         let has_sample = row.values.iter().any(|v| !v.is_nan());
-        let spoke_again = has_sample && self.silent > 0;
-        self.silent = if has_sample { 0 } else { self.silent + 1 };
+        // Where every VM is masked, silence is what is expected.
+        self.silent = if has_sample || self.audible() == 0 {
+            0
+        } else {
+            self.silent + 1
+        };
         self.last = verdict;
 
         // `judged` looks at the values of the tick, so they stay in place until it is done.
@@ -387,7 +393,7 @@ impl Panel {
                 time,
                 verdict,
                 silent: self.silent,
-                spoke_again,
+                has_sample,
             },
         );
         row = std::mem::take(&mut self.rows[0]);
@@ -404,7 +410,7 @@ impl Panel {
         self.expected = 0;
         *reported = 0;
         for (seat, value) in self.seats.iter_mut().zip(values) {
-            seat.expected = seat.seen >= tick && !seat.masked;
+            seat.expected = seat.seen > tick - EXPECTED_TICKS && !seat.masked;
             self.expected += u32::from(seat.expected);
             *reported += u32::from(seat.expected && !value.is_nan());
         }

@@ -206,7 +206,7 @@ fn silence_told(
     silent_since: &mut Option<f64>,
 ) -> Option<Event> {
     let limit = options.silence_sz as u64;
-    if judged.spoke_again {
+    if judged.has_sample {
         let since = silent_since.take()?.min(judged.time);
         let text = format!(
             "{hypervisor}: its VMs speak again, after {}",

@@ -39,6 +39,8 @@ const FROZEN_MIN: u16 = 6;
 const FROZEN_AFTER: u64 = 36;
 /// Share of the VMs that must be frozen.
 const FROZEN_QUORUM: f64 = 0.7;
+/// How sure frozen VMs are: there is no chance in it, but a source of metrics that hangs looks the same.
+const FROZEN_SCORE: f64 = 0.9;
 /// A VM whose shift is at least so many standard deviations counts for consensus.
 const AGREES: f32 = 1.0;
 
@@ -300,10 +302,10 @@ impl Rank {
         spans_a_good_part_of_the_day && !(channel.name == TABLE[FAST].name && self.vms.len() < FEW)
     }
 
-    /// Whether a quorum of the VMs that have a value repeats it as never before.
-    fn is_frozen(&self, values: &[f64]) -> bool {
+    /// How many VMs have a value, and how many of these repeat it as never before, where that is a quorum.
+    fn frozen(&self, values: &[f64]) -> Option<(usize, usize)> {
         if self.samples < FROZEN_AFTER {
-            return false;
+            return None;
         }
         let present = || {
             self.vms
@@ -315,7 +317,7 @@ impl Rank {
             present().count(),
             present().filter(|(vm, _)| vm.frozen(FROZEN_MIN)).count(),
         );
-        n >= 2 && k >= votes_needed(n, FROZEN_QUORUM)
+        (n >= 2 && k >= votes_needed(n, FROZEN_QUORUM)).then_some((n, k))
     }
 
     /// Share of the voters that agree, and how far they are from their own past, on channel `c`.
@@ -422,25 +424,25 @@ impl Method for Rank {
                 best = Some((score, alarm, if i == MIXED_BAR { FAST } else { i }));
             }
         }
-        if best.as_ref().is_none_or(|(_, alarm, _)| alarm.slow) && self.is_frozen(values) {
-            let alarm = Alarm {
+        if best.as_ref().is_none_or(|(_, alarm, _)| alarm.slow)
+            && let Some((present, frozen)) = self.frozen(values)
+        {
+            verdict.voters = present as u32;
+            verdict.consensus = frozen as f64 / present as f64;
+            verdict.score = verdict.score.max(FROZEN_SCORE);
+            verdict.alarm = Some(Alarm {
                 channel: "frozen",
                 slow: false,
                 direction: Direction::Frozen,
                 distinctiveness: 1.0,
                 consistency: 0.0,
-            };
-            best = Some((0.9, alarm, FAST));
+            });
+            self.samples += 1;
+            return verdict;
         }
         match best {
             Some((score, mut alarm, c)) => {
-                let (consensus, distinctiveness) = self.agreement(c, alarm.direction);
-                if alarm.direction == Direction::Frozen {
-                    verdict.consensus = FROZEN_QUORUM.max(consensus);
-                } else {
-                    verdict.consensus = consensus;
-                    alarm.distinctiveness = distinctiveness;
-                }
+                (verdict.consensus, alarm.distinctiveness) = self.agreement(c, alarm.direction);
                 verdict.score = verdict.score.max(score);
                 verdict.alarm = Some(alarm);
             }

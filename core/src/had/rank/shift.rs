@@ -34,6 +34,8 @@ const SCALE_MAX: u8 = 64;
 const NOISE_MEMORY: u16 = 288;
 /// Fewest steps that noise is estimated from.
 const NOISE_MIN: u16 = 16;
+/// Fewest changes of value after which a VM can freeze; one that was constant all its life has not.
+const MOVES_MIN: u16 = 16;
 /// A step of ln(1+x) counts at most so much as noise.
 const STEP_MAX: f32 = 1.5;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
@@ -244,6 +246,8 @@ pub(super) struct Vm {
     repeats: u16,
     /// The longest such run before.
     repeats_max: u16,
+    /// How often the value has been another than the last.
+    moves: u16,
     /// The last value; NaN before the first.
     last: f64,
 }
@@ -261,6 +265,7 @@ impl Default for Vm {
             steps: 0,
             repeats: 0,
             repeats_max: 0,
+            moves: 0,
             last: f64::NAN,
         }
     }
@@ -293,6 +298,7 @@ impl Vm {
             self.repeats = self.repeats.saturating_add(1);
         } else {
             self.repeats_max = self.repeats_max.max(self.repeats);
+            self.moves = self.moves.saturating_add(1);
             self.repeats = 0;
             self.last = value;
         }
@@ -439,9 +445,9 @@ impl Vm {
         (self.steps >= NOISE_MIN).then_some(STEP_TO_SIGMA * self.step)
     }
 
-    /// Whether the last value has come again so often in a row as it never did before, and at least `repeats_min` times.
+    /// Whether a VM that used to move repeats one value as often in a row as never before, and at least `repeats_min` times.
     pub(super) fn frozen(&self, repeats_min: u16) -> bool {
-        self.repeats >= repeats_min.max(2 * self.repeats_max + 1)
+        self.moves >= MOVES_MIN && self.repeats >= repeats_min.max(2 * self.repeats_max + 1)
     }
 
     /// The bins from the oldest to the newest, where the newest is at `cursor`.
