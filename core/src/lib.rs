@@ -4,6 +4,7 @@
 //! the data, so that the same input in the same order gives the same events, byte for byte.
 //!
 //! - [`had`]: hypervisor anomaly detection on per-VM metrics.
+//! - [`inference`]: what a log message says about the health of its host.
 //! - [`lad`]: log anomaly detection on the records of a host's log.
 //! - [`event`]: the one event type that every detector emits, and its JSON.
 //! - [`options`]: every option once, with its type, default, range, unit and a line of help.
@@ -13,6 +14,7 @@
 
 pub mod event;
 pub mod had;
+pub mod inference;
 pub mod lad;
 pub mod options;
 pub mod snapshot;
