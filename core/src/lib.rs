@@ -3,6 +3,7 @@
 //! Pure computation: no host, no C, no clock, no thread, no printing, and no file but a snapshot's. Time comes in with
 //! the data, so that the same input in the same order gives the same events, byte for byte.
 //!
+//! - [`drain`]: the templates of log lines, found online.
 //! - [`had`]: hypervisor anomaly detection on per-VM metrics.
 //! - [`inference`]: what a log message says about the health of its host.
 //! - [`lad`]: log anomaly detection on the records of a host's log.
@@ -12,6 +13,7 @@
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod drain;
 pub mod event;
 pub mod had;
 pub mod inference;

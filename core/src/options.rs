@@ -31,6 +31,11 @@ pub enum Kind {
         /// The largest number of words.
         max: usize,
     },
+    /// Any text, at most so long.
+    Text {
+        /// The largest number of bytes.
+        max: usize,
+    },
 }
 
 impl Kind {
@@ -42,6 +47,7 @@ impl Kind {
             Kind::Number { .. } => "number",
             Kind::Choice(_) => "choice",
             Kind::Words { .. } => "list",
+            Kind::Text { .. } => "text",
         }
     }
 
@@ -53,6 +59,7 @@ impl Kind {
             Kind::Number { min, max } => format!("{min} to {max}"),
             Kind::Choice(words) => words.join(", "),
             Kind::Words { max } => format!("1 to {max} words separated by commas"),
+            Kind::Text { max } => format!("at most {max} bytes"),
         }
     }
 }
@@ -172,6 +179,18 @@ impl Value for Vec<String> {
     }
     fn show(&self) -> String {
         self.join(",")
+    }
+}
+
+impl Value for String {
+    fn parse(text: &str, kind: &Kind) -> Option<Self> {
+        match *kind {
+            Kind::Text { max } if text.len() <= max => Some(text.to_owned()),
+            _ => None,
+        }
+    }
+    fn show(&self) -> String {
+        self.clone()
     }
 }
 

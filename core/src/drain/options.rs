@@ -1,0 +1,98 @@
+//! The options of Drain.
+
+use crate::options::{Kind, OptionError, choice, options};
+
+choice! {
+    /// Which built-in masks a line goes through before it is parsed.
+    pub enum BuiltinMasks {
+        /// Those that VMFT-LAD was published with: ID, IP, SEQ, HEX, NUM, CMD (the default).
+        Published = "published",
+        /// None but the user's own.
+        None = "none",
+    }
+}
+
+options! {
+    /// The options of a [`Miner`](super::Miner).
+    pub struct DrainOptions {
+        depth: usize = "4", Kind::Integer { min: 3, max: 10 }, "levels",
+            "Levels of the prefix tree, counting the root, the number of words and the leaves: 4 looks at one word.";
+        sim_th: f64 = "0.4", Kind::Number { min: 0.0, max: 1.0 }, "share of the words",
+            "A line belongs to a template when at least this share of the words is the same.";
+        max_children: usize = "100", Kind::Integer { min: 2, max: 10_000 }, "",
+            "The most children of a node of the prefix tree; further words share one.";
+        max_clusters: usize = "5000", Kind::Integer { min: 1, max: 1_000_000 }, "",
+            "The most templates to keep; a new one then replaces the one that was not seen for longest.";
+        extra_delimiters: String = "_", Kind::Text { max: 32 }, "",
+            "Punctuation that separates words as white space does, one character after the other.";
+        parametrize_numeric_tokens: bool = "true", Kind::Flag, "",
+            "Let words with a digit share one child of a node of the prefix tree.";
+        builtin_masks: BuiltinMasks = "published", Kind::Choice(BuiltinMasks::WORDS), "",
+            "Built-in masks: published (ID, IP, SEQ, HEX, NUM, CMD) or none.";
+        masks: String = "", Kind::Text { max: 65_536 }, "",
+            "Own masks, NAME=REGEX, applied in order before the built-in ones; separated by line ends or by \" ; \".";
+        max_line_bytes: usize = "4096", Kind::Integer { min: 64, max: 1_048_576 }, "bytes",
+            "What a line has beyond this is not looked at.";
+        max_tokens: usize = "256", Kind::Integer { min: 1, max: 10_000 }, "words",
+            "What a line has beyond this many words is not looked at.";
+        max_bytes: usize = "33554432", Kind::Integer { min: 262_144, max: 17_179_869_184 }, "bytes",
+            "The most memory to use; the templates that were not seen for longest make room.";
+    }
+}
+
+impl DrainOptions {
+    /// Checks what no option can check alone.
+    ///
+    /// # Errors
+    /// [`OptionError`] with what is wrong and what would be right.
+    pub fn validate(&self) -> Result<(), OptionError> {
+        let separates = |c: char| c.is_ascii_punctuation();
+        if !self.extra_delimiters.chars().all(separates) {
+            return Err(OptionError::Value {
+                name: "extra_delimiters",
+                value: self.extra_delimiters.clone(),
+                allowed: "ASCII punctuation, such as _ or _=,".into(),
+                unit: "",
+            });
+        }
+        super::mask::Masks::new(self).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delimiter_is_punctuation() {
+        let mut options = DrainOptions::default();
+        options.set("extra_delimiters", "_=,").unwrap();
+        options.validate().unwrap();
+        options.set("extra_delimiters", "").unwrap();
+        options.validate().unwrap();
+        options.set("extra_delimiters", "_x").unwrap();
+        let error = options.validate().unwrap_err().to_string();
+        assert!(
+            error.contains("extra_delimiters") && error.contains("punctuation"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_mask_that_cannot_be_one_is_refused_with_the_reason() {
+        for (masks, says) in [
+            ("VM", "NAME=REGEX"),
+            ("VM=(", "unclosed group"),
+            ("VM=x*", "nothing at all"),
+            ("V1=x", "letters"),
+        ] {
+            let mut options = DrainOptions::default();
+            options.set("masks", masks).unwrap();
+            let error = options.validate().unwrap_err().to_string();
+            assert!(
+                error.contains(says) && error.contains("masks"),
+                "{masks}: {error}"
+            );
+        }
+    }
+}

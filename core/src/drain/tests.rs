@@ -1,0 +1,317 @@
+use proptest::prelude::*;
+
+use super::plain::Plain;
+use super::*;
+
+fn miner(settings: &[(&str, &str)]) -> Miner {
+    let mut options = DrainOptions::default();
+    for (name, value) in settings {
+        options.set(name, value).unwrap();
+    }
+    Miner::new(options).unwrap()
+}
+
+fn listed(miner: &Miner) -> Vec<(u64, u64, String)> {
+    let all = miner.clusters();
+    all.map(|c| (c.id, c.size, c.template.to_owned())).collect()
+}
+
+#[test]
+fn lines_of_one_print_statement_share_a_template() {
+    let mut miner = miner(&[]);
+    let first = miner.add("connected to 10.0.0.1 as root");
+    assert_eq!((first.cluster, first.change), (1, Change::New));
+    assert_eq!(miner.masked(), "connected to <:IP:> as root");
+    let second = miner.add("connected to 10.0.0.2 as daemon");
+    assert_eq!((second.cluster, second.change), (1, Change::Template));
+    assert_eq!(miner.template(1), Some("connected to <:IP:> as <:*:>"));
+    let third = miner.add("connected to 10.0.0.3 as operator");
+    assert_eq!((third.cluster, third.change), (1, Change::None));
+    assert_eq!(miner.add("disk full").cluster, 2);
+    assert_eq!(miner.template(3), None);
+    let statistics = miner.statistics();
+    assert_eq!(
+        (
+            statistics.lines,
+            statistics.clusters,
+            statistics.created,
+            statistics.changed
+        ),
+        (4, 2, 2, 1)
+    );
+}
+
+#[test]
+fn a_line_without_words_has_a_cluster_too() {
+    let mut miner = miner(&[]);
+    assert_eq!(miner.add("").cluster, 1);
+    assert_eq!(miner.add(" _ ").cluster, 1);
+    assert_eq!(miner.template(1), Some(""));
+    assert_eq!(miner.find(""), Some(1));
+}
+
+#[test]
+fn finding_learns_nothing_and_takes_only_what_fits_word_by_word() {
+    let mut miner = miner(&[]);
+    miner.add("user root logged in");
+    miner.add("user daemon logged in");
+    let before = miner.state();
+    assert_eq!(miner.find("user nobody logged in"), Some(1));
+    assert_eq!(miner.find("user nobody logged out"), None);
+    assert_eq!(miner.find("never seen"), None);
+    assert_eq!(miner.state(), before);
+}
+
+#[test]
+fn parameters_are_what_stands_where_the_template_has_placeholders() {
+    let mut miner = miner(&[]);
+    miner.add("[12.5] port vnet1 of br_lan is up");
+    miner.add("[13.5] port vnet2 of br_wan is up");
+    let line = "[99.75] port tap0 of br_dmz is up";
+    assert_eq!(
+        miner.template(1),
+        Some("[<:NUM:>.<:NUM:>] port <:*:> of br <:*:> is up")
+    );
+    assert_eq!(miner.parameters(1, line), ["99", "75", "tap0", "dmz"]);
+    assert!(miner.parameters(1, "something else").is_empty());
+    assert!(miner.parameters(7, line).is_empty());
+}
+
+#[test]
+fn a_parameter_that_was_masked_is_given_as_it_was_written() {
+    let mut miner = miner(&[("masks", r"VM=vm-\d+")]);
+    miner.add("start of vm-1 by root");
+    miner.add("start of 17 by root");
+    assert_eq!(miner.template(1), Some("start of <:*:> by root"));
+    assert_eq!(miner.parameters(1, "start of vm-22 by root"), ["vm-22"]);
+}
+
+#[test]
+fn a_seed_is_a_template_to_start_from() {
+    let mut miner = miner(&[]);
+    assert_eq!(miner.seed("user <:*:> logged in"), 1);
+    assert_eq!(miner.seed("user <:*:> logged in"), 1);
+    assert_eq!(miner.statistics().lines, 0);
+    let added = miner.add("user root logged in");
+    assert_eq!((added.cluster, added.change), (1, Change::None));
+    assert_eq!(listed(&miner), [(1, 1, "user <:*:> logged in".into())]);
+}
+
+#[test]
+fn the_cluster_not_seen_for_longest_makes_room_and_ids_are_never_used_again() {
+    let mut miner = miner(&[("max_clusters", "2")]);
+    miner.add("alpha one");
+    miner.add("beta");
+    miner.add("alpha one");
+    assert_eq!(miner.add("gamma two three").cluster, 3);
+    assert_eq!(miner.template(2), None);
+    assert_eq!(miner.add("beta").cluster, 4);
+    assert_eq!(miner.template(1), None);
+    assert_eq!(miner.statistics().evicted, 2);
+    assert_eq!(miner.add("alpha one").cluster, 5);
+}
+
+#[test]
+fn what_a_line_has_beyond_the_limits_is_not_looked_at() {
+    let mut miner = miner(&[("max_line_bytes", "64"), ("max_tokens", "3")]);
+    assert_eq!(miner.add("a b c d").cluster, 1);
+    assert_eq!(miner.add("a b c e f").cluster, 1);
+    assert_eq!(miner.template(1), Some("a b c"));
+    // The limit falls within a character.
+    let wide = "é".repeat(1000) + "x";
+    let cut = miner.add(&format!("x{wide}")).cluster;
+    assert_eq!(miner.template(cut).unwrap().len(), 63);
+}
+
+#[test]
+fn very_long_lines_and_rubbish_are_only_lines() {
+    let mut miner = miner(&[]);
+    let long: String = (0..200_000).map(|i| format!("w{i} ")).collect();
+    assert!(long.len() > 1 << 20);
+    miner.add(&long);
+    miner.add(&"x".repeat(1 << 20));
+    miner.add(&"1".repeat(1 << 20));
+    miner.add(&"aa:".repeat(1 << 19));
+    let mut state = 1u64;
+    for _ in 0..2000 {
+        let bytes: Vec<u8> = (0..300)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
+                (state >> 56) as u8
+            })
+            .collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let cluster = miner.add(&text).cluster;
+        assert!(miner.template(cluster).is_some());
+        miner.parameters(cluster, &text);
+        miner.find(&text);
+    }
+    assert!(miner.bytes() <= miner.options().max_bytes);
+}
+
+#[test]
+fn a_million_lines_that_have_nothing_in_common_stay_within_the_memory_allowed() {
+    let mut miner = miner(&[("max_bytes", "4000000"), ("max_clusters", "1000000")]);
+    let mut state = 7u64;
+    let mut line = String::new();
+    for i in 0..1_000_000 {
+        line.clear();
+        for _ in 0..6 {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            let word = (state >> 33) as u32;
+            line.extend((0..6).map(|j| char::from(b'a' + (word >> (5 * j) & 15) as u8)));
+            line.push(' ');
+        }
+        miner.add(&line);
+        if i % 1000 == 0 {
+            assert!(miner.bytes() <= 4_000_000, "{} bytes", miner.bytes());
+        }
+    }
+    let statistics = miner.statistics();
+    assert!(statistics.evicted > 900_000, "{statistics:?}");
+    assert!(statistics.clusters > 100, "{statistics:?}");
+}
+
+#[test]
+fn a_tree_of_nodes_without_clusters_is_made_anew() {
+    let mut miner = miner(&[
+        ("max_bytes", "262144"),
+        ("max_clusters", "10"),
+        ("depth", "10"),
+        ("max_children", "10000"),
+    ]);
+    let name = |mut i: u32| -> String {
+        let mut name = String::new();
+        loop {
+            name.push(char::from(b'a' + (i % 26) as u8));
+            i /= 26;
+            if i == 0 {
+                return name;
+            }
+        }
+    };
+    for i in 0..20_000 {
+        miner.add(&format!("{} b c d e f g h i j", name(i)));
+        assert!(miner.bytes() <= 262_144);
+    }
+    assert_eq!(miner.statistics().clusters, 10);
+}
+
+#[test]
+fn a_state_with_another_depth_is_taken_over_by_its_templates() {
+    let mut old = miner(&[("depth", "5")]);
+    for line in ["alpha beta gamma", "alpha beta delta", "one two three four"] {
+        old.add(line);
+    }
+    let mut new = miner(&[("max_clusters", "1")]);
+    new.restore(&old.state()).unwrap();
+    assert_eq!(listed(&new), [(2, 1, "one two three four".into())]);
+    assert_eq!(new.add("one two three four").cluster, 2);
+    assert_eq!(new.add("something new").cluster, 3);
+}
+
+#[test]
+fn a_state_that_cannot_be_is_refused_and_changes_nothing() {
+    let mut whole = miner(&[]);
+    for line in ["alpha beta gamma", "one two", "three 4 five six"] {
+        whole.add(line);
+    }
+    let state = serde_json::to_value(whole.state()).unwrap();
+    let broken = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = state.clone();
+        change(&mut value);
+        let state: State = serde_json::from_value(value).unwrap();
+        let mut miner = whole.clone();
+        assert!(miner.restore(&state).is_err(), "{state:?}");
+        assert_eq!(miner.state(), whole.state());
+    };
+    broken(&|s| s["clusters"][0]["id"] = 2.into());
+    broken(&|s| s["clusters"][0]["id"] = 0.into());
+    broken(&|s| s["clusters"][0]["id"] = 9.into());
+    broken(&|s| s["clusters"][0]["template"] = serde_json::json!(["one"]));
+    broken(&|s| s["nodes"][1]["clusters"] = serde_json::json!([]));
+    broken(&|s| s["nodes"][1]["parent"] = 5.into());
+    broken(&|s| s["nodes"] = serde_json::json!([]));
+}
+
+/// Lines of few words, so that all the ways in which they can be alike are met.
+fn lines(most: usize) -> impl Strategy<Value = Vec<String>> {
+    let word = prop_oneof![
+        8 => "[a-d]",
+        3 => "[e-p]",
+        1 => "[a-c][0-9]",
+        1 => "[0-9]",
+        1 => Just(PARAMETER_TEXT.to_owned()),
+        1 => "[a-c]_[a-c]",
+        1 => "é|\u{a0}|<:NUM:>",
+    ];
+    let line = proptest::collection::vec(word, 0..6).prop_map(|words| words.join(" "));
+    proptest::collection::vec(line, 1..most)
+}
+
+fn any_options() -> impl Strategy<Value = DrainOptions> {
+    let sim_th = prop_oneof![
+        Just(0.0),
+        Just(0.3),
+        Just(0.4),
+        Just(0.5),
+        Just(0.7),
+        Just(1.0)
+    ];
+    (3usize..6, sim_th, 2usize..9, 1usize..80, any::<bool>()).prop_map(
+        |(depth, sim_th, max_children, max_clusters, numeric)| DrainOptions {
+            depth,
+            sim_th,
+            max_children,
+            max_clusters,
+            parametrize_numeric_tokens: numeric,
+            ..DrainOptions::default()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_line_gets_the_cluster_that_the_definition_gives(options in any_options(), lines in lines(400)) {
+        let mut plain = Plain::new(options.clone());
+        let mut miner = Miner::new(options).unwrap();
+        for line in &lines {
+            let added = miner.add(line);
+            prop_assert_eq!((added.cluster, added.change), plain.add(line), "{:?}", line);
+        }
+        prop_assert_eq!(listed(&miner), plain.clusters());
+    }
+
+    #[test]
+    fn a_restored_miner_goes_on_as_if_nothing_had_happened(options in any_options(), lines in lines(200), cut in 0usize..200) {
+        let mut whole = Miner::new(options.clone()).unwrap();
+        let cut = cut.min(lines.len());
+        for line in &lines[..cut] {
+            whole.add(line);
+        }
+        let saved = postcard::to_stdvec(&whole.state()).unwrap();
+        let mut restored = Miner::new(options).unwrap();
+        restored.restore(&postcard::from_bytes(&saved).unwrap()).unwrap();
+        prop_assert_eq!(restored.state(), whole.state());
+        for line in &lines[cut..] {
+            prop_assert_eq!(restored.add(line), whole.add(line), "{:?}", line);
+        }
+        prop_assert_eq!(listed(&restored), listed(&whole));
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(lines in proptest::collection::vec(any::<String>(), 1..60)) {
+        let mut miner = miner(&[("max_clusters", "5"), ("extra_delimiters", "_<:"), ("masks", r"X=[xyz]+\d ; Y=\w+-")]);
+        for line in &lines {
+            let cluster = miner.add(line).cluster;
+            miner.parameters(cluster, line);
+            prop_assert!(miner.template(cluster).is_some());
+        }
+    }
+}
