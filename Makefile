@@ -21,8 +21,12 @@ VERSION := $(shell PATH="$(PATH)" sed -n '/^\[workspace.package\]/,/^\[/s/^versi
 PLUGIN_PAGES := $(wildcard collectd-plugin/*.5)
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
+# A pipe fails when any of its commands does.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-run build demo test lint bench install clean
+.PHONY: help setup setup-build setup-run build demo test lint bench quality install clean
 
 help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
@@ -55,7 +59,7 @@ test: setup-run ## Run all tests, those with a real collectd and real VMs too
 	$(CARGO) build $(LOCKED) --workspace
 	$(CARGO) test $(LOCKED) --workspace --no-run
 	@echo "==> running the tests"
-	$(CARGO) test $(LOCKED) --workspace --no-fail-fast
+	@$(CARGO) test $(LOCKED) --workspace --no-fail-fast 2>&1 | tests/summary.awk
 
 lint: setup-build ## Check formatting, lints, the generated header and the documentation
 	@echo "==> formatting"
@@ -70,11 +74,14 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 bench: build ## Measure speed and memory: the detectors alone, then in a real collectd
 	@echo "==> the detectors"
 	$(CARGO) bench $(LOCKED) -p bellwether-core
-ifneq ($(wildcard tests/src/bin/bench_collectd.rs),)
 	@echo "==> in a real collectd"
 	@tests/setup.sh check
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd
-endif
+
+quality: build ## Measure how good the detector for metrics is, on generated hypervisors (needs ../shared)
+	@test -x $(RELEASE)/../venv/bin/python || { echo "==> installing numpy into $(RELEASE)/../venv"; \
+	  python3 -m venv $(RELEASE)/../venv && $(RELEASE)/../venv/bin/pip install --quiet numpy; }
+	$(RELEASE)/../venv/bin/python tests/quality.py
 
 # Needs no cargo, so that it can be run by root after a build by somebody else.
 install: ## Install what was built under PREFIX (/usr/local), the plugin where collectd looks for it; DESTDIR is honoured

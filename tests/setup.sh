@@ -51,6 +51,9 @@ for group; do
             # valgrind cannot start without the symbols of the dynamic linker.
             have valgrind || need libc6-dbg /usr/share/doc/libc6-dbg
             need collectd-core collectd
+            # What its plugin write_prometheus is linked with.
+            need libmicrohttpd12 /usr/lib/*/libmicrohttpd.so.12
+            need libprotobuf-c1 /usr/lib/*/libprotobuf-c.so.1
             ;;
         testbed)
             need collectd-core collectd

@@ -46,6 +46,8 @@ const AGREES: f32 = 1.0;
 
 /// Seconds between samples, and false alarms a month, that the thresholds of the channels were measured at.
 const MEASURED_INTERVAL: f64 = 300.0;
+/// Samples that come faster, seconds, are so alike that there are not more chances of a false alarm for it.
+const INDEPENDENT_INTERVAL: f64 = 10.0;
 const MEASURED_FALSE_ALARMS: f64 = 0.1;
 /// How much evidence a factor of ten in false alarms is worth.
 const EVIDENCE_PER_DECADE: f64 = 1.0;
@@ -123,8 +125,10 @@ impl Rank {
 
     fn configure(&mut self, percent: bool, interval: f64, false_alarms_per_month: f64) {
         // The same number of false alarms a month is a smaller one a sample where samples come faster.
-        let stricter =
-            (MEASURED_INTERVAL / interval * MEASURED_FALSE_ALARMS / false_alarms_per_month).log10();
+        let interval_counted = interval.max(INDEPENDENT_INTERVAL);
+        let stricter = (MEASURED_INTERVAL / interval_counted * MEASURED_FALSE_ALARMS
+            / false_alarms_per_month)
+            .log10();
         self.shared = Shared {
             percent,
             day: 86_400.0 / interval,
