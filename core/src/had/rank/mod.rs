@@ -189,16 +189,23 @@ impl Rank {
         let k = votes_needed(n, channel.quorum);
         let (evidence, up) = match channel.vote {
             Vote::KthLargest => {
-                // The k-th largest rise, and the k-th deepest fall; at most one of them is likely to be one.
-                let rise = f64::from(*votes.select_nth_unstable_by(n - k, f32::total_cmp).1);
-                let fall = -f64::from(*votes.select_nth_unstable_by(k - 1, f32::total_cmp).1);
-                let c = rise.max(fall);
-                let evidence = if c > 0.0 {
-                    binomial_evidence(n, k, normal_tail(c))
+                // A quorum is a majority, so that at most one way has one; mostly neither has, and nothing need be sorted.
+                let rising = votes.iter().filter(|z| **z > 0.0).count();
+                let falling = votes.iter().filter(|z| **z < 0.0).count();
+                let up = rising >= k;
+                let c = if up {
+                    *votes.select_nth_unstable_by(n - k, f32::total_cmp).1
+                } else if falling >= k {
+                    -*votes.select_nth_unstable_by(k - 1, f32::total_cmp).1
                 } else {
                     0.0
                 };
-                (evidence, rise >= fall)
+                let evidence = if c > 0.0 {
+                    binomial_evidence(n, k, normal_tail(f64::from(c)))
+                } else {
+                    0.0
+                };
+                (evidence, up)
             }
             Vote::ClippedSum { clip, clip_few } => {
                 let clip = if self.vms.len() < FEW { clip_few } else { clip };
