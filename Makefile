@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-run build demo test lint bench quality install clean
+.PHONY: help setup setup-build setup-run build demo test parity lint bench quality install clean
 
 help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
@@ -60,6 +60,11 @@ test: setup-run ## Run all tests, those with a real collectd and real VMs too
 	$(CARGO) test $(LOCKED) --workspace --no-run
 	@echo "==> running the tests"
 	@$(CARGO) test $(LOCKED) --workspace --no-fail-fast 2>&1 | tests/summary.awk
+
+parity: setup-build ## Compare the log parser with drain3, its reference implementation (from PyPI), on recorded logs
+	@echo "==> the same clusters as drain3"
+	$(CARGO) build $(LOCKED) --quiet --release -p bellwether-cli
+	tests/parity.py $(RELEASE)/bellwether
 
 lint: setup-build ## Check formatting, lints, the generated header and the documentation
 	@echo "==> formatting"

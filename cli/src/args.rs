@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use bellwether_core::drain::DrainOptions;
 use bellwether_core::event::EventKind;
 use bellwether_core::had::HadOptions;
+use bellwether_core::options::OptionError;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_STATUS: &str = "\
@@ -26,6 +28,7 @@ pub enum Command {
     /// Run recorded data through a detector and print its events
     #[command(subcommand)]
     Replay(Replay),
+    Templates(TemplatesArguments),
     /// Print the options of a detector: names, types, defaults, what is allowed
     Options(OptionsArguments),
     /// Print completions for a shell
@@ -124,6 +127,38 @@ impl Kind {
     }
 }
 
+const TEMPLATES_EXAMPLES: &str = "\
+Examples:
+  bellwether templates /var/log/syslog /var/log/syslog.2.gz
+  bellwether templates --set sim_th=0.5 --assign clusters.txt recorded/ | sort -t$'\\t' -k2,2nr | head
+
+\"bellwether options drain\" lists what --set takes.";
+
+/// Find the templates of log lines and print them, with how many lines each has and what it tells of
+///
+/// Each PATH is a file of log lines, plain or gzip, or a folder with files named *.log, *.txt or *.gz. Of a line that begins
+/// with a time, as syslog and journalctl write them, only the message is parsed: what follows the source and its colon.
+/// Bytes that are no UTF-8 are replaced.
+///
+/// The output is a line per template, in the order in which they were first seen, with tabs between: the id; the number of
+/// lines; the highest severity found in one of its lines, 0 to 1, and the family of that failure, or 0 and "-"; the
+/// template. A heading names the columns.
+#[derive(Debug, Args)]
+#[command(after_long_help = TEMPLATES_EXAMPLES)]
+pub struct TemplatesArguments {
+    /// Files of log lines (plain or gzip), or folders with files named *.log, *.txt and *.gz
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Set an option of the parser; may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = drain_setting)]
+    pub settings: Vec<Setting>,
+
+    /// Write the id of each line's template into this file, one a line, in the order of the lines
+    #[arg(long, value_name = "FILE")]
+    pub assign: Option<PathBuf>,
+}
+
 /// An option's name and a value that it takes.
 #[derive(Debug, Clone)]
 pub struct Setting {
@@ -132,20 +167,36 @@ pub struct Setting {
 }
 
 fn setting(text: &str) -> Result<Setting, String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or("it takes the form NAME=VALUE, such as threshold=2.2")?;
-    checked(name.trim(), value)
+    let (name, value) = named(text, "threshold=2.2")?;
+    had_option(name, value)
 }
 
 fn interval(text: &str) -> Result<Setting, String> {
-    checked("interval", text)
+    had_option("interval", text)
 }
 
-fn checked(name: &str, value: &str) -> Result<Setting, String> {
-    HadOptions::default()
-        .set(name, value)
-        .map_err(|e| e.to_string())?;
+fn drain_setting(text: &str) -> Result<Setting, String> {
+    let (name, value) = named(text, "sim_th=0.5")?;
+    checked(name, value, |n, v| DrainOptions::default().set(n, v))
+}
+
+fn named<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("it takes the form NAME=VALUE, such as {example}"))?;
+    Ok((name.trim(), value))
+}
+
+fn had_option(name: &str, value: &str) -> Result<Setting, String> {
+    checked(name, value, |n, v| HadOptions::default().set(n, v))
+}
+
+fn checked(
+    name: &str,
+    value: &str,
+    set: impl FnOnce(&str, &str) -> Result<(), OptionError>,
+) -> Result<Setting, String> {
+    set(name, value).map_err(|e| e.to_string())?;
     Ok(Setting {
         name: name.to_owned(),
         value: value.to_owned(),
@@ -169,6 +220,8 @@ pub struct OptionsArguments {
 pub enum DetectorName {
     /// Hypervisor anomaly detection on metrics of VMs
     Had,
+    /// The parser that finds the templates of log lines
+    Drain,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -3,9 +3,11 @@
 
 mod args;
 mod document;
+mod logs;
 mod options;
 mod replay;
 mod series;
+mod templates;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Replay(Replay::Metrics(arguments)) => replay::metrics(&arguments),
+        Command::Templates(arguments) => templates::print(&arguments),
         Command::Options(arguments) => print(&options::table(&arguments)?),
         Command::Completions { shell } => print(&document::completions(shell)),
         Command::Man { out: None } => print(&document::man_page()?),

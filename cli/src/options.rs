@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use bellwether_core::drain::DrainOptions;
 use bellwether_core::had::HadOptions;
 use bellwether_core::options::{Spec, camel_case, markdown_table};
 
@@ -12,6 +13,7 @@ use crate::args::{DetectorName, Format, OptionsArguments};
 pub fn table(arguments: &OptionsArguments) -> Result<String> {
     let specs = match arguments.detector {
         DetectorName::Had => HadOptions::SPECS,
+        DetectorName::Drain => DrainOptions::SPECS,
     };
     let rename = |name: &str| {
         if arguments.camel_case {

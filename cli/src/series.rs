@@ -155,7 +155,7 @@ impl Series {
 }
 
 /// The content of a file, unpacked where it is gzip.
-fn decoded(path: &Path) -> std::io::Result<Box<dyn Read>> {
+pub fn decoded(path: &Path) -> std::io::Result<Box<dyn Read>> {
     let mut file = BufReader::new(File::open(path)?);
     if file.fill_buf()?.starts_with(&GZIP_MAGIC) {
         Ok(Box::new(MultiGzDecoder::new(file)))
