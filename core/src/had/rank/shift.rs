@@ -19,7 +19,7 @@ const FULL_SCALE: f64 = 100.0;
 /// A VM whose base and present are both below this has nothing to tell (units of the metric).
 const IDLE: f32 = 0.5;
 /// A VM whose base and present are both above this (percent) has no room to rise.
-const SATURATED: f32 = 95.0;
+const SATURATED: u32 = 95;
 /// A rank of 0 to 1 is kept as 0 to this.
 const RANK_ONE: i32 = 255;
 /// sqrt(12): a rank is uniform, with variance 1/12.
@@ -46,29 +46,49 @@ const STEP_TO_SIGMA: f32 = 0.886;
 struct Constants {
     /// The value in the middle of each bin, at scale 1, in 1/256.
     bin_values: [u16; BINS],
-    /// [`sigmas`] of the whole windows of each channel.
-    shift_sigmas: [f32; CHANNELS],
-    /// [`sigmas`] of the whole guard of each channel; 0 where it has none.
-    guard_sigmas: [f32; CHANNELS],
+    /// Standard deviations a unit of the sum of ranks, below and above or twice one of them, over the whole short window.
+    shift_units: [f32; CHANNELS],
+    /// The same over the samples of the whole guard, after and before the common moment; 0 where there is none.
+    guard_units: [[f32; 2]; CHANNELS],
+    /// How many standard deviations between the guard's samples one between the windows is.
+    guard_parts: [f32; CHANNELS],
 }
 
-static CONSTANTS: LazyLock<Constants> = LazyLock::new(|| Constants {
-    bin_values: std::array::from_fn(|b| {
-        let edge = |b: usize| ((b as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
-        let middle = if b == BINS - 1 {
-            edge(b)
-        } else {
-            (edge(b) + edge(b + 1)) / 2.0
-        };
-        (middle * 256.0).round() as u16
-    }),
-    shift_sigmas: std::array::from_fn(|c| sigmas(TABLE[c].short as i32, TABLE[c].base as i32)),
-    guard_sigmas: std::array::from_fn(|c| {
-        TABLE[c]
-            .guard
-            .map_or(0.0, |g| sigmas(g.after as i32, g.before as i32))
-    }),
+static CONSTANTS: LazyLock<Constants> = LazyLock::new(|| {
+    let windows = |c: usize| [TABLE[c].short as i32, TABLE[c].base as i32];
+    let guard = |c: usize| TABLE[c].guard.map(|g| [g.after as i32, g.before as i32]);
+    Constants {
+        bin_values: std::array::from_fn(|b| {
+            let edge = |b: usize| ((b as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
+            let middle = if b == BINS - 1 {
+                edge(b)
+            } else {
+                (edge(b) + edge(b + 1)) / 2.0
+            };
+            (middle * 256.0).round() as u16
+        }),
+        shift_units: std::array::from_fn(|c| {
+            let [short, base] = windows(c);
+            sigmas(short, base) / rank_sum(short)
+        }),
+        guard_units: std::array::from_fn(|c| {
+            guard(c).map_or([0.0; 2], |[after, before]| {
+                [after, before].map(|n| sigmas(after, before) / rank_sum(n))
+            })
+        }),
+        guard_parts: std::array::from_fn(|c| {
+            let [short, base] = windows(c);
+            guard(c).map_or(0.0, |[after, before]| {
+                sigmas(after, before) / sigmas(short, base)
+            })
+        }),
+    }
 });
+
+/// Twice the largest sum of `n` ranks.
+fn rank_sum(n: i32) -> f32 {
+    (2 * RANK_ONE * n) as f32
+}
 
 /// How many standard deviations a difference of 1 between the mean ranks of `a` and of `b` samples is.
 fn sigmas(a: i32, b: i32) -> f32 {
@@ -410,13 +430,15 @@ impl Vm {
         if m < BASE_MIN || 2 * k < channel.short as i32 {
             return f32::NAN;
         }
-        let base_mean = self.level(base_sum, m);
         if short_count > 0 {
-            let short_mean = self.level(short_sum, short_count);
-            let saturated = percent
-                && base_mean > SATURATED * self.unit()
-                && short_mean > SATURATED * self.unit();
-            if (base_mean < IDLE && short_mean < IDLE) || saturated {
+            // Levels in 1/256 at scale 1, multiplied by their counts instead of divided: both windows below, or both above.
+            let idle = IDLE * 256.0 / self.unit();
+            let is_idle = |sum: u32, count: u16| (sum as f32) < idle * f32::from(count);
+            let is_saturated = |sum: u32, count: u16| sum > SATURATED * 256 * u32::from(count);
+            let (base, short) = ((base_sum, m), (short_sum, short_count));
+            if is_idle(base.0, base.1) && is_idle(short.0, short.1)
+                || percent && is_saturated(base.0, base.1) && is_saturated(short.0, short.1)
+            {
                 return f32::NAN;
             }
         }
@@ -551,31 +573,30 @@ impl Scale {
             return 0.0;
         };
         let m = i32::from(self.base_count);
-        // Whole windows are the ordinary case, and a square root and a division a sample are worth saving.
+        // Whole windows are the ordinary case, and a square root and divisions a sample are worth saving.
         let is_whole = k == channel.short as i32 && m == channel.base as i32;
-        let z = sum as f32 / (2 * RANK_ONE * k) as f32
-            * if is_whole {
-                constants.shift_sigmas[c]
-            } else {
-                sigmas(k, m)
-            };
+        let unit = if is_whole {
+            constants.shift_units[c]
+        } else {
+            sigmas(k, m) / rank_sum(k)
+        };
+        let z = sum as f32 * unit;
         let Some(guard) = channel.guard else { return z };
         let (na, nb) = (self.after.count, self.before.count);
         if 2 * na < guard.after as i32 || 2 * nb < guard.before as i32 {
             return z;
         }
-        let middle = |s: &Sums| (s.low + s.high) as f32 / (2 * RANK_ONE * s.count) as f32;
         let is_whole = na == guard.after as i32 && nb == guard.before as i32;
-        let step = (middle(&self.after) - middle(&self.before))
-            * if is_whole {
-                constants.guard_sigmas[c]
-            } else {
-                sigmas(na, nb)
-            };
+        let [after_unit, before_unit] = if is_whole {
+            constants.guard_units[c]
+        } else {
+            [na, nb].map(|n| sigmas(na, nb) / rank_sum(n))
+        };
+        let both = |sums: &Sums| (sums.low + sums.high) as f32;
+        let step = both(&self.after) * after_unit - both(&self.before) * before_unit;
         // A step at the common moment as large as the shift itself would show so much of it between the guard's samples;
         // half of that, less two standard deviations, is asked.
-        let part = constants.guard_sigmas[c] / constants.shift_sigmas[c];
-        if z.signum() * step < 0.5 * part * z.abs() - 2.0 {
+        if z.signum() * step < 0.5 * constants.guard_parts[c] * z.abs() - 2.0 {
             0.0
         } else {
             z
