@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bellwether_core::drain::DrainOptions;
 use bellwether_core::event::EventKind;
 use bellwether_core::had::HadOptions;
+use bellwether_core::lad::LadOptions;
 use bellwether_core::options::OptionError;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -15,7 +16,8 @@ Exit status: 0 when all is well, also when the reader of the output closed it; 1
 /// Tells a failing hypervisor from a busy guest.
 ///
 /// bellwether watches the VMs of a hypervisor: one that changes is a workload, many that change together are the host.
-/// This command replays recorded data through the same detectors that the collectd plugin runs.
+/// So does the
+/// log of the hypervisor. This command replays recorded data through the same detectors that the plugins run.
 #[derive(Debug, Parser)]
 #[command(name = "bellwether", version, after_long_help = EXIT_STATUS)]
 pub struct Arguments {
@@ -49,6 +51,8 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Replay {
     Metrics(MetricsArguments),
+    Logs(LogsArguments),
+    Keys(KeysArguments),
 }
 
 const METRICS_EXAMPLES: &str = "\
@@ -136,9 +140,9 @@ Examples:
 
 /// Find the templates of log lines and print them, with how many lines each has and what it tells of
 ///
-/// Each PATH is a file of log lines, plain or gzip, or a folder with files named *.log, *.txt or *.gz. Of a line that begins
-/// with a time, as syslog and journalctl write them, only the message is parsed: what follows the source and its colon.
-/// Bytes that are no UTF-8 are replaced.
+/// Each PATH is a file of log lines, plain or gzip, or a folder with files named *.log and *.txt (also .gz). Of a line of
+/// syslog (see \"bellwether replay logs\"), only the message is parsed: what follows the source and its colon. Bytes that are
+/// no UTF-8 are replaced.
 ///
 /// The output is a line per template, in the order in which they were first seen, with tabs between: the id; the number of
 /// lines; the highest severity found in one of its lines, 0 to 1, and the family of that failure, or 0 and "-"; the
@@ -146,7 +150,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = TEMPLATES_EXAMPLES)]
 pub struct TemplatesArguments {
-    /// Files of log lines (plain or gzip), or folders with files named *.log, *.txt and *.gz
+    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
@@ -157,6 +161,70 @@ pub struct TemplatesArguments {
     /// Write the id of each line's template into this file, one a line, in the order of the lines
     #[arg(long, value_name = "FILE")]
     pub assign: Option<PathBuf>,
+}
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  bellwether replay logs /var/log/syslog
+  bellwether replay logs --set episode_sz=100 --scores scores.jsonl recorded/ | jq -r .message
+
+\"bellwether options lad\" lists what --set takes.";
+
+/// Replay logs through LAD and print its events as JSON Lines
+///
+/// Each PATH is a file of lines, plain or gzip, or a folder with files named *.log and *.txt (also .gz). A line is a record:
+/// \"ISO8601-time host source[pid]: message\", or syslog as RFC 3164 or RFC 5424 writes it. A line of another form is a message
+/// at the time of the line before.
+///
+/// Each file is a stream of its own, named by the file without .log and .gz, \"__\" read as \"/\". Events come in the order of
+/// the files, and within one in the order of the lines. Each is a line of JSON with the keys of the event and \"index\", the
+/// number (from 0) of the line at which its episode was raised.
+#[derive(Debug, Args)]
+#[command(after_long_help = LOGS_EXAMPLES)]
+pub struct LogsArguments {
+    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Set an option of the detector; may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = lad_setting)]
+    pub settings: Vec<Setting>,
+
+    /// Write the scores that are not zero here: {\"series\": NAME, \"index\": LINE, \"score\": S} a line
+    #[arg(long, value_name = "FILE")]
+    pub scores: Option<PathBuf>,
+
+    /// The year of times that have none [default: that in which the file was changed last]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
+    pub year: Option<i16>,
+
+    /// How many files to read at a time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+}
+
+/// Replay given log keys, and a verdict on each, through LAD
+///
+/// For what was parsed and judged elsewhere, such as the data that VMFT-LAD was published with: no text is read, no template
+/// found, no lexicon asked. Prints the episodes, a line of JSON each: series, index of the record that raised it, index of
+/// the last record, count of records, highest score.
+#[derive(Debug, Args)]
+pub struct KeysArguments {
+    /// JSON, plain or gzip: an object of series, each a list of log keys
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+
+    /// CSV with a first line \"key,faulty\": whether the records with that key tell of a failure, true or false
+    #[arg(long, value_name = "CSV")]
+    pub verdicts: PathBuf,
+
+    /// Set an option of the detector; may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = lad_setting)]
+    pub settings: Vec<Setting>,
+
+    /// Write the scores that are not zero here: {\"series\": NAME, \"index\": RECORD, \"score\": S} a line
+    #[arg(long, value_name = "FILE")]
+    pub scores: Option<PathBuf>,
 }
 
 /// An option's name and a value that it takes.
@@ -173,6 +241,11 @@ fn setting(text: &str) -> Result<Setting, String> {
 
 fn interval(text: &str) -> Result<Setting, String> {
     had_option("interval", text)
+}
+
+fn lad_setting(text: &str) -> Result<Setting, String> {
+    let (name, value) = named(text, "window_size=5")?;
+    checked(name, value, |n, v| LadOptions::default().set(n, v))
 }
 
 fn drain_setting(text: &str) -> Result<Setting, String> {
@@ -220,6 +293,8 @@ pub struct OptionsArguments {
 pub enum DetectorName {
     /// Hypervisor anomaly detection on metrics of VMs
     Had,
+    /// Log anomaly detection on records of a host's log
+    Lad,
     /// The parser that finds the templates of log lines
     Drain,
 }
@@ -247,6 +322,8 @@ mod tests {
     #[test]
     fn a_setting_is_checked_where_it_is_given() {
         assert!(setting("threshold=2.2").is_ok());
+        assert!(lad_setting("drain_masks=A=b").is_ok_and(|s| s.value == "A=b"));
+        assert!(lad_setting("threshold=2.2").is_err());
         assert!(setting("threshold").unwrap_err().contains("NAME=VALUE"));
         assert!(setting("threshold=high").unwrap_err().contains("\"high\""));
         assert!(

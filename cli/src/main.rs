@@ -3,6 +3,8 @@
 
 mod args;
 mod document;
+mod files;
+mod log_line;
 mod logs;
 mod options;
 mod replay;
@@ -34,7 +36,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Replay(Replay::Metrics(arguments)) => replay::metrics(&arguments),
+        Command::Replay(Replay::Metrics(arguments)) => replay::metrics::metrics(&arguments),
+        Command::Replay(Replay::Logs(arguments)) => replay::logs::print(&arguments),
+        Command::Replay(Replay::Keys(arguments)) => replay::keys::keys(&arguments),
         Command::Templates(arguments) => templates::print(&arguments),
         Command::Options(arguments) => print(&options::table(&arguments)?),
         Command::Completions { shell } => print(&document::completions(shell)),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use bellwether_core::drain::DrainOptions;
 use bellwether_core::had::HadOptions;
+use bellwether_core::lad::LadOptions;
 use bellwether_core::options::{Spec, camel_case, markdown_table};
 
 use crate::args::{DetectorName, Format, OptionsArguments};
@@ -13,6 +14,7 @@ use crate::args::{DetectorName, Format, OptionsArguments};
 pub fn table(arguments: &OptionsArguments) -> Result<String> {
     let specs = match arguments.detector {
         DetectorName::Had => HadOptions::SPECS,
+        DetectorName::Lad => LadOptions::SPECS,
         DetectorName::Drain => DrainOptions::SPECS,
     };
     let rename = |name: &str| {

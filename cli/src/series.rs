@@ -1,14 +1,12 @@
 //! The metrics of one hypervisor as recorded: a CSV file, plain or gzip, with a row per interval and a column per VM.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
 
-/// The first bytes of a gzip file.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+use crate::files::{decoded, stem};
+
 /// Rows beyond this have times that floating point cannot tell apart any more.
 const LAST_ROW: u64 = 1 << 40;
 
@@ -154,52 +152,12 @@ impl Series {
     }
 }
 
-/// The content of a file, unpacked where it is gzip.
-pub fn decoded(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    let mut file = BufReader::new(File::open(path)?);
-    if file.fill_buf()?.starts_with(&GZIP_MAGIC) {
-        Ok(Box::new(MultiGzDecoder::new(file)))
-    } else {
-        Ok(Box::new(file))
-    }
-}
-
-/// The files that `paths` stand for: files themselves, folders by what is in them (not below), sorted by name.
-///
-/// # Errors
-/// A path that does not exist, and a folder without any such file.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let of_path = || path.display().to_string();
-        if !path.metadata().with_context(of_path)?.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let mut inside = Vec::new();
-        for entry in path.read_dir().with_context(of_path)? {
-            let file = entry.with_context(of_path)?.path();
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            if file.is_file() && (name.ends_with(".csv") || name.ends_with(".csv.gz")) {
-                inside.push(file);
-            }
-        }
-        ensure!(
-            !inside.is_empty(),
-            "{}: no file named *.csv or *.csv.gz in this folder",
-            of_path()
-        );
-        inside.sort();
-        files.append(&mut inside);
-    }
-    Ok(files)
-}
+/// The endings of the names of files with metrics, also before `.gz`.
+pub const ENDINGS: &[&str] = &[".csv"];
 
 /// The hypervisor that a file tells of: its name without folders, `.gz` and `.csv`.
 pub fn hypervisor(file: &Path) -> String {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    name.strip_suffix(".csv").unwrap_or(name).to_owned()
+    stem(file, ENDINGS)
 }
 
 #[cfg(test)]

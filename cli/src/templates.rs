@@ -11,6 +11,7 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
 use crate::args::{Arguments, TemplatesArguments};
+use crate::log_line::LogLine;
 use crate::logs;
 
 /// Finds the templates of files of log lines and prints them.
@@ -28,7 +29,7 @@ pub fn print(arguments: &TemplatesArguments) -> Result<()> {
     let mut verdicts: BTreeMap<u64, Finding> = BTreeMap::new();
     for file in &files {
         logs::each_line(file, |line| {
-            let message = logs::message(line);
+            let message = LogLine::parse(line, 1970).text;
             let id = miner.add(message).cluster;
             if let Some(ids) = &mut ids {
                 writeln!(ids, "{id}").with_context(of_assign)?;

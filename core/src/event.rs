@@ -273,6 +273,21 @@ pub(crate) fn share(x: f64) -> f64 {
     }
 }
 
+/// `seconds` as a person says it: the two largest units.
+pub(crate) fn duration(seconds: f64) -> String {
+    let s = seconds.max(0.0).round() as u64;
+    match s {
+        0..60 if seconds < 10.0 && seconds.fract() != 0.0 => format!("{seconds:.1} s"),
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86_400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        _ => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
+    }
+    .replace(" 0 s", "")
+    .replace(" 0 min", "")
+    .replace(" 0 h", "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,5 +313,15 @@ mod tests {
         assert_eq!(share(f64::NAN), 0.0);
         assert_eq!(share(7.0), 1.0);
         assert_eq!(share(0.123456), 0.1235);
+    }
+
+    #[test]
+    fn durations_are_told_in_their_two_largest_units() {
+        assert_eq!(duration(0.5), "0.5 s");
+        assert_eq!(duration(59.0), "59 s");
+        assert_eq!(duration(60.0), "1 min");
+        assert_eq!(duration(75.0), "1 min 15 s");
+        assert_eq!(duration(7260.0), "2 h 1 min");
+        assert_eq!(duration(90_000.0), "1 d 1 h");
     }
 }

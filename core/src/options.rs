@@ -109,6 +109,26 @@ pub enum OptionError {
     Conflict(String),
 }
 
+impl OptionError {
+    /// The same error of an option that has the name `to` where it is nested in others.
+    pub(crate) fn renamed(self, to: &'static str) -> Self {
+        match self {
+            Self::Value {
+                value,
+                allowed,
+                unit,
+                ..
+            } => Self::Value {
+                name: to,
+                value,
+                allowed,
+                unit,
+            },
+            other => other,
+        }
+    }
+}
+
 /// A type that an option's value can have.
 pub(crate) trait Value: Sized {
     /// The value that `text` stands for, or `None` where `kind` does not allow it.
@@ -216,20 +236,82 @@ macro_rules! choice {
 }
 pub(crate) use choice;
 
-/// Declares a struct of options together with its table, so that neither can drift from the other.
+/// The most bytes that an option's name takes with a prefix.
+pub(crate) const NAME_MAX_BYTES: usize = 48;
+
+/// The names of `specs` behind `prefix`, and how long each is.
+pub(crate) const fn prefixed_names<const N: usize>(
+    prefix: &str,
+    specs: &[Spec],
+) -> [([u8; NAME_MAX_BYTES], usize); N] {
+    let mut names = [([0; NAME_MAX_BYTES], 0); N];
+    let mut i = 0;
+    while i < N {
+        let parts = [prefix.as_bytes(), specs[i].name.as_bytes()];
+        let (mut part, mut length) = (0, 0);
+        while part < parts.len() {
+            let mut at = 0;
+            while at < parts[part].len() {
+                names[i].0[length] = parts[part][at];
+                length += 1;
+                at += 1;
+            }
+            part += 1;
+        }
+        names[i].1 = length;
+        i += 1;
+    }
+    names
+}
+
+/// The tables `own` and `nested` in one, the latter's options under other names.
+pub(crate) const fn joined<const N: usize>(
+    own: &[Spec],
+    nested: &[Spec],
+    names: &'static [([u8; NAME_MAX_BYTES], usize)],
+) -> [Spec; N] {
+    assert!(own.len() + nested.len() == N);
+    let mut all = [own[0]; N];
+    let mut i = 0;
+    while i < N {
+        if i < own.len() {
+            all[i] = own[i];
+        } else {
+            let at = i - own.len();
+            all[i] = nested[at];
+            all[i].name = match std::str::from_utf8(names[at].0.split_at(names[at].1).0) {
+                Ok(name) => name,
+                Err(_) => panic!("an option's name is ASCII"),
+            };
+        }
+        i += 1;
+    }
+    all
+}
+
+/// Declares a struct of options together with its table, so that neither can drift from the other. Options of another kind
+/// may be nested in it; their names then have a prefix.
 macro_rules! options {
     ($(#[$meta:meta])* pub struct $name:ident {
         $($field:ident: $ty:ty = $default:literal, $kind:expr, $unit:literal, $help:literal;)+
+        $(@nested $nested:ident: $nested_ty:ty = $prefix:literal, $nested_help:literal;)?
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $name { $(#[doc = $help] pub $field: $ty,)+ }
+        pub struct $name {
+            $(#[doc = $help] pub $field: $ty,)+
+            $(#[doc = $nested_help] pub $nested: $nested_ty,)?
+        }
 
         impl $name {
-            /// The table of the options, in the order in which they are documented.
-            pub const SPECS: &'static [crate::options::Spec] = &[$(crate::options::Spec {
+            const OWN_SPECS: &'static [crate::options::Spec] = &[$(crate::options::Spec {
                 name: stringify!($field), kind: $kind, default: $default, unit: $unit, help: $help,
             }),+];
+
+            /// The table of the options, in the order in which they are documented.
+            pub const SPECS: &'static [crate::options::Spec] = crate::options::table!(
+                $name::OWN_SPECS $(, <$nested_ty>::SPECS, $prefix)?
+            );
 
             /// Sets the option `name` to what `value` stands for.
             ///
@@ -245,11 +327,21 @@ macro_rules! options {
                         }),
                     };
                 })+
+                $(if let Some(inner) = name.strip_prefix($prefix)
+                    && let Some(spec) = Self::SPECS.iter().find(|spec| spec.name == name)
+                {
+                    return self.$nested.set(inner, value).map_err(|error| error.renamed(spec.name));
+                })?
                 Err(crate::options::unknown(name, Self::SPECS))
             }
 
             /// The value of the option `name` as a user would write it, or `None` where there is no such option.
             pub fn get(&self, name: &str) -> Option<String> {
+                $(if let Some(inner) = name.strip_prefix($prefix)
+                    && let Some(value) = self.$nested.get(inner)
+                {
+                    return Some(value);
+                })?
                 match name { $(stringify!($field) => Some(crate::options::Value::show(&self.$field)),)+ _ => None }
             }
         }
@@ -257,12 +349,28 @@ macro_rules! options {
         impl Default for $name {
             fn default() -> Self {
                 Self { $($field: crate::options::Value::parse($default, &$kind)
-                    .expect(concat!("the default of ", stringify!($field), " is one that it takes"))),+ }
+                    .expect(concat!("the default of ", stringify!($field), " is one that it takes")),)+
+                    $($nested: <$nested_ty>::default(),)?
+                }
             }
         }
     };
 }
 pub(crate) use options;
+
+/// The table of a struct of options: its own, or its own and that of the nested ones.
+macro_rules! table {
+    ($own:expr) => {
+        $own
+    };
+    ($own:expr, $nested:expr, $prefix:literal) => {{
+        const NESTED: usize = $nested.len();
+        const NAMES: [([u8; crate::options::NAME_MAX_BYTES], usize); NESTED] =
+            crate::options::prefixed_names($prefix, $nested);
+        &crate::options::joined::<{ $own.len() + NESTED }>($own, $nested, &NAMES)
+    }};
+}
+pub(crate) use table;
 
 /// The error for a name that is in none of `specs`, with the nearest name that is.
 pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {

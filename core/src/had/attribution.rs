@@ -37,21 +37,6 @@ pub(super) fn deed(direction: Direction) -> &'static str {
     }
 }
 
-/// `seconds` as a person says it: the two largest units.
-pub(super) fn duration(seconds: f64) -> String {
-    let s = seconds.max(0.0).round() as u64;
-    match s {
-        0..60 if seconds < 10.0 && seconds.fract() != 0.0 => format!("{seconds:.1} s"),
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {} s", s / 60, s % 60),
-        3600..86_400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
-        _ => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
-    }
-    .replace(" 0 s", "")
-    .replace(" 0 min", "")
-    .replace(" 0 h", "")
-}
-
 /// Why an incident ended, in a few words.
 pub(super) fn reason(end: End) -> &'static str {
     match end {
@@ -89,15 +74,5 @@ mod tests {
         assert_eq!(judge(0.9, 0.9, 0.9), Cause::External);
         assert_eq!(judge(0.9, 0.5, 0.9), Cause::Internal);
         assert_eq!(judge(0.3, 0.9, 0.1), Cause::Internal);
-    }
-
-    #[test]
-    fn durations_are_told_in_their_two_largest_units() {
-        assert_eq!(duration(0.5), "0.5 s");
-        assert_eq!(duration(59.0), "59 s");
-        assert_eq!(duration(60.0), "1 min");
-        assert_eq!(duration(75.0), "1 min 15 s");
-        assert_eq!(duration(7260.0), "2 h 1 min");
-        assert_eq!(duration(90_000.0), "1 d 1 h");
     }
 }

@@ -1,11 +1,11 @@
 //! What a tick, as the algorithm judged it, is told as.
 
-use super::attribution::{NAMED_MAX, cause, deed, duration, reason};
+use super::attribution::{NAMED_MAX, cause, deed, reason};
 use super::incident::{Change, End};
 use super::options::HadOptions;
 use super::panel::{Judged, Panel};
 use super::{Alarm, Hypervisor};
-use crate::event::{Cause, Event, EventKind, Severity, State, share};
+use crate::event::{Cause, Event, EventKind, Severity, State, duration, share};
 
 /// A VM whose shift is at least so many standard deviations has changed alone, where no others did.
 const ALONE_MIN: f64 = 4.0;

@@ -1,11 +1,393 @@
 //! LAD: reading failure in the log of a host (VMFT-LAD, lecture, chapter 4).
 //!
-//! A [`Sequence`] judges the windows of a sequence of log keys.
+//! A [`Detector`] takes one record at a time ([`Detector::observe`]): finds its template (the log key), asks what its text
+//! says, compares the window of the last log keys with those that are known, and gives [`Event`]s ([`Detector::next_event`]).
+//! Each stream, the merged log of one host, is judged by itself. A [`Sequence`] is the part that needs no text, for log keys
+//! that were found elsewhere.
 
+mod episode;
+mod judge;
+mod novelty;
 mod options;
 mod paper;
+mod recent;
 mod sequence;
+mod snapshot;
 mod store;
+mod stream;
+mod tell;
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use self::judge::{Judge, Shared};
+use self::stream::Stream;
+use crate::drain::Miner;
+use crate::event::{Event, share};
+use crate::inference::{Family, with_priority};
+use crate::options::OptionError;
 
 pub use options::{LadOptions, Mode};
 pub use sequence::{Sequence, Step};
+
+/// One record of a log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Record<'a> {
+    /// The stream that it belongs to: the name of the host whose log it is; not empty.
+    pub stream: &'a str,
+    /// When, in seconds since the epoch.
+    pub time: f64,
+    /// What it says, without time, host and source.
+    pub text: &'a str,
+    /// What it says of its own weight, where it does: syslog's severity, 0 (emergency) to 7 (debug).
+    pub priority: Option<u8>,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It counts.
+    Taken,
+    /// The stream's name is empty or too long, or the time is not a number that can be. It was judged by what it says alone.
+    Refused,
+    /// The option `max_streams` leaves no room for its stream. It was judged by what it says alone.
+    Full,
+}
+
+/// What a record was found to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observed {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The number of its template within its stream, from 1; 0 where it is of no stream.
+    pub template_id: u64,
+    /// How severe what it says is, 0 to 1.
+    pub severity: f64,
+    /// The family of what it says, where it says anything of the kind.
+    pub family: Option<Family>,
+    /// The score that the mode gives it, 0 to 1.
+    pub score: f64,
+    /// It tells of a failure: its severity reaches `severity_threshold`.
+    pub failure: bool,
+    /// It begins or extends an episode.
+    pub alarm: bool,
+    /// It completes a window that was unknown.
+    pub novel: bool,
+    /// It is one of the first of its stream.
+    pub training: bool,
+}
+
+/// What an operator says of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Its records tell of no failure, whatever they say.
+    Benign,
+    /// Its records tell of a failure.
+    Failure,
+}
+
+/// How many records came to what, and what there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Records with [`Outcome::Taken`].
+    pub taken: u64,
+    /// Records with [`Outcome::Refused`].
+    pub refused: u64,
+    /// Records with [`Outcome::Full`].
+    pub full: u64,
+    /// Records that told of a failure.
+    pub failures: u64,
+    /// Records that completed an unknown window.
+    pub novel: u64,
+    /// Episodes that were raised.
+    pub episodes: u64,
+    /// Events that nobody fetched in time, lost.
+    pub events_lost: u64,
+    /// Streams that made room for others, or were silent for too long.
+    pub streams_forgotten: u64,
+    /// Streams that there is state of.
+    pub streams: u64,
+    /// Templates that are known, over all streams.
+    pub templates: u64,
+    /// Templates that made room for others, over the streams that there are.
+    pub templates_evicted: u64,
+    /// Windows that are known, over all streams.
+    pub windows: u64,
+    /// About how much memory the streams take, bytes.
+    pub bytes: u64,
+}
+
+/// Longest name of a stream, bytes.
+pub const NAME_MAX_BYTES: usize = 512;
+/// Times farther than this from the epoch are refused, seconds (some three thousand years).
+const TIME_MAX: f64 = 1e11;
+/// Most events that wait to be fetched; the oldest are lost first.
+const EVENTS_MAX: usize = 4096;
+/// A stream is weighed once in so many records.
+const WEIGHED_EVERY: u64 = 64;
+
+/// Events that wait to be fetched.
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<Event>,
+    lost: u64,
+    /// Episodes raised so far.
+    episodes: u64,
+}
+
+impl Waiting {
+    fn push(&mut self, event: Event) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.pop_front();
+            self.lost += 1;
+        }
+        self.events.push_back(event);
+    }
+}
+
+/// Judges hosts by what their logs say.
+pub struct Detector {
+    options: LadOptions,
+    judge: Judge,
+    /// Knows nothing; a new stream's parser is a copy of it.
+    blank: Miner,
+    streams: Vec<Stream>,
+    index: FxHashMap<Box<str>, u32>,
+    /// Where the stream of the last record is: many records of one come in a row.
+    guess: usize,
+    waiting: Waiting,
+    counters: Counters,
+    /// How much memory the streams take, as they were last weighed.
+    bytes: usize,
+    /// The newest time that [`Detector::advance`] looked for the silent at.
+    swept: f64,
+}
+
+impl fmt::Debug for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detector")
+            .field("options", &self.options)
+            .field("streams", &self.streams.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Detector {
+    /// A detector that knows nothing yet, with the lexicon that the options ask for. A site's lexicon is read now.
+    ///
+    /// # Errors
+    /// Options that contradict each other, and a lexicon that cannot be read or is not well-formed.
+    pub fn new(options: LadOptions) -> Result<Self, OptionError> {
+        let inference = judge::inference(&options)?;
+        Self::with_inference(options, inference)
+    }
+
+    /// A detector that knows nothing yet, and asks `inference` what a record says.
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    pub fn with_inference(options: LadOptions, inference: Shared) -> Result<Self, OptionError> {
+        options.validate()?;
+        Ok(Self {
+            blank: Miner::new(options.drain.clone())?,
+            options,
+            judge: Judge::new(inference),
+            streams: Vec::new(),
+            index: FxHashMap::default(),
+            guess: 0,
+            waiting: Waiting::default(),
+            counters: Counters::default(),
+            bytes: 0,
+            swept: f64::NEG_INFINITY,
+        })
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &LadOptions {
+        &self.options
+    }
+
+    /// Takes the next record of a stream. Events that it brings about wait for [`Detector::next_event`].
+    pub fn observe(&mut self, record: &Record<'_>) -> Observed {
+        let sound =
+            (1..=NAME_MAX_BYTES).contains(&record.stream.len()) && record.time.abs() <= TIME_MAX;
+        let at = if sound {
+            self.stream_or_new(record.stream).ok_or(Outcome::Full)
+        } else {
+            Err(Outcome::Refused)
+        };
+        let observed = match at {
+            Ok(at) => self.taken(at, record),
+            Err(outcome) => self.alone(record, outcome),
+        };
+        self.counters.failures += u64::from(observed.failure);
+        self.counters.novel += u64::from(observed.novel);
+        observed
+    }
+
+    /// Gives a record to its stream.
+    fn taken(&mut self, at: usize, record: &Record<'_>) -> Observed {
+        self.counters.taken += 1;
+        let stream = &mut self.streams[at];
+        stream.past.heard = self.counters.taken;
+        let observed = stream.observe(&self.options, &mut self.judge, record, &mut self.waiting);
+        if self.counters.taken.is_multiple_of(WEIGHED_EVERY) {
+            self.bytes -= stream.bytes;
+            stream.weigh();
+            self.bytes += stream.bytes;
+            self.make_room();
+        }
+        observed
+    }
+
+    /// Judges a record that is of no stream.
+    fn alone(&mut self, record: &Record<'_>, outcome: Outcome) -> Observed {
+        *match outcome {
+            Outcome::Full => &mut self.counters.full,
+            _ => &mut self.counters.refused,
+        } += 1;
+        let finding = with_priority(self.judge.judge_anew(record.text, ""), record.priority);
+        let severity = finding
+            .as_ref()
+            .map_or(0.0, |f| share(f64::from(f.severity)));
+        let failure = severity >= self.options.severity_threshold;
+        Observed {
+            outcome,
+            template_id: 0,
+            severity,
+            family: finding.map(|f| f.family),
+            score: if failure { severity } else { 0.0 },
+            failure,
+            alarm: false,
+            novel: false,
+            training: false,
+        }
+    }
+
+    /// Where the stream `name` is, made if need be and the options allow.
+    fn stream_or_new(&mut self, name: &str) -> Option<usize> {
+        if self
+            .streams
+            .get(self.guess)
+            .is_some_and(|s| &*s.past.name == name)
+        {
+            return Some(self.guess);
+        }
+        let at = match self.index.get(name) {
+            Some(at) => *at as usize,
+            None if self.streams.len() >= self.options.max_streams => return None,
+            None => {
+                let stream = Stream::new(name, self.blank.clone(), &self.options);
+                self.bytes += stream.bytes;
+                self.streams.push(stream);
+                self.index
+                    .insert(name.into(), self.streams.len() as u32 - 1);
+                self.streams.len() - 1
+            }
+        };
+        self.guess = at;
+        Some(at)
+    }
+
+    /// Forgets streams while all together take too much, the one that was silent for longest first. The last one stays: its
+    /// own limits hold it.
+    fn make_room(&mut self) {
+        while self.bytes > self.options.max_memory_mib << 20 && self.streams.len() > 1 {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the stream that was silent for longest.
+    fn forget_oldest(&mut self) {
+        let oldest = (0..self.streams.len()).min_by_key(|&at| self.streams[at].past.heard);
+        if let Some(at) = oldest {
+            let time = self.streams[at].past.last;
+            self.forget(at, time);
+        }
+    }
+
+    /// Forgets the stream at `at`; the last one takes its place.
+    fn forget(&mut self, at: usize, time: f64) {
+        let mut stream = self.streams.swap_remove(at);
+        stream.end(&self.options, time, &mut self.waiting);
+        self.bytes -= stream.bytes;
+        self.counters.streams_forgotten += 1;
+        self.index.remove(&stream.past.name);
+        if let Some(moved) = self.streams.get(at) {
+            self.index.insert(moved.past.name.clone(), at as u32);
+        }
+    }
+
+    /// Says that no record with a time before `time` (seconds) is going to come any more: forgets the streams that have been
+    /// silent for too long. A time that is not finite or too far off is ignored.
+    pub fn advance(&mut self, time: f64) {
+        if time.is_nan() || time.abs() > TIME_MAX {
+            return;
+        }
+        let forget = self.options.forget_sec;
+        // Looking for the silent once in a fiftieth of the time they are given is enough.
+        if time - self.swept < forget / 50.0 {
+            return;
+        }
+        self.swept = time;
+        for at in (0..self.streams.len()).rev() {
+            if time - self.streams[at].past.last > forget {
+                self.forget(at, time);
+            }
+        }
+    }
+
+    /// Takes an operator's word for what the records of a template are, `None` to take an earlier word back. It holds from now
+    /// on, and re-scores what it touches: windows that were learnt from what is a failure after all are forgotten, an episode
+    /// of which nothing is left is cleared, one that should be there is raised. `false` where there is no such stream or
+    /// template.
+    pub fn feedback(&mut self, stream: &str, template_id: u64, verdict: Option<Verdict>) -> bool {
+        let Some(&at) = self.index.get(stream) else {
+            return false;
+        };
+        let stream = &mut self.streams[at as usize];
+        stream.feedback(&self.options, template_id, verdict, &mut self.waiting)
+    }
+
+    /// The template with that number, or `None` where there is no such stream or template (any more).
+    pub fn template(&self, stream: &str, template_id: u64) -> Option<&str> {
+        let guess = self
+            .streams
+            .get(self.guess)
+            .filter(|s| &*s.past.name == stream);
+        let stream = match guess {
+            Some(stream) => stream,
+            None => &self.streams[*self.index.get(stream)? as usize],
+        };
+        stream.miner.template(template_id)
+    }
+
+    /// The oldest event not yet fetched. At most 4096 wait; beyond that the oldest are lost and counted.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.waiting.events.pop_front()
+    }
+
+    /// What became of the records, and what there is.
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters {
+            episodes: self.waiting.episodes,
+            events_lost: self.waiting.lost,
+            streams: self.streams.len() as u64,
+            bytes: self.bytes as u64,
+            ..self.counters
+        };
+        for stream in &self.streams {
+            let parser = stream.miner.statistics();
+            counters.templates += parser.clusters;
+            counters.templates_evicted += parser.evicted;
+            counters.windows += stream.windows() as u64;
+        }
+        counters
+    }
+}
+
+#[cfg(test)]
+mod tests;

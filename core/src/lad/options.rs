@@ -1,6 +1,7 @@
 //! The options of LAD.
 
-use crate::options::{Kind, OptionError, choice, options};
+use crate::drain::DrainOptions;
+use crate::options::{Kind, OptionError, Spec, choice, options};
 
 choice! {
     /// How the windows of log keys are compared.
@@ -22,6 +23,8 @@ options! {
             "Length of a window of log keys.";
         training: usize = "150", Kind::Integer { min: 0, max: 1_000_000 }, "records",
             "The first records of a stream, from which the detector learns what is normal.";
+        lexicon: String = "", Kind::Text { max: 4096 }, "path",
+            "A file with a site's own phrases of failure, on top of those built in; none where empty.";
         severity_threshold: f64 = "0.5", Kind::Number { min: 0.01, max: 1.0 }, "",
             "A record whose text is at least so severe tells of a failure.";
         episode_sz: usize = "50", Kind::Integer { min: 1, max: 1_000_000 }, "records",
@@ -42,6 +45,7 @@ options! {
             "What all streams may take together; beyond that, the one silent for longest is forgotten.";
         forget_sec: f64 = "604800", Kind::Number { min: 1.0, max: 31_536_000.0 }, "seconds",
             "A stream that is silent for this long is forgotten.";
+        @nested drain: DrainOptions = "drain_", "Those of the parser; their names begin with drain_.";
     }
 }
 
@@ -64,7 +68,17 @@ impl LadOptions {
                 self.training, self.window_size
             )));
         }
-        Ok(())
+        self.drain.validate().map_err(|error| {
+            let name = match &error {
+                OptionError::Value { name, .. } => *name,
+                _ => return error,
+            };
+            let ours = |spec: &&Spec| spec.name.strip_prefix("drain_") == Some(name);
+            match Self::SPECS.iter().find(ours) {
+                Some(spec) => error.renamed(spec.name),
+                None => error,
+            }
+        })
     }
 }
 
@@ -104,5 +118,31 @@ mod tests {
         let error = set(&[("training", "3")]).unwrap_err();
         assert!(error.contains("window_size"), "{error}");
         set(&[("training", "0")]).unwrap();
+    }
+
+    #[test]
+    fn the_parsers_options_are_among_them_under_names_of_their_own() {
+        let mut options = LadOptions::default();
+        options.set("drain_depth", "5").unwrap();
+        assert_eq!(options.drain.depth, 5);
+        assert_eq!(options.get("drain_depth").unwrap(), "5");
+        let error = options.set("drain_depth", "1").unwrap_err().to_string();
+        assert!(error.contains("\"drain_depth\""), "{error}");
+        let error = options.set("drain_dept", "5").unwrap_err().to_string();
+        assert!(error.contains("did you mean \"drain_depth\"?"), "{error}");
+        for spec in DrainOptions::SPECS {
+            let name = format!("drain_{}", spec.name);
+            let ours = LadOptions::SPECS
+                .iter()
+                .find(|s| s.name == name)
+                .expect(&name);
+            assert_eq!(
+                (ours.kind, ours.default, ours.help),
+                (spec.kind, spec.default, spec.help)
+            );
+        }
+        options.set("drain_extra_delimiters", "x").unwrap();
+        let error = options.validate().unwrap_err().to_string();
+        assert!(error.contains("\"drain_extra_delimiters\""), "{error}");
     }
 }

@@ -19,12 +19,11 @@ struct Known {
 }
 
 /// Unique windows, those with the most hits first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct PaperStore {
     /// In falling order of hits, as a max heap would give them.
     known: Vec<Known>,
     unique: FxHashSet<Box<[u64]>>,
-    max: usize,
 }
 
 fn sum(window: &[u64]) -> u64 {
@@ -32,21 +31,12 @@ fn sum(window: &[u64]) -> u64 {
 }
 
 impl PaperStore {
-    /// An empty store of at most `max` windows.
-    pub(super) fn new(max: usize) -> Self {
-        Self {
-            known: Vec::new(),
-            unique: FxHashSet::default(),
-            max,
-        }
-    }
-
-    /// Learns `window` where it is new; where there is no room, in the place of one of those with the fewest hits.
-    pub(super) fn push(&mut self, window: &[u64], pushed: bool) {
+    /// Learns `window` where it is new; where there are `max` already, in the place of one of those with the fewest hits.
+    pub(super) fn push(&mut self, window: &[u64], pushed: bool, max: usize) {
         if self.unique.contains(window) {
             return;
         }
-        if self.known.len() >= self.max
+        while self.known.len() >= max
             && let Some(least) = self.known.pop()
         {
             self.unique.remove(&least.window);
@@ -119,10 +109,8 @@ impl PaperStore {
     }
 
     /// Whether a restored store is one that could have been saved.
-    pub(super) fn is_sound(&self, window_size: usize, max: usize) -> bool {
-        self.max == max
-            && self.len() <= max
-            && self.unique.len() == self.len()
+    pub(super) fn is_sound(&self, window_size: usize) -> bool {
+        self.unique.len() == self.len()
             && self.known.is_sorted_by(|a, b| a.hits >= b.hits)
             && self.known.iter().all(|known| {
                 known.window.len() == window_size
@@ -146,9 +134,9 @@ mod tests {
     use super::*;
 
     fn store(windows: &[&[u64]]) -> PaperStore {
-        let mut store = PaperStore::new(100);
+        let mut store = PaperStore::default();
         for window in windows {
-            store.push(window, false);
+            store.push(window, false, 1000);
         }
         store
     }
@@ -176,7 +164,7 @@ mod tests {
         }
         assert_eq!(store.known[0].window.as_ref(), [100, 100]);
         assert_eq!(store.distance(&[100, 100], 0.05), 0.0);
-        assert!(store.is_sound(2, 100));
+        assert!(store.is_sound(2));
     }
 
     #[test]
@@ -196,8 +184,8 @@ mod tests {
             });
             distances.fold(1.0, f64::min)
         };
-        let mut store = PaperStore::new(1_000);
-        windows.iter().for_each(|w| store.push(w, false));
+        let mut store = PaperStore::default();
+        windows.iter().for_each(|w| store.push(w, false, 1000));
         for _ in 0..1_000 {
             let window = next();
             assert_eq!(store.distance(&window, 0.0), plain(&window), "{window:?}");
@@ -206,24 +194,24 @@ mod tests {
 
     #[test]
     fn it_never_outgrows_its_bound_and_keeps_what_is_used() {
-        let mut store = PaperStore::new(10);
-        store.push(&[5, 5], false);
+        let mut store = PaperStore::default();
+        store.push(&[5, 5], false, 10);
         store.distance(&[5, 5], 0.0);
         for key in 100..200 {
-            store.push(&[key, key], true);
+            store.push(&[key, key], true, 10);
         }
         assert_eq!(store.len(), 10);
         assert_eq!(store.distance(&[5, 5], 0.0), 0.0);
-        assert!(store.is_sound(2, 10));
+        assert!(store.is_sound(2));
     }
 
     #[test]
     fn only_pushed_windows_are_taken_back() {
         let mut store = store(&[&[1, 2]]);
-        store.push(&[3, 2], true);
-        store.push(&[3, 4], true);
+        store.push(&[3, 2], true, 1000);
+        store.push(&[3, 4], true, 1000);
         store.take_back(2);
         assert_eq!(store.len(), 2);
-        assert!(store.is_sound(2, 100));
+        assert!(store.is_sound(2));
     }
 }

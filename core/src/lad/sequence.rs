@@ -48,8 +48,8 @@ impl Sequence {
             flagged: 0,
             seen: 0,
             store: match options.mode {
-                Mode::Symbolic => Store::Symbolic(WindowStore::new(options.max_windows)),
-                Mode::Paper => Store::Paper(PaperStore::new(options.max_windows)),
+                Mode::Symbolic => Store::Symbolic(WindowStore::default()),
+                Mode::Paper => Store::Paper(PaperStore::default()),
             },
         }
     }
@@ -79,7 +79,7 @@ impl Sequence {
                 let known = whole && store.hit(&self.window);
                 let learn = whole && !known && !failure;
                 if learn && (training || options.push) {
-                    store.learn(&self.window);
+                    store.learn(&self.window, options.max_windows);
                 }
                 Step {
                     score: if failure { severity } else { 0.0 },
@@ -97,7 +97,7 @@ impl Sequence {
                 };
                 if training || !whole {
                     if whole {
-                        store.push(&self.window, false);
+                        store.push(&self.window, false, options.max_windows);
                     }
                     return nothing;
                 }
@@ -111,7 +111,7 @@ impl Sequence {
                 let within = u64::MAX >> (WINDOW_MAX - size);
                 let failing = self.flagged & within != 0;
                 if !failing && options.push {
-                    store.push(&self.window, true);
+                    store.push(&self.window, true, options.max_windows);
                 }
                 Step {
                     score: if failing { 1.0 } else { 0.0 },
@@ -156,16 +156,12 @@ impl Sequence {
     }
 
     /// Whether a restored sequence is one that could have been saved with these options.
-    pub fn is_sound(&self, options: &LadOptions) -> bool {
+    pub(super) fn is_sound(&self, options: &LadOptions) -> bool {
         let size = options.window_size;
         self.window.len() as u64 == self.seen.min(size as u64)
             && match &self.store {
-                Store::Symbolic(store) => {
-                    options.mode == Mode::Symbolic && store.is_sound(size, options.max_windows)
-                }
-                Store::Paper(store) => {
-                    options.mode == Mode::Paper && store.is_sound(size, options.max_windows)
-                }
+                Store::Symbolic(store) => options.mode == Mode::Symbolic && store.is_sound(size),
+                Store::Paper(store) => options.mode == Mode::Paper && store.is_sound(size),
             }
     }
 }

@@ -8,26 +8,16 @@ use serde::{Deserialize, Serialize};
 const OVERHEAD_BYTES: usize = 56;
 
 /// A set of windows with a bound. Looking one up takes the same time however many there are.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct WindowStore {
     /// Each with whether it was used since the hand last passed.
     #[serde(with = "indexmap::map::serde_seq")]
     windows: IndexMap<Box<[u64]>, bool, FxBuildHasher>,
-    max: usize,
     /// Where the search for a window to forget goes on (the clock algorithm: what was used gets a second chance).
     hand: usize,
 }
 
 impl WindowStore {
-    /// An empty store of at most `max` windows.
-    pub(super) fn new(max: usize) -> Self {
-        Self {
-            windows: IndexMap::default(),
-            max,
-            hand: 0,
-        }
-    }
-
     /// Whether `window` is known; it then counts as used.
     pub(super) fn hit(&mut self, window: &[u64]) -> bool {
         match self.windows.get_mut(window) {
@@ -39,12 +29,12 @@ impl WindowStore {
         }
     }
 
-    /// Learns `window`; where there is no room, a window that was not used for long is forgotten.
-    pub(super) fn learn(&mut self, window: &[u64]) {
+    /// Learns `window`; where there are `max` already, a window that was not used for long is forgotten.
+    pub(super) fn learn(&mut self, window: &[u64], max: usize) {
         if self.hit(window) {
             return;
         }
-        if self.windows.len() >= self.max {
+        while self.windows.len() >= max {
             self.forget_one();
         }
         self.windows.insert(window.into(), false);
@@ -81,8 +71,8 @@ impl WindowStore {
     }
 
     /// Whether a restored store is one that could have been saved.
-    pub(super) fn is_sound(&self, window_size: usize, max: usize) -> bool {
-        self.max == max && self.len() <= max && self.windows.keys().all(|w| w.len() == window_size)
+    pub(super) fn is_sound(&self, window_size: usize) -> bool {
+        self.windows.keys().all(|w| w.len() == window_size)
     }
 }
 
@@ -92,22 +82,22 @@ mod tests {
 
     #[test]
     fn a_window_is_known_only_as_it_is() {
-        let mut store = WindowStore::new(16);
-        store.learn(&[1, 2, 3]);
+        let mut store = WindowStore::default();
+        store.learn(&[1, 2, 3], 16);
         assert!(store.hit(&[1, 2, 3]));
         assert!(!store.hit(&[1, 2, 4]) && !store.hit(&[3, 2, 1]));
-        store.learn(&[1, 2, 3]);
+        store.learn(&[1, 2, 3], 16);
         assert_eq!(store.len(), 1);
     }
 
     #[test]
     fn what_is_in_use_outlives_a_flood_of_windows_that_never_come_again() {
-        let mut store = WindowStore::new(100);
+        let mut store = WindowStore::default();
         for key in 0..50 {
-            store.learn(&[key]);
+            store.learn(&[key], 100);
         }
         for key in 1_000..20_000 {
-            store.learn(&[key]);
+            store.learn(&[key], 100);
             assert!(store.len() <= 100);
             if key % 25 == 0 {
                 for key in 0..50 {
@@ -119,9 +109,9 @@ mod tests {
 
     #[test]
     fn windows_that_end_with_a_key_can_be_taken_back() {
-        let mut store = WindowStore::new(16);
-        store.learn(&[1, 2]);
-        store.learn(&[2, 1]);
+        let mut store = WindowStore::default();
+        store.learn(&[1, 2], 16);
+        store.learn(&[2, 1], 16);
         store.take_back(2);
         assert!(!store.hit(&[1, 2]) && store.hit(&[2, 1]));
     }

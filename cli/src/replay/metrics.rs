@@ -1,90 +1,30 @@
 //! Recorded metrics through a detector: CSV files in, events as JSON Lines out.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Write};
-use std::num::NonZeroUsize;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use bellwether_core::event::{Event, EventKind};
+use bellwether_core::event::EventKind;
 use bellwether_core::had::{Detector, HadOptions, Observation};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::{Line, Replayed, in_order};
 use crate::args::{Arguments, Kind, MetricsArguments};
-use crate::series::{Series, files, hypervisor};
+use crate::files::files;
+use crate::series::{ENDINGS, Series, hypervisor};
 
 /// Seconds between two rows, unless said otherwise: what public traces of VMs have.
 const DEFAULT_INTERVAL: &str = "300";
 
-/// One line of output: the event, and the row at which its incident was raised.
-#[derive(serde::Serialize)]
-struct Line<'a> {
-    #[serde(flatten)]
-    event: &'a Event,
-    index: u64,
-}
-
-/// What one file came to.
-struct Replayed {
-    lines: Vec<u8>,
-    /// What the user should know although it is no error.
-    warnings: Vec<String>,
-}
-
 /// Replays files of metrics and prints the events.
 pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
     let options = detector_options(arguments)?;
-    let files = files(&arguments.paths)?;
+    let files = files(&arguments.paths, ENDINGS)?;
     refuse_namesakes(&files)?;
-    let jobs = arguments
-        .jobs
-        .or_else(|| thread::available_parallelism().ok())
-        .map_or(1, NonZeroUsize::get)
-        .min(files.len());
-    let progress = progress(files.len());
-    let mut out = io::stdout().lock();
-
-    // Workers take the files in turn; what comes of them is printed in the order of the files, as soon as it can be.
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
-        for _ in 0..jobs {
-            let (sender, next, files, options) = (sender.clone(), &next, &files, &options);
-            scope.spawn(move || {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(file) = files.get(at) else { break };
-                    // The receiver is gone after an error: nobody wants the rest.
-                    if sender.send((at, replay(file, options, arguments))).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let mut waiting = BTreeMap::new();
-        let mut printed = 0;
-        for (at, result) in receiver {
-            waiting.insert(at, result);
-            while let Some(result) = waiting.remove(&printed) {
-                let replayed = result?;
-                for warning in &replayed.warnings {
-                    progress.suspend(|| eprintln!("bellwether: {warning}"));
-                }
-                progress.suspend(|| out.write_all(&replayed.lines))?;
-                progress.inc(1);
-                printed += 1;
-            }
-        }
-        Ok::<_, anyhow::Error>(())
-    })?;
-    progress.finish_and_clear();
-    Ok(out.flush()?)
+    in_order(&files, arguments.jobs, "hypervisors", |file| {
+        replay(file, &options, arguments)
+    })
 }
 
 /// The detector's options.
@@ -126,13 +66,6 @@ fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Progress on the standard error, drawn only where that is a terminal.
-fn progress(files: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} hypervisors, {eta} left")
-        .expect("the template is valid");
-    ProgressBar::new(files as u64).with_style(style)
 }
 
 fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Result<Replayed> {
@@ -191,7 +124,11 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{}: {what}: {count}", file.display()))
         .collect();
-    Ok(Replayed { lines, warnings })
+    Ok(Replayed {
+        lines,
+        warnings,
+        ..Replayed::default()
+    })
 }
 
 fn print_events(
@@ -203,14 +140,11 @@ fn print_events(
     while let Some(event) = detector.next_event() {
         if kinds.iter().any(|kind| kind.covers(event.event)) {
             let index = (event.since / interval).round() as u64;
-            serde_json::to_writer(
-                &mut *out,
-                &Line {
-                    event: &event,
-                    index,
-                },
-            )?;
-            out.push(b'\n');
+            Line {
+                event: &event,
+                index,
+            }
+            .write(out)?;
         }
     }
     Ok(())

@@ -1,0 +1,145 @@
+//! Given log keys, and a verdict on each, through the sequence part of LAD: no text, no parser, no lexicon.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use bellwether_core::lad::{LadOptions, Sequence};
+
+use super::{Score, score_file};
+use crate::args::KeysArguments;
+use crate::files::decoded;
+
+/// An episode, as it is printed.
+#[derive(serde::Serialize)]
+struct Episode<'a> {
+    series: &'a str,
+    /// The record that raised it, from 0.
+    index: u64,
+    /// The last record that told of a failure.
+    last: u64,
+    /// Records that told of a failure.
+    count: u64,
+    /// The highest score.
+    score: f64,
+}
+
+/// Replays series of log keys and prints the episodes.
+pub fn keys(arguments: &KeysArguments) -> Result<()> {
+    let options = super::logs::detector_options(&arguments.settings)?;
+    let faulty = verdicts(&arguments.verdicts)?;
+    let keys = &arguments.keys;
+    let of_keys = || keys.display().to_string();
+    let series: BTreeMap<String, Vec<u64>> =
+        serde_json::from_reader(decoded(keys).with_context(of_keys)?).with_context(of_keys)?;
+    let mut out = io::stdout().lock();
+    let mut scores = arguments.scores.as_deref().map(score_file).transpose()?;
+    for (name, keys) in &series {
+        let (mut lines, mut scored) = (Vec::new(), Vec::new());
+        replay(name, keys, &faulty, &options, &mut lines, &mut scored)?;
+        out.write_all(&lines)?;
+        if let Some(scores) = &mut scores {
+            scores.write_all(&scored)?;
+        }
+    }
+    if let Some(mut scores) = scores {
+        scores.flush()?;
+    }
+    Ok(out.flush()?)
+}
+
+fn replay(
+    name: &str,
+    keys: &[u64],
+    faulty: &HashSet<u64>,
+    options: &LadOptions,
+    lines: &mut Vec<u8>,
+    scores: &mut Vec<u8>,
+) -> Result<()> {
+    let mut sequence = Sequence::new(options);
+    let mut open: Option<Episode<'_>> = None;
+    for (index, &key) in (0..).zip(keys) {
+        let failure = faulty.contains(&key);
+        let step = sequence.observe(options, key, f64::from(u8::from(failure)), failure);
+        if step.score > 0.0 {
+            let score = step.score;
+            Score {
+                series: name,
+                index,
+                score,
+            }
+            .write(scores)?;
+        }
+        match &mut open {
+            Some(episode) if step.alarm => {
+                episode.last = index;
+                episode.count += 1;
+                episode.score = episode.score.max(step.score);
+            }
+            Some(episode) if index - episode.last >= options.episode_sz as u64 => {
+                write(episode, lines)?;
+                open = None;
+            }
+            None if step.alarm => {
+                open = Some(Episode {
+                    series: name,
+                    index,
+                    last: index,
+                    count: 1,
+                    score: step.score,
+                });
+            }
+            _ => {}
+        }
+    }
+    open.map_or(Ok(()), |episode| write(&episode, lines))
+}
+
+fn write(episode: &Episode<'_>, lines: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(&mut *lines, episode)?;
+    lines.push(b'\n');
+    Ok(())
+}
+
+/// The keys that are faulty by a file of `key,faulty`.
+fn verdicts(path: &Path) -> Result<HashSet<u64>> {
+    let of_path = || path.display().to_string();
+    let mut reader = csv::Reader::from_reader(decoded(path).with_context(of_path)?);
+    let mut faulty = HashSet::new();
+    for row in reader.deserialize() {
+        let (key, verdict): (u64, String) = row.with_context(of_path)?;
+        match verdict.as_str() {
+            "true" => drop(faulty.insert(key)),
+            "false" => {}
+            _ => bail!(
+                "{}: the verdict on key {key} is \"{verdict}\"; it has to be true or false",
+                of_path()
+            ),
+        }
+    }
+    Ok(faulty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_one_episode_and_every_failing_record_has_a_score() {
+        let options = LadOptions::default();
+        let faulty = HashSet::from([9]);
+        let mut keys = vec![1; 400];
+        for at in [10, 200, 210, 300] {
+            keys[at] = 9;
+        }
+        let (mut lines, mut scores) = (Vec::new(), Vec::new());
+        replay("a", &keys, &faulty, &options, &mut lines, &mut scores).unwrap();
+        let lines = String::from_utf8(lines).unwrap();
+        let expected = "{\"series\":\"a\",\"index\":10,\"last\":10,\"count\":1,\"score\":1.0}\n\
+                        {\"series\":\"a\",\"index\":200,\"last\":210,\"count\":2,\"score\":1.0}\n\
+                        {\"series\":\"a\",\"index\":300,\"last\":300,\"count\":1,\"score\":1.0}\n";
+        assert_eq!(lines, expected);
+        assert_eq!(String::from_utf8(scores).unwrap().lines().count(), 4);
+    }
+}

@@ -1,0 +1,114 @@
+//! How much of what a stream says it never said before, against its own past. This is triage, no verdict: a restart or an
+//! update is new, too.
+
+use serde::{Deserialize, Serialize};
+
+/// Records that are counted together.
+const BLOCK: u32 = 50;
+/// Counts that are known before one may stand out.
+const BLOCKS_MIN: u64 = 20;
+/// At least so many records of a count that stands out are new.
+const NOVEL_MIN: u32 = 25;
+/// A count stands out from so many standard deviations above the mean on.
+const DEVIATIONS: f64 = 6.0;
+/// The weight of the newest count in the mean and the variance: what is some hundred counts old is forgotten.
+const WEIGHT: f64 = 1.0 / 64.0;
+
+/// What a count of novelty changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Change {
+    /// So many of the last records were new, and so many were to be expected.
+    Raised { count: u32, expected: f64 },
+    /// What was raised at this time (seconds) has ended.
+    Cleared { since: f64 },
+}
+
+/// The novelty of one stream.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Novelty {
+    records: u32,
+    novel: u32,
+    blocks: u64,
+    mean: f64,
+    variance: f64,
+    /// Since when novelty stands out, in seconds.
+    raised: Option<f64>,
+}
+
+impl Novelty {
+    /// Takes one record after training.
+    pub(super) fn observe(&mut self, novel: bool, time: f64) -> Option<Change> {
+        self.records += 1;
+        self.novel += u32::from(novel);
+        if self.records < BLOCK {
+            return None;
+        }
+        let count = self.novel;
+        (self.records, self.novel) = (0, 0);
+        let spread = self.variance.max(self.mean).max(1.0).sqrt();
+        let stands_out = self.blocks >= BLOCKS_MIN
+            && count >= NOVEL_MIN
+            && f64::from(count) > self.mean + DEVIATIONS * spread;
+        let expected = self.mean;
+        self.blocks += 1;
+        // At first the plain mean of what there is.
+        let weight = WEIGHT.max(1.0 / self.blocks as f64);
+        let off = f64::from(count) - self.mean;
+        self.mean += weight * off;
+        self.variance = (1.0 - weight) * (self.variance + weight * off * off);
+        match (stands_out, self.raised) {
+            (true, None) => {
+                self.raised = Some(time);
+                Some(Change::Raised { count, expected })
+            }
+            (false, Some(since)) => {
+                self.raised = None;
+                Some(Change::Cleared { since })
+            }
+            _ => None,
+        }
+    }
+
+    /// Since when novelty stands out, in seconds; it does no more.
+    pub(super) fn end(&mut self) -> Option<f64> {
+        self.raised.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The changes that `records` bring about, each with the number of its record.
+    fn changes(novelty: &mut Novelty, records: impl Iterator<Item = bool>) -> Vec<(usize, Change)> {
+        let changes = records
+            .enumerate()
+            .filter_map(|(i, novel)| Some((i, novelty.observe(novel, i as f64)?)));
+        changes.collect()
+    }
+
+    #[test]
+    fn a_burst_in_a_calm_stream_is_told_once_and_ends_once() {
+        let mut novelty = Novelty::default();
+        let calm = (0..5_000).map(|i| i % 100 == 0);
+        assert_eq!(changes(&mut novelty, calm.clone()), []);
+        let burst = (0..200).map(|_| true);
+        let told = changes(&mut novelty, burst.chain(calm));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(matches!(told[0], (49, Change::Raised { count: 50, .. })));
+        assert!(matches!(told[1], (i, Change::Cleared { since: 49.0 }) if i < 400));
+    }
+
+    #[test]
+    fn a_stream_that_always_says_much_that_is_new_is_not_told_of() {
+        let mut novelty = Novelty::default();
+        let restless = (0..20_000_u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 62 != 0);
+        assert_eq!(changes(&mut novelty, restless), []);
+    }
+
+    #[test]
+    fn nothing_stands_out_before_there_is_a_past() {
+        let mut novelty = Novelty::default();
+        assert_eq!(changes(&mut novelty, (0..900).map(|i| i >= 500)), []);
+    }
+}

@@ -1,0 +1,320 @@
+//! One stream: the merged log of one host, what is known of it, and what it is in the midst of.
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::episode::{Episode, Sign};
+use super::judge::Judge;
+use super::novelty::{Change as NoveltyChange, Novelty};
+use super::options::{LadOptions, Mode};
+use super::recent::{LINE_MAX_BYTES, Recent};
+use super::sequence::Sequence;
+use super::tell::{self, End};
+use super::{Observed, Outcome, Record, Verdict, Waiting};
+use crate::drain::{Change, Miner};
+use crate::event::{share, shortened};
+use crate::inference::{Family, Finding};
+
+/// What an entry of a map takes.
+const ENTRY_BYTES: usize = 24;
+/// The severity of what an operator calls a failure.
+const FEEDBACK_SEVERITY: f64 = 1.0;
+
+/// A stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) miner: Miner,
+    pub(super) past: Past,
+    /// About how much memory it takes, as of late.
+    pub(super) bytes: usize,
+}
+
+/// All of a stream but its parser.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Past {
+    pub(super) name: Box<str>,
+    sequence: Sequence,
+    pub(super) recent: Recent,
+    /// When each template was first seen, in seconds.
+    pub(super) first_seen: FxHashMap<u64, f64>,
+    /// What an operator says of templates.
+    verdicts: FxHashMap<u64, Verdict>,
+    pub(super) episode: Option<Episode>,
+    novelty: Novelty,
+    /// The newest time of a record, in seconds.
+    pub(super) last: f64,
+    /// The number of its last record among those of all streams.
+    pub(super) heard: u64,
+}
+
+/// What a record is found to be, before its place among others is looked at.
+struct Judged {
+    severity: f64,
+    family: Option<Family>,
+    failure: bool,
+}
+
+impl Stream {
+    /// A stream of which nothing is known.
+    pub(super) fn new(name: &str, miner: Miner, options: &LadOptions) -> Self {
+        let past = Past {
+            name: name.into(),
+            sequence: Sequence::new(options),
+            recent: Recent::default(),
+            first_seen: FxHashMap::default(),
+            verdicts: FxHashMap::default(),
+            episode: None,
+            novelty: Novelty::default(),
+            last: f64::NEG_INFINITY,
+            heard: 0,
+        };
+        let mut stream = Self {
+            miner,
+            past,
+            bytes: 0,
+        };
+        stream.weigh();
+        stream
+    }
+
+    /// Takes the next record.
+    pub(super) fn observe(
+        &mut self,
+        options: &LadOptions,
+        judge: &mut Judge,
+        record: &Record<'_>,
+        waiting: &mut Waiting,
+    ) -> Observed {
+        let added = self.miner.add(record.text);
+        let id = added.cluster;
+        if added.change == Change::New {
+            self.remember_first(id, record.time, options);
+        }
+        let miner = &self.miner;
+        let finding = judge.judge(
+            record.text,
+            miner.masked(),
+            || miner.template(id),
+            record.priority,
+        );
+        let judged = self.past.judged(options, id, finding);
+        let past = &mut self.past;
+        past.last = past.last.max(record.time);
+        past.recent.push(id, record.text, options.window_size);
+        let step = past
+            .sequence
+            .observe(options, id, judged.severity, judged.failure);
+        let observed = Observed {
+            outcome: Outcome::Taken,
+            template_id: id,
+            severity: judged.severity,
+            family: judged.family,
+            score: step.score,
+            failure: judged.failure,
+            alarm: step.alarm,
+            novel: step.novel,
+            training: step.training,
+        };
+        if step.alarm {
+            match &mut past.episode {
+                Some(episode) => episode.extend(id, record.time, step.score),
+                None => {
+                    let sign = judged.failure.then(|| {
+                        let phrase = finding.map(|f| f.reason.clone());
+                        self.sign(id, record.text, judged.family, phrase)
+                    });
+                    let sign = sign.unwrap_or_else(|| self.sign_within(options, judge));
+                    self.raise(sign, record.time, step.score, step.training, waiting);
+                }
+            }
+        } else if let Some(episode) = &mut past.episode
+            && episode.is_over(options.episode_sz)
+        {
+            self.clear(record.time, End::Quiet(options.episode_sz), waiting);
+        }
+        if options.mode == Mode::Symbolic && !step.training {
+            self.follow_novelty(options, step.novel, record.time, waiting);
+        }
+        observed
+    }
+
+    fn remember_first(&mut self, id: u64, time: f64, options: &LadOptions) {
+        let first_seen = &mut self.past.first_seen;
+        // Templates come and go with the parser's limits; those that went are dropped now and then.
+        if first_seen.len() >= 2 * options.drain.max_clusters {
+            first_seen.retain(|&id, _| self.miner.template(id).is_some());
+        }
+        first_seen.insert(id, time);
+    }
+
+    /// What an event says of a record that tells of a failure.
+    fn sign(&self, id: u64, text: &str, family: Option<Family>, phrase: Option<String>) -> Sign {
+        Sign {
+            template_id: id,
+            template: self.miner.template(id).unwrap_or_default().to_owned(),
+            family,
+            phrase: phrase.unwrap_or_else(|| "told to be a failure".into()),
+            sample: shortened(text, LINE_MAX_BYTES),
+        }
+    }
+
+    /// The same of the last record of the window that tells of a failure.
+    fn sign_within(&self, options: &LadOptions, judge: &Judge) -> Sign {
+        let mut signs = self.past.recent.iter().rev().filter_map(|line| {
+            let template = self.miner.template(line.template_id).unwrap_or_default();
+            let finding = judge.judge_anew(&line.text, template);
+            let judged = self
+                .past
+                .judged(options, line.template_id, finding.as_ref());
+            judged.failure.then(|| {
+                let phrase = finding.map(|f| f.reason);
+                self.sign(line.template_id, &line.text, judged.family, phrase)
+            })
+        });
+        signs.next().unwrap_or_else(|| {
+            self.sign(0, "", None, Some("a failure in an unknown window".into()))
+        })
+    }
+
+    fn raise(&mut self, sign: Sign, time: f64, score: f64, training: bool, waiting: &mut Waiting) {
+        let episode = Episode::new(sign, time, score, training);
+        waiting.push(tell::raised(self, &episode));
+        waiting.episodes += 1;
+        self.past.episode = Some(episode);
+    }
+
+    fn clear(&mut self, time: f64, end: End, waiting: &mut Waiting) {
+        if let Some(episode) = self.past.episode.take() {
+            waiting.push(tell::cleared(self, &episode, time, end));
+        }
+    }
+
+    fn follow_novelty(
+        &mut self,
+        options: &LadOptions,
+        novel: bool,
+        time: f64,
+        waiting: &mut Waiting,
+    ) {
+        let Some(change) = self.past.novelty.observe(novel, time) else {
+            return;
+        };
+        if !options.novelty_events {
+            return;
+        }
+        waiting.push(match change {
+            NoveltyChange::Raised { count, expected } => {
+                tell::novelty_raised(self, time, count, expected)
+            }
+            NoveltyChange::Cleared { since } => {
+                tell::novelty_cleared(self, since, time, "as its past again")
+            }
+        });
+    }
+
+    /// The stream is being forgotten: ends what is open.
+    pub(super) fn end(&mut self, options: &LadOptions, time: f64, waiting: &mut Waiting) {
+        self.clear(time, End::Forgotten, waiting);
+        if let Some(since) = self.past.novelty.end()
+            && options.novelty_events
+        {
+            let reason = End::Forgotten.reason();
+            waiting.push(tell::novelty_cleared(self, since, time, &reason));
+        }
+    }
+
+    /// An operator says of a template what it is; `None` takes an earlier word back. Re-scores what that touches: `false` where
+    /// there is no such template.
+    pub(super) fn feedback(
+        &mut self,
+        options: &LadOptions,
+        id: u64,
+        verdict: Option<Verdict>,
+        waiting: &mut Waiting,
+    ) -> bool {
+        if self.miner.template(id).is_none() {
+            return false;
+        }
+        let verdicts = &mut self.past.verdicts;
+        if verdicts.len() >= options.drain.max_clusters {
+            verdicts.retain(|&id, _| self.miner.template(id).is_some());
+        }
+        match verdict {
+            Some(verdict) => verdicts.insert(id, verdict),
+            None => verdicts.remove(&id),
+        };
+        let time = self.past.last;
+        match verdict {
+            Some(Verdict::Benign) => {
+                let episode = self.past.episode.as_mut();
+                if episode.is_some_and(|episode| episode.without(id)) {
+                    self.clear(time, End::Feedback, waiting);
+                }
+            }
+            Some(Verdict::Failure) => {
+                self.past.sequence.take_back(id);
+                let lines = self.past.recent.iter().filter(|l| l.template_id == id);
+                let lines: Vec<String> = lines.map(|l| l.text.clone()).collect();
+                for text in lines {
+                    match &mut self.past.episode {
+                        Some(episode) => episode.extend(id, time, FEEDBACK_SEVERITY),
+                        None => {
+                            let sign = self.sign(id, &text, None, None);
+                            let training = self.past.sequence.is_training(options);
+                            self.raise(sign, time, FEEDBACK_SEVERITY, training, waiting);
+                        }
+                    }
+                }
+            }
+            None => {}
+        }
+        true
+    }
+
+    /// How many windows are known.
+    pub(super) fn windows(&self) -> usize {
+        self.past.sequence.windows()
+    }
+
+    /// Looks how much memory it takes.
+    pub(super) fn weigh(&mut self) {
+        let past = &self.past;
+        let maps = past.first_seen.capacity() + past.verdicts.capacity();
+        self.bytes = size_of::<Self>()
+            + past.name.len()
+            + self.miner.bytes()
+            + past.sequence.bytes()
+            + past.recent.bytes()
+            + maps * ENTRY_BYTES;
+    }
+}
+
+impl Past {
+    /// What a record with the template `id` is, by what its text says and by what an operator said before.
+    fn judged(&self, options: &LadOptions, id: u64, finding: Option<&Finding>) -> Judged {
+        let verdict = if self.verdicts.is_empty() {
+            None
+        } else {
+            self.verdicts.get(&id).copied()
+        };
+        let family = finding.map(|f| f.family);
+        let said = finding.map_or(0.0, |f| share(f64::from(f.severity)));
+        let severity = match verdict {
+            None => said,
+            Some(Verdict::Benign) => 0.0,
+            Some(Verdict::Failure) => FEEDBACK_SEVERITY,
+        };
+        Judged {
+            severity,
+            family,
+            failure: severity >= options.severity_threshold,
+        }
+    }
+
+    /// Whether a restored past is one that could have been saved with these options.
+    pub(super) fn is_sound(&self, options: &LadOptions) -> bool {
+        !self.name.is_empty()
+            && self.sequence.is_sound(options)
+            && self.recent.is_sound(options.window_size)
+    }
+}
