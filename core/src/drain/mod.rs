@@ -211,6 +211,12 @@ impl Miner {
         Some(self.clusters.text(slot, &self.tokens))
     }
 
+    /// How many lines a cluster has had, or `None` where there is no such cluster (any more).
+    pub fn size(&self, cluster: u64) -> Option<u64> {
+        let slot = self.clusters.slot(cluster)?;
+        Some(self.clusters.get(slot).size)
+    }
+
     /// What stands in `line` where the template of `cluster` has placeholders, in their order; empty where the template does
     /// not fit the line.
     pub fn parameters<'a>(&self, cluster: u64, line: &'a str) -> Vec<&'a str> {
