@@ -42,7 +42,10 @@ pub fn each_line(path: &Path, mut each: impl FnMut(&str) -> Result<()>) -> Resul
 /// Reads a line, without its end; `false` at the end of the file.
 fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
     line.clear();
-    let length = reader.by_ref().take(LINE_MAX_BYTES).read_until(b'\n', line)?;
+    let length = reader
+        .by_ref()
+        .take(LINE_MAX_BYTES)
+        .read_until(b'\n', line)?;
     if length == 0 {
         return Ok(false);
     }
@@ -65,7 +68,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.log");
         std::fs::write(&file, content).unwrap();
-        assert_eq!(files(&[folder.path().to_owned()]).unwrap(), [file.clone()]);
+        assert_eq!(files(&[folder.path().to_owned()]).unwrap(), std::slice::from_ref(&file));
         let mut lines = Vec::new();
         each_line(&file, |line| {
             lines.push(line.to_owned());
@@ -77,7 +80,10 @@ mod tests {
 
     #[test]
     fn lines_are_read_whatever_their_bytes() {
-        assert_eq!(lines(b"one\r\n\xfftwo\n\nthree"), ["one", "\u{fffd}two", "", "three"]);
+        assert_eq!(
+            lines(b"one\r\n\xfftwo\n\nthree"),
+            ["one", "\u{fffd}two", "", "three"]
+        );
     }
 
     #[test]
