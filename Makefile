@@ -26,11 +26,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-run build demo test parity lint bench quality install clean
+.PHONY: help setup setup-build setup-run build demo test parity lint bench quality lexicon-audit install clean
 
 help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building and testing need and what is missing (Debian, as root)
 	@echo "==> installing what is missing"
@@ -87,6 +87,9 @@ quality: build ## Measure how good the detector for metrics is, on generated hyp
 	@test -x $(RELEASE)/../venv/bin/python || { echo "==> installing numpy into $(RELEASE)/../venv"; \
 	  python3 -m venv $(RELEASE)/../venv && $(RELEASE)/../venv/bin/pip install --quiet numpy; }
 	$(RELEASE)/../venv/bin/python tests/quality.py
+
+lexicon-audit: setup-build ## Hold the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
+	@CARGO="$(CARGO)" tests/lexicon-audit.sh
 
 # Needs no cargo, so that it can be run by root after a build by somebody else.
 install: ## Install what was built under PREFIX (/usr/local), the plugin where collectd looks for it; DESTDIR is honoured
