@@ -6,9 +6,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, PatternID};
+use aho_corasick::PatternID;
 use rustc_hash::FxHashMap;
 
+use super::scan::{Scanner, in_word};
 use super::syntax::{self, Entry, LexiconError, Role};
 use super::{Family, Finding, Inference};
 
@@ -34,10 +35,12 @@ const NAMING: &[u8] = b"_-/\\=@+$%";
 /// Immutable once made, and cheap to share between threads behind an [`Arc`].
 #[derive(Debug)]
 pub struct Lexicon {
-    automaton: AhoCorasick,
+    scanner: Scanner,
     /// What each pattern is a part of; the uses of pattern `p` are those from `first[p]` to `first[p + 1]`.
     uses: Vec<Use>,
     first: Vec<u32>,
+    /// Which patterns are words of failure or end a phrase; without any of them a message says nothing.
+    telling: Vec<bool>,
     phrases: Vec<Phrase>,
 }
 
@@ -165,21 +168,24 @@ impl Lexicon {
                 });
             }
         }
+        let telling = |used: &Use| {
+            let phrase: &Phrase = &phrases[used.phrase as usize];
+            match phrase.role {
+                Role::Word => true,
+                Role::Phrase(_) => usize::from(used.part) + 1 == phrase.parts.len(),
+                Role::Thing(_) | Role::Benign | Role::Hidden => false,
+            }
+        };
+        let telling = uses.iter().map(|of| of.iter().any(telling)).collect();
         let mut first = vec![0];
         for of_pattern in &uses {
             first.push(first[first.len() - 1] + of_pattern.len() as u32);
         }
-        let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .match_kind(MatchKind::Standard)
-            .ascii_case_insensitive(true)
-            .prefilter(false)
-            .build(&patterns)
-            .expect("a lexicon has fewer states than an automaton can number");
         Lexicon {
-            automaton,
+            scanner: Scanner::new(&patterns),
             uses: uses.concat(),
             first,
+            telling,
             phrases,
         }
     }
@@ -201,32 +207,34 @@ impl Lexicon {
 
     /// What `text` says.
     fn read(&self, text: &str) -> Option<Finding> {
-        let mut matches = self
-            .automaton
-            .find_overlapping_iter(text)
-            .filter_map(|found| self.hit(text.as_bytes(), found));
-        // Most messages end here: nothing is set up before the first hit.
-        let earliest = matches.next()?;
-        let mut hits = [Hit::default(); HITS_MAX];
-        hits[0] = earliest;
-        let mut count = 1;
-        for (room, hit) in hits[1..].iter_mut().zip(matches) {
-            *room = hit;
-            count += 1;
+        let bytes = text.as_bytes();
+        // Most messages have no hit: nothing is set up before the first.
+        let mut hits: Option<[Hit; HITS_MAX]> = None;
+        let mut count = 0;
+        let mut telling = false;
+        self.scanner.scan(bytes, |pattern, start, end| {
+            if let Some(hit) = self.hit(bytes, pattern, start, end) {
+                hits.get_or_insert([Hit::default(); HITS_MAX])[count] = hit;
+                count += 1;
+                telling |= self.telling[pattern.as_usize()];
+            }
+            count < HITS_MAX
+        });
+        if !telling {
+            return None;
         }
-        self.weigh(text.as_bytes(), &hits[..count])
+        self.weigh(bytes, &hits?[..count])
     }
 
     /// The match as a hit, unless its borders allow none of its uses or it lies within a placeholder.
-    fn hit(&self, text: &[u8], found: aho_corasick::Match) -> Option<Hit> {
-        let (start, end) = (found.start(), found.end());
+    fn hit(&self, text: &[u8], pattern: PatternID, start: usize, end: usize) -> Option<Hit> {
         let border = Border::of(text, start, end);
         let allowed = self
-            .uses(found.pattern())
+            .uses(pattern)
             .iter()
             .any(|used| self.allows(used, border));
         (allowed && !in_placeholder(text, start, end)).then_some(Hit {
-            pattern: found.pattern(),
+            pattern,
             start: start as u32,
             end: end as u32,
             border,
@@ -343,11 +351,6 @@ impl Border {
             bare: !naming(before) && !naming(after) && !dotted,
         }
     }
-}
-
-/// Whether `byte` belongs to a word: letters, digits, the underscore, and all that is not ASCII.
-fn in_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
 
 /// Whether the bytes from `start` to `end` are the name of a placeholder, as in `<:NUM:>`.

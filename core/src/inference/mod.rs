@@ -4,6 +4,7 @@
 //! nothing but the binary; others may stand behind the same trait.
 
 mod lexicon;
+mod scan;
 mod syntax;
 
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,8 @@ use super::Family;
 
 /// Longest phrase, bytes.
 const PHRASE_MAX_BYTES: usize = 200;
+/// Shortest part that a phrase is cut into, bytes.
+const PART_MIN_BYTES: usize = 2;
 /// Most parts that a phrase is cut into by gaps.
 const PARTS_MAX: usize = 4;
 /// Stands between two parts of a phrase for any text at all.
@@ -163,21 +165,20 @@ fn check(phrase: &str) -> Result<(), String> {
             phrase.len()
         ));
     }
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut count = 0;
     for part in parts(phrase) {
         count += 1;
-        if !part.text.contains(|c: char| c.is_alphanumeric()) {
+        let text = part.text;
+        if text.len() < PART_MIN_BYTES || !text.contains(char::is_alphanumeric) {
             return Err(format!(
-                "\"{}\" is nothing to look for; what stars part has a letter or a digit in it",
-                part.text
+                "\"{text}\" is too little to look for; what stars part has {PART_MIN_BYTES} characters or more, one a letter or a digit"
             ));
         }
-        if part.open
-            && !part
-                .text
-                .ends_with(|c: char| c.is_alphanumeric() || c == '_')
-        {
-            return Err("a star stands behind a word, or between two blanks as a gap".into());
+        if part.open && !text.ends_with(in_word) || part.glued && text.starts_with(in_word) {
+            return Err(
+                "a star stands at the end of a word, or between two blanks as a gap".into(),
+            );
         }
     }
     if count > PARTS_MAX {
@@ -241,8 +242,8 @@ mod tests {
             "--",
             "disk * ",
             "* disk *",
-            "a * ! * b",
-            "a * b * c * d * e",
+            "ab * ! * bc",
+            "aa * bb * cc * dd * ee",
         ] {
             assert_eq!(
                 error(&format!("[storage]\n0.5 {phrase}")).line,
