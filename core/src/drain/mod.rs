@@ -330,15 +330,13 @@ impl Miner {
 
     /// The cluster of a leaf that has the most words in common with the line, if they are enough: of several, that with
     /// more parameters; of several again, the oldest.
-    fn most_similar(&mut self, leaf: Leaf) -> Option<u32> {
+    fn most_similar(&self, leaf: Leaf) -> Option<u32> {
         let there = self.tree.clusters(leaf.node);
         let words = self.line.len();
         if words == 0 {
-            return there.first().copied();
+            return there.front().copied();
         }
-        let guess = (self.options.sim_th * words as f64) as usize;
-        let enough = |same: &usize| *same as f64 / words as f64 >= self.options.sim_th;
-        let least = (guess.saturating_sub(1)..=words).find(enough)?;
+        let least = self.least(words);
         let mut best: Option<(usize, usize, u64, u32)> = None;
         let (clusters, line) = (&self.clusters, &self.line);
         let mut consider = |slot: u32| {
@@ -358,10 +356,19 @@ impl Miner {
         if there.len() <= postings::SCANNED || least == 0 {
             there.iter().for_each(|&slot| consider(slot));
         } else {
-            self.postings
-                .candidates(leaf.node, line, least, &mut consider);
+            self.postings.candidates(leaf.node, line, &mut consider);
         }
         best.map(|(.., slot)| slot)
+    }
+
+    /// How many of so many words two lines have to have in common.
+    #[inline]
+    fn least(&self, words: usize) -> usize {
+        let guess = (self.options.sim_th * words as f64) as usize;
+        let enough = |same: &usize| *same as f64 / words as f64 >= self.options.sim_th;
+        (guess.saturating_sub(1)..words)
+            .find(enough)
+            .unwrap_or(words)
     }
 
     /// Makes the template of a cluster fit the line.
@@ -422,20 +429,22 @@ impl Miner {
     fn attach(&mut self, slot: u32) {
         let leaf = self.clusters.get(slot).leaf;
         self.tree.add(leaf, slot);
-        let there = self.tree.clusters(leaf);
-        match there.len().cmp(&(postings::SCANNED + 1)) {
-            std::cmp::Ordering::Less => {}
-            std::cmp::Ordering::Equal => {
-                for &slot in there {
-                    self.postings
-                        .add(leaf, slot, &self.clusters.get(slot).template);
-                }
+        let there = self.tree.clusters(leaf).len();
+        if there == postings::SCANNED + 1 {
+            for at in 0..there {
+                self.post(self.tree.clusters(leaf)[at]);
             }
-            std::cmp::Ordering::Greater => {
-                self.postings
-                    .add(leaf, slot, &self.clusters.get(slot).template);
-            }
+        } else if there > postings::SCANNED {
+            self.post(slot);
         }
+    }
+
+    /// Adds a cluster to the postings.
+    fn post(&mut self, slot: u32) {
+        let cluster = self.clusters.get(slot);
+        let least = self.least(cluster.template.len()).max(1);
+        self.postings
+            .add(cluster.leaf, slot, &cluster.template, least);
     }
 
     fn evict_oldest(&mut self) {
@@ -454,10 +463,11 @@ impl Miner {
 
     fn rebuild_postings(&mut self) {
         self.postings.clear();
-        for slot in self.clusters.by_age() {
-            let cluster = self.clusters.get(slot);
-            if self.tree.clusters(cluster.leaf).len() > postings::SCANNED {
-                self.postings.add(cluster.leaf, slot, &cluster.template);
+        let slots: Vec<u32> = self.clusters.by_age().collect();
+        for slot in slots {
+            let leaf = self.clusters.get(slot).leaf;
+            if self.tree.clusters(leaf).len() > postings::SCANNED {
+                self.post(slot);
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use std::hash::{BuildHasher as _, BuildHasherDefault};
 
+use compact_str::CompactString;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rustc_hash::FxHasher;
 
 /// What stands in a template where its lines differ.
@@ -88,7 +90,9 @@ impl Separators {
 
 #[derive(Debug, Clone)]
 struct Word {
-    text: Box<str>,
+    /// Short ones, which nearly all are, need no allocation.
+    text: CompactString,
+    hash: u64,
     /// How many templates' positions and nodes hold it; 0 where the entry is free.
     uses: u32,
 }
@@ -124,36 +128,45 @@ impl Tokens {
     #[inline]
     pub fn number(&self, text: &str) -> u32 {
         self.numbers
-            .find(hash(text), |&n| &*self.words[n as usize].text == text)
+            .find(hash(text), |&n| self.words[n as usize].text == text)
             .copied()
             .unwrap_or(UNKNOWN)
     }
 
     /// The number of `text`, which is in use once more from now on.
     pub fn hold(&mut self, text: &str) -> u32 {
-        let number = self.number(text);
-        if number != UNKNOWN {
-            self.hold_again(number);
-            return number;
-        }
+        let hash = hash(text);
+        let words = &mut self.words;
+        let entry = self.numbers.entry(
+            hash,
+            |&n| words[n as usize].text == text,
+            |&n| words[n as usize].hash,
+        );
+        let vacant = match entry {
+            Entry::Occupied(known) => {
+                let number = *known.get();
+                words[number as usize].uses += 1;
+                return number;
+            }
+            Entry::Vacant(vacant) => vacant,
+        };
         let word = Word {
             text: text.into(),
+            hash,
             uses: 1,
         };
         self.bytes += WORD_BYTES + text.len();
         let number = match self.free.pop() {
             Some(number) => {
-                self.words[number as usize] = word;
+                words[number as usize] = word;
                 number
             }
             None => {
-                self.words.push(word);
-                (self.words.len() - 1) as u32
+                words.push(word);
+                (words.len() - 1) as u32
             }
         };
-        let words = &self.words;
-        self.numbers
-            .insert_unique(hash(text), number, |&n| hash(&words[n as usize].text));
+        vacant.insert(number);
         number
     }
 
@@ -171,7 +184,7 @@ impl Tokens {
         }
         let text = std::mem::take(&mut word.text);
         self.bytes -= WORD_BYTES + text.len();
-        if let Ok(entry) = self.numbers.find_entry(hash(&text), |&n| n == number) {
+        if let Ok(entry) = self.numbers.find_entry(word.hash, |&n| n == number) {
             entry.remove();
         }
         self.free.push(number);

@@ -3,6 +3,8 @@
 //! Nodes are never removed one by one: in the reference implementation, too, one whose clusters are gone still leads the
 //! lines with its words to it, and so decides what they become.
 
+use std::collections::VecDeque;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,7 @@ const NODE_BYTES: usize = 160;
 #[derive(Debug, Clone)]
 struct Node {
     /// The slots of the clusters here, in the order of their creation; only leaves have any.
-    clusters: Vec<u32>,
+    clusters: VecDeque<u32>,
     children: u32,
     /// How many words the lines here have.
     words: u32,
@@ -137,7 +139,7 @@ impl Tree {
 
     fn node(&mut self, words: u32, level: u32) -> u32 {
         self.nodes.push(Node {
-            clusters: Vec::new(),
+            clusters: VecDeque::new(),
             children: 0,
             words,
             level,
@@ -161,14 +163,14 @@ impl Tree {
 
     /// The slots of the clusters of a leaf.
     #[inline]
-    pub fn clusters(&self, node: u32) -> &[u32] {
+    pub fn clusters(&self, node: u32) -> &VecDeque<u32> {
         &self.nodes[node as usize].clusters
     }
 
     /// Adds the cluster of a slot to a leaf.
     pub fn add(&mut self, node: u32, slot: u32) {
         let leaf = &mut self.nodes[node as usize];
-        leaf.clusters.push(slot);
+        leaf.clusters.push_back(slot);
         leaf.version += 1;
         self.bytes += size_of::<u32>();
     }
