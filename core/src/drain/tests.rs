@@ -238,6 +238,26 @@ fn a_state_that_cannot_be_is_refused_and_changes_nothing() {
     broken(&|s| s["nodes"] = serde_json::json!([]));
 }
 
+#[test]
+fn a_line_seen_before_goes_another_way_when_the_tree_has_grown() {
+    let mut miner = miner(&[]);
+    let mut plain = Plain::new(miner.options().clone());
+    let lines = [
+        "a1 x y z",
+        "foo x y z",
+        "foo x y z",
+        "foo x y z",
+        "foo p q r",
+        "foo x y z",
+    ];
+    let ids = lines.map(|line| {
+        let added = miner.add(line);
+        assert_eq!((added.cluster, added.change), plain.add(line), "{line}");
+        added.cluster
+    });
+    assert_eq!(ids, [1, 1, 1, 1, 2, 3]);
+}
+
 /// Lines of few words, so that all the ways in which they can be alike are met.
 fn lines(most: usize) -> impl Strategy<Value = Vec<String>> {
     let word = prop_oneof![
@@ -250,7 +270,13 @@ fn lines(most: usize) -> impl Strategy<Value = Vec<String>> {
         1 => "é|\u{a0}|<:NUM:>",
     ];
     let line = proptest::collection::vec(word, 0..6).prop_map(|words| words.join(" "));
-    proptest::collection::vec(line, 1..most)
+    // Out of not too many different lines, so that many are seen again after others.
+    let different = proptest::collection::vec(line, 1..150);
+    (
+        different,
+        proptest::collection::vec(any::<prop::sample::Index>(), 1..most),
+    )
+        .prop_map(|(different, picked)| picked.iter().map(|i| i.get(&different).clone()).collect())
 }
 
 fn any_options() -> impl Strategy<Value = DrainOptions> {
@@ -278,7 +304,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn every_line_gets_the_cluster_that_the_definition_gives(options in any_options(), lines in lines(400)) {
+    fn every_line_gets_the_cluster_that_the_definition_gives(options in any_options(), lines in lines(800)) {
         let mut plain = Plain::new(options.clone());
         let mut miner = Miner::new(options).unwrap();
         for line in &lines {
