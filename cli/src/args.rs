@@ -141,7 +141,7 @@ Examples:
 /// Find the templates of log lines and print them, with how many lines each has and what it tells of
 ///
 /// Each PATH is a file of log lines, plain or gzip, or a folder with files named *.log and *.txt (also .gz). Of a line of
-/// syslog (see \"bellwether replay logs\"), only the message is parsed: what follows the source and its colon. Bytes that are
+/// syslog (see "bellwether replay logs"), only the message is parsed: what follows the source and its colon. Bytes that are
 /// no UTF-8 are replaced.
 ///
 /// The output is a line per template, in the order in which they were first seen, with tabs between: the id; the number of
@@ -173,11 +173,11 @@ Examples:
 /// Replay logs through LAD and print its events as JSON Lines
 ///
 /// Each PATH is a file of lines, plain or gzip, or a folder with files named *.log and *.txt (also .gz). A line is a record:
-/// \"ISO8601-time host source[pid]: message\", or syslog as RFC 3164 or RFC 5424 writes it. A line of another form is a message
+/// "ISO8601-time host source[pid]: message", or syslog as RFC 3164 or RFC 5424 writes it. A line of another form is a message
 /// at the time of the line before.
 ///
-/// Each file is a stream of its own, named by the file without .log and .gz, \"__\" read as \"/\". Events come in the order of
-/// the files, and within one in the order of the lines. Each is a line of JSON with the keys of the event and \"index\", the
+/// Each file is a stream of its own, named by the file without .log and .gz, "__" read as "/". Events come in the order of
+/// the files, and within one in the order of the lines. Each is a line of JSON with the keys of the event and "index", the
 /// number (from 0) of the line at which its episode was raised.
 #[derive(Debug, Args)]
 #[command(after_long_help = LOGS_EXAMPLES)]
@@ -190,7 +190,7 @@ pub struct LogsArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = lad_setting)]
     pub settings: Vec<Setting>,
 
-    /// Write the scores that are not zero here: {\"series\": NAME, \"index\": LINE, \"score\": S} a line
+    /// Write the scores that are not zero here: {"series": NAME, "index": LINE, "score": S} a line
     #[arg(long, value_name = "FILE")]
     pub scores: Option<PathBuf>,
 
@@ -214,7 +214,7 @@ pub struct KeysArguments {
     #[arg(long, value_name = "FILE")]
     pub keys: PathBuf,
 
-    /// CSV with a first line \"key,faulty\": whether the records with that key tell of a failure, true or false
+    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false
     #[arg(long, value_name = "CSV")]
     pub verdicts: PathBuf,
 
@@ -222,7 +222,7 @@ pub struct KeysArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = lad_setting)]
     pub settings: Vec<Setting>,
 
-    /// Write the scores that are not zero here: {\"series\": NAME, \"index\": RECORD, \"score\": S} a line
+    /// Write the scores that are not zero here: {"series": NAME, "index": RECORD, "score": S} a line
     #[arg(long, value_name = "FILE")]
     pub scores: Option<PathBuf>,
 }

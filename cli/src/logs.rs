@@ -68,7 +68,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.log");
         std::fs::write(&file, content).unwrap();
-        assert_eq!(files(&[folder.path().to_owned()]).unwrap(), std::slice::from_ref(&file));
+        assert_eq!(
+            files(&[folder.path().to_owned()]).unwrap(),
+            std::slice::from_ref(&file)
+        );
         let mut lines = Vec::new();
         each_line(&file, |line| {
             lines.push(line.to_owned());
