@@ -6,8 +6,11 @@
 # Usage: tests/lexicon-audit.sh [MIRROR [SUITE]]
 set -eu
 cd "$(dirname "$0")/.."
-mirror=${1:-$(apt-get indextargets --format "$(REPO_URI)" | head -n 1)}
 suite=${2:-bookworm}
+# Where this machine gets that suite from.
+mirror=${1:-$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null \
+    | sed -n "s/^$suite //p" | head -n 1)}
+[ -n "$mirror" ] || { echo "lexicon-audit: apt-get knows no mirror of $suite; name one as the first word" >&2; exit 1; }
 linux=linux-source-6.1
 sources="qemu libvirt systemd mdadm multipath-tools"
 there=$PWD/${CARGO_TARGET_DIR:-target}/lexicon-audit
