@@ -27,7 +27,7 @@
  * changes its meaning raises the number in the soname instead. A program works with every library of the same soname
  * whose `bw_abi_version()` is at least the `BW_ABI_VERSION` that it was compiled with.
  */
-#define BW_ABI_VERSION 1
+#define BW_ABI_VERSION 2
 
 /**
  * What came of a call. Everything but `BW_OK` is a failure: nothing was done, and the message is in the `bw_error` that
@@ -101,6 +101,42 @@ typedef enum {
 } bw_outcome;
 
 /**
+ * What became of a record. None of these is an error: a stream that holds such records is to be read on.
+ */
+typedef enum {
+  /**
+   * It counts.
+   */
+  BW_RECORD_TAKEN = 0,
+  /**
+   * The stream's name is empty or too long, or the time is not a number that can be. It was judged by what it says alone.
+   */
+  BW_RECORD_REFUSED = 1,
+  /**
+   * The option "max_streams" leaves no room for its stream. It was judged by what it says alone.
+   */
+  BW_RECORD_FULL = 2,
+} bw_record_outcome;
+
+/**
+ * What an operator says that the records of a template are.
+ */
+typedef enum {
+  /**
+   * Nothing: an earlier word is taken back.
+   */
+  BW_VERDICT_NONE = 0,
+  /**
+   * They tell of no failure, whatever they say.
+   */
+  BW_VERDICT_BENIGN = 1,
+  /**
+   * They tell of a failure.
+   */
+  BW_VERDICT_FAILURE = 2,
+} bw_verdict;
+
+/**
  * Why a call failed. Made by every call that has a parameter `bw_error **error`: that may be NULL; otherwise the call sets
  * `*error` in any case, to NULL where it succeeds and to a new `bw_error` where it fails, which the caller owns and frees with
  * `bw_error_free`. What `*error` was before is neither read nor freed. May be used from several threads at once.
@@ -108,14 +144,14 @@ typedef enum {
 typedef struct bw_error bw_error;
 
 /**
- * Something that a detector says, once: that a condition began, or that it ended. Given by `bw_had_next_event`, owned by
- * the caller, freed by `bw_event_free`; it outlives the detector. It never changes and may be used from several threads at
- * once.
+ * Something that a detector says, once: that a condition began, or that it ended. Given by `bw_had_next_event` and
+ * `bw_lad_next_event`, owned by the caller, freed by `bw_event_free`; it outlives the detector. It never changes and may be
+ * used from several threads at once.
  *
  * Its keys are those of its JSON; which ones there are depends on what it tells of, but these are always there: "event"
- * ("hypervisor_anomaly", "hypervisor_silence", "workload_change"), "schema", "time" (seconds since the epoch of the data),
- * "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"), "hypervisor", "score" (0 to 1), "message" (one
- * line, at most 255 bytes) and "since" (seconds).
+ * ("hypervisor_anomaly", "hypervisor_silence", "workload_change", "log_failure", "log_novelty"), "schema", "time" (seconds
+ * since the epoch of the data), "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"), "hypervisor", "score"
+ * (0 to 1), "message" (one line, at most 255 bytes) and "since" (seconds).
  */
 typedef struct bw_event bw_event;
 
@@ -127,10 +163,24 @@ typedef struct bw_event bw_event;
 typedef struct bw_had bw_had;
 
 /**
- * The options of a detector, all at their defaults when new. Made by `bw_had_options_new`, freed by `bw_had_options_free`.
+ * The options of a detector of hypervisor anomalies, all at their defaults when new. Made by `bw_had_options_new`, freed by `bw_had_options_free`.
  * May be used from any thread, by one thread at a time.
  */
 typedef struct bw_had_options bw_had_options;
+
+/**
+ * A detector of failing hosts by their logs. It takes one record at a time, says what that is, and gives events. It holds any
+ * number of streams, each the merged log of one host; it knows no clock and starts no thread: time comes in with the records.
+ * Made by `bw_lad_new`, freed by `bw_lad_free`. May be used from any thread, by one thread at a time; detectors are independent
+ * of each other.
+ */
+typedef struct bw_lad bw_lad;
+
+/**
+ * The options of a detector of failing hosts by their logs; those of its parser are among them, with names that begin with "drain_", all at their defaults when new. Made by `bw_lad_options_new`, freed by
+ * `bw_lad_options_free`. May be used from any thread, by one thread at a time.
+ */
+typedef struct bw_lad_options bw_lad_options;
 
 /**
  * One option as documentation shows it. All strings are static, in UTF-8 and NUL-terminated: never freed, valid for ever.
@@ -145,7 +195,7 @@ typedef struct {
    */
   const char *name;
   /**
-   * What kind of value it takes: "flag", "integer", "number", "choice" or "list".
+   * What kind of value it takes: "flag", "integer", "number", "choice", "list" or "text".
    */
   const char *kind;
   /**
@@ -312,6 +362,162 @@ typedef struct {
    */
   bool raised;
 } bw_status;
+
+/**
+ * One record of a log. Neither string needs a NUL behind it, and neither is kept.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_record)`.
+   */
+  size_t size;
+  /**
+   * The stream that it belongs to, the name of the host whose log it is: in UTF-8 without NUL bytes.
+   */
+  const char *stream;
+  /**
+   * The bytes of `stream`; a name without any is `BW_RECORD_REFUSED`.
+   */
+  size_t stream_len;
+  /**
+   * What it says, without time, host and source. Any bytes: those that are no UTF-8, and NUL bytes, are replaced.
+   */
+  const char *text;
+  /**
+   * The bytes of `text`.
+   */
+  size_t text_len;
+  /**
+   * When, in seconds since the epoch.
+   */
+  double time;
+  /**
+   * Not 0 where the record says how weighty it is.
+   */
+  uint32_t has_priority;
+  /**
+   * How weighty it says it is, as syslog and journald number it: 0 (emergency) to 7 (debug); more is taken for 7.
+   */
+  uint32_t priority;
+} bw_record;
+
+/**
+ * What a record was found to be.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_observed)`.
+   */
+  size_t size;
+  /**
+   * The number of its template, stable within its stream; 0 where it is of no stream.
+   */
+  uint64_t template_id;
+  /**
+   * Its template, in UTF-8 and NUL-terminated; NULL where it is of no stream. Belongs to the detector and lives until the
+   * next call on it.
+   */
+  const char *template_text;
+  /**
+   * The bytes of `template_text` without the NUL.
+   */
+  size_t template_len;
+  /**
+   * The family of what it says: "memory", "storage", "stall", "cpu_pressure", "hardware", "kernel", "trace", "process",
+   * "vmm", "service" or "network"; static and NUL-terminated. NULL where it says nothing of the kind.
+   */
+  const char *family;
+  /**
+   * How severe what it says is, 0 to 1.
+   */
+  double severity;
+  /**
+   * The score that the option "mode" gives it, 0 to 1.
+   */
+  double score;
+  /**
+   * What became of it.
+   */
+  bw_record_outcome outcome;
+  /**
+   * It tells of a failure: its severity reaches the option "severity_threshold".
+   */
+  bool failure;
+  /**
+   * It begins or extends an episode of failure.
+   */
+  bool alarm;
+  /**
+   * It completes a window of templates that was unknown.
+   */
+  bool novel;
+  /**
+   * It is one of the first of its stream, from which the detector learns what is normal.
+   */
+  bool training;
+} bw_observed;
+
+/**
+ * How many records came to what since the detector was made, and what there is now.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_log_counters)`.
+   */
+  size_t size;
+  /**
+   * Records that were `BW_RECORD_TAKEN`.
+   */
+  uint64_t taken;
+  /**
+   * Records that were `BW_RECORD_REFUSED`.
+   */
+  uint64_t refused;
+  /**
+   * Records that were `BW_RECORD_FULL`.
+   */
+  uint64_t full;
+  /**
+   * Records that told of a failure.
+   */
+  uint64_t failures;
+  /**
+   * Records that completed an unknown window of templates.
+   */
+  uint64_t novel;
+  /**
+   * Episodes of failure that were raised.
+   */
+  uint64_t episodes;
+  /**
+   * Events that were lost because nobody fetched them in time.
+   */
+  uint64_t events_lost;
+  /**
+   * Streams that made room for others, or were silent for too long.
+   */
+  uint64_t streams_forgotten;
+  /**
+   * Streams that there is state of.
+   */
+  uint64_t streams;
+  /**
+   * Templates that are known, over all streams.
+   */
+  uint64_t templates;
+  /**
+   * Templates that made room for others, over the streams that there are.
+   */
+  uint64_t templates_evicted;
+  /**
+   * Windows of templates that are known, over all streams.
+   */
+  uint64_t windows;
+  /**
+   * About how many bytes of memory the streams take.
+   */
+  uint64_t bytes;
+} bw_log_counters;
 
 #ifdef __cplusplus
 extern "C" {
@@ -548,6 +754,153 @@ bw_result bw_had_status(const bw_had *had,
                         size_t index,
                         bw_status *status,
                         bw_error **error);
+
+/**
+ * Makes options that are all at their defaults. The caller owns them and frees them with `bw_lad_options_free`. NULL only
+ * where bellwether has a defect.
+ */
+bw_lad_options *bw_lad_options_new(void);
+
+/**
+ * Frees `options`. NULL is fine. What was made with them goes on.
+ */
+void bw_lad_options_free(bw_lad_options *options);
+
+/**
+ * Sets the option `name` to what `value` stands for, as `bw_had_options_set` does. What contradicts another option is noticed
+ * only by `bw_lad_new`.
+ *
+ * `BW_INVALID_OPTION` for an unknown name (the message has the nearest one) or a value that the option does not take (the
+ * message says what it takes), `BW_INVALID_ARGUMENT` where `options`, `name` or `value` is NULL; the options are then as
+ * before. `error` may be NULL.
+ */
+bw_result bw_lad_options_set(bw_lad_options *options,
+                             const char *name,
+                             size_t name_len,
+                             const char *value,
+                             size_t value_len,
+                             bw_error **error);
+
+/**
+ * How many options there are. Any thread may call it at any time.
+ */
+size_t bw_lad_option_count(void);
+
+/**
+ * Describes the option with this `index` in `*info`, as `bw_had_option_describe` does. Any thread may call it at any time.
+ *
+ * `BW_NOT_FOUND` where `index` is not below `bw_lad_option_count()`, `BW_INVALID_ARGUMENT` where `info` is NULL or its `size`
+ * is too small; `*info` is then as before. `error` may be NULL.
+ */
+bw_result bw_lad_option_describe(size_t index,
+                                 bw_option_info *info,
+                                 bw_error **error);
+
+/**
+ * Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
+ * caller owns the detector and frees it with `bw_lad_free`. A file that the option "lexicon" names is read now.
+ *
+ * NULL where it fails, which is where options contradict each other or that file cannot be used: the error's code is then
+ * `BW_INVALID_OPTION`. `error` may be NULL.
+ */
+bw_lad *bw_lad_new(const bw_lad_options *options,
+                   bw_error **error);
+
+/**
+ * Frees `lad`. NULL is fine. Events that it gave live on; templates that it gave do not.
+ */
+void bw_lad_free(bw_lad *lad);
+
+/**
+ * Takes one record and says in `*observed`, whose field `size` the caller has set, what it is; `observed` may be NULL. Events
+ * that it brings about wait for `bw_lad_next_event`.
+ *
+ * `BW_INVALID_ARGUMENT` where `lad`, `record` or one of its strings is NULL, the stream's name is not UTF-8 or holds a NUL
+ * byte, or a field `size` is not the sizeof of its struct; `*observed` is then as before, and the record did not count. `error`
+ * may be NULL.
+ */
+bw_result bw_lad_observe(bw_lad *lad,
+                         const bw_record *record,
+                         bw_observed *observed,
+                         bw_error **error);
+
+/**
+ * Says that no record with a time before `time` (seconds since the epoch) is going to come any more: forgets streams that have
+ * been silent for too long, and clears what is open of them. A time that is not finite or thousands of years off changes
+ * nothing.
+ *
+ * `BW_INVALID_ARGUMENT` where `lad` is NULL. `error` may be NULL.
+ */
+bw_result bw_lad_advance(bw_lad *lad,
+                         double time,
+                         bw_error **error);
+
+/**
+ * Takes an operator's word for what the records of a template of `stream` are; `verdict` is one of `bw_verdict`. It holds from
+ * now on, and re-scores what it touches: an episode of which nothing is left is cleared, one that should be there is raised,
+ * what was learnt from a failure is forgotten.
+ *
+ * `BW_NOT_FOUND` where there is no such stream or template (any more), `BW_INVALID_ARGUMENT` where `lad` or `stream` is NULL, the
+ * name is not UTF-8 or holds a NUL byte, or `verdict` is none of `bw_verdict`. `error` may be NULL.
+ */
+bw_result bw_lad_feedback(bw_lad *lad,
+                          const char *stream,
+                          size_t stream_len,
+                          uint64_t template_id,
+                          uint32_t verdict,
+                          bw_error **error);
+
+/**
+ * The template of `stream` with the number `template_id`, in UTF-8 and NUL-terminated. It belongs to the detector and lives
+ * until the next call on it. NULL where there is no such stream or template (any more), and where `lad` or `stream` is NULL or
+ * the name is not UTF-8.
+ */
+const char *bw_lad_template(bw_lad *lad,
+                            const char *stream,
+                            size_t stream_len,
+                            uint64_t template_id);
+
+/**
+ * The oldest event that was not fetched yet; the caller owns it and frees it with `bw_event_free`. NULL where there is none,
+ * and where `lad` is NULL.
+ */
+bw_event *bw_lad_next_event(bw_lad *lad);
+
+/**
+ * Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,
+ * whole. `path` is in the system's encoding, without NUL bytes, and not kept.
+ *
+ * `BW_IO` where the file cannot be written; an old one is then untouched. `BW_INVALID_ARGUMENT` where `lad` or `path` is NULL or
+ * the path is empty. `error` may be NULL.
+ */
+bw_result bw_lad_save(const bw_lad *lad,
+                      const char *path,
+                      size_t path_len,
+                      bw_error **error);
+
+/**
+ * Replaces all that was learnt by what `bw_lad_save` wrote to the file `path`: the detector goes on as if it had never
+ * stopped. `path` is in the system's encoding, without NUL bytes, and not kept.
+ *
+ * `BW_NOT_FOUND` where there is no such file, which is how a first start looks; `BW_IO` where it cannot be read;
+ * `BW_SNAPSHOT_UNUSABLE` where it is damaged, of another version, or made with options that shape the state otherwise: it is
+ * then renamed, and the message says to what. `BW_INVALID_ARGUMENT` where `lad` or `path` is NULL or the path is empty. In all
+ * these cases the detector is as before and can be used. `error` may be NULL.
+ */
+bw_result bw_lad_load(bw_lad *lad,
+                      const char *path,
+                      size_t path_len,
+                      bw_error **error);
+
+/**
+ * Counts in `*counters`, whose field `size` the caller has set.
+ *
+ * `BW_INVALID_ARGUMENT` where `lad` or `counters` is NULL or the field `size` is too small; `*counters` is then as before.
+ * `error` may be NULL.
+ */
+bw_result bw_lad_counters(const bw_lad *lad,
+                          bw_log_counters *counters,
+                          bw_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,6 +1,7 @@
 //! The border between C and Rust: panics, errors, strings, structs with a size, and who owns a handle.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::ffi::{CString, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -145,16 +146,26 @@ pub(crate) unsafe trait WithSize: Copy {
     /// The size of the struct when it was first published.
     const SIZE_AT_FIRST: usize;
 
+    /// The size that a caller says its struct has, which is not too small.
+    ///
+    /// # Safety
+    /// `pointer` is NULL or its field `size` may be read.
+    unsafe fn check(pointer: *const Self) -> Result<usize, Failure> {
+        // SAFETY: passed on to the caller.
+        let size = unsafe { size_of_struct(pointer) }?;
+        if size < Self::SIZE_AT_FIRST {
+            return Err(wrong_size::<Self>(size));
+        }
+        Ok(size)
+    }
+
     /// Fills as much of a caller's struct as the caller knows of, and leaves its `size` and what it has beyond as it is.
     ///
     /// # Safety
     /// `pointer` is NULL or points to as many writable bytes as its field `size` says, at least to that field.
     unsafe fn write(self, pointer: *mut Self) -> Result<(), Failure> {
         // SAFETY: passed on to the caller.
-        let size = unsafe { size_of_struct(pointer) }?;
-        if size < Self::SIZE_AT_FIRST {
-            return Err(wrong_size::<Self>(size));
-        }
+        let size = unsafe { Self::check(pointer) }?;
         let head = size_of::<usize>();
         let count = size.min(size_of::<Self>()) - head;
         let from = ptr::from_ref(&self).cast::<u8>();
@@ -208,11 +219,11 @@ pub(crate) fn null(what: &str) -> Failure {
     Failure::argument(format!("{what} is NULL"))
 }
 
-/// The bytes of a string that C gives as pointer and length.
+/// The bytes that C gives as pointer and length.
 ///
 /// # Safety
 /// `pointer` is NULL or points to `length` bytes that nobody writes to while the slice lives.
-unsafe fn bytes<'a>(
+unsafe fn any_bytes<'a>(
     pointer: *const c_char,
     length: usize,
     what: &str,
@@ -226,13 +237,46 @@ unsafe fn bytes<'a>(
         )));
     }
     // SAFETY: it is not NULL and `length` bytes are there, which is not more than a slice can hold.
-    let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) };
+    Ok(unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) })
+}
+
+/// The bytes of a string that C gives as pointer and length.
+///
+/// # Safety
+/// As for [`any_bytes`].
+unsafe fn bytes<'a>(
+    pointer: *const c_char,
+    length: usize,
+    what: &str,
+) -> Result<&'a [u8], Failure> {
+    // SAFETY: passed on to the caller.
+    let bytes = unsafe { any_bytes(pointer, length, what) }?;
     if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
         return Err(Failure::argument(format!(
             "{what} holds a NUL byte, at {at} of {length}"
         )));
     }
     Ok(bytes)
+}
+
+/// What can be read of bytes that C gives as pointer and length: those that are no UTF-8 are replaced, and NUL bytes become
+/// spaces.
+///
+/// # Safety
+/// As for [`any_bytes`].
+pub(crate) unsafe fn any_text<'a>(
+    pointer: *const c_char,
+    length: usize,
+    what: &str,
+) -> Result<Cow<'a, str>, Failure> {
+    // SAFETY: passed on to the caller.
+    let bytes = unsafe { any_bytes(pointer, length, what) }?;
+    let text = String::from_utf8_lossy(bytes);
+    Ok(if text.as_bytes().contains(&0) {
+        Cow::Owned(text.replace('\0', " "))
+    } else {
+        text
+    })
 }
 
 /// The text of a string that C gives as pointer and length.

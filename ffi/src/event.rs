@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::border::{Failure, Handle, c_string, fallible, guard, null, text};
 use crate::error::{bw_error, bw_result};
 
-/// Something that a detector says, once: that a condition began, or that it ended. Given by `bw_had_next_event`, owned by
-/// the caller, freed by `bw_event_free`; it outlives the detector. It never changes and may be used from several threads at
-/// once.
+/// Something that a detector says, once: that a condition began, or that it ended. Given by `bw_had_next_event` and
+/// `bw_lad_next_event`, owned by the caller, freed by `bw_event_free`; it outlives the detector. It never changes and may be
+/// used from several threads at once.
 ///
 /// Its keys are those of its JSON; which ones there are depends on what it tells of, but these are always there: "event"
-/// ("hypervisor_anomaly", "hypervisor_silence", "workload_change"), "schema", "time" (seconds since the epoch of the data),
-/// "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"), "hypervisor", "score" (0 to 1), "message" (one
-/// line, at most 255 bytes) and "since" (seconds).
+/// ("hypervisor_anomaly", "hypervisor_silence", "workload_change", "log_failure", "log_novelty"), "schema", "time" (seconds
+/// since the epoch of the data), "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"), "hypervisor", "score"
+/// (0 to 1), "message" (one line, at most 255 bytes) and "since" (seconds).
 pub struct bw_event {
     json: CString,
     fields: Vec<Field>,

@@ -5,11 +5,12 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use bellwether_core::had::HadOptions;
+use bellwether_core::options::Spec;
 
 use crate::border::{Failure, Handle, WithSize, fallible, guard, text};
 use crate::error::{bw_error, bw_result};
 
-/// The options of a detector, all at their defaults when new. Made by `bw_had_options_new`, freed by `bw_had_options_free`.
+/// The options of a detector of hypervisor anomalies, all at their defaults when new. Made by `bw_had_options_new`, freed by `bw_had_options_free`.
 /// May be used from any thread, by one thread at a time.
 #[derive(Default)]
 pub struct bw_had_options(pub(crate) HadOptions);
@@ -26,7 +27,7 @@ pub struct bw_option_info {
     pub size: usize,
     /// The name, in snake case.
     pub name: *const c_char,
-    /// What kind of value it takes: "flag", "integer", "number", "choice" or "list".
+    /// What kind of value it takes: "flag", "integer", "number", "choice", "list" or "text".
     pub kind: *const c_char,
     /// The default, as a user would write it.
     pub default_value: *const c_char,
@@ -107,16 +108,10 @@ pub unsafe extern "C" fn bw_had_option_describe(
     error: *mut *mut bw_error,
 ) -> bw_result {
     let body = || {
-        static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+        static CATALOGUE: OnceLock<Catalogue<{ HadOptions::SPECS.len() }>> = OnceLock::new();
         let described = CATALOGUE
-            .get_or_init(Catalogue::new)
-            .get(index)
-            .ok_or_else(|| {
-                Failure::new(
-                    bw_result::BW_NOT_FOUND,
-                    format!("there is no option {index}; there are {OPTIONS}, counted from 0"),
-                )
-            })?;
+            .get_or_init(|| Catalogue::new(HadOptions::SPECS))
+            .get(index)?;
         // SAFETY: the caller passes NULL or a struct of the size that it says.
         unsafe { described.write(info) }
     };
@@ -124,24 +119,24 @@ pub unsafe extern "C" fn bw_had_option_describe(
     unsafe { fallible(error, body) }
 }
 
-const OPTIONS: usize = HadOptions::SPECS.len();
 /// Name, kind, default, allowed values, unit and help.
 const TEXTS: usize = 6;
 /// Room for every text of every option with its NUL.
 const CATALOGUE_BYTES: usize = 16 * 1024;
 
-/// The texts of all options, NUL-terminated, in one static piece: on the heap it would be memory that nobody can free.
-struct Catalogue {
+/// The texts of all options of one kind, NUL-terminated, in one static piece: on the heap it would be memory that nobody can
+/// free.
+pub(crate) struct Catalogue<const OPTIONS: usize> {
     bytes: [u8; CATALOGUE_BYTES],
     starts: [[usize; TEXTS]; OPTIONS],
 }
 
-impl Catalogue {
-    fn new() -> Self {
+impl<const OPTIONS: usize> Catalogue<OPTIONS> {
+    pub(crate) fn new(specs: &[Spec]) -> Self {
         let mut bytes = [0; CATALOGUE_BYTES];
         let mut end = 0;
         let starts = std::array::from_fn(|option| {
-            let spec = &HadOptions::SPECS[option];
+            let spec = &specs[option];
             let allowed = spec.kind.allowed();
             [
                 spec.name,
@@ -162,11 +157,17 @@ impl Catalogue {
         Self { bytes, starts }
     }
 
-    fn get(&'static self, option: usize) -> Option<bw_option_info> {
-        let starts = self.starts.get(option)?;
+    /// The option with that index.
+    pub(crate) fn get(&'static self, option: usize) -> Result<bw_option_info, Failure> {
+        let starts = self.starts.get(option).ok_or_else(|| {
+            Failure::new(
+                bw_result::BW_NOT_FOUND,
+                format!("there is no option {option}; there are {OPTIONS}, counted from 0"),
+            )
+        })?;
         let [name, kind, default_value, allowed, unit, help] =
             starts.map(|start| self.bytes[start..].as_ptr().cast());
-        Some(bw_option_info {
+        Ok(bw_option_info {
             size: size_of::<bw_option_info>(),
             name,
             kind,

@@ -10,7 +10,9 @@ use std::process::Command;
 use common::{WARNINGS, built, compile_c, compiler, in_package, succeed};
 
 /// The programs in `tests/c`, without their `.c`.
-const PROGRAMS: [&str; 5] = ["options", "detector", "events", "snapshot", "threads"];
+const PROGRAMS: [&str; 6] = [
+    "options", "detector", "events", "snapshot", "threads", "lad",
+];
 
 /// Arguments that link with the shared object in the folder `built`.
 fn shared(built: &Path) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// In this order the header tells them.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 11] = [
     "version",
     "error",
     "options",
@@ -12,6 +12,10 @@ const SOURCES: [&str; 7] = [
     "event",
     "status",
     "had",
+    "lad_options",
+    "record",
+    "log_counters",
+    "lad",
 ];
 
 const PREAMBLE: &str = "\
@@ -48,6 +52,11 @@ fn generate() -> String {
         documentation_style: cbindgen::DocumentationStyle::Doxy,
         line_length: 110,
         style: cbindgen::Style::Type,
+        // No function has it in its type: C may give any number for it.
+        export: cbindgen::ExportConfig {
+            include: vec!["bw_verdict".into()],
+            ..cbindgen::ExportConfig::default()
+        },
         ..cbindgen::Config::default()
     };
     let mut builder = cbindgen::Builder::new().with_config(config);

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result, bail};
 use bellwether_core::event::{EventKind, State};
-use bellwether_core::lad::{Detector, LadOptions, Record};
+use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use jiff::Timestamp;
@@ -26,14 +26,14 @@ pub fn print(arguments: &LogsArguments) -> Result<()> {
     let options = detector_options(&arguments.settings)?;
     let files = logs::files(&arguments.paths)?;
     refuse_namesakes(&files)?;
-    // Holds the lexicon, so that it is not made anew for every file; and refuses one that makes no sense.
-    let _first = detector(&options)?;
+    let lexicon = inference(&options)
+        .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))?;
     in_order_with_scores(
         &files,
         arguments.jobs,
         "logs",
         arguments.scores.as_deref(),
-        |file| replay(file, &options, arguments.year),
+        |file| replay(file, &options, &lexicon, arguments.year),
     )
 }
 
@@ -49,11 +49,6 @@ pub fn detector_options(settings: &[Setting]) -> Result<LadOptions, clap::Error>
         .and_then(|()| options.validate())
         .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))?;
     Ok(options)
-}
-
-fn detector(options: &LadOptions) -> Result<Detector, clap::Error> {
-    Detector::new(options.clone())
-        .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))
 }
 
 /// Two files of one name would be one series to whoever reads the output.
@@ -72,11 +67,16 @@ fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn replay(file: &Path, options: &LadOptions, year: Option<i16>) -> Result<Replayed> {
+fn replay(
+    file: &Path,
+    options: &LadOptions,
+    lexicon: &SharedInference,
+    year: Option<i16>,
+) -> Result<Replayed> {
     let series = logs::series(file);
     let year = year.map_or_else(|| year_of(file), Ok);
     let mut year = year.with_context(|| file.display().to_string())?;
-    let mut detector = detector(options)?;
+    let mut detector = Detector::with_inference(options.clone(), lexicon.clone())?;
     let mut replayed = Replayed::default();
     let (mut index, mut untimed, mut time) = (0, 0_u64, 0.0_f64);
     let mut raised: HashMap<EventKind, u64> = HashMap::new();
@@ -152,7 +152,8 @@ mod tests {
         let file = folder.path().join("a.log");
         let lines = "Dec 31 23:59:59 h a: disk is fine\nJan  1 00:00:01 h kernel: Out of memory: Killed process 1 (a)\n";
         fs::write(&file, lines).unwrap();
-        let replayed = replay(&file, &LadOptions::default(), Some(2023)).unwrap();
+        let options = LadOptions::default();
+        let replayed = replay(&file, &options, &inference(&options).unwrap(), Some(2023)).unwrap();
         let event: serde_json::Value = serde_json::from_slice(&replayed.lines).unwrap();
         assert_eq!(event["time"], 1_704_067_201.0);
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::hash::{BuildHasher as _, BuildHasherDefault};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 
@@ -17,12 +17,12 @@ const TEXT_MAX_BYTES: usize = 1024;
 /// Numbers with more digits than this are alike.
 const DIGITS_MAX: u32 = 4;
 
-/// An inference that can be shared.
-pub(super) type Shared = Arc<dyn Inference + Send + Sync>;
+/// An inference that several detectors can share.
+pub type SharedInference = Arc<dyn Inference + Send + Sync>;
 
 /// Asks an inference, and remembers what it answered.
 pub(super) struct Judge {
-    inference: Shared,
+    inference: SharedInference,
     /// Each answer has one place, by the hash of its question; the next one there takes it.
     places: Vec<Answer>,
 }
@@ -37,7 +37,7 @@ struct Answer {
 }
 
 impl Judge {
-    pub(super) fn new(inference: Shared) -> Self {
+    pub(super) fn new(inference: SharedInference) -> Self {
         Self {
             inference,
             places: Vec::new(),
@@ -76,7 +76,7 @@ impl Judge {
     }
 
     /// The inference that is asked.
-    pub(super) fn inference(&self) -> Shared {
+    pub(super) fn inference(&self) -> SharedInference {
         self.inference.clone()
     }
 
@@ -112,35 +112,24 @@ fn numbers(text: &str) -> u64 {
     digest
 }
 
-/// The inference that `options` ask for.
+/// The inference that `options` ask for: the lexicon, with a site's own file on top, which is read now.
 ///
 /// # Errors
 /// A site's lexicon that cannot be read or is not well-formed.
-pub(super) fn inference(options: &LadOptions) -> Result<Shared, OptionError> {
+pub fn inference(options: &LadOptions) -> Result<SharedInference, OptionError> {
     let refused = |why: String| OptionError::Value {
         name: "lexicon",
         value: options.lexicon.clone(),
         allowed: format!("the path of a lexicon, but {why}"),
         unit: "",
     };
-    if options.lexicon.is_empty() {
-        return Ok(builtin());
-    }
-    let text = fs::read_to_string(&options.lexicon).map_err(|error| refused(error.to_string()))?;
+    let text = match options.lexicon.as_str() {
+        "" => Ok(String::new()),
+        path => fs::read_to_string(path),
+    };
+    let text = text.map_err(|error| refused(error.to_string()))?;
     let lexicon = Lexicon::with_site_file(&text).map_err(|error| refused(error.to_string()))?;
     Ok(Arc::new(lexicon))
-}
-
-/// The lexicon that is built in, shared by all detectors and dropped with the last.
-fn builtin() -> Arc<Lexicon> {
-    static SHARED: Mutex<Weak<Lexicon>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.upgrade().unwrap_or_else(|| {
-        let lexicon = Lexicon::with_site_file("").expect("the lexicon built in is well-formed");
-        let lexicon = Arc::new(lexicon);
-        *shared = Arc::downgrade(&lexicon);
-        lexicon
-    })
 }
 
 #[cfg(test)]

@@ -23,13 +23,14 @@ use std::fmt;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use self::judge::{Judge, Shared};
+use self::judge::Judge;
 use self::stream::Stream;
 use crate::drain::Miner;
 use crate::event::{Event, share};
 use crate::inference::{Family, with_priority};
 use crate::options::OptionError;
 
+pub use judge::{SharedInference, inference};
 pub use options::{LadOptions, Mode};
 pub use sequence::{Sequence, Step};
 
@@ -176,12 +177,12 @@ impl fmt::Debug for Detector {
 }
 
 impl Detector {
-    /// A detector that knows nothing yet, with the lexicon that the options ask for. A site's lexicon is read now.
+    /// A detector that knows nothing yet, and asks the lexicon ([`inference`]) what a record says.
     ///
     /// # Errors
     /// Options that contradict each other, and a lexicon that cannot be read or is not well-formed.
     pub fn new(options: LadOptions) -> Result<Self, OptionError> {
-        let inference = judge::inference(&options)?;
+        let inference = inference(&options)?;
         Self::with_inference(options, inference)
     }
 
@@ -189,7 +190,10 @@ impl Detector {
     ///
     /// # Errors
     /// Options that contradict each other.
-    pub fn with_inference(options: LadOptions, inference: Shared) -> Result<Self, OptionError> {
+    pub fn with_inference(
+        options: LadOptions,
+        inference: SharedInference,
+    ) -> Result<Self, OptionError> {
         options.validate()?;
         Ok(Self {
             blank: Miner::new(options.drain.clone())?,

@@ -31,11 +31,13 @@ pub mod raw;
 mod error;
 mod event;
 mod had;
+mod lad;
 mod library;
 mod options;
 
 pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use had::{Counters, Had, Observation, Outcome, Status};
+pub use lad::{Lad, LadCounters, LadOptions, Observed, Record, RecordOutcome, Verdict};
 pub use library::{LIBRARY_NAME, Library, own_folder};
 pub use options::{OptionInfo, Options};

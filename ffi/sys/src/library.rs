@@ -10,11 +10,19 @@ use libloading::os::unix::Library as SharedObject;
 
 use crate::error::{Error, check, check_new};
 use crate::had::Had;
+use crate::lad::{Lad, LadOptions};
 use crate::options::{OptionInfo, Options};
 use crate::raw::{self, Functions};
 
 /// The file that is loaded: its number is raised when a function or a field is removed or changes its meaning.
 pub const LIBRARY_NAME: &str = "libbellwether.so.0";
+
+/// A function that describes an option.
+type Describe = unsafe extern "C" fn(
+    usize,
+    *mut raw::bw_option_info,
+    *mut *mut raw::bw_error,
+) -> raw::bw_result;
 
 /// The loaded library. Clones share it; it stays loaded until the process ends.
 #[derive(Clone)]
@@ -98,35 +106,50 @@ impl Library {
     /// # Errors
     /// Only a defect of bellwether.
     pub fn had_options(&self) -> Result<Vec<OptionInfo>, Error> {
-        // SAFETY: the function takes nothing.
-        let count = unsafe { (self.functions().bw_had_option_count)() };
-        (0..count).map(|index| self.had_option(index)).collect()
+        let f = self.functions();
+        // SAFETY: the first function takes nothing, the second describes an option by its index.
+        unsafe { self.described((f.bw_had_option_count)(), f.bw_had_option_describe) }
     }
 
-    fn had_option(&self, index: usize) -> Result<OptionInfo, Error> {
-        let mut info = raw::bw_option_info {
-            size: size_of::<raw::bw_option_info>(),
-            name: std::ptr::null(),
-            kind: std::ptr::null(),
-            default_value: std::ptr::null(),
-            allowed: std::ptr::null(),
-            unit: std::ptr::null(),
-            help: std::ptr::null(),
+    /// Every option of the detector of failing hosts by their logs, in the order in which documentation lists them.
+    ///
+    /// # Errors
+    /// Only a defect of bellwether.
+    pub fn lad_options(&self) -> Result<Vec<OptionInfo>, Error> {
+        let f = self.functions();
+        // SAFETY: as above.
+        unsafe { self.described((f.bw_lad_option_count)(), f.bw_lad_option_describe) }
+    }
+
+    /// The first `count` of the options that `describe` knows.
+    ///
+    /// # Safety
+    /// `describe` is one of the library's functions that describe an option.
+    unsafe fn described(&self, count: usize, describe: Describe) -> Result<Vec<OptionInfo>, Error> {
+        let info = |index| {
+            let mut info = raw::bw_option_info {
+                size: size_of::<raw::bw_option_info>(),
+                name: std::ptr::null(),
+                kind: std::ptr::null(),
+                default_value: std::ptr::null(),
+                allowed: std::ptr::null(),
+                unit: std::ptr::null(),
+                help: std::ptr::null(),
+            };
+            // SAFETY: `info` has the size that it says; the strings that it gets are static.
+            unsafe {
+                check(self, |error| describe(index, &mut info, error))?;
+                Ok(OptionInfo {
+                    name: static_text(info.name),
+                    kind: static_text(info.kind),
+                    default: static_text(info.default_value),
+                    allowed: static_text(info.allowed),
+                    unit: static_text(info.unit),
+                    help: static_text(info.help),
+                })
+            }
         };
-        // SAFETY: `info` has the size that it says; the strings that it gets are static.
-        unsafe {
-            check(self, |error| {
-                (self.functions().bw_had_option_describe)(index, &mut info, error)
-            })?;
-            Ok(OptionInfo {
-                name: static_text(info.name),
-                kind: static_text(info.kind),
-                default: static_text(info.default_value),
-                allowed: static_text(info.allowed),
-                unit: static_text(info.unit),
-                help: static_text(info.help),
-            })
-        }
+        (0..count).map(info).collect()
     }
 
     /// A detector of hypervisor anomalies that knows nothing yet.
@@ -142,6 +165,21 @@ impl Library {
         }?;
         // SAFETY: it was made by this library and is given to nobody else.
         Ok(unsafe { Had::from_raw(self.clone(), handle) })
+    }
+
+    /// A detector of failing hosts by their logs that knows nothing yet. A file that the option "lexicon" names is read now.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidOption`] where options contradict each other or that file cannot be used.
+    pub fn lad(&self, options: &LadOptions) -> Result<Lad, Error> {
+        // SAFETY: the options are not freed, and nobody changes them while they are borrowed.
+        let handle = unsafe {
+            check_new(self, |error| {
+                (self.functions().bw_lad_new)(options.handle().as_ptr(), error)
+            })
+        }?;
+        // SAFETY: it was made by this library and is given to nobody else.
+        Ok(unsafe { Lad::from_raw(self.clone(), handle) })
     }
 
     /// The functions of the library, for what the safe methods do not offer.

@@ -12,7 +12,7 @@ use crate::raw;
 pub struct OptionInfo {
     /// The name, in snake case.
     pub name: &'static str,
-    /// What kind of value it takes: "flag", "integer", "number", "choice" or "list".
+    /// What kind of value it takes: "flag", "integer", "number", "choice", "list" or "text".
     pub kind: &'static str,
     /// The default, as a user would write it.
     pub default: &'static str,

@@ -6,7 +6,7 @@
 use std::ffi::{c_char, c_uint};
 
 /// The interface that is described here; `BW_ABI_VERSION` of the header.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// `bw_result`: a code of [`crate::ErrorKind`], or [`OK`]. A newer library may have others.
 pub type bw_result = c_uint;
@@ -14,6 +14,8 @@ pub type bw_result = c_uint;
 pub const OK: bw_result = 0;
 /// `bw_outcome`: a code of [`crate::Outcome`]. A newer library may have others.
 pub type bw_outcome = c_uint;
+/// `bw_record_outcome`: a code of [`crate::RecordOutcome`]. A newer library may have others.
+pub type bw_record_outcome = c_uint;
 
 /// Declares types that are known only by pointer.
 macro_rules! opaque {
@@ -31,10 +33,14 @@ macro_rules! opaque {
 opaque! {
     /// Why a call failed.
     bw_error;
-    /// The options of a detector.
+    /// The options of a detector of hypervisor anomalies.
     bw_had_options;
-    /// A detector.
+    /// A detector of hypervisor anomalies.
     bw_had;
+    /// The options of a detector of failing hosts by their logs.
+    bw_lad_options;
+    /// A detector of failing hosts by their logs.
+    bw_lad;
     /// An event.
     bw_event;
 }
@@ -104,6 +110,61 @@ pub struct bw_status {
     pub voters: u32,
     pub vms: u32,
     pub raised: bool,
+}
+
+/// One record of a log.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_record {
+    pub size: usize,
+    pub stream: *const c_char,
+    pub stream_len: usize,
+    pub text: *const c_char,
+    pub text_len: usize,
+    pub time: f64,
+    pub has_priority: u32,
+    pub priority: u32,
+}
+
+/// What a record was found to be.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_observed {
+    pub size: usize,
+    pub template_id: u64,
+    pub template_text: *const c_char,
+    pub template_len: usize,
+    pub family: *const c_char,
+    pub severity: f64,
+    pub score: f64,
+    pub outcome: bw_record_outcome,
+    pub failure: bool,
+    pub alarm: bool,
+    pub novel: bool,
+    pub training: bool,
+}
+
+/// How many records came to what, and what there is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_log_counters {
+    pub size: usize,
+    pub taken: u64,
+    pub refused: u64,
+    pub full: u64,
+    pub failures: u64,
+    pub novel: u64,
+    pub episodes: u64,
+    pub events_lost: u64,
+    pub streams_forgotten: u64,
+    pub streams: u64,
+    pub templates: u64,
+    pub templates_evicted: u64,
+    pub windows: u64,
+    pub bytes: u64,
 }
 
 /// Declares the table of functions, and how it is filled.
@@ -180,4 +241,26 @@ functions! {
     fn bw_had_counters(had: *const bw_had, counters: *mut bw_counters, error: *mut *mut bw_error) -> bw_result;
     fn bw_had_status_count(had: *mut bw_had) -> usize;
     fn bw_had_status(had: *const bw_had, index: usize, status: *mut bw_status, error: *mut *mut bw_error) -> bw_result;
+    fn bw_lad_options_new() -> *mut bw_lad_options;
+    fn bw_lad_options_free(options: *mut bw_lad_options);
+    fn bw_lad_options_set(
+        options: *mut bw_lad_options, name: *const c_char, name_len: usize, value: *const c_char, value_len: usize,
+        error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_lad_option_count() -> usize;
+    fn bw_lad_option_describe(index: usize, info: *mut bw_option_info, error: *mut *mut bw_error) -> bw_result;
+    fn bw_lad_new(options: *const bw_lad_options, error: *mut *mut bw_error) -> *mut bw_lad;
+    fn bw_lad_free(lad: *mut bw_lad);
+    fn bw_lad_observe(
+        lad: *mut bw_lad, record: *const bw_record, observed: *mut bw_observed, error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_lad_advance(lad: *mut bw_lad, time: f64, error: *mut *mut bw_error) -> bw_result;
+    fn bw_lad_feedback(
+        lad: *mut bw_lad, stream: *const c_char, stream_len: usize, template_id: u64, verdict: u32, error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_lad_template(lad: *mut bw_lad, stream: *const c_char, stream_len: usize, template_id: u64) -> *const c_char;
+    fn bw_lad_next_event(lad: *mut bw_lad) -> *mut bw_event;
+    fn bw_lad_save(lad: *const bw_lad, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
+    fn bw_lad_load(lad: *mut bw_lad, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
+    fn bw_lad_counters(lad: *const bw_lad, counters: *mut bw_log_counters, error: *mut *mut bw_error) -> bw_result;
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use bellwether_sys::raw::{self, Functions};
-use bellwether_sys::{ErrorKind, Outcome};
+use bellwether_sys::{ErrorKind, Outcome, RecordOutcome, Verdict};
 
 fn header() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/bellwether.h");
@@ -140,6 +140,46 @@ fn layouts() -> Vec<Layout> {
             vms,
             raised
         }),
+        layout!(bw_record {
+            size,
+            stream,
+            stream_len,
+            text,
+            text_len,
+            time,
+            has_priority,
+            priority
+        }),
+        layout!(bw_observed {
+            size,
+            template_id,
+            template_text,
+            template_len,
+            family,
+            severity,
+            score,
+            outcome,
+            failure,
+            alarm,
+            novel,
+            training
+        }),
+        layout!(bw_log_counters {
+            size,
+            taken,
+            refused,
+            full,
+            failures,
+            novel,
+            episodes,
+            events_lost,
+            streams_forgotten,
+            streams,
+            templates,
+            templates_evicted,
+            windows,
+            bytes
+        }),
     ]
 }
 
@@ -191,6 +231,7 @@ fn functions_structs_and_values_are_those_of_the_header() {
         .unwrap();
     }
     c += "_Static_assert(sizeof(bw_result) == sizeof(unsigned), \"bw_result\");\n";
+    c += "_Static_assert(sizeof(bw_record_outcome) == sizeof(unsigned), \"bw_record_outcome\");\n";
     c += "_Static_assert(sizeof(bw_outcome) == sizeof(unsigned), \"bw_outcome\");\n";
     c += "int main(void) {\n  printf(\"abi %u\\n\", (unsigned)BW_ABI_VERSION);\n";
     let mut expected = format!("abi {}\n", raw::ABI_VERSION);
@@ -289,13 +330,22 @@ fn every_code_of_the_header_is_known_by_its_name() {
         words.collect::<String>()
     };
     let declared = declared_values();
-    assert!(declared.len() >= 14, "{declared:?}");
+    assert!(declared.len() >= 20, "{declared:?}");
     for (name, value) in declared {
-        let here = match name.strip_prefix("BW_OUTCOME_") {
-            Some(_) => format!("BwOutcome{:?}", Outcome::from(value)),
-            None if value == raw::OK => "BwOk".into(),
-            None => format!("Bw{:?}", ErrorKind::from(value)),
+        let name = name.as_str();
+        let verdicts = [Verdict::None, Verdict::Benign, Verdict::Failure];
+        let here = match name {
+            _ if name.starts_with("BW_OUTCOME_") => format!("BwOutcome{:?}", Outcome::from(value)),
+            _ if name.starts_with("BW_RECORD_") => {
+                format!("BwRecord{:?}", RecordOutcome::from(value))
+            }
+            _ if name.starts_with("BW_VERDICT_") => {
+                let verdict = verdicts.into_iter().find(|v| *v as u32 == value).unwrap();
+                format!("BwVerdict{verdict:?}")
+            }
+            _ if value == raw::OK => "BwOk".into(),
+            _ => format!("Bw{:?}", ErrorKind::from(value)),
         };
-        assert_eq!(here, camel(&name));
+        assert_eq!(here, camel(name));
     }
 }

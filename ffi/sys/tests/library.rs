@@ -3,7 +3,8 @@
 use std::fs;
 
 use bellwether_sys::{
-    ErrorKind, Had, LIBRARY_NAME, Library, Observation, Options, Outcome, own_folder,
+    ErrorKind, Had, LIBRARY_NAME, Lad, LadOptions, Library, Observation, Options, Outcome, Record,
+    RecordOutcome, Verdict, own_folder,
 };
 
 fn library() -> Library {
@@ -63,10 +64,10 @@ fn a_damaged_library_is_not_passed_over() {
 fn a_library_that_is_too_old_or_is_not_bellwether_is_refused() {
     for (source, why) in [
         (
-            "unsigned bw_abi_version(void) { return 0; }",
-            "of version 0, and at least 1",
+            "unsigned bw_abi_version(void) { return 1; }",
+            "of version 1, and at least 2",
         ),
-        ("unsigned bw_abi_version(void) { return 1; }", "bw_version"),
+        ("unsigned bw_abi_version(void) { return 2; }", "bw_version"),
         ("int nothing;", "bw_abi_version"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -215,4 +216,69 @@ fn a_masked_vm_abstains() {
         had.mask("a\0b", "vm-1", true).unwrap_err().kind(),
         ErrorKind::InvalidArgument
     );
+}
+
+/// Whether a record of "host-1" with that text tells of a failure, and the number of its template.
+fn failure(lad: &mut Lad, text: &str) -> (bool, u64) {
+    let observed = lad
+        .observe(&Record {
+            stream: "host-1",
+            time: 1.7e9,
+            text: text.as_bytes(),
+            priority: Some(4),
+        })
+        .unwrap();
+    assert_eq!(observed.outcome, RecordOutcome::Taken);
+    assert!(observed.template.is_some());
+    (observed.failure, observed.template_id)
+}
+
+#[test]
+fn records_of_logs_become_events() {
+    let library = library();
+    let mut options = LadOptions::new(&library);
+    let error = options.set("trainin", "10").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    options.set("training", "10").unwrap();
+    assert!(
+        library
+            .lad_options()
+            .unwrap()
+            .iter()
+            .any(|o| o.name == "drain_depth")
+    );
+    let mut lad = library.lad(&options).unwrap();
+    for _ in 0..20 {
+        assert!(!failure(&mut lad, "session opened for user root").0);
+    }
+    let (failing, id) = failure(
+        &mut lad,
+        "Buffer I/O error on dev sda1, logical block 7, async page read",
+    );
+    assert!(failing);
+    assert!(
+        lad.template("host-1", id)
+            .unwrap()
+            .contains("Buffer I/O error")
+    );
+    let event = lad.next_event().unwrap();
+    assert_eq!(event.text("event"), Some("log_failure"));
+    assert_eq!(event.number("template_id"), Some(id as f64));
+    assert!(lad.next_event().is_none());
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    assert!(!lad.load(&path).unwrap());
+    lad.save(&path).unwrap();
+    let mut restarted = library.lad(&options).unwrap();
+    assert!(restarted.load(&path).unwrap());
+    assert_eq!(restarted.counters().unwrap().episodes, 1);
+    assert!(restarted.feedback("host-1", id, Verdict::Benign).unwrap());
+    assert!(!restarted.feedback("host-2", id, Verdict::Benign).unwrap());
+    assert_eq!(
+        restarted.next_event().unwrap().text("state"),
+        Some("cleared")
+    );
+    restarted.advance(1.8e9).unwrap();
+    assert_eq!(restarted.counters().unwrap().streams, 0);
 }

@@ -1,0 +1,351 @@
+//! The detector of LAD.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use bellwether_core::lad::{Detector, LadOptions, Record, Verdict};
+
+use crate::border::{
+    Failure, Filled, Handle, WithSize, any_text, fallible, fallible_new, guard, path, text,
+};
+use crate::error::{bw_error, bw_result};
+use crate::event::bw_event;
+use crate::lad_options::bw_lad_options;
+use crate::log_counters::bw_log_counters;
+use crate::record::{bw_observed, bw_record, bw_verdict};
+
+/// A detector of failing hosts by their logs. It takes one record at a time, says what that is, and gives events. It holds any
+/// number of streams, each the merged log of one host; it knows no clock and starts no thread: time comes in with the records.
+/// Made by `bw_lad_new`, freed by `bw_lad_free`. May be used from any thread, by one thread at a time; detectors are independent
+/// of each other.
+pub struct bw_lad {
+    detector: Detector,
+    /// A panic left the detector's state half changed.
+    broken: bool,
+    /// The template that was given last, with a NUL.
+    template: Vec<u8>,
+}
+
+impl Handle for bw_lad {
+    const NAME: &'static str = "bw_lad";
+}
+
+impl bw_lad {
+    /// Lets `change` work on the detector. One that panics within is never used again: nobody knows what state it is in.
+    fn change<T>(&mut self, change: impl FnOnce(&mut Detector) -> T) -> Result<T, Failure> {
+        self.whole()?;
+        self.broken = true;
+        let result = change(&mut self.detector);
+        self.broken = false;
+        Ok(result)
+    }
+
+    /// The detector to look at.
+    fn whole(&self) -> Result<&Detector, Failure> {
+        if self.broken {
+            return Err(Failure::new(
+                bw_result::BW_PANIC,
+                "this detector met a defect of bellwether in an earlier call and can only be freed",
+            ));
+        }
+        Ok(&self.detector)
+    }
+
+    /// Keeps a template for C to read: empty where there is none, else with a NUL.
+    fn keep_template(&mut self, stream: &str, template_id: u64) -> &[u8] {
+        self.template.clear();
+        if let Some(template) = self.detector.template(stream, template_id) {
+            self.template.extend_from_slice(template.as_bytes());
+            self.template.push(0);
+        }
+        &self.template
+    }
+}
+
+/// Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
+/// caller owns the detector and frees it with `bw_lad_free`. A file that the option "lexicon" names is read now.
+///
+/// NULL where it fails, which is where options contradict each other or that file cannot be used: the error's code is then
+/// `BW_INVALID_OPTION`. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_new(
+    options: *const bw_lad_options,
+    error: *mut *mut bw_error,
+) -> *mut bw_lad {
+    let body = || {
+        let options = if options.is_null() {
+            LadOptions::default()
+        } else {
+            // SAFETY: the caller passes options that no other thread changes meanwhile.
+            unsafe { bw_lad_options::shared(options) }?.0.clone()
+        };
+        let detector =
+            Detector::new(options).map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))?;
+        Ok(bw_lad {
+            detector,
+            broken: false,
+            template: Vec::new(),
+        })
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible_new(error, body) }
+}
+
+/// Frees `lad`. NULL is fine. Events that it gave live on; templates that it gave do not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_free(lad: *mut bw_lad) {
+    // SAFETY: the caller passes NULL or a detector that it has not freed and uses no more.
+    guard((), || unsafe { bw_lad::free(lad) });
+}
+
+/// Takes one record and says in `*observed`, whose field `size` the caller has set, what it is; `observed` may be NULL. Events
+/// that it brings about wait for `bw_lad_next_event`.
+///
+/// `BW_INVALID_ARGUMENT` where `lad`, `record` or one of its strings is NULL, the stream's name is not UTF-8 or holds a NUL
+/// byte, or a field `size` is not the sizeof of its struct; `*observed` is then as before, and the record did not count. `error`
+/// may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_observe(
+    lad: *mut bw_lad,
+    record: *const bw_record,
+    observed: *mut bw_observed,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::exclusive(lad) }?;
+        // SAFETY: the caller passes NULL or a struct of the size that it says.
+        let r = unsafe { bw_record::read(record) }?;
+        // SAFETY: each string of the struct is NULL or has as many bytes as it says.
+        let (stream, text) = unsafe {
+            (
+                text(r.stream, r.stream_len, "bw_record.stream")?,
+                any_text(r.text, r.text_len, "bw_record.text")?,
+            )
+        };
+        if !observed.is_null() {
+            // SAFETY: it is not NULL, so the caller lets us read its size.
+            unsafe { bw_observed::check(observed) }?;
+        }
+        let record = Record {
+            stream,
+            time: r.time,
+            text: &text,
+            priority: (r.has_priority != 0).then(|| r.priority.min(7) as u8),
+        };
+        let found = lad.change(|detector| detector.observe(&record))?;
+        if !observed.is_null() {
+            let template = lad.keep_template(stream, found.template_id);
+            // SAFETY: the caller passes a struct of the size that it says.
+            unsafe { bw_observed::new(&found, template).write(observed) }?;
+        }
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Says that no record with a time before `time` (seconds since the epoch) is going to come any more: forgets streams that have
+/// been silent for too long, and clears what is open of them. A time that is not finite or thousands of years off changes
+/// nothing.
+///
+/// `BW_INVALID_ARGUMENT` where `lad` is NULL. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_advance(
+    lad: *mut bw_lad,
+    time: f64,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::exclusive(lad) }?;
+        lad.change(|detector| detector.advance(time))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Takes an operator's word for what the records of a template of `stream` are; `verdict` is one of `bw_verdict`. It holds from
+/// now on, and re-scores what it touches: an episode of which nothing is left is cleared, one that should be there is raised,
+/// what was learnt from a failure is forgotten.
+///
+/// `BW_NOT_FOUND` where there is no such stream or template (any more), `BW_INVALID_ARGUMENT` where `lad` or `stream` is NULL, the
+/// name is not UTF-8 or holds a NUL byte, or `verdict` is none of `bw_verdict`. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_feedback(
+    lad: *mut bw_lad,
+    stream: *const c_char,
+    stream_len: usize,
+    template_id: u64,
+    verdict: u32,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    const NONE: u32 = bw_verdict::BW_VERDICT_NONE as u32;
+    const BENIGN: u32 = bw_verdict::BW_VERDICT_BENIGN as u32;
+    const FAILURE: u32 = bw_verdict::BW_VERDICT_FAILURE as u32;
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::exclusive(lad) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let stream = unsafe { text(stream, stream_len, "stream") }?;
+        let verdict = match verdict {
+            NONE => None,
+            BENIGN => Some(Verdict::Benign),
+            FAILURE => Some(Verdict::Failure),
+            other => {
+                return Err(Failure::argument(format!(
+                    "verdict is {other}; it must be one of bw_verdict, 0 to 2"
+                )));
+            }
+        };
+        if lad.change(|detector| detector.feedback(stream, template_id, verdict))? {
+            return Ok(());
+        }
+        Err(Failure::new(
+            bw_result::BW_NOT_FOUND,
+            format!("there is no stream \"{stream}\" with a template {template_id}"),
+        ))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// The template of `stream` with the number `template_id`, in UTF-8 and NUL-terminated. It belongs to the detector and lives
+/// until the next call on it. NULL where there is no such stream or template (any more), and where `lad` or `stream` is NULL or
+/// the name is not UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_template(
+    lad: *mut bw_lad,
+    stream: *const c_char,
+    stream_len: usize,
+    template_id: u64,
+) -> *const c_char {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::exclusive(lad) }.ok()?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let stream = unsafe { text(stream, stream_len, "stream") }.ok()?;
+        lad.whole().ok()?;
+        let template = lad.keep_template(stream, template_id);
+        (!template.is_empty()).then_some(template.as_ptr().cast())
+    };
+    guard(None, body).unwrap_or(ptr::null())
+}
+
+/// The oldest event that was not fetched yet; the caller owns it and frees it with `bw_event_free`. NULL where there is none,
+/// and where `lad` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_next_event(lad: *mut bw_lad) -> *mut bw_event {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::exclusive(lad) }.ok()?;
+        let event = lad.change(Detector::next_event).ok()??;
+        Some(bw_event::from(event).give())
+    };
+    guard(None, body).unwrap_or(ptr::null_mut())
+}
+
+/// Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,
+/// whole. `path` is in the system's encoding, without NUL bytes, and not kept.
+///
+/// `BW_IO` where the file cannot be written; an old one is then untouched. `BW_INVALID_ARGUMENT` where `lad` or `path` is NULL or
+/// the path is empty. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_save(
+    lad: *const bw_lad,
+    path: *const c_char,
+    path_len: usize,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let (path_start, path_len) = (path, path_len);
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::shared(lad) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let path = unsafe { self::path(path_start, path_len) }?;
+        Ok(lad.whole()?.save(path)?)
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Replaces all that was learnt by what `bw_lad_save` wrote to the file `path`: the detector goes on as if it had never
+/// stopped. `path` is in the system's encoding, without NUL bytes, and not kept.
+///
+/// `BW_NOT_FOUND` where there is no such file, which is how a first start looks; `BW_IO` where it cannot be read;
+/// `BW_SNAPSHOT_UNUSABLE` where it is damaged, of another version, or made with options that shape the state otherwise: it is
+/// then renamed, and the message says to what. `BW_INVALID_ARGUMENT` where `lad` or `path` is NULL or the path is empty. In all
+/// these cases the detector is as before and can be used. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_load(
+    lad: *mut bw_lad,
+    path: *const c_char,
+    path_len: usize,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let (path_start, path_len) = (path, path_len);
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::exclusive(lad) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let path = unsafe { self::path(path_start, path_len) }?;
+        if lad.change(|detector| detector.load(path))?? {
+            return Ok(());
+        }
+        Err(Failure::new(
+            bw_result::BW_NOT_FOUND,
+            format!("there is no file {}", path.display()),
+        ))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// Counts in `*counters`, whose field `size` the caller has set.
+///
+/// `BW_INVALID_ARGUMENT` where `lad` or `counters` is NULL or the field `size` is too small; `*counters` is then as before.
+/// `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_counters(
+    lad: *const bw_lad,
+    counters: *mut bw_log_counters,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let lad = unsafe { bw_lad::shared(lad) }?;
+        // SAFETY: the caller passes NULL or a struct of the size that it says.
+        unsafe { bw_log_counters::from(lad.whole()?.counters()).write(counters) }
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
+/// A detector can be handed from thread to thread, as the header says.
+const _: () = {
+    const fn can_be_handed_over<T: Send>() {}
+    can_be_handed_over::<Detector>();
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detector_that_panicked_is_not_used_again() {
+        let mut lad = bw_lad {
+            detector: Detector::new(LadOptions::default()).unwrap(),
+            broken: false,
+            template: Vec::new(),
+        };
+        let code = |lad: &mut bw_lad| {
+            // SAFETY: the detector is ours, and errors may be dropped.
+            unsafe { bw_lad_advance(lad, 1.0, ptr::null_mut()) }
+        };
+        assert_eq!(code(&mut lad), bw_result::BW_OK);
+        guard((), || {
+            lad.change(|_| panic!("half way")).unwrap_or(());
+        });
+        assert_eq!(code(&mut lad), bw_result::BW_PANIC);
+    }
+}
