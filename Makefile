@@ -8,6 +8,8 @@ DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 # Where the installed collectd looks for plugins, by its own account.
 COLLECTD_PLUGINDIR ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" collectd -h 2>/dev/null | sed -n 's/^ *Plugin directory *//p'),/usr/lib/collectd)
+# Fluent Bit has no place of its own for plugins: its configuration names their paths.
+FLUENTBIT_PLUGINDIR ?= $(LIBDIR)/fluent-bit
 
 # cargo may be installed and not in PATH: rustup puts it in the home folder, which the environment need not name.
 HOME ?= $(shell eval echo "~$$(id -un)")
@@ -45,9 +47,10 @@ setup-build:
 setup-run: setup-build
 	@tests/setup.sh check testbed || echo "==> going on without what could not be installed"
 
-build: setup-build ## Build the library, the collectd plugin and the command, optimised
+build: setup-build ## Build the library, both plugins and the command, optimised
 	@echo "==> building into $(RELEASE)"
-	$(CARGO) build $(LOCKED) --release -p bellwether-ffi -p bellwether-collectd -p bellwether-cli
+	$(CARGO) build $(LOCKED) --release -p bellwether-ffi -p bellwether-collectd -p bellwether-cli \
+		-p bellwether-fluentbit
 
 demo: setup-run build ## Show bellwether finding a failing host among real VMs, live (3 minutes)
 	@echo "==> the demo"
@@ -76,12 +79,14 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 	@echo "==> documentation"
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
 
-bench: build ## Measure speed and memory: the detectors alone, then in a real collectd
+bench: build ## Measure speed and memory: the detectors alone, then in a real collectd and a real Fluent Bit
 	@echo "==> the detectors"
 	$(CARGO) bench $(LOCKED) -p bellwether-core
 	@echo "==> in a real collectd"
 	@tests/setup.sh check
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd
+	@echo "==> in a real Fluent Bit"
+	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_fluentbit
 
 quality: build ## Measure how good the detector for metrics is, on generated hypervisors (needs ../shared)
 	@test -x $(RELEASE)/../venv/bin/python || { echo "==> installing numpy into $(RELEASE)/../venv"; \
@@ -92,15 +97,17 @@ lexicon-audit: setup-build ## Hold the lexicon against the logging statements of
 	@CARGO="$(CARGO)" tests/lexicon-audit.sh
 
 # Needs no cargo, so that it can be run by root after a build by somebody else.
-install: ## Install what was built under PREFIX (/usr/local), the plugin where collectd looks for it; DESTDIR is honoured
+install: ## Install what was built under PREFIX (/usr/local), collectd's plugin where it looks for it; DESTDIR is honoured
 	@echo "==> installing under $(DESTDIR)$(PREFIX) and $(DESTDIR)$(COLLECTD_PLUGINDIR)"
-	@test -x $(RELEASE)/bellwether -a -e $(RELEASE)/libbellwether_collectd.so || { echo 'Run "make build" first' >&2; exit 1; }
+	@test -x $(RELEASE)/bellwether -a -e $(RELEASE)/libbellwether_collectd.so -a -e $(RELEASE)/libbellwether_fluentbit.so || { echo 'Run "make build" first' >&2; exit 1; }
 	PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" BUILD="$(RELEASE)" ffi/install.sh
-	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(COLLECTD_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(COLLECTD_PLUGINDIR)" "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
 		"$(DESTDIR)$(DATADIR)/bash-completion/completions" "$(DESTDIR)$(DATADIR)/zsh/site-functions" \
 		"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d"
 	install -m 755 $(RELEASE)/bellwether "$(DESTDIR)$(BINDIR)/bellwether"
 	install -m 644 $(RELEASE)/libbellwether_collectd.so "$(DESTDIR)$(COLLECTD_PLUGINDIR)/bellwether.so"
+	install -m 644 $(RELEASE)/libbellwether_fluentbit.so "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)/flb-filter_bellwether.so"
+	ln -sf flb-filter_bellwether.so "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)/flb-in_bellwether.so"
 	$(if $(PLUGIN_PAGES),install -m 644 $(PLUGIN_PAGES) "$(DESTDIR)$(MANDIR)/man5")
 	$(RELEASE)/bellwether man --out "$(DESTDIR)$(MANDIR)/man1"
 	$(RELEASE)/bellwether completions bash >"$(DESTDIR)$(DATADIR)/bash-completion/completions/bellwether"

@@ -33,6 +33,7 @@ impl Plugin {
         if folder.ends_with("release") {
             command.args(["--release", "-p", "bellwether-ffi"]);
             command.args(["-p", "bellwether-collectd", "-p", "bellwether-cli"]);
+            command.args(["-p", "bellwether-fluentbit"]);
         } else {
             command.arg("--workspace");
         }
@@ -48,6 +49,12 @@ impl Plugin {
         Ok(Self {
             folder: folder.to_owned(),
         })
+    }
+
+    /// Where cargo has put what it built.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Copies them into a folder of plugins under the names that collectd and the dynamic linker look for.

@@ -1,0 +1,181 @@
+//! Events as records: the keys of an event's JSON under its time.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Number, Value};
+
+use crate::msgpack;
+
+/// The key whose value says what kind of event it is.
+pub const KIND: &str = "event";
+
+/// The key whose value is the version of the event's shape.
+pub const SCHEMA: &str = "schema";
+
+/// The kinds of events, of this plugin and of others of bellwether's.
+const KINDS: [&[u8]; 6] = [
+    b"log_failure",
+    b"log_novelty",
+    b"hypervisor_anomaly",
+    b"hypervisor_silence",
+    b"workload_change",
+    b"failure_risk",
+];
+
+/// Whether a record with these values of [`KIND`] and [`SCHEMA`] is an event and no line of a log.
+pub fn is_event(kind: msgpack::Value<'_>, schema: msgpack::Value<'_>) -> bool {
+    let kind = matches!(kind, msgpack::Value::Str(kind) if KINDS.contains(&kind));
+    kind && matches!(schema, msgpack::Value::Unsigned(_))
+}
+
+/// The pairs of a flat JSON object, in their order.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Pairs;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// The record of an event, from its JSON. `None` where that is no object with a time.
+pub fn record(json: &str) -> Option<Vec<u8>> {
+    let Pairs(pairs) = serde_json::from_str(json).ok()?;
+    let (_, time) = pairs.iter().find(|(key, _)| key == "time")?;
+    let mut out = Vec::with_capacity(json.len() + 32);
+    out.extend([0x92, 0x92]);
+    write_time(&mut out, time.as_f64()?);
+    out.push(0x80);
+    write_head(&mut out, rmp::encode::write_map_len, pairs.len());
+    for (key, value) in &pairs {
+        write_str(&mut out, key.as_bytes());
+        write_value(&mut out, value);
+    }
+    Some(out)
+}
+
+/// The host's extension type for times: seconds and nanoseconds.
+fn write_time(out: &mut Vec<u8>, time: f64) {
+    let time = time.clamp(0.0, f64::from(u32::MAX - 2));
+    let seconds = time.floor();
+    let nanos = ((time - seconds) * 1e9) as u32;
+    out.extend([0xd7, 0]);
+    out.extend((seconds as u32).to_be_bytes());
+    out.extend(nanos.min(999_999_999).to_be_bytes());
+}
+
+fn write_head<R, E: fmt::Debug>(
+    out: &mut Vec<u8>,
+    write: impl Fn(&mut Vec<u8>, u32) -> Result<R, E>,
+    length: usize,
+) {
+    write(out, length as u32).expect("a vector takes all");
+}
+
+/// Writes a string; it need not be UTF-8.
+pub fn write_str(out: &mut Vec<u8>, text: &[u8]) {
+    write_head(out, rmp::encode::write_str_len, text.len());
+    out.extend_from_slice(text);
+}
+
+/// Writes a whole number in the shortest form.
+pub fn write_unsigned(out: &mut Vec<u8>, number: u64) {
+    rmp::encode::write_uint(out, number).expect("a vector takes all");
+}
+
+/// Writes a floating-point number.
+pub fn write_float(out: &mut Vec<u8>, number: f64) {
+    rmp::encode::write_f64(out, number).expect("a vector takes all");
+}
+
+/// Writes true or false.
+pub fn write_bool(out: &mut Vec<u8>, value: bool) {
+    out.push(0xc2 | u8::from(value));
+}
+
+fn write_number(out: &mut Vec<u8>, number: &Number) {
+    if let Some(n) = number.as_u64() {
+        write_unsigned(out, n);
+    } else if let Some(n) = number.as_i64() {
+        rmp::encode::write_sint(out, n).expect("a vector takes all");
+    } else {
+        write_float(out, number.as_f64().unwrap_or(f64::NAN));
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => out.push(0xc0),
+        Value::Bool(value) => write_bool(out, *value),
+        Value::Number(number) => write_number(out, number),
+        Value::String(text) => write_str(out, text.as_bytes()),
+        Value::Array(values) => {
+            write_head(out, rmp::encode::write_array_len, values.len());
+            values.iter().for_each(|value| write_value(out, value));
+        }
+        Value::Object(pairs) => {
+            write_head(out, rmp::encode::write_map_len, pairs.len());
+            for (key, value) in pairs {
+                write_str(out, key.as_bytes());
+                write_value(out, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::msgpack::Value as Packed;
+    use crate::record::Records;
+    use crate::record::tests::decoded;
+
+    #[test]
+    fn an_event_is_a_record_with_its_time_and_all_its_keys_in_their_order() {
+        let json = r#"{"event":"log_failure","schema":1,"time":1700000000.25,"score":0.75,"at":-3,"on":true,
+            "list":["a",{"b":null}]}"#;
+        let bytes = record(json).unwrap();
+        let mut keys = Vec::new();
+        let found = Records::of(&bytes)
+            .next(|key, _, _| keys.push(String::from_utf8_lossy(key).into_owned()))
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.time, Some(1_700_000_000.25));
+        assert_eq!(
+            keys,
+            ["event", "schema", "time", "score", "at", "on", "list"]
+        );
+        let shown = decoded(&bytes)[0][1].to_string();
+        let wanted = r#"{"event": "log_failure", "schema": 1, "time": 1700000000.25, "score": 0.75, "at": -3, "on": true, "list": ["a", {"b": nil}]}"#;
+        assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn what_is_no_event_becomes_no_record() {
+        for json in ["", "[]", "{}", r#"{"time":"now"}"#] {
+            assert_eq!(record(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn events_are_told_from_records_that_only_look_alike() {
+        assert!(is_event(Packed::Str(b"log_failure"), Packed::Unsigned(1)));
+        assert!(!is_event(Packed::Str(b"login"), Packed::Unsigned(1)));
+        assert!(!is_event(Packed::Str(b"log_failure"), Packed::Str(b"1")));
+        assert!(!is_event(Packed::Unsigned(7), Packed::Unsigned(1)));
+    }
+}

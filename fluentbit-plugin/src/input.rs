@@ -1,0 +1,214 @@
+//! The companion input: takes events into the pipeline under a tag of their own, and tells figures as metrics of the host's.
+//!
+//! Its callbacks run on the pipeline's thread, or on that of the input where it is `threaded`.
+
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::abi::{Handle, Host, Level, Metric, Metrics};
+use crate::channel::{Channel, Figures};
+use crate::config;
+use crate::host::{guard, host};
+
+/// How often events are taken from the queue, in nanoseconds.
+const COLLECT_NANOS: i64 = 200_000_000;
+
+/// How often metrics are set.
+const METRICS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A pipeline that has no filter for so long is likely not to be meant so.
+const ALONE: Duration = Duration::from_secs(60);
+
+/// What a metric is of.
+pub type Read = fn(&Figures) -> u64;
+
+/// Every metric of a filter: whether it only grows, name, help, value.
+pub const METRICS: [(bool, &CStr, &CStr, Read); 15] = [
+    (
+        true,
+        c"records_total",
+        c"Records that were looked at",
+        |f| f.tallies.records,
+    ),
+    (true, c"textless_total", c"Records without a text", |f| {
+        f.tallies.textless
+    }),
+    (true, c"flagged_total", c"Records that were flagged", |f| {
+        f.tallies.flagged
+    }),
+    (
+        true,
+        c"failures_total",
+        c"Records whose text tells of a failure",
+        |f| f.counters.failures,
+    ),
+    (
+        true,
+        c"novel_total",
+        c"Records that do not fit what was learnt",
+        |f| f.counters.novel,
+    ),
+    (
+        true,
+        c"refused_total",
+        c"Records that could not be judged",
+        |f| f.tallies.refused + f.counters.refused,
+    ),
+    (
+        true,
+        c"streamless_total",
+        c"Records for whose stream there was no room",
+        |f| f.counters.full,
+    ),
+    (
+        true,
+        c"undecodable_chunks_total",
+        c"Chunks that could not be read",
+        |f| f.tallies.malformed,
+    ),
+    (true, c"events_total", c"Events", |f| f.tallies.events),
+    (true, c"episodes_total", c"Failures that began", |f| {
+        f.counters.episodes
+    }),
+    (
+        true,
+        c"templates_evicted_total",
+        c"Templates that made room for others",
+        |f| f.counters.templates_evicted,
+    ),
+    (false, c"templates", c"Templates that are known", |f| {
+        f.counters.templates
+    }),
+    (false, c"windows", c"Windows that are known", |f| {
+        f.counters.windows
+    }),
+    (false, c"streams", c"Streams that there is state of", |f| {
+        f.counters.streams
+    }),
+    (false, c"bytes", c"Memory of the detector", |f| {
+        f.counters.bytes
+    }),
+];
+
+/// The companion input of a pipeline.
+#[derive(Debug)]
+pub struct Companion {
+    name: String,
+    metrics: Vec<(Metric, Read)>,
+    dropped: Option<Metric>,
+    next_metrics: Instant,
+    since: Instant,
+    said_alone: bool,
+}
+
+impl Companion {
+    /// # Safety
+    /// `instance` is this input, within its callback.
+    unsafe fn collect(&mut self, host: Host, channel: &Channel, instance: Handle) {
+        // SAFETY: as the caller promises.
+        channel.deliver(|records| unsafe { host.append(instance, records) });
+        let now = Instant::now();
+        if now < self.next_metrics {
+            return;
+        }
+        self.next_metrics = now + METRICS_INTERVAL;
+        let figures = channel.figures();
+        if figures.is_empty() && !self.said_alone && now - self.since > ALONE {
+            self.said_alone = true;
+            let message = format!(
+                "[input:bellwether:{}] there is no filter bellwether in this pipeline whose events could be taken; \
+                 flb-in_bellwether.so has to be a symbolic link to the flb-filter_bellwether.so that the pipeline loads, not a \
+                 copy of it",
+                self.name
+            );
+            host.log(Level::Warning, &message);
+        }
+        let nanos = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as u64);
+        for figures in &figures {
+            let Ok(label) = CString::new(figures.name.as_str()) else {
+                continue;
+            };
+            for (metric, read) in &self.metrics {
+                // SAFETY: as the caller promises.
+                unsafe { metric.set(nanos, read(figures) as f64, &label) };
+            }
+        }
+        if let Some(metric) = &self.dropped
+            && let Ok(label) = CString::new(self.name.as_str())
+        {
+            let dropped = channel.dropped();
+            // SAFETY: as the caller promises.
+            unsafe { metric.set(nanos, dropped as f64, &label) };
+        }
+    }
+}
+
+/// `cb_init`.
+pub unsafe extern "C" fn init(instance: Handle, config: Handle, _: *mut c_void) -> c_int {
+    guard(-1, || {
+        let Some(host) = host() else {
+            return -1;
+        };
+        // SAFETY: the host passes the input that it starts.
+        match unsafe { start(host, instance, config) } {
+            Ok(()) => 0,
+            Err(error) => {
+                // SAFETY: as above.
+                let name = unsafe { host.input_name(instance) };
+                host.log(Level::Error, &format!("[input:bellwether:{name}] {error}"));
+                -1
+            }
+        }
+    })
+}
+
+/// # Safety
+/// `instance` and `config` are what the host passes to `cb_init`.
+unsafe fn start(host: Host, instance: Handle, config: Handle) -> Result<(), String> {
+    // SAFETY: as the caller promises, in all of this.
+    unsafe {
+        let limit = config::queue_length(|key| host.input_property(instance, key))?;
+        let metrics = Metrics::of(instance);
+        let of_filters = metrics.iter().flat_map(|metrics| {
+            METRICS.iter().filter_map(|&(counter, name, help, read)| {
+                Some((metrics.metric(counter, c"filter", name, help)?, read))
+            })
+        });
+        let of_filters = of_filters.collect();
+        let dropped = metrics.as_ref().and_then(|metrics| {
+            let help = c"Events that were dropped because the queue was full";
+            metrics.metric(true, c"input", c"events_dropped_total", help)
+        });
+        let now = Instant::now();
+        let companion = Companion {
+            name: host.input_name(instance),
+            metrics: of_filters,
+            dropped,
+            next_metrics: now,
+            since: now,
+            said_alone: false,
+        };
+        Channel::accompany(config as usize, companion, limit);
+        // The context only has to be something: what is kept of a pipeline is found by its configuration.
+        if host.collect_by_time(instance, config, config, collect, COLLECT_NANOS) {
+            Ok(())
+        } else {
+            Err("the host gives it no timer".into())
+        }
+    }
+}
+
+/// `cb_collect`.
+pub unsafe extern "C" fn collect(instance: Handle, config: Handle, _: *mut c_void) -> c_int {
+    guard(0, || {
+        if let (Some(host), Some(channel)) = (host(), Channel::find(config as usize))
+            && let Some(companion) = &mut *channel.companion.lock()
+        {
+            // SAFETY: the host passes the input that is collected.
+            unsafe { companion.collect(host, &channel, instance) };
+        }
+        0
+    })
+}

@@ -1,0 +1,71 @@
+//! The detector behind the C ABI, as the filter needs it.
+
+use bellwether_sys::{Lad, LadCounters, Record};
+
+use crate::filter::{Detector, Line, Verdict};
+
+/// LAD, judging lines.
+#[derive(Debug)]
+pub struct Judge {
+    lad: Lad,
+    refusal: Option<String>,
+}
+
+impl Judge {
+    /// A judge that asks `lad`.
+    pub fn new(lad: Lad) -> Self {
+        Self { lad, refusal: None }
+    }
+
+    /// The detector itself.
+    pub fn lad(&mut self) -> &mut Lad {
+        &mut self.lad
+    }
+
+    /// Says that no line from before `time`, in seconds since the epoch, comes any more.
+    pub fn advance(&mut self, time: f64) {
+        if let Err(error) = self.lad.advance(time) {
+            self.refusal = Some(error.to_string());
+        }
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> LadCounters {
+        self.lad.counters().unwrap_or_default()
+    }
+
+    /// Why a line was refused last, as ": REASON"; empty where none was, or only for its stream or its time.
+    pub fn refusal(&self) -> String {
+        let refusal = self.refusal.as_ref();
+        refusal.map_or_else(String::new, |why| format!(": {why}"))
+    }
+}
+
+impl Detector for Judge {
+    fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>> {
+        let record = Record {
+            stream: line.stream,
+            time: line.time,
+            text: line.text,
+            priority: line.priority,
+        };
+        match self.lad.observe(&record) {
+            Ok(observed) => Some(Verdict {
+                template_id: observed.template_id,
+                template: observed.template.unwrap_or_default(),
+                severity: observed.severity,
+                family: observed.family,
+                score: observed.score,
+                novel: observed.novel && !observed.training,
+            }),
+            Err(error) => {
+                self.refusal = Some(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn next_event(&mut self) -> Option<String> {
+        Some(self.lad.next_event()?.json().to_owned())
+    }
+}

@@ -1,0 +1,82 @@
+//! bellwether for Fluent Bit: a filter that learns what a host's logs normally say, gives every record its template, and
+//! tells in the same pipeline when the logs say that the host is failing.
+//!
+//! One record's way: `plugin` (the host's callback) → `record` (decoded in place) → `filter` (text, stream, priority) → `lad`
+//! (the detector, through the C ABI) → back into the chunk with its keys. An event's: `filter` → `channel` → `input` (the
+//! companion input) or, where the pipeline has none, inline behind the records of the chunk.
+//!
+//! The host copies the registration structures by name from the loaded object; what they point to is made when it is loaded.
+// What only the host calls.
+#![cfg_attr(test, allow(dead_code))]
+
+mod abi;
+mod accessor;
+mod channel;
+mod config;
+#[cfg(test)]
+mod documentation;
+mod event;
+mod filter;
+mod host;
+mod input;
+mod lad;
+mod msgpack;
+mod plugin;
+mod record;
+
+use std::cell::UnsafeCell;
+
+use abi::{FilterPlugin, Host, InputPlugin};
+
+/// A registration structure: filled in when the object is loaded, copied by the host after that.
+#[repr(transparent)]
+pub struct Registration<T>(UnsafeCell<T>);
+
+// SAFETY: it is written to once, by the dynamic linker's call of `load`, before anybody can have its address.
+unsafe impl<T> Sync for Registration<T> {}
+
+/// The filter, as Fluent Bit looks for it in flb-filter_bellwether.so.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static filter_bellwether_plugin: Registration<FilterPlugin> = Registration(UnsafeCell::new(
+    FilterPlugin::new(c"bellwether", c"Tell from logs that a host is failing").with(
+        plugin::pre_run,
+        plugin::init,
+        plugin::filter,
+        plugin::exit,
+    ),
+));
+
+/// The companion input, as Fluent Bit looks for it in flb-in_bellwether.so.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static in_bellwether_plugin: Registration<InputPlugin> =
+    Registration(UnsafeCell::new(InputPlugin::new(
+        c"bellwether",
+        c"Take the events of the filter bellwether into the pipeline",
+        input::init,
+        input::collect,
+    )));
+
+/// Has the dynamic linker call [`load`].
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOAD: extern "C" fn() = load;
+
+/// Makes the tables of options. Where the core cannot be loaded, the filter has none, so that the host takes any option and the
+/// filter's start can say what is wrong.
+extern "C" fn load() {
+    host::guard((), || {
+        let again = Host::looks_up_again();
+        let input = abi::config_map(&plugin::own_entries(&config::INPUT), again);
+        // SAFETY: see `Registration`.
+        unsafe { (*in_bellwether_plugin.0.get()).set_config_map(input) };
+        if let Ok(core) = plugin::core_entries() {
+            let mut entries = plugin::own_entries(&config::OWN);
+            entries.extend(core);
+            let filter = abi::config_map(&entries, again);
+            // SAFETY: as above.
+            unsafe { (*filter_bellwether_plugin.0.get()).set_config_map(filter) };
+        }
+    });
+}

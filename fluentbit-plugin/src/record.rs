@@ -1,0 +1,416 @@
+//! The records of a chunk.
+//!
+//! A record is `[time, map]`, or `[[time, metadata], map]` since Fluent Bit 2.1. The time is an extension of type 0 (seconds
+//! and nanoseconds, 4 bytes each), a whole number or a floating-point one. Heads of arrays and maps come in every width.
+//! Records whose seconds are -1 and -2 open and close a group: they hold what its records have in common and are no records
+//! themselves.
+
+use crate::msgpack::{Malformed, Reader, Value};
+
+/// A record as it stands in its chunk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record<'a> {
+    /// Where it starts in the chunk.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// All that comes before the map: the outer head, the time and the metadata.
+    pub head: &'a [u8],
+    /// When, in seconds since the epoch; `None` for the marker of a group.
+    pub time: Option<f64>,
+    /// How many pairs the map holds.
+    pub pairs: u32,
+    /// The pairs.
+    pub body: &'a [u8],
+}
+
+/// The records of a chunk, in their order.
+#[derive(Debug, Clone)]
+pub struct Records<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Records<'a> {
+    /// The records of `chunk`.
+    pub fn of(chunk: &'a [u8]) -> Self {
+        Self {
+            reader: Reader::new(chunk),
+        }
+    }
+
+    /// The next record, or `None` at the end.
+    ///
+    /// `look` is shown each pair of the map: its key where that is a string, its value, and the bytes of the value with all
+    /// that it holds.
+    ///
+    /// # Errors
+    /// The chunk holds something else there, or ends within the record.
+    #[inline]
+    pub fn next(
+        &mut self,
+        mut look: impl FnMut(&'a [u8], Value<'a>, &'a [u8]),
+    ) -> Result<Option<Record<'a>>, Malformed> {
+        let reader = &mut self.reader;
+        if reader.is_at_end() {
+            return Ok(None);
+        }
+        let start = reader.at();
+        let malformed = Malformed { at: start };
+        let Value::Array(2) = reader.next()? else {
+            return Err(malformed);
+        };
+        let time = match reader.next()? {
+            Value::Array(2) => {
+                let time = reader.next()?;
+                let metadata = reader.next()?;
+                reader.skip_within(metadata)?;
+                time
+            }
+            time => time,
+        };
+        let time = seconds(time).ok_or(malformed)?;
+        let head = reader.since(start);
+        let Value::Map(pairs) = reader.next()? else {
+            return Err(malformed);
+        };
+        let body = reader.at();
+        for _ in 0..pairs {
+            let key = reader.next()?;
+            reader.skip_within(key)?;
+            let at = reader.at();
+            let value = reader.next()?;
+            reader.skip_within(value)?;
+            if let Value::Str(key) = key {
+                look(key, value, reader.since(at));
+            }
+        }
+        Ok(Some(Record {
+            start,
+            end: reader.at(),
+            head,
+            time: (time >= 0.0).then_some(time),
+            pairs,
+            body: reader.since(body),
+        }))
+    }
+}
+
+/// A time in seconds, negative for a group's marker.
+#[inline]
+fn seconds(time: Value<'_>) -> Option<f64> {
+    match time {
+        Value::Ext(0, &[a, b, c, d, e, f, g, h]) => {
+            let seconds = u32::from_be_bytes([a, b, c, d]);
+            let nanos = u32::from_be_bytes([e, f, g, h]);
+            Some(match seconds {
+                // -1 and -2 in 32 bits.
+                0xffff_fffe.. => -1.0,
+                _ => f64::from(seconds) + f64::from(nanos) / 1e9,
+            })
+        }
+        Value::Unsigned(n) => Some(n as f64),
+        Value::Negative(_) => Some(-1.0),
+        Value::Float(x) if x.is_finite() => Some(x),
+        _ => None,
+    }
+}
+
+/// Writes a record with the keys that are added to its map.
+///
+/// `added` is so many pairs of key and value, encoded. Pairs of the record whose key is one of `replaced` are left out.
+pub fn write_with(
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    count: u32,
+    added: &[u8],
+    replaced: impl Fn(&[u8]) -> bool,
+) {
+    out.extend_from_slice(record.head);
+    let kept = pairs(record).filter(|(key, _)| !key.is_some_and(&replaced));
+    let kept_count = kept.clone().count() as u32;
+    map_head(out, kept_count + count);
+    if kept_count == record.pairs {
+        out.extend_from_slice(record.body);
+    } else {
+        kept.for_each(|(_, bytes)| out.extend_from_slice(bytes));
+    }
+    out.extend_from_slice(added);
+}
+
+/// Writes a record that has none of the keys that are added to it.
+#[inline]
+pub fn write_extended(out: &mut Vec<u8>, record: &Record<'_>, count: u32, added: &[u8]) {
+    out.extend_from_slice(record.head);
+    map_head(out, record.pairs + count);
+    out.extend_from_slice(record.body);
+    out.extend_from_slice(added);
+}
+
+#[inline]
+fn map_head(out: &mut Vec<u8>, pairs: u32) {
+    match u8::try_from(pairs) {
+        Ok(n @ 0..=15) => out.push(0x80 | n),
+        _ => {
+            rmp::encode::write_map_len(out, pairs).expect("a vector takes all");
+        }
+    }
+}
+
+/// The pairs of a record: the key where it is a string, and the bytes of both.
+fn pairs<'a>(record: &Record<'a>) -> impl Iterator<Item = (Option<&'a [u8]>, &'a [u8])> + Clone {
+    let mut reader = Reader::new(record.body);
+    std::iter::from_fn(move || {
+        let start = reader.at();
+        let key = reader.next().ok()?;
+        reader.skip_within(key).ok()?;
+        reader.skip().ok()?;
+        let key = match key {
+            Value::Str(key) => Some(key),
+            _ => None,
+        };
+        Some((key, reader.since(start)))
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rmpv::Value as Any;
+
+    /// How a chunk's time is written.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub enum Time {
+        Ext,
+        Ext8,
+        Integer,
+        Float,
+    }
+
+    /// How wide the heads of arrays and maps are.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub enum Width {
+        Least,
+        Two,
+        Four,
+    }
+
+    pub const TIMES: [Time; 4] = [Time::Ext, Time::Ext8, Time::Integer, Time::Float];
+    pub const WIDTHS: [Width; 3] = [Width::Least, Width::Two, Width::Four];
+
+    fn head(out: &mut Vec<u8>, fix: u8, wide: u8, length: usize, width: Width) {
+        match width {
+            Width::Least if length < 16 => out.push(fix | length as u8),
+            Width::Least | Width::Two if length < 65536 => {
+                out.push(wide);
+                out.extend((length as u16).to_be_bytes());
+            }
+            _ => {
+                out.push(wide + 1);
+                out.extend((length as u32).to_be_bytes());
+            }
+        }
+    }
+
+    /// A record of Fluent Bit's, in one of the ways in which it may be written.
+    pub fn encoded(
+        time: Time,
+        width: Width,
+        metadata: Option<&[(&str, Any)]>,
+        seconds: i64,
+        pairs: &[(Any, Any)],
+    ) -> Vec<u8> {
+        let mut out = Vec::new();
+        head(&mut out, 0x90, 0xdc, 2, width);
+        if metadata.is_some() {
+            head(&mut out, 0x90, 0xdc, 2, width);
+        }
+        match time {
+            Time::Ext => out.extend([0xd7, 0]),
+            Time::Ext8 => out.extend([0xc7, 8, 0]),
+            Time::Integer => {
+                rmp::encode::write_sint(&mut out, seconds).unwrap();
+            }
+            Time::Float => rmp::encode::write_f64(&mut out, seconds as f64).unwrap(),
+        }
+        if matches!(time, Time::Ext | Time::Ext8) {
+            out.extend((seconds as u32).to_be_bytes());
+            out.extend(0u32.to_be_bytes());
+        }
+        if let Some(metadata) = metadata {
+            head(&mut out, 0x80, 0xde, metadata.len(), width);
+            for (key, value) in metadata {
+                rmpv::encode::write_value(&mut out, &Any::from(*key)).unwrap();
+                rmpv::encode::write_value(&mut out, value).unwrap();
+            }
+        }
+        head(&mut out, 0x80, 0xde, pairs.len(), width);
+        for (key, value) in pairs {
+            rmpv::encode::write_value(&mut out, key).unwrap();
+            rmpv::encode::write_value(&mut out, value).unwrap();
+        }
+        out
+    }
+
+    /// What a decoder of others' making finds in a chunk.
+    pub fn decoded(mut chunk: &[u8]) -> Vec<Any> {
+        let mut values = Vec::new();
+        while !chunk.is_empty() {
+            values.push(rmpv::decode::read_value(&mut chunk).expect("the chunk is whole"));
+        }
+        values
+    }
+
+    fn text(pairs: &[(&str, &str)]) -> Vec<(Any, Any)> {
+        pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect()
+    }
+
+    fn only(chunk: &[u8]) -> Record<'_> {
+        let mut records = Records::of(chunk);
+        let record = records.next(|_, _, _| {}).unwrap().expect("there is one");
+        assert_eq!(records.next(|_, _, _| {}), Ok(None));
+        record
+    }
+
+    #[test]
+    fn every_encoding_of_a_record_is_read_and_extended() {
+        let metadata = [("severity", Any::from("info"))];
+        for time in TIMES {
+            for width in WIDTHS {
+                for metadata in [None, Some(&[][..]), Some(&metadata[..])] {
+                    let case = format!("{time:?} {width:?} {metadata:?}");
+                    let pairs = text(&[("log", "hello"), ("b", "c")]);
+                    let chunk = encoded(time, width, metadata, 1_700_000_000, &pairs);
+                    let record = only(&chunk);
+                    assert_eq!(record.time, Some(1.7e9), "{case}");
+                    assert_eq!(record.pairs, 2, "{case}");
+                    let mut out = Vec::new();
+                    write_extended(&mut out, &record, 1, b"\xa1x\x07");
+                    let mut wanted = pairs.clone();
+                    wanted.push(("x".into(), 7.into()));
+                    let wanted = encoded(time, width, metadata, 1_700_000_000, &wanted);
+                    assert_eq!(decoded(&out), decoded(&wanted), "{case}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_grows_into_a_wider_head() {
+        for count in [14, 15, 16, 65534, 65535, 65536] {
+            let pairs: Vec<(Any, Any)> = (0..count)
+                .map(|n: i32| (n.to_string().into(), n.into()))
+                .collect();
+            let chunk = encoded(Time::Ext, Width::Least, Some(&[]), 5, &pairs);
+            let mut out = Vec::new();
+            write_extended(&mut out, &only(&chunk), 2, b"\xa1x\x07\xa1y\x08");
+            assert_eq!(only(&out).pairs, count as u32 + 2);
+            assert_eq!(decoded(&out).len(), 1);
+        }
+    }
+
+    #[test]
+    fn keys_that_are_there_already_are_replaced() {
+        let pairs = text(&[("a", "1"), ("x", "old"), ("b", "2")]);
+        let chunk = encoded(Time::Ext, Width::Least, Some(&[]), 5, &pairs);
+        let mut out = Vec::new();
+        write_with(&mut out, &only(&chunk), 1, b"\xa1x\xa3new", |key| {
+            key == b"x"
+        });
+        let wanted = text(&[("a", "1"), ("b", "2"), ("x", "new")]);
+        let wanted = encoded(Time::Ext, Width::Least, Some(&[]), 5, &wanted);
+        assert_eq!(decoded(&out), decoded(&wanted));
+    }
+
+    #[test]
+    fn the_markers_of_groups_have_no_time() {
+        for seconds in [-1, -2] {
+            for time in TIMES {
+                let chunk = encoded(time, Width::Least, Some(&[]), seconds, &[]);
+                assert_eq!(only(&chunk).time, None, "{seconds} {time:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_malformed() {
+        for chunk in [
+            &b"\x07"[..],
+            b"\x91\x07",
+            b"\x92\x07\x07",
+            b"\x92\xa1t\x80",
+            b"\x92\xd7\x01\0\0\0\0\0\0\0\0\x80",
+            b"\x92\x91\x07\x80",
+            b"\x92\xcb\x7f\xf8\0\0\0\0\0\0\x80",
+            b"\x93\x07\x80\x80",
+        ] {
+            assert!(
+                Records::of(chunk).next(|_, _, _| {}).is_err(),
+                "{chunk:02x?}"
+            );
+        }
+        // The second one is cut off.
+        let mut chunk = encoded(Time::Ext, Width::Least, None, 5, &text(&[("a", "1")]));
+        let whole = chunk.clone();
+        chunk.extend(&whole[..whole.len() - 1]);
+        let mut records = Records::of(&chunk);
+        assert!(records.next(|_, _, _| {}).is_ok());
+        let error = records.next(|_, _, _| {}).unwrap_err();
+        assert!(error.at >= whole.len());
+    }
+
+    #[test]
+    fn each_pair_is_shown_with_its_bytes() {
+        let pairs = [
+            (Any::from("a"), Any::Array(vec![1.into(), "x".into()])),
+            (Any::from(7), Any::from("the key is no string")),
+            (Any::from("b"), Any::Nil),
+        ];
+        let chunk = encoded(Time::Float, Width::Two, None, 5, &pairs);
+        let mut shown = Vec::new();
+        Records::of(&chunk)
+            .next(|key, value, bytes| shown.push((key, value, bytes)))
+            .unwrap();
+        assert_eq!(
+            shown,
+            [
+                (&b"a"[..], Value::Array(2), &b"\x92\x01\xa1x"[..]),
+                (b"b", Value::Nil, b"\xc0")
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_records_or_malformed(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut records = Records::of(&bytes);
+            let mut end = 0;
+            while let Ok(Some(record)) = records.next(|_, _, _| {}) {
+                prop_assert_eq!(record.start, end);
+                prop_assert!(record.end > end);
+                end = record.end;
+            }
+        }
+
+        #[test]
+        fn a_record_with_a_byte_changed_is_read_or_refused(
+            at in any::<prop::sample::Index>(), byte in any::<u8>(), time in prop::sample::select(&TIMES[..]),
+            width in prop::sample::select(&WIDTHS[..]), metadata in any::<bool>(),
+        ) {
+            let metadata = metadata.then_some(&[][..]);
+            let mut chunk = encoded(time, width, metadata, 1_700_000_000, &text(&[("log", "hello"), ("b", "c")]));
+            let at = at.index(chunk.len());
+            chunk[at] = byte;
+            if let Ok(Some(record)) = Records::of(&chunk).next(|_, _, _| {}) {
+                let mut out = Vec::new();
+                write_extended(&mut out, &record, 1, b"\xa1x\x07");
+                write_with(&mut out, &record, 1, b"\xa1x\x07", |_| true);
+                let mut written = Records::of(&out);
+                let again = written.next(|_, _, _| {}).map(|r| r.is_some());
+                prop_assert_eq!(again, Ok(true));
+                let again = written.next(|_, _, _| {}).map(|r| r.is_some());
+                prop_assert_eq!(again, Ok(true));
+            }
+        }
+    }
+}
