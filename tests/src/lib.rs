@@ -2,6 +2,7 @@
 
 pub mod collectd;
 pub mod demo;
+pub mod fluentbit;
 pub mod testbed;
 
 use std::fmt::Display;

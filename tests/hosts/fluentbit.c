@@ -1,0 +1,325 @@
+/* A host for the Fluent Bit plugin: exports the functions that the plugin looks for, loads the plugin as the real one does,
+ * and does what it is told on its standard input.
+ *
+ *   fluentbit FILTER.so INPUT.so [KEY=VALUE]... [input.KEY=VALUE]...
+ *
+ * INPUT.so may be empty, for a pipeline without the companion input. Each command is a letter, a length of four bytes, the
+ * lowest first, and so many bytes; each is answered in the same form:
+ *
+ *   F records   run the filter              M records that replace them, or N without any
+ *   C           run the input's collector   C records that it put into the pipeline
+ *   S           the metrics                 S lines "NAME{LABEL} VALUE"
+ *   H           the tables of options       H lines "filter|input NAME TYPE DEFAULT DESCRIPTION"
+ *   R           end and start again         R nothing, or E where it does not start
+ *
+ * The log goes to the standard error. Exit status: 0; 2 the plugin cannot be loaded; 3 it does not start.
+ *
+ * Compiled with STRIDE=96 it is a host up to 5.0.2, and with 104 a newer one; with TOO_OLD one before 2.2.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#ifndef STRIDE
+#define STRIDE 104
+#endif
+
+struct instance {
+    int first[2];
+    int log_level; /* where a filter has it */
+    int more;
+    char name[32];
+    const char *prefix; /* of its properties on the command line */
+    void *context;
+};
+
+struct filter_plugin {
+    int event_type, flags;
+    const char *name, *description;
+    const char *config_map;
+    int (*pre_run)(struct instance *, void *, void *);
+    int (*init)(struct instance *, void *, void *);
+    int (*filter)(const void *, size_t, const char *, int, void **, size_t *, struct instance *, void *, void *, void *);
+    int (*exit)(void *, void *);
+    void *notification;
+    void *list[2];
+};
+
+struct input_plugin {
+    int type;
+    void *proxy;
+    int flags;
+    const char *name, *description;
+    const char *config_map;
+    int (*init)(struct instance *, void *, void *);
+    int (*pre_run)(struct instance *, void *, void *);
+    int (*collect)(struct instance *, void *, void *);
+    void *rest[30]; /* as many as the newest host copies */
+};
+
+struct config_entry {
+    int type;
+    const char *name, *default_value;
+    int flags, set_property;
+    uintptr_t offset;
+    const char *description;
+};
+
+struct metric {
+    char name[128], label[64];
+    double value;
+};
+
+static char **properties;
+static int pipeline; /* its address is the configuration */
+static struct instance filter_instance, input_instance;
+static int (*collector)(struct instance *, void *, void *);
+static char *appended;
+static size_t appended_size;
+static struct metric metrics[64];
+static size_t metric_count;
+
+/* The functions that a plugin looks for in the program. */
+
+void flb_log_print(int level, const char *file, int line, const char *format, ...)
+{
+    static const char *const words[] = {"", "error", "warn", "info", "debug"};
+    (void) file, (void) line;
+    fprintf(stderr, "[%s] ", words[level]);
+    va_list list;
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+}
+
+static const char *property(const char *prefix, const char *key)
+{
+    for (char **p = properties; *p; p++) {
+        const char *text = *p;
+        size_t before = strlen(prefix), length = strlen(key);
+        if (strncmp(text, prefix, before) == 0 && strncasecmp(text + before, key, length) == 0 && text[before + length] == '=')
+            return text + before + length + 1;
+    }
+    return NULL;
+}
+
+const char *flb_filter_get_property(const char *key, struct instance *instance) { return property(instance->prefix, key); }
+const char *flb_input_get_property(const char *key, struct instance *instance) { return property(instance->prefix, key); }
+void flb_filter_set_context(struct instance *instance, void *context) { instance->context = context; }
+void flb_input_set_context(struct instance *instance, void *context) { instance->context = context; }
+const char *flb_filter_name(struct instance *instance) { return instance->name; }
+const char *flb_input_name(struct instance *instance) { return instance->name; }
+
+int flb_input_set_collector_time(struct instance *instance, int (*collect)(struct instance *, void *, void *), time_t seconds,
+                                 long nanoseconds, void *config)
+{
+    (void) config;
+    if (instance != &input_instance || seconds < 0 || seconds + nanoseconds <= 0)
+        return -1;
+    collector = collect;
+    return 0;
+}
+
+int flb_input_log_append(struct instance *instance, const char *tag, size_t tag_length, const void *records, size_t size)
+{
+    if (instance != &input_instance || tag || tag_length)
+        return -1;
+    appended = realloc(appended, appended_size + size);
+    memcpy(appended + appended_size, records, size);
+    appended_size += size;
+    return 0;
+}
+
+void *flb_input_get_cmt_instance(struct instance *instance) { return instance; }
+
+static void *create(void *context, const char *space, const char *system, const char *name, const char *help, int labels,
+                    char **keys)
+{
+    if (context != &input_instance || labels != 1 || strcmp(keys[0], "name") != 0 || !*help)
+        return NULL;
+    struct metric *metric = &metrics[metric_count++];
+    snprintf(metric->name, sizeof metric->name, "%s_%s_%s", space, system, name);
+    return metric;
+}
+
+static int set(struct metric *metric, uint64_t time, double value, int labels, char **values)
+{
+    if (labels != 1 || time == 0)
+        return -1;
+    snprintf(metric->label, sizeof metric->label, "%s", values[0]);
+    metric->value = value;
+    return 0;
+}
+
+void *cmt_counter_create(void *c, char *a, char *b, char *n, char *h, int l, char **k) { return create(c, a, b, n, h, l, k); }
+void *cmt_gauge_create(void *c, char *a, char *b, char *n, char *h, int l, char **k) { return create(c, a, b, n, h, l, k); }
+int cmt_counter_set(void *m, uint64_t t, double v, int l, char **k) { return set(m, t, v, l, k); }
+int cmt_gauge_set(void *m, uint64_t t, double v, int l, char **k) { return set(m, t, v, l, k); }
+#if STRIDE > 96
+void *flb_config_map_find(void) { return NULL; }
+#endif
+#ifndef TOO_OLD
+int flb_output_enable_multi_threading(void) { return 0; }
+#endif
+
+/* What the host does. */
+
+static void answer(char letter, const void *bytes, uint32_t size)
+{
+    putchar(letter);
+    fwrite(&size, 1, 4, stdout);
+    if (size)
+        fwrite(bytes, 1, size, stdout);
+    fflush(stdout);
+}
+
+static void *load(const char *path, const char *symbol, void *copy, size_t size)
+{
+    void *object = dlopen(path, RTLD_LAZY);
+    if (!object) {
+        fprintf(stderr, "dlopen: %s\n", dlerror());
+        exit(2);
+    }
+    const void *found = dlsym(object, symbol);
+    if (!found) {
+        fprintf(stderr, "there is no %s in %s\n", symbol, path);
+        exit(2);
+    }
+    memcpy(copy, found, size);
+    return object;
+}
+
+static const struct config_entry *entry(const char *map, int index)
+{
+    return (const struct config_entry *) (map + (size_t) index * STRIDE);
+}
+
+static int known(const char *map, const char *key, size_t length)
+{
+    for (int i = 0; map && entry(map, i)->name; i++)
+        if (strlen(entry(map, i)->name) == length && strncasecmp(entry(map, i)->name, key, length) == 0)
+            return 1;
+    return map == NULL;
+}
+
+static void describe(FILE *out, const char *kind, const char *map)
+{
+    for (int i = 0; map && entry(map, i)->name; i++) {
+        const struct config_entry *e = entry(map, i);
+        fprintf(out, "%s %s %d %s %s\n", kind, e->name, e->type, e->default_value ? e->default_value : "-", e->description);
+    }
+}
+
+static int start(struct filter_plugin *filter, struct input_plugin *input)
+{
+    memset(&filter_instance, 0, sizeof filter_instance);
+    filter_instance.log_level = 3;
+    filter_instance.prefix = "";
+    strcpy(filter_instance.name, "bellwether.0");
+    input_instance.prefix = "input.";
+    strcpy(input_instance.name, "bellwether.1");
+    metric_count = 0;
+    if (input->init && input->init(&input_instance, &pipeline, NULL) != 0)
+        return 3;
+#ifdef TOO_OLD
+    /* A host without pre_run has init in its place. */
+    return filter->pre_run(&filter_instance, &pipeline, NULL) == 0 ? 0 : 3;
+#else
+    if (filter->pre_run && filter->pre_run(&filter_instance, &pipeline, NULL) != 0)
+        return 3;
+    return filter->init(&filter_instance, &pipeline, NULL) == 0 ? 0 : 3;
+#endif
+}
+
+static void end(struct filter_plugin *filter)
+{
+    if (filter_instance.context)
+        filter->exit(filter_instance.context, &pipeline);
+    filter_instance.context = NULL;
+}
+
+int main(int count, char **arguments)
+{
+    struct filter_plugin filter;
+    struct input_plugin input;
+    void *filter_object, *input_object = NULL;
+    if (count < 3)
+        return 1;
+    properties = arguments + 3;
+    filter_object = load(arguments[1], "filter_bellwether_plugin", &filter, sizeof filter);
+    memset(&input, 0, sizeof input);
+    if (*arguments[2])
+        input_object = load(arguments[2], "in_bellwether_plugin", &input, sizeof input);
+    for (char **p = properties; *p; p++) {
+        int of_input = strncmp(*p, "input.", 6) == 0;
+        const char *key = of_input ? *p + 6 : *p;
+        if (!known(of_input ? input.config_map : filter.config_map, key, strcspn(key, "="))) {
+            fprintf(stderr, "[error] unknown configuration property '%s'\n", key);
+            return 3;
+        }
+    }
+    int status = start(&filter, &input);
+    int letter;
+    uint32_t size;
+    char *bytes = NULL;
+    while (status == 0 && (letter = getchar()) != EOF && fread(&size, 1, 4, stdin) == 4) {
+        /* A chunk of exactly its size, so that reading past its end is seen. */
+        bytes = malloc(size ? size : 1);
+        if (fread(bytes, 1, size, stdin) != size)
+            break;
+        if (letter == 'F') {
+            void *out = NULL;
+            size_t out_size = 0;
+            int code = filter.filter(bytes, size, "the.tag", 7, &out, &out_size, &filter_instance, NULL, filter_instance.context,
+                                     &pipeline);
+            if (code == 1 && out && out_size)
+                answer('M', out, out_size);
+            else if (code == 2 && !out)
+                answer('N', NULL, 0);
+            else
+                status = 4;
+            free(out);
+        }
+        else if (letter == 'C') {
+            if (collector)
+                collector(&input_instance, &pipeline, input_instance.context);
+            answer('C', appended, appended_size);
+            appended_size = 0;
+        }
+        else if (letter == 'S' || letter == 'H') {
+            char *text;
+            size_t length;
+            FILE *out = open_memstream(&text, &length);
+            if (letter == 'H') {
+                describe(out, "filter", filter.config_map);
+                describe(out, "input", input.config_map);
+            }
+            for (size_t i = 0; letter == 'S' && i < metric_count; i++)
+                fprintf(out, "%s{%s} %g\n", metrics[i].name, metrics[i].label, metrics[i].value);
+            fclose(out);
+            answer(letter, text, length);
+            free(text);
+        }
+        else if (letter == 'R') {
+            end(&filter);
+            status = start(&filter, &input);
+            answer(status == 0 ? 'R' : 'E', NULL, 0);
+        }
+        free(bytes);
+        bytes = NULL;
+    }
+    free(bytes);
+    free(appended);
+    end(&filter);
+    if (input_object)
+        dlclose(input_object);
+    dlclose(filter_object);
+    return status;
+}

@@ -1,0 +1,213 @@
+//! A host of our own, `tests/hosts/fluentbit.c`, that loads the plugin as a Fluent Bit does, one chunk at a time.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{FILTER, INPUT, install};
+
+/// How to run a host.
+#[derive(Debug, Clone, Default)]
+pub struct Setup<'a> {
+    /// `KEY=VALUE`, of the companion input where the key begins with `input.`.
+    pub properties: Vec<&'a str>,
+    /// Whether there is a companion input.
+    pub companion: bool,
+    /// What the host is compiled with, as `-DSTRIDE=96`.
+    pub defines: Vec<&'a str>,
+    /// Whether it runs under valgrind, which ends it with status 99 where it finds an error.
+    pub valgrind: bool,
+    /// Whether the library that the plugin loads is left out.
+    pub without_library: bool,
+}
+
+/// A running host. Dropping it kills it.
+#[derive(Debug)]
+pub struct Host {
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+fn compile(folder: &Path, defines: &[&str]) -> Result<PathBuf> {
+    let program = folder.join("host");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts/fluentbit.c");
+    let output = Command::new("cc")
+        .args([
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-g",
+            "-rdynamic",
+        ])
+        .args(defines)
+        .arg("-o")
+        .arg(&program)
+        .arg(&source)
+        .arg("-ldl")
+        .output()
+        .context("cc cannot be run")?;
+    ensure!(
+        output.status.success(),
+        "{} does not compile: {}",
+        source.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(program)
+}
+
+impl Host {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// Where it cannot be compiled or run.
+    pub fn start(setup: &Setup<'_>) -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("bellwether-fluentbit-host-")
+            .tempdir()?;
+        install(folder.path())?;
+        if setup.without_library {
+            fs::remove_file(folder.path().join("libbellwether.so.0"))?;
+        }
+        let program = compile(folder.path(), &setup.defines)?;
+        let mut command = if setup.valgrind {
+            let mut command = Command::new("valgrind");
+            command.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
+            command.args(["--errors-for-leak-kinds=definite", "--"]);
+            command.arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.arg(folder.path().join(FILTER));
+        match setup.companion {
+            true => command.arg(folder.path().join(INPUT)),
+            false => command.arg(""),
+        };
+        let log = fs::File::create(folder.path().join("log"))?;
+        let child = command
+            .args(&setup.properties)
+            // cargo's, which would find a library that no administrator has.
+            .env_remove("LD_LIBRARY_PATH")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .context("the host cannot be run")?;
+        Ok(Self { folder, child })
+    }
+
+    fn ask(&mut self, letter: u8, bytes: &[u8]) -> Result<(u8, Vec<u8>)> {
+        let input = self.child.stdin.as_mut().context("the host has ended")?;
+        let mut command = vec![letter];
+        command.extend((bytes.len() as u32).to_le_bytes());
+        command.extend(bytes);
+        let written = input.write_all(&command).and_then(|()| input.flush());
+        let output = self.child.stdout.as_mut().context("the host has ended")?;
+        let mut head = [0; 5];
+        let read = written.and_then(|()| output.read_exact(&mut head));
+        read.with_context(|| format!("the host has ended; log:\n{}", self.log()))?;
+        let [letter, size @ ..] = head;
+        let mut answer = vec![0; u32::from_le_bytes(size) as usize];
+        let output = self.child.stdout.as_mut().context("the host has ended")?;
+        output.read_exact(&mut answer)?;
+        Ok((letter, answer))
+    }
+
+    /// Runs the filter on a chunk; what replaces it, or `None` where it stays as it is.
+    ///
+    /// # Errors
+    /// Where the host has ended.
+    pub fn filter(&mut self, chunk: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.ask(b'F', chunk)? {
+            (b'M', records) => Ok(Some(records)),
+            (b'N', _) => Ok(None),
+            other => bail!("the host answers {other:?}"),
+        }
+    }
+
+    /// Runs the companion input's collector; the records that it put into the pipeline.
+    ///
+    /// # Errors
+    /// Where the host has ended.
+    pub fn collect(&mut self) -> Result<Vec<u8>> {
+        Ok(self.ask(b'C', b"")?.1)
+    }
+
+    /// The metrics, one a line.
+    ///
+    /// # Errors
+    /// Where the host has ended.
+    pub fn metrics(&mut self) -> Result<String> {
+        Ok(String::from_utf8(self.ask(b'S', b"")?.1)?)
+    }
+
+    /// The tables of options, one option a line.
+    ///
+    /// # Errors
+    /// Where the host has ended.
+    pub fn options(&mut self) -> Result<String> {
+        Ok(String::from_utf8(self.ask(b'H', b"")?.1)?)
+    }
+
+    /// Ends the plugin and starts it again, in one process.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn restart(&mut self) -> Result<()> {
+        let (letter, _) = self.ask(b'R', b"")?;
+        ensure!(letter == b'R', "it does not start again: {}", self.log());
+        Ok(())
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Its folder: what is written there goes with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends it; its exit status and its log.
+    ///
+    /// # Errors
+    /// Where it was killed.
+    pub fn end(mut self) -> Result<(i32, String)> {
+        drop(self.child.stdin.take());
+        let status = self.child.wait()?;
+        let code = status
+            .code()
+            .with_context(|| format!("the host was killed: {status}; log:\n{}", self.log()))?;
+        Ok((code, self.log()))
+    }
+
+    /// Runs one that is not to start; its exit status and its log.
+    ///
+    /// # Errors
+    /// Where it cannot be run.
+    pub fn refused(setup: &Setup<'_>) -> Result<(i32, String)> {
+        Self::start(setup)?.end()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Whether a program is installed.
+pub fn installed(program: &str) -> bool {
+    let ran = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
+    matches!(ran, Ok(Output { status, .. }) if status.success())
+}

@@ -1,0 +1,439 @@
+//! The plugin in a host of our own, with chunks of every encoding; needs a C compiler and nothing of Fluent Bit.
+
+use anyhow::{Result, ensure};
+use bellwether_tests::fluentbit::chunk::{Encoding, USUAL, encodings, map, records};
+use bellwether_tests::fluentbit::host::{Host, Setup, installed};
+use bellwether_tests::skipped;
+use rmpv::Value;
+
+/// When the chunks begin, in seconds since the epoch.
+const START: i64 = 1_700_000_000;
+
+/// So many ordinary lines teach a stream what is normal.
+const ORDINARY: usize = 400;
+
+fn ordinary(number: usize) -> String {
+    format!(
+        "session {number} opened for user root by (uid={})",
+        number % 7
+    )
+}
+
+const FAILING: &str = "blk_update_request: I/O error, dev sda, sector 7814037";
+
+fn line(encoding: Encoding, number: usize, text: &str) -> Vec<u8> {
+    encoding.record(START + number as i64, &map([("log", text.into())]))
+}
+
+fn chunk(encoding: Encoding, numbers: std::ops::Range<usize>) -> Vec<u8> {
+    numbers
+        .flat_map(|n| line(encoding, n, &ordinary(n)))
+        .collect()
+}
+
+/// The map of a record.
+fn fields(record: &Value) -> &Value {
+    &record[1]
+}
+
+/// A host whose stream has learnt what is normal.
+fn taught(setup: &Setup<'_>) -> Result<Host> {
+    let mut host = Host::start(setup)?;
+    host.filter(&chunk(USUAL, 0..ORDINARY))?;
+    Ok(host)
+}
+
+#[test]
+fn every_encoding_is_read_and_its_records_get_their_template() -> Result<()> {
+    let mut host = Host::start(&Setup::default())?;
+    for encoding in encodings() {
+        let before = chunk(encoding, 0..50);
+        let after = host
+            .filter(&before)?
+            .expect("every record gets its template");
+        let (before, after) = (records(&before), records(&after));
+        assert_eq!(before.len(), after.len(), "{encoding:?}");
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(before[0], after[0], "{encoding:?}");
+            assert_eq!(fields(before)["log"], fields(after)["log"], "{encoding:?}");
+            let template = fields(after)["bellwether_template"].as_str();
+            assert!(
+                template.is_some_and(|t| t.contains("session")),
+                "{encoding:?} {after}"
+            );
+            assert!(
+                fields(after)["bellwether_template_id"].as_u64() >= Some(1),
+                "{after}"
+            );
+        }
+    }
+    let (status, log) = host.end()?;
+    assert_eq!(status, 0, "{log}");
+    Ok(())
+}
+
+#[test]
+fn a_failure_is_flagged_and_its_event_comes_inline_behind_its_chunk() -> Result<()> {
+    let mut host = taught(&Setup {
+        properties: vec!["record_keys=none", "host=node7"],
+        ..Setup::default()
+    })?;
+    assert_eq!(host.filter(&chunk(USUAL, 500..520))?, None);
+    let before = [line(USUAL, 600, FAILING), chunk(USUAL, 601..605)].concat();
+    let after = host.filter(&before)?.expect("a record is flagged");
+    let after = records(&after);
+    assert_eq!(after.len(), 6, "{after:#?}");
+    let flagged = fields(&after[0]);
+    assert_eq!(
+        flagged["bellwether_family"].as_str(),
+        Some("storage"),
+        "{flagged}"
+    );
+    assert!(
+        flagged["bellwether_severity"].as_f64() >= Some(0.5),
+        "{flagged}"
+    );
+    let event = fields(&after[5]);
+    for (key, value) in [
+        ("event", "log_failure"),
+        ("state", "raised"),
+        ("severity", "failure"),
+        ("hypervisor", "node7"),
+        ("stream", "node7"),
+        ("family", "storage"),
+        ("sample", FAILING),
+    ] {
+        assert_eq!(event[key].as_str(), Some(value), "{key} of {event}");
+    }
+    assert_eq!(event["time"].as_f64(), Some(START as f64 + 600.5));
+    Ok(())
+}
+
+#[test]
+fn an_event_goes_to_the_companion_input_where_there_is_one() -> Result<()> {
+    let mut host = taught(&Setup {
+        properties: vec!["record_keys=none"],
+        companion: true,
+        ..Setup::default()
+    })?;
+    assert_eq!(host.collect()?, b"");
+    let after = host
+        .filter(&line(USUAL, 600, FAILING))?
+        .expect("it is flagged");
+    assert_eq!(records(&after).len(), 1);
+    let events = host.collect()?;
+    let event = &records(&events)[0];
+    assert_eq!(
+        fields(event)["event"].as_str(),
+        Some("log_failure"),
+        "{event}"
+    );
+    assert_eq!(host.collect()?, b"");
+    // It passes through the filter itself, whose Match may be *.
+    assert_eq!(host.filter(&events)?, None);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    host.filter(&chunk(USUAL, 700..710))?;
+    host.collect()?;
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    host.collect()?;
+    let metrics = host.metrics()?;
+    for line in [
+        format!(
+            "bellwether_filter_records_total{{bellwether.0}} {}",
+            ORDINARY + 11
+        ),
+        "bellwether_filter_events_total{bellwether.0} 1".into(),
+        "bellwether_filter_failures_total{bellwether.0} 1".into(),
+        "bellwether_filter_streams{bellwether.0} 1".into(),
+        "bellwether_input_events_dropped_total{bellwether.1} 0".into(),
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line} in {metrics}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_queue_that_nobody_empties_drops_and_counts() -> Result<()> {
+    let mut host = Host::start(&Setup {
+        properties: vec!["input.queue_length=1", "stream_keys=host", "training=0"],
+        companion: true,
+        ..Setup::default()
+    })?;
+    for node in ["a", "b", "c"] {
+        let fields = map([("log", FAILING.into()), ("host", node.into())]);
+        host.filter(&USUAL.record(START, &fields))?;
+    }
+    assert_eq!(records(&host.collect()?).len(), 1);
+    let metrics = host.metrics()?;
+    assert!(
+        metrics.contains("events_dropped_total{bellwether.1} 2"),
+        "{metrics}"
+    );
+    Ok(())
+}
+
+#[test]
+fn no_event_is_told_where_none_is_wanted() -> Result<()> {
+    let mut host = taught(&Setup {
+        properties: vec!["events=none", "flagged_keys=none", "record_keys=none"],
+        companion: true,
+        ..Setup::default()
+    })?;
+    assert_eq!(host.filter(&line(USUAL, 600, FAILING))?, None);
+    assert_eq!(host.collect()?, b"");
+    Ok(())
+}
+
+#[test]
+fn texts_that_are_odd_pass_and_lose_nothing() -> Result<()> {
+    let mut host = taught(&Setup::default())?;
+    let mut broken = line(USUAL, 1, "a?b");
+    let at = broken.iter().position(|&b| b == b'?').expect("it is there");
+    broken[at] = 0xff;
+    let odd = [
+        USUAL.record(START, &map([])),
+        USUAL.record(START, &map([("log", 7.into())])),
+        USUAL.record(START, &map([("log", Value::Nil)])),
+        USUAL.record(START, &map([("log", "".into())])),
+        USUAL.record(START, &map([("log", map([("message", "nested".into())]))])),
+        USUAL.record(
+            START,
+            &Value::Map(vec![(7.into(), "the key is a number".into())]),
+        ),
+        line(USUAL, 1, "\0\u{1b}[31m\t\u{feff}"),
+        line(USUAL, 1, &"x".repeat(1 << 20)),
+        line(USUAL, 1, &" long".repeat(200_000)),
+    ]
+    .concat();
+    for before in [odd, broken] {
+        let after = host.filter(&before)?.unwrap_or_else(|| before.clone());
+        let (mut count, mut reader) = (0, &after[..]);
+        while !reader.is_empty() {
+            rmpv::decode::read_value_ref(&mut reader)?;
+            count += 1;
+        }
+        let mut reader = &before[..];
+        while !reader.is_empty() {
+            rmpv::decode::read_value_ref(&mut reader)?;
+            count -= 1;
+        }
+        assert_eq!(count, 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn markers_of_groups_are_kept_as_they_are() -> Result<()> {
+    let mut host = Host::start(&Setup::default())?;
+    let open = USUAL.record(-1, &map([("resource", "r".into())]));
+    let close = USUAL.record(-2, &map([]));
+    let before = [open.clone(), line(USUAL, 1, &ordinary(1)), close.clone()].concat();
+    let after = host.filter(&before)?.expect("the record gets its template");
+    assert!(after.starts_with(&open) && after.ends_with(&close));
+    assert_eq!(records(&after).len(), 3);
+    Ok(())
+}
+
+#[test]
+fn what_is_no_chunk_passes_and_is_logged_once() -> Result<()> {
+    let mut host = Host::start(&Setup::default())?;
+    let whole = chunk(USUAL, 0..3);
+    for broken in [
+        &b"\xc1"[..],
+        b"\x93\x01\x02\x03",
+        &whole[..whole.len() - 1],
+        &[0xdd; 64],
+    ] {
+        assert_eq!(host.filter(broken)?, None);
+    }
+    assert_eq!(host.filter(b"")?, None);
+    assert!(host.filter(&whole)?.is_some());
+    let (status, log) = host.end()?;
+    assert_eq!(status, 0, "{log}");
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|l| l.contains("a chunk passes as it is"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(
+        lines[0].starts_with("[warn] [filter:bellwether:bellwether.0] "),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_was_learnt_outlives_the_plugin() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let property = format!("state_file={}", folder.path().join("state").display());
+    let mut host = taught(&Setup {
+        properties: vec![&property],
+        ..Setup::default()
+    })?;
+    let id_of = |host: &mut Host| -> Result<Value> {
+        let after = host.filter(&line(USUAL, 800, &ordinary(800)))?;
+        let after = records(&after.expect("it gets its template"));
+        Ok(fields(&after[0])["bellwether_template_id"].clone())
+    };
+    // A second template, so that a number that is kept is told from one that is new.
+    host.filter(&line(USUAL, 700, "link eth0 is up at full duplex"))?;
+    let id = id_of(&mut host)?;
+    for _ in 0..20 {
+        host.restart()?;
+        assert_eq!(id_of(&mut host)?, id);
+    }
+    let (status, log) = host.end()?;
+    assert_eq!(status, 0, "{log}");
+    assert_eq!(
+        log.matches("goes on from the state in").count(),
+        20,
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_table_of_options_is_read_by_old_hosts_and_new_ones() -> Result<()> {
+    for stride in ["-DSTRIDE=96", "-DSTRIDE=104"] {
+        let mut host = Host::start(&Setup {
+            companion: true,
+            defines: vec![stride],
+            ..Setup::default()
+        })?;
+        let options = host.options()?;
+        for line in [
+            "filter text_keys 0 log,message,MESSAGE ",
+            "filter window_size 2 ",
+            "input queue_length 2 1024 ",
+        ] {
+            assert!(
+                options.lines().any(|l| l.starts_with(line)),
+                "{line} in {options}"
+            );
+        }
+        // The last one of the table: nothing is lost at its end.
+        assert!(
+            options
+                .lines()
+                .filter(|l| l.starts_with("filter drain_"))
+                .count()
+                >= 2,
+            "{options}"
+        );
+        let (status, log) = host.end()?;
+        assert_eq!(status, 0, "{log}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_bad_configuration_stops_the_start_and_says_what_would_be_right() -> Result<()> {
+    let cases: [(&[&str], &[&str]); 6] = [
+        (
+            &["windw_size=4"],
+            &["unknown configuration property 'windw_size"],
+        ),
+        (
+            &["record_keys=templates", "state_interval=0", "window_size=0"],
+            &[
+                "[error] [filter:bellwether:bellwether.0] option \"record_keys\": \"templates\" is not allowed",
+                "(did you mean template?)",
+                "option \"state_interval\": \"0\" is not allowed; it takes 1 to 86400 (seconds)",
+                "option \"window_size\": \"0\" is not allowed; it takes 1 to",
+            ],
+        ),
+        (
+            &["mode=paper", "anomaly_threshold=0.01"],
+            &["similarity_threshold"],
+        ),
+        (&["lexicon=/nowhere/at/all"], &["/nowhere/at/all"]),
+        (
+            &["input.queue_length=0"],
+            &["[input:bellwether:bellwether.1] option \"queue_length\""],
+        ),
+        (
+            &["input.queue=7"],
+            &["unknown configuration property 'queue"],
+        ),
+    ];
+    for (properties, wanted) in cases {
+        let (status, log) = Host::refused(&Setup {
+            properties: properties.to_vec(),
+            companion: true,
+            ..Setup::default()
+        })?;
+        assert_eq!(status, 3, "{properties:?}: {log}");
+        for wanted in wanted {
+            assert!(log.contains(wanted), "{wanted} in {log}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn without_its_library_or_in_too_old_a_host_it_says_so() -> Result<()> {
+    let (status, log) = Host::refused(&Setup {
+        without_library: true,
+        properties: vec!["window_size=4"],
+        ..Setup::default()
+    })?;
+    ensure!(status == 3 || status == 0, "{log}");
+    // An installed library is found in the system's folders.
+    if status == 3 {
+        assert!(log.contains("libbellwether.so.0 cannot be loaded"), "{log}");
+    }
+    let (status, log) = Host::refused(&Setup {
+        defines: vec!["-DTOO_OLD"],
+        ..Setup::default()
+    })?;
+    assert_eq!(status, 3, "{log}");
+    assert!(
+        log.contains("too old; bellwether works with 2.2 to 5.1"),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_debug_option_logs_what_was_found() -> Result<()> {
+    let mut host = taught(&Setup {
+        properties: vec!["debug=on"],
+        ..Setup::default()
+    })?;
+    host.filter(&line(USUAL, 600, FAILING))?;
+    let (_, log) = host.end()?;
+    let found = log.lines().find(|l| l.contains(FAILING));
+    let found = found.unwrap_or_else(|| panic!("{log}"));
+    assert!(found.contains("family storage"), "{found}");
+    Ok(())
+}
+
+#[test]
+fn valgrind_finds_no_error_in_chunks_of_every_encoding() -> Result<()> {
+    if !installed("valgrind") {
+        skipped("there is no valgrind");
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let property = format!("state_file={}", folder.path().join("state").display());
+    let mut host = Host::start(&Setup {
+        properties: vec![&property],
+        companion: true,
+        valgrind: true,
+        ..Setup::default()
+    })?;
+    for encoding in encodings() {
+        host.filter(&chunk(encoding, 0..20))?;
+    }
+    host.filter(&line(USUAL, 600, FAILING))?;
+    host.collect()?;
+    let whole = chunk(USUAL, 0..3);
+    for end in (0..whole.len()).step_by(7) {
+        host.filter(&whole[..end])?;
+    }
+    host.restart()?;
+    host.filter(&whole)?;
+    let (status, log) = host.end()?;
+    assert_eq!(status, 0, "{log}");
+    Ok(())
+}
