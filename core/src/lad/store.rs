@@ -3,16 +3,23 @@
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-/// What a window takes besides its keys: the entry, its place in the index, and the allocation's own.
-const OVERHEAD_BYTES: usize = 56;
+/// The keys that lie within an entry.
+const INLINE: usize = 4;
+
+/// A window. One of the usual length lies within its entry, so that to compare it is to look at one place.
+type Window = SmallVec<[u64; INLINE]>;
+
+/// What a window takes: the entry with its hash, and its place in the index.
+const ENTRY_BYTES: usize = size_of::<(u64, Window, bool)>() + 10;
 
 /// A set of windows with a bound. Looking one up takes the same time however many there are.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct WindowStore {
     /// Each with whether it was used since the hand last passed.
     #[serde(with = "indexmap::map::serde_seq")]
-    windows: IndexMap<Box<[u64]>, bool, FxBuildHasher>,
+    windows: IndexMap<Window, bool, FxBuildHasher>,
     /// Where the search for a window to forget goes on (the clock algorithm: what was used gets a second chance).
     hand: usize,
 }
@@ -66,8 +73,12 @@ impl WindowStore {
 
     /// About how much memory it takes, where a window has `window_size` keys.
     pub(super) fn bytes(&self, window_size: usize) -> usize {
-        self.windows.capacity() * OVERHEAD_BYTES
-            + self.windows.len() * window_size * size_of::<u64>()
+        let spilled = if window_size > INLINE {
+            window_size * size_of::<u64>()
+        } else {
+            0
+        };
+        self.windows.capacity() * ENTRY_BYTES + self.windows.len() * spilled
     }
 
     /// Whether a restored store is one that could have been saved.
