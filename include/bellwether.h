@@ -119,6 +119,24 @@ typedef enum {
 } bw_record_outcome;
 
 /**
+ * What a line did to the templates.
+ */
+typedef enum {
+  /**
+   * It was one more of a template that fits it.
+   */
+  BW_CHANGE_NONE = 0,
+  /**
+   * It is the first of a new template.
+   */
+  BW_CHANGE_NEW = 1,
+  /**
+   * It was one more of a template that has fewer words of its own since.
+   */
+  BW_CHANGE_TEMPLATE = 2,
+} bw_change;
+
+/**
  * What an operator says that the records of a template are.
  */
 typedef enum {
@@ -135,6 +153,19 @@ typedef enum {
    */
   BW_VERDICT_FAILURE = 2,
 } bw_verdict;
+
+/**
+ * Finds the template of one log line after the other. What a detector of failing hosts (`bw_lad`) does with its records
+ * anyway; this is for who wants nothing but that. Made by `bw_drain_new`, freed by `bw_drain_free`. May be used from any thread,
+ * by one thread at a time.
+ */
+typedef struct bw_drain bw_drain;
+
+/**
+ * The options of a parser of log lines, all at their defaults when new. Made by `bw_drain_options_new`, freed by
+ * `bw_drain_options_free`. May be used from any thread, by one thread at a time.
+ */
+typedef struct bw_drain_options bw_drain_options;
 
 /**
  * Why a call failed. Made by every call that has a parameter `bw_error **error`: that may be NULL; otherwise the call sets
@@ -519,6 +550,24 @@ typedef struct {
   uint64_t bytes;
 } bw_log_counters;
 
+/**
+ * Where a line was added.
+ */
+typedef struct {
+  /**
+   * Set by the caller to `sizeof(bw_added)`.
+   */
+  size_t size;
+  /**
+   * The number of its template: from 1 on in the order of first sight, never used again.
+   */
+  uint64_t template_id;
+  /**
+   * What the line did to the templates.
+   */
+  bw_change change;
+} bw_added;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -901,6 +950,100 @@ bw_result bw_lad_load(bw_lad *lad,
 bw_result bw_lad_counters(const bw_lad *lad,
                           bw_log_counters *counters,
                           bw_error **error);
+
+/**
+ * Makes options that are all at their defaults. The caller owns them and frees them with `bw_drain_options_free`. NULL only
+ * where bellwether has a defect.
+ */
+bw_drain_options *bw_drain_options_new(void);
+
+/**
+ * Frees `options`. NULL is fine. What was made with them goes on.
+ */
+void bw_drain_options_free(bw_drain_options *options);
+
+/**
+ * Sets the option `name` to what `value` stands for, as `bw_had_options_set` does. What contradicts another option is noticed
+ * only by `bw_drain_new`.
+ *
+ * `BW_INVALID_OPTION` for an unknown name (the message has the nearest one) or a value that the option does not take (the
+ * message says what it takes), `BW_INVALID_ARGUMENT` where `options`, `name` or `value` is NULL; the options are then as
+ * before. `error` may be NULL.
+ */
+bw_result bw_drain_options_set(bw_drain_options *options,
+                               const char *name,
+                               size_t name_len,
+                               const char *value,
+                               size_t value_len,
+                               bw_error **error);
+
+/**
+ * How many options there are. Any thread may call it at any time.
+ */
+size_t bw_drain_option_count(void);
+
+/**
+ * Describes the option with this `index` in `*info`, as `bw_had_option_describe` does. Any thread may call it at any time.
+ *
+ * `BW_NOT_FOUND` where `index` is not below `bw_drain_option_count()`, `BW_INVALID_ARGUMENT` where `info` is NULL or its `size`
+ * is too small; `*info` is then as before. `error` may be NULL.
+ */
+bw_result bw_drain_option_describe(size_t index,
+                                   bw_option_info *info,
+                                   bw_error **error);
+
+/**
+ * Makes a parser that knows no template yet. `options` are copied: the caller still owns them; NULL means all defaults. The
+ * caller owns the parser and frees it with `bw_drain_free`.
+ *
+ * NULL where it fails, which is where options are wrong together or a mask is no regular expression: the error's code is then
+ * `BW_INVALID_OPTION`. `error` may be NULL.
+ */
+bw_drain *bw_drain_new(const bw_drain_options *options,
+                       bw_error **error);
+
+/**
+ * Frees `drain` with all strings that it gave. NULL is fine.
+ */
+void bw_drain_free(bw_drain *drain);
+
+/**
+ * Adds a line and says in `*added`, whose field `size` the caller has set, to which template; `added` may be NULL. The line
+ * may hold any bytes: those that are no UTF-8, and NUL bytes, are replaced. It is not kept.
+ *
+ * `BW_INVALID_ARGUMENT` where `drain` or `line` is NULL or the field `size` is too small; `*added` is then as before, and the
+ * line was not added. `error` may be NULL.
+ */
+bw_result bw_drain_add(bw_drain *drain,
+                       const char *line,
+                       size_t line_len,
+                       bw_added *added,
+                       bw_error **error);
+
+/**
+ * The template with the number `template_id`, in UTF-8 and NUL-terminated. It belongs to the parser and lives until the next
+ * `bw_drain_template` or `bw_drain_free`. NULL where there is no such template (any more), and where `drain` is NULL.
+ */
+const char *bw_drain_template(bw_drain *drain,
+                              uint64_t template_id);
+
+/**
+ * Takes stock of what stands in `line` where the template with the number `template_id` has placeholders, for
+ * `bw_drain_parameter` to read, and says how many these values are; 0 where there are none, where there is no such template,
+ * where it does not fit the line, and where `drain` or `line` is NULL. What an earlier call took stock of is gone.
+ */
+size_t bw_drain_parameter_count(bw_drain *drain,
+                                uint64_t template_id,
+                                const char *line,
+                                size_t line_len);
+
+/**
+ * The value with this `index` of those that the last `bw_drain_parameter_count` took stock of, in UTF-8 and NUL-terminated. It
+ * belongs to the parser and lives until the next `bw_drain_parameter_count` or `bw_drain_free`. NULL where `index` is not below
+ * what that said, and where `drain` is NULL.
+ */
+const char *bw_drain_parameter(const bw_drain *drain,
+                               size_t index);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -10,6 +10,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod border;
+mod drain;
 mod error;
 mod event;
 mod had;
@@ -22,6 +23,7 @@ mod record;
 mod status;
 mod version;
 
+pub use drain::*;
 pub use error::*;
 pub use event::*;
 pub use had::*;

@@ -10,7 +10,7 @@ use std::process::Command;
 use common::{WARNINGS, built, compile_c, compiler, in_package, succeed};
 
 /// The programs in `tests/c`, without their `.c`.
-const PROGRAMS: [&str; 6] = [
+const PROGRAMS: [&str; 7] = [
     "options", "detector", "events", "snapshot", "threads", "lad",
 ];
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// In this order the header tells them.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "version",
     "error",
     "options",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 11] = [
     "record",
     "log_counters",
     "lad",
+    "drain",
 ];
 
 const PREAMBLE: &str = "\

@@ -1,12 +1,16 @@
 //! A million samples, values and configurations, drawn at random from what is plausible and from what is not, crash nothing:
 //! no call gives `BW_PANIC`, every refusal has its reason, nothing gets lost in the counting.
 
-use std::ffi::{CStr, c_char};
+#[path = "common/random.rs"]
+mod random;
+
+use std::ffi::CStr;
 use std::path::Path;
 use std::{fs, ptr};
 
 use bellwether::*;
 use fastrand::Rng;
+use random::{c, coded, hostile, hostile_name};
 
 const SAMPLES: usize = 1_000_000;
 const SAMPLES_PER_CONFIGURATION: usize = 8_000;
@@ -15,51 +19,6 @@ const SAMPLES_PER_CONFIGURATION: usize = 8_000;
 const HOSTS: [&[u8]; 2] = [b"host-1", b"h\xc3\xb6st"];
 const VMS: [&[u8]; 7] = [b"a", b"b", b"c", b"d", b"e", b"f", b"web-\xe2\x82\xac"];
 const METRICS: [&[u8]; 3] = [b"cpu", b"disk_ops", b"net_packets"];
-
-/// Numbers at which arithmetic breaks.
-const HOSTILE: [f64; 18] = [
-    f64::NAN,
-    f64::INFINITY,
-    f64::NEG_INFINITY,
-    f64::MAX,
-    f64::MIN,
-    f64::MIN_POSITIVE,
-    f64::EPSILON,
-    5e-324,
-    0.0,
-    -0.0,
-    -1.0,
-    1e-9,
-    1e11,
-    -1e11,
-    1e18,
-    9.3e18,
-    1e154,
-    1e300,
-];
-
-fn hostile(rng: &mut Rng) -> f64 {
-    match rng.u8(..4) {
-        0 => f64::from_bits(rng.u64(..)),
-        1 => (rng.f64() - 0.5) * 10f64.powi(rng.i32(-30..30)),
-        _ => HOSTILE[rng.usize(..HOSTILE.len())],
-    }
-}
-
-/// A name that no fleet has, and whether it can be a text at all.
-fn hostile_name(rng: &mut Rng) -> Vec<u8> {
-    let length = match rng.u8(..4) {
-        0 => 0,
-        1 => rng.usize(1..8),
-        2 => rng.usize(500..530),
-        _ => 100_000,
-    };
-    match rng.u8(..3) {
-        0 => vec![b'x'; length],
-        1 => "\u{10ffff}".repeat(length / 4).into_bytes(),
-        _ => (0..length).map(|_| rng.u8(..)).collect(),
-    }
-}
 
 fn name(rng: &mut Rng, usual: &[&[u8]]) -> Vec<u8> {
     if rng.u16(..1000) < 3 {
@@ -70,28 +29,6 @@ fn name(rng: &mut Rng, usual: &[&[u8]]) -> Vec<u8> {
 
 fn is_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
-}
-
-/// Pointer and length, as every string goes in.
-fn c(bytes: &[u8]) -> (*const c_char, usize) {
-    (bytes.as_ptr().cast(), bytes.len())
-}
-
-/// The code of a call that was asked for its error, which has a message where and only where the call failed.
-fn coded(call: impl FnOnce(*mut *mut bw_error) -> bw_result) -> bw_result {
-    let mut error = ptr::null_mut();
-    let code = call(&mut error);
-    assert_eq!(error.is_null(), code == bw_result::BW_OK);
-    if !error.is_null() {
-        // SAFETY: the call made the error, which is freed once, after its message was read.
-        unsafe {
-            let message = CStr::from_ptr(bw_error_message(error)).to_string_lossy();
-            assert_ne!(code, bw_result::BW_PANIC, "{message}");
-            assert!(!message.is_empty());
-            bw_error_free(error);
-        }
-    }
-    code
 }
 
 /// A value for any option: one that some option takes, or one that none does.

@@ -28,6 +28,7 @@
 
 pub mod raw;
 
+mod drain;
 mod error;
 mod event;
 mod had;
@@ -35,6 +36,7 @@ mod lad;
 mod library;
 mod options;
 
+pub use drain::{Change, Drain, DrainOptions};
 pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use had::{Counters, Had, Observation, Outcome, Status};

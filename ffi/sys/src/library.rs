@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use libloading::os::unix::Library as SharedObject;
 
+use crate::drain::{Drain, DrainOptions};
 use crate::error::{Error, check, check_new};
 use crate::had::Had;
 use crate::lad::{Lad, LadOptions};
@@ -121,6 +122,16 @@ impl Library {
         unsafe { self.described((f.bw_lad_option_count)(), f.bw_lad_option_describe) }
     }
 
+    /// Every option of the parser of log lines, in the order in which documentation lists them.
+    ///
+    /// # Errors
+    /// Only a defect of bellwether.
+    pub fn drain_options(&self) -> Result<Vec<OptionInfo>, Error> {
+        let f = self.functions();
+        // SAFETY: as above.
+        unsafe { self.described((f.bw_drain_option_count)(), f.bw_drain_option_describe) }
+    }
+
     /// The first `count` of the options that `describe` knows.
     ///
     /// # Safety
@@ -180,6 +191,21 @@ impl Library {
         }?;
         // SAFETY: it was made by this library and is given to nobody else.
         Ok(unsafe { Lad::from_raw(self.clone(), handle) })
+    }
+
+    /// A parser of log lines that knows no template yet.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidOption`] where options are wrong together.
+    pub fn drain(&self, options: &DrainOptions) -> Result<Drain, Error> {
+        // SAFETY: the options are not freed, and nobody changes them while they are borrowed.
+        let handle = unsafe {
+            check_new(self, |error| {
+                (self.functions().bw_drain_new)(options.handle().as_ptr(), error)
+            })
+        }?;
+        // SAFETY: it was made by this library and is given to nobody else.
+        Ok(unsafe { Drain::from_raw(self.clone(), handle) })
     }
 
     /// The functions of the library, for what the safe methods do not offer.

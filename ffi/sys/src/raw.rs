@@ -41,9 +41,16 @@ opaque! {
     bw_lad_options;
     /// A detector of failing hosts by their logs.
     bw_lad;
+    /// The options of a parser of log lines.
+    bw_drain_options;
+    /// A parser of log lines.
+    bw_drain;
     /// An event.
     bw_event;
 }
+
+/// `bw_change`: a code of [`crate::Change`]. A newer library may have others.
+pub type bw_change = c_uint;
 
 /// One option as documentation shows it.
 #[repr(C)]
@@ -167,6 +174,16 @@ pub struct bw_log_counters {
     pub bytes: u64,
 }
 
+/// Where a line was added.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct bw_added {
+    pub size: usize,
+    pub template_id: u64,
+    pub change: bw_change,
+}
+
 /// Declares the table of functions, and how it is filled.
 macro_rules! functions {
     ($(fn $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)+) => {
@@ -263,4 +280,20 @@ functions! {
     fn bw_lad_save(lad: *const bw_lad, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
     fn bw_lad_load(lad: *mut bw_lad, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
     fn bw_lad_counters(lad: *const bw_lad, counters: *mut bw_log_counters, error: *mut *mut bw_error) -> bw_result;
+    fn bw_drain_options_new() -> *mut bw_drain_options;
+    fn bw_drain_options_free(options: *mut bw_drain_options);
+    fn bw_drain_options_set(
+        options: *mut bw_drain_options, name: *const c_char, name_len: usize, value: *const c_char, value_len: usize,
+        error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_drain_option_count() -> usize;
+    fn bw_drain_option_describe(index: usize, info: *mut bw_option_info, error: *mut *mut bw_error) -> bw_result;
+    fn bw_drain_new(options: *const bw_drain_options, error: *mut *mut bw_error) -> *mut bw_drain;
+    fn bw_drain_free(drain: *mut bw_drain);
+    fn bw_drain_add(
+        drain: *mut bw_drain, line: *const c_char, line_len: usize, added: *mut bw_added, error: *mut *mut bw_error
+    ) -> bw_result;
+    fn bw_drain_template(drain: *mut bw_drain, template_id: u64) -> *const c_char;
+    fn bw_drain_parameter_count(drain: *mut bw_drain, template_id: u64, line: *const c_char, line_len: usize) -> usize;
+    fn bw_drain_parameter(drain: *const bw_drain, index: usize) -> *const c_char;
 }

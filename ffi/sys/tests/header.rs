@@ -9,7 +9,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use bellwether_sys::raw::{self, Functions};
-use bellwether_sys::{ErrorKind, Outcome, RecordOutcome, Verdict};
+use bellwether_sys::{Change, ErrorKind, Outcome, RecordOutcome, Verdict};
 
 fn header() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/bellwether.h");
@@ -180,6 +180,11 @@ fn layouts() -> Vec<Layout> {
             windows,
             bytes
         }),
+        layout!(bw_added {
+            size,
+            template_id,
+            change
+        }),
     ]
 }
 
@@ -231,6 +236,7 @@ fn functions_structs_and_values_are_those_of_the_header() {
         .unwrap();
     }
     c += "_Static_assert(sizeof(bw_result) == sizeof(unsigned), \"bw_result\");\n";
+    c += "_Static_assert(sizeof(bw_change) == sizeof(unsigned), \"bw_change\");\n";
     c += "_Static_assert(sizeof(bw_record_outcome) == sizeof(unsigned), \"bw_record_outcome\");\n";
     c += "_Static_assert(sizeof(bw_outcome) == sizeof(unsigned), \"bw_outcome\");\n";
     c += "int main(void) {\n  printf(\"abi %u\\n\", (unsigned)BW_ABI_VERSION);\n";
@@ -339,6 +345,7 @@ fn every_code_of_the_header_is_known_by_its_name() {
             _ if name.starts_with("BW_RECORD_") => {
                 format!("BwRecord{:?}", RecordOutcome::from(value))
             }
+            _ if name.starts_with("BW_CHANGE_") => format!("BwChange{:?}", Change::from(value)),
             _ if name.starts_with("BW_VERDICT_") => {
                 let verdict = verdicts.into_iter().find(|v| *v as u32 == value).unwrap();
                 format!("BwVerdict{verdict:?}")

@@ -3,8 +3,8 @@
 use std::fs;
 
 use bellwether_sys::{
-    ErrorKind, Had, LIBRARY_NAME, Lad, LadOptions, Library, Observation, Options, Outcome, Record,
-    RecordOutcome, Verdict, own_folder,
+    Change, DrainOptions, ErrorKind, Had, LIBRARY_NAME, Lad, LadOptions, Library, Observation,
+    Options, Outcome, Record, RecordOutcome, Verdict, own_folder,
 };
 
 fn library() -> Library {
@@ -281,4 +281,34 @@ fn records_of_logs_become_events() {
     );
     restarted.advance(1.8e9).unwrap();
     assert_eq!(restarted.counters().unwrap().streams, 0);
+}
+
+#[test]
+fn lines_become_templates() {
+    let library = library();
+    assert!(
+        library
+            .drain_options()
+            .unwrap()
+            .iter()
+            .any(|o| o.name == "sim_th")
+    );
+    let mut options = DrainOptions::new(&library);
+    options.set("depth", "4").unwrap();
+    let mut drain = library.drain(&options).unwrap();
+    let (id, change) = drain.add(b"disk sda is 93 percent full").unwrap();
+    assert_eq!(change, Change::New);
+    assert_eq!(
+        drain.add(b"disk sdb is 94 percent full").unwrap(),
+        (id, Change::Template)
+    );
+    assert_eq!(
+        drain.template(id),
+        Some("disk <:*:> is <:NUM:> percent full")
+    );
+    let values: Vec<&str> = drain
+        .parameters(id, b"disk sdc is 95 percent full")
+        .collect();
+    assert_eq!(values, ["sdc", "95"]);
+    assert_eq!(drain.template(id + 1), None);
 }

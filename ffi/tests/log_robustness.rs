@@ -1,0 +1,308 @@
+//! Records, lines and configurations of the log half, drawn at random from what is plausible and from what is not, crash
+//! nothing: no call gives `BW_PANIC`, every refusal has its reason, nothing gets lost in the counting.
+
+#[path = "common/random.rs"]
+mod random;
+
+use std::ffi::CStr;
+use std::path::Path;
+use std::{fs, ptr};
+
+use bellwether::*;
+use fastrand::Rng;
+use random::{c, coded, hostile, hostile_name};
+
+const RECORDS: usize = 300_000;
+const RECORDS_PER_CONFIGURATION: usize = 6_000;
+
+const STREAMS: [&str; 4] = ["host-1", "höst", "a", "b"];
+const TEXTS: [&str; 8] = [
+    "session opened for user root",
+    "[ 12.5] Buffer I/O error on dev sda1, logical block 77, async page read",
+    "Out of memory: Killed process 77 (qemu-system-x86)",
+    "device vnet7 entered promiscuous mode",
+    "0 errors, 12 warnings",
+    "task kworker/3:1:77 blocked for more than 120 seconds",
+    "Started Session 77 of User root.",
+    "",
+];
+
+/// The text of a record: one that a host prints, with numbers of its own, or one that none does.
+fn text(rng: &mut Rng) -> Vec<u8> {
+    match rng.u16(..1000) {
+        0..6 => hostile_name(rng),
+        6..20 => (0..rng.usize(..300)).map(|_| rng.u8(..)).collect(),
+        20..60 => (0..rng.usize(1..60))
+            .map(|_| format!("w{} ", rng.u32(..)))
+            .collect::<String>()
+            .into_bytes(),
+        _ => {
+            let text = rng.choice(TEXTS).unwrap();
+            text.replace("77", &rng.u32(..5_000).to_string())
+                .into_bytes()
+        }
+    }
+}
+
+/// A value for any option: one that some option takes, or one that none does.
+fn option_value(rng: &mut Rng, default: &str) -> String {
+    match rng.u8(..8) {
+        0 => default.to_owned(),
+        1 => rng.bool().to_string(),
+        2 => rng
+            .choice(["symbolic", "paper", "none", "published"])
+            .unwrap()
+            .to_owned(),
+        3 => rng.u16(..300).to_string(),
+        4 => rng.f64().to_string(),
+        5 => hostile(rng).to_string(),
+        6 => rng
+            .choice(["VM=vm-[0-9]+", "A=(a|b)+ ; B=x{2}", "A=(", "_", "_=,"])
+            .unwrap()
+            .to_owned(),
+        _ => String::from_utf8_lossy(&hostile_name(rng)).into_owned(),
+    }
+}
+
+/// A detector of whose options some are set to something, or with the defaults where they contradict each other.
+fn detector(rng: &mut Rng) -> *mut bw_lad {
+    let options = bw_lad_options_new();
+    let set = |name: &str, value: &str| {
+        let ((name, name_len), (value, value_len)) = (c(name.as_bytes()), c(value.as_bytes()));
+        // SAFETY: the options are ours, and the strings have these lengths.
+        coded(|error| unsafe {
+            bw_lad_options_set(options, name, name_len, value, value_len, error)
+        })
+    };
+    set("novelty_events", "true");
+    set("mode", rng.choice(["symbolic", "paper"]).unwrap());
+    for _ in 0..rng.u8(..12) {
+        // SAFETY: zeros are a size, and pointers that are NULL.
+        let mut info: bw_option_info = unsafe { std::mem::zeroed() };
+        info.size = size_of::<bw_option_info>();
+        let index = rng.usize(..bw_lad_option_count());
+        // SAFETY: `info` has the size that it says, and gets static strings.
+        let (name, default) = unsafe {
+            coded(|error| bw_lad_option_describe(index, &mut info, error));
+            (
+                CStr::from_ptr(info.name),
+                CStr::from_ptr(info.default_value),
+            )
+        };
+        let name = name.to_str().unwrap();
+        if name != "lexicon" {
+            set(name, &option_value(rng, default.to_str().unwrap()));
+        }
+    }
+    let mut lad = ptr::null_mut();
+    // SAFETY: the options are ours until they are freed, once.
+    unsafe {
+        coded(|error| {
+            lad = bw_lad_new(options, error);
+            if lad.is_null() {
+                bw_error_code(*error)
+            } else {
+                bw_result::BW_OK
+            }
+        });
+        bw_lad_options_free(options);
+        if lad.is_null() {
+            bw_lad_new(ptr::null(), ptr::null_mut())
+        } else {
+            lad
+        }
+    }
+}
+
+/// Gives one record, and says whether it was one at all.
+fn observe(rng: &mut Rng, lad: *mut bw_lad, clock: f64) -> bool {
+    let stream = if rng.u16(..500) == 0 {
+        hostile_name(rng)
+    } else {
+        rng.choice(STREAMS).unwrap().as_bytes().to_vec()
+    };
+    let text = text(rng);
+    let ((stream_start, stream_len), (text_start, text_len)) = (c(&stream), c(&text));
+    let record = bw_record {
+        size: size_of::<bw_record>(),
+        stream: stream_start,
+        stream_len,
+        text: text_start,
+        text_len,
+        time: if rng.u16(..200) == 0 {
+            hostile(rng)
+        } else {
+            clock
+        },
+        has_priority: rng.u32(..2),
+        priority: rng.u32(..9),
+    };
+    // SAFETY: zeros are numbers, false, the first outcome and pointers that are NULL.
+    let mut observed: bw_observed = unsafe { std::mem::zeroed() };
+    observed.size = size_of::<bw_observed>();
+    // SAFETY: the detector is ours, and the structs and their strings have the sizes that they say.
+    let code = coded(|error| unsafe { bw_lad_observe(lad, &record, &mut observed, error) });
+    let sound = std::str::from_utf8(&stream).is_ok() && !stream.contains(&0);
+    assert_eq!(code == bw_result::BW_OK, sound);
+    if sound {
+        assert!((0.0..=1.0).contains(&observed.score) && (0.0..=1.0).contains(&observed.severity));
+        assert_eq!(
+            observed.template_id == 0,
+            observed.outcome != bw_record_outcome::BW_RECORD_TAKEN
+        );
+        if !observed.template_text.is_null() {
+            // SAFETY: it is NUL-terminated and lives until the next call.
+            let template = unsafe { CStr::from_ptr(observed.template_text) };
+            assert_eq!(template.count_bytes(), observed.template_len);
+            assert!(template.to_str().is_ok());
+        }
+    }
+    sound
+}
+
+/// Reads the waiting events: how many failures began.
+fn read_events(lad: *mut bw_lad) -> usize {
+    let mut raised = 0;
+    // SAFETY: the detector is ours, and so is each event until it is freed, after its last string was read.
+    unsafe {
+        loop {
+            let event = bw_lad_next_event(lad);
+            if event.is_null() {
+                return raised;
+            }
+            let json = CStr::from_ptr(bw_event_json(event)).to_str().unwrap();
+            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(json.as_object().unwrap().len(), bw_event_field_count(event));
+            assert!(
+                (0.0..=1.0).contains(&json["score"].as_f64().unwrap()),
+                "{json}"
+            );
+            assert!(
+                json["time"].is_number() && json["since"].is_number(),
+                "{json}"
+            );
+            assert!(json["message"].as_str().unwrap().len() <= 255, "{json}");
+            raised += usize::from(json["event"] == "log_failure" && json["state"] == "raised");
+            bw_event_free(event);
+        }
+    }
+}
+
+/// Saves, damages the file now and then, and loads it.
+fn save_and_load(rng: &mut Rng, lad: *mut bw_lad, folder: &Path) {
+    let path = folder.join("state");
+    let (start, length) = c(path.as_os_str().as_encoded_bytes());
+    // SAFETY: the detector is ours, and the path has this length.
+    let code = coded(|error| unsafe { bw_lad_save(lad, start, length, error) });
+    assert_eq!(code, bw_result::BW_OK);
+    let damaged = rng.bool();
+    if damaged {
+        let mut bytes = fs::read(&path).unwrap();
+        let at = rng.usize(..bytes.len());
+        bytes[at] ^= 1 << rng.u8(..8);
+        fs::write(&path, bytes).unwrap();
+    }
+    // SAFETY: as above.
+    let code = coded(|error| unsafe { bw_lad_load(lad, start, length, error) });
+    let right = if damaged {
+        bw_result::BW_SNAPSHOT_UNUSABLE
+    } else {
+        bw_result::BW_OK
+    };
+    assert_eq!(code, right);
+    for file in fs::read_dir(folder).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+}
+
+/// Does one of the things that are done less often than giving records.
+fn interlude(rng: &mut Rng, lad: *mut bw_lad, clock: f64, folder: &Path) -> usize {
+    let stream = rng.choice(STREAMS).unwrap().as_bytes();
+    let (stream, stream_len) = c(stream);
+    match rng.u8(..100) {
+        0..2 => save_and_load(rng, lad, folder),
+        2..30 => {
+            let (id, verdict) = (rng.u64(..200), rng.u32(..4));
+            // SAFETY: the detector is ours, and the string has this length.
+            let code = coded(|error| unsafe {
+                bw_lad_feedback(lad, stream, stream_len, id, verdict, error)
+            });
+            assert_eq!(code == bw_result::BW_INVALID_ARGUMENT, verdict == 3);
+        }
+        30..40 => {
+            let time = if rng.bool() { hostile(rng) } else { clock };
+            // SAFETY: the detector is ours.
+            let code = coded(|error| unsafe { bw_lad_advance(lad, time, error) });
+            assert_eq!(code, bw_result::BW_OK);
+        }
+        40..60 => {
+            // SAFETY: the detector is ours, and the template is read before the next call.
+            unsafe {
+                let template = bw_lad_template(lad, stream, stream_len, rng.u64(..200));
+                assert!(template.is_null() || CStr::from_ptr(template).to_str().is_ok());
+            }
+        }
+        _ => return read_events(lad),
+    }
+    0
+}
+
+#[test]
+fn random_records_under_random_configurations_crash_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut raised = 0;
+    for seed in 0..(RECORDS / RECORDS_PER_CONFIGURATION) as u64 {
+        let mut rng = Rng::with_seed(seed);
+        let lad = detector(&mut rng);
+        let (mut clock, mut observed) = (rng.choice([0.0, -5e8, 1.7e9, 9e10]).unwrap(), 0);
+        for _ in 0..RECORDS_PER_CONFIGURATION {
+            clock += rng.f64() * 10.0;
+            observed += u64::from(observe(&mut rng, lad, clock));
+            if rng.u8(..40) == 0 {
+                raised += interlude(&mut rng, lad, clock, folder.path());
+            }
+        }
+        // SAFETY: the detector is ours and used no more, and the struct has the size that it says.
+        unsafe {
+            let mut n: bw_log_counters = std::mem::zeroed();
+            n.size = size_of::<bw_log_counters>();
+            coded(|error| bw_lad_counters(lad, &mut n, error));
+            assert_eq!(n.taken + n.refused + n.full, observed, "seed {seed}");
+            bw_lad_free(lad);
+        }
+    }
+    assert!(
+        raised > 100,
+        "{raised} failures: the records never got far into the detector"
+    );
+}
+
+#[test]
+fn random_lines_crash_no_parser() {
+    let mut rng = Rng::with_seed(1);
+    // SAFETY: the parser is ours, the structs and strings have the sizes that they say, and what it gives is read before the
+    // next call.
+    unsafe {
+        let drain = bw_drain_new(ptr::null(), ptr::null_mut());
+        for _ in 0..100_000 {
+            let line = text(&mut rng);
+            let (start, length) = c(&line);
+            let mut added: bw_added = std::mem::zeroed();
+            added.size = size_of::<bw_added>();
+            let code = coded(|error| bw_drain_add(drain, start, length, &mut added, error));
+            assert_eq!(code, bw_result::BW_OK);
+            let template = bw_drain_template(drain, added.template_id);
+            assert!(CStr::from_ptr(template).to_str().is_ok());
+            let count = bw_drain_parameter_count(drain, added.template_id, start, length);
+            for index in 0..count {
+                assert!(
+                    CStr::from_ptr(bw_drain_parameter(drain, index))
+                        .to_str()
+                        .is_ok()
+                );
+            }
+            assert!(bw_drain_parameter(drain, count).is_null());
+        }
+        bw_drain_free(drain);
+    }
+}
