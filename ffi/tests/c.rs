@@ -11,7 +11,7 @@ use common::{WARNINGS, built, compile_c, compiler, in_package, succeed};
 
 /// The programs in `tests/c`, without their `.c`.
 const PROGRAMS: [&str; 7] = [
-    "options", "detector", "events", "snapshot", "threads", "lad",
+    "options", "detector", "events", "snapshot", "threads", "lad", "drain",
 ];
 
 /// Arguments that link with the shared object in the folder `built`.
@@ -84,6 +84,10 @@ fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
             loading(&mut Command::new("valgrind"), &built)
                 .args(["--quiet", "--error-exitcode=9", "--leak-check=full"])
                 .args(["--show-leak-kinds=all", "--errors-for-leak-kinds=all"])
+                .arg(format!(
+                    "--suppressions={}",
+                    in_package("tests/c/valgrind.supp").display()
+                ))
                 .arg(program.get_program())
                 .current_dir(&folder),
         );
