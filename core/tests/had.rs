@@ -233,6 +233,22 @@ fn masked_vms_abstain_and_their_silence_means_nothing() {
 }
 
 #[test]
+fn a_silence_counts_from_when_the_masked_had_the_time_to_speak_again() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 5, 0..200, |vm, t| Some(calm(vm, t)));
+    let vms = ["vm0", "vm1", "vm2", "vm3", "vm4"];
+    vms.map(|vm| detector.mask("hv", vm, true));
+    // The ticks of the time when all were masked are judged only after they were resumed.
+    vms.map(|vm| detector.mask("hv", vm, false));
+    detector.advance(1e9 + 210.0 * INTERVAL);
+    assert_eq!(detector.next_event(), None);
+    detector.advance(1e9 + 230.0 * INTERVAL);
+    let event = detector.next_event().expect("they do not speak at all");
+    assert_eq!(event.event, EventKind::HypervisorSilence);
+    assert_eq!(event.state, State::Raised);
+}
+
+#[test]
 fn duplicates_replace_and_late_samples_are_counted() {
     let mut detector = detector(&[]);
     assert_eq!(

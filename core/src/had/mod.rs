@@ -361,7 +361,7 @@ impl Detector {
         };
         if (1..=NAME_MAX_BYTES).contains(&vm.len()) {
             for panel in &mut self.hypervisors[at as usize].panels {
-                panel.mask(vm, masked, self.options.max_vms);
+                panel.mask(vm, masked, &self.options);
             }
         }
     }

@@ -121,6 +121,8 @@ pub(super) struct Panel {
     expected: u32,
     /// Ticks in a row that had no sample.
     silent: u64,
+    /// Ticks whose silence does not count, since all its VMs were masked until now.
+    hushed: u64,
     /// Late samples in a row.
     late: u32,
     /// Samples from far ahead in a row.
@@ -163,6 +165,7 @@ impl Panel {
             rows: vec![Row::default(); options.reorder_sz + 1],
             expected: 0,
             silent: 0,
+            hushed: 0,
             late: 0,
             ahead: 0,
             since: first.time,
@@ -378,11 +381,16 @@ impl Panel {
         let verdict = self.method.get_mut().close(&row.values, hour);
         let has_sample = row.values.iter().any(|v| !v.is_nan());
         // Where every VM is masked, silence is what is expected.
-        self.silent = if has_sample || self.audible() == 0 {
-            0
+        if has_sample || self.audible() == 0 {
+            self.silent = 0;
+        } else if self.hushed > 0 {
+            self.hushed -= 1;
         } else {
-            self.silent + 1
-        };
+            self.silent += 1;
+        }
+        if has_sample {
+            self.hushed = 0;
+        }
         self.last = verdict;
 
         // `judged` looks at the values of the tick, so they stay in place until it is done.
@@ -450,13 +458,18 @@ impl Panel {
     }
 
     /// Masks or unmasks the VM `name`; one that is not known yet is made known, so that its first samples do not count.
-    pub(super) fn mask(&mut self, name: &str, masked: bool, max: usize) {
+    pub(super) fn mask(&mut self, name: &str, masked: bool, options: &HadOptions) {
         let slot = if masked {
-            self.slot_or_new(name, max)
+            self.slot_or_new(name, options.max_vms)
         } else {
             self.slot(name)
         };
         if let Some(slot) = slot {
+            // Ticks are judged some time after they are over, so that those of the time when all were masked may still come;
+            // and who is resumed takes a while to speak.
+            if !masked && self.seats[slot].masked && self.audible() == 0 {
+                self.hushed = options.silence_sz as u64;
+            }
             self.seats[slot].masked = masked;
             if masked {
                 self.rows
