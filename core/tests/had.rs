@@ -139,6 +139,47 @@ fn one_vm_that_changes_alone_is_no_anomaly_and_is_told_only_on_request() {
 }
 
 #[test]
+fn the_vms_behind_a_verdict_show_how_far_each_has_shifted_and_from_where() {
+    for algorithm in ["rank", "zscore", "iad"] {
+        let mut detector = detector(&[("algorithm", algorithm), ("window_sz", "20")]);
+        feed(&mut detector, 5, 0..208, |vm, t| {
+            let fell = vm < 4 && t >= 200;
+            Some(calm(vm, t) * if fell { 0.3 } else { 1.0 })
+        });
+        let mut vms: Vec<_> = detector.vm_statuses("hv", "cpu", "fast").collect();
+        vms.sort_by_key(|status| status.vm);
+        assert_eq!(vms.len(), 5, "{algorithm}");
+        for (vm, status) in vms.iter().enumerate() {
+            let (level, shift) = (15.0 + 3.0 * vm as f64, status.shift.unwrap());
+            assert_eq!(status.vm, format!("vm{vm}"));
+            assert!(
+                (status.baseline.unwrap() - level).abs() < 0.1 * level,
+                "{algorithm}: {status:?}"
+            );
+            let as_it_did = if vm < 4 { shift < -1.0 } else { shift > -1.0 };
+            assert!(as_it_did, "{algorithm}: {status:?}");
+        }
+        assert_eq!(detector.vm_statuses("hv", "disk_ops", "").count(), 0);
+        assert_eq!(detector.vm_statuses("other", "cpu", "").count(), 0);
+    }
+}
+
+#[test]
+fn the_slower_scale_of_an_event_still_sees_a_change_that_the_fastest_has_forgotten() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 3, 0..360, |vm, t| {
+        Some(calm(vm, t) * if t >= 300 { 2.0 } else { 1.0 })
+    });
+    let shifts = |channel| {
+        let statuses = detector.vm_statuses("hv", "cpu", channel);
+        statuses.map(|s| s.shift.unwrap()).collect::<Vec<_>>()
+    };
+    assert!(shifts("medium").iter().all(|z| *z > 3.0));
+    assert!(shifts("fast").iter().all(|z| *z < 3.0));
+    assert_eq!(shifts(""), shifts("fast"));
+}
+
+#[test]
 fn an_alarm_on_a_hypervisor_not_known_for_a_day_is_provisional() {
     let events = feed(&mut detector(&[]), 5, 0..230, |vm, t| {
         Some(calm(vm, t) * if t >= 200 { 3.0 } else { 1.0 })

@@ -54,6 +54,11 @@ pub(crate) trait Method {
     /// How strongly the VM in `slot` changed at the last tick, in standard deviations, with its sign; NaN where it abstained.
     fn shift(&self, slot: usize) -> f64;
 
+    /// [`Method::shift`] on the scale of time that the channel of an event looks at; an algorithm of one scale has no other.
+    fn shift_on(&self, slot: usize, _channel: &str) -> f64 {
+        self.shift(slot)
+    }
+
     /// Number of samples that an algorithm looks back on.
     fn memory(&self) -> usize;
 }

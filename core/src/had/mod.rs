@@ -118,6 +118,18 @@ pub struct Status<'a> {
     pub raised: bool,
 }
 
+/// Where one VM stands after the last tick of one metric of its hypervisor: its say in the verdict.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VmStatus<'a> {
+    /// The VM.
+    pub vm: &'a str,
+    /// How strongly it changed, in standard deviations of its own past, with its sign (for `iad`, twice the change by
+    /// `change_threshold`); `None` where it abstained: too little is known of it, it is silent, idle or saturated.
+    pub shift: Option<f64>,
+    /// The mean of what it did before the present, in the metric's unit; `None` where that is not known.
+    pub baseline: Option<f64>,
+}
+
 /// Longest name of a hypervisor or a VM, bytes.
 pub const NAME_MAX_BYTES: usize = 512;
 /// Times farther than this from the epoch are refused, seconds (some three thousand years).
@@ -383,6 +395,37 @@ impl Detector {
                 voters: panel.last.voters,
                 vms: panel.vms() as u32,
                 raised: panel.incidents.is_raised(),
+            })
+        })
+    }
+
+    /// Where the VMs of a hypervisor stand after the last tick of a metric, in no particular order, on the scale of time of a
+    /// `channel` (the key of that name in an event; one that the algorithm does not have, such as "", means its fastest).
+    /// Gives none for a hypervisor or metric that is not known.
+    ///
+    /// For a look inside, as a report takes it. It walks over the VMs; nothing is kept for its sake.
+    pub fn vm_statuses<'a>(
+        &'a self,
+        hypervisor: &str,
+        metric: &str,
+        channel: &'a str,
+    ) -> impl Iterator<Item = VmStatus<'a>> {
+        let at = self.index.get(hypervisor).map(|at| *at as usize);
+        let metric = self.options.metrics.iter().position(|m| m == metric);
+        let panel = at.zip(metric).and_then(|(at, metric)| {
+            let panels = &self.hypervisors[at].panels;
+            panels.iter().find(|p| p.metric as usize == metric)
+        });
+        panel.into_iter().flat_map(move |panel| {
+            let method = panel.method.get();
+            let seats = panel.seats.iter().enumerate();
+            seats.filter_map(move |(slot, seat)| {
+                let shift = method.shift_on(slot, channel);
+                Some(VmStatus {
+                    vm: seat.name.as_deref()?,
+                    shift: (!shift.is_nan()).then_some(shift),
+                    baseline: method.baseline(slot),
+                })
             })
         })
     }

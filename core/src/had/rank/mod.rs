@@ -494,6 +494,11 @@ impl Method for Rank {
         f64::from(self.shared.shifts[slot][FAST])
     }
 
+    fn shift_on(&self, slot: usize, channel: &str) -> f64 {
+        let c = TABLE.iter().position(|c| c.name == channel);
+        f64::from(self.shared.shifts[slot][c.unwrap_or(FAST)])
+    }
+
     fn memory(&self) -> usize {
         RING
     }
