@@ -177,6 +177,11 @@ fn the_slower_scale_of_an_event_still_sees_a_change_that_the_fastest_has_forgott
     assert!(shifts("medium").iter().all(|z| *z > 3.0));
     assert!(shifts("fast").iter().all(|z| *z < 3.0));
     assert_eq!(shifts(""), shifts("fast"));
+    assert!(detector.present_samples("medium") > detector.present_samples("fast"));
+    assert_eq!(
+        detector.present_samples(""),
+        detector.present_samples("fast")
+    );
 }
 
 #[test]
@@ -278,9 +283,9 @@ fn a_silence_counts_from_when_the_masked_had_the_time_to_speak_again() {
     let mut detector = detector(&[]);
     feed(&mut detector, 5, 0..200, |vm, t| Some(calm(vm, t)));
     let vms = ["vm0", "vm1", "vm2", "vm3", "vm4"];
-    vms.map(|vm| detector.mask("hv", vm, true));
+    vms.iter().for_each(|vm| detector.mask("hv", vm, true));
     // The ticks of the time when all were masked are judged only after they were resumed.
-    vms.map(|vm| detector.mask("hv", vm, false));
+    vms.iter().for_each(|vm| detector.mask("hv", vm, false));
     detector.advance(1e9 + 210.0 * INTERVAL);
     assert_eq!(detector.next_event(), None);
     detector.advance(1e9 + 230.0 * INTERVAL);

@@ -430,6 +430,16 @@ impl Detector {
         })
     }
 
+    /// How many samples a VM's present has on the scale of time of a `channel`, as for [`Detector::vm_statuses`]: a change is at
+    /// its plainest so many samples after it began.
+    pub fn present_samples(&self, channel: &str) -> usize {
+        match self.options.algorithm {
+            Algorithm::Rank => rank::present_samples(channel),
+            Algorithm::Zscore => self.options.window_short_sz,
+            Algorithm::Iad => self.options.window_sz,
+        }
+    }
+
     /// What became of the observations, and what there is.
     pub fn counters(&self) -> Counters {
         let vms = self

@@ -101,6 +101,12 @@ struct Say {
     up: bool,
 }
 
+/// Samples of the short window of the channel of that name; those of the fastest for any other name.
+pub(super) fn present_samples(channel: &str) -> usize {
+    let found = TABLE.iter().find(|c| c.name == channel);
+    found.unwrap_or(&TABLE[FAST]).short
+}
+
 impl Rank {
     /// State that knows nothing. `percent`: the metric has a ceiling of 100 a core. `interval`: seconds between samples.
     pub(super) fn new(percent: bool, interval: f64, false_alarms_per_month: f64) -> Self {
