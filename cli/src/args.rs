@@ -30,6 +30,9 @@ pub enum Command {
     /// Run recorded data through a detector and print its events
     #[command(subcommand)]
     Replay(Replay),
+    /// Run a detector over labelled data and print how good it is
+    #[command(subcommand)]
+    Evaluate(Evaluate),
     Templates(TemplatesArguments),
     /// Print the options of a detector: names, types, defaults, what is allowed
     Options(OptionsArguments),
@@ -53,6 +56,11 @@ pub enum Replay {
     Metrics(MetricsArguments),
     Logs(LogsArguments),
     Keys(KeysArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Evaluate {
+    Logs(crate::evaluate::logs::EvaluateLogsArguments),
 }
 
 const METRICS_EXAMPLES: &str = "\
@@ -243,7 +251,7 @@ fn interval(text: &str) -> Result<Setting, String> {
     had_option("interval", text)
 }
 
-fn lad_setting(text: &str) -> Result<Setting, String> {
+pub fn lad_setting(text: &str) -> Result<Setting, String> {
     let (name, value) = named(text, "window_size=5")?;
     checked(name, value, |n, v| LadOptions::default().set(n, v))
 }

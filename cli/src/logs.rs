@@ -1,16 +1,24 @@
 //! Recorded logs: files of lines, plain or gzip.
 
+use std::collections::HashMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::files::{self, decoded, stem};
+use crate::log_line::LogLine;
 
 /// The endings of the names of log files, also before `.gz`.
 const ENDINGS: &[&str] = &[".log", ".txt"];
 /// What a line has beyond this is skipped, bytes.
 const LINE_MAX_BYTES: u64 = 1 << 20;
+/// A time this much before the last one, of a log without years, is one of the next year; seconds.
+const HALF_A_YEAR: f64 = 183.0 * 86_400.0;
 
 /// The log files that `paths` stand for ([`files::files`]).
 ///
@@ -23,6 +31,65 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// The name of the series in a file: its name without folders and endings, "__" read as "/".
 pub fn series(file: &Path) -> String {
     stem(file, ENDINGS).replace("__", "/")
+}
+
+/// Two files of one name would be one series to whoever reads the output.
+///
+/// # Errors
+/// Two such files.
+pub fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
+    let mut seen: HashMap<String, &Path> = HashMap::new();
+    for file in files {
+        let name = series(file);
+        if let Some(other) = seen.insert(name.clone(), file) {
+            bail!(
+                "{} and {} are both the series \"{name}\"; give one of them another name",
+                other.display(),
+                file.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Calls `each` with the time (seconds since the epoch) and the parts of every line of a file, and gives how many lines have no
+/// time: those are at the time of the line before. `year` is that of the first time, where times have none; without it, that in
+/// which the file was changed last.
+///
+/// # Errors
+/// A file that cannot be read, and what `each` says.
+pub fn each_record(
+    path: &Path,
+    year: Option<i16>,
+    mut each: impl FnMut(f64, &LogLine<'_>) -> Result<()>,
+) -> Result<u64> {
+    let year = year.map_or_else(|| year_of(path), Ok);
+    let mut year = year.with_context(|| path.display().to_string())?;
+    let (mut untimed, mut time) = (0, 0.0_f64);
+    each_line(path, |line| {
+        let mut parsed = LogLine::parse(line, year);
+        if parsed.time.is_some_and(|t| t < time - HALF_A_YEAR) {
+            let next = LogLine::parse(line, year + 1);
+            if next.time != parsed.time {
+                year += 1;
+                parsed = next;
+            }
+        }
+        untimed += u64::from(parsed.time.is_none());
+        time = parsed.time.unwrap_or(time);
+        each(time, &parsed)
+    })?;
+    Ok(untimed)
+}
+
+/// The year in which a file was changed last.
+fn year_of(file: &Path) -> Result<i16> {
+    let changed = fs::metadata(file)?.modified()?;
+    let seconds = changed
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    let time = Timestamp::from_second(seconds as i64)?;
+    Ok(time.to_zoned(TimeZone::UTC).year())
 }
 
 /// Calls `each` with every line of a file, without its end; bytes that are no UTF-8 are replaced.
@@ -67,7 +134,7 @@ mod tests {
     fn lines(content: &[u8]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.log");
-        std::fs::write(&file, content).unwrap();
+        fs::write(&file, content).unwrap();
         assert_eq!(
             files(&[folder.path().to_owned()]).unwrap(),
             std::slice::from_ref(&file)

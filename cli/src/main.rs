@@ -3,6 +3,7 @@
 
 mod args;
 mod document;
+mod evaluate;
 mod files;
 mod log_line;
 mod logs;
@@ -39,6 +40,7 @@ fn run(command: Command) -> Result<()> {
         Command::Replay(Replay::Metrics(arguments)) => replay::metrics::metrics(&arguments),
         Command::Replay(Replay::Logs(arguments)) => replay::logs::print(&arguments),
         Command::Replay(Replay::Keys(arguments)) => replay::keys::keys(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Templates(arguments) => templates::print(&arguments),
         Command::Options(arguments) => print(&options::table(&arguments)?),
         Command::Completions { shell } => print(&document::completions(shell)),

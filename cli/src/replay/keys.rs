@@ -29,10 +29,7 @@ struct Episode<'a> {
 pub fn keys(arguments: &KeysArguments) -> Result<()> {
     let options = super::logs::detector_options(&arguments.settings)?;
     let faulty = verdicts(&arguments.verdicts)?;
-    let keys = &arguments.keys;
-    let of_keys = || keys.display().to_string();
-    let series: BTreeMap<String, Vec<u64>> =
-        serde_json::from_reader(decoded(keys).with_context(of_keys)?).with_context(of_keys)?;
+    let series = series(&arguments.keys)?;
     let mut out = io::stdout().lock();
     let mut scores = arguments.scores.as_deref().map(score_file).transpose()?;
     for (name, keys) in &series {
@@ -102,8 +99,20 @@ fn write(episode: &Episode<'_>, lines: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// The log keys of each series, from JSON.
+///
+/// # Errors
+/// A file that cannot be read or is no such JSON.
+pub fn series(path: &Path) -> Result<BTreeMap<String, Vec<u64>>> {
+    let of_path = || path.display().to_string();
+    serde_json::from_reader(decoded(path).with_context(of_path)?).with_context(of_path)
+}
+
 /// The keys that are faulty by a file of `key,faulty`.
-fn verdicts(path: &Path) -> Result<HashSet<u64>> {
+///
+/// # Errors
+/// A file that cannot be read, and a verdict that is neither true nor false.
+pub fn verdicts(path: &Path) -> Result<HashSet<u64>> {
     let of_path = || path.display().to_string();
     let mut reader = csv::Reader::from_reader(decoded(path).with_context(of_path)?);
     let mut faulty = HashSet::new();

@@ -1,31 +1,23 @@
 //! Recorded logs through LAD: files of lines in, events as JSON Lines out.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::{Line, Replayed, Score, in_order_with_scores};
 use crate::args::{Arguments, LogsArguments, Setting};
-use crate::log_line::LogLine;
 use crate::logs;
-
-/// A time this much before the last one, of a log without years, is one of the next year; seconds.
-const HALF_A_YEAR: f64 = 183.0 * 86_400.0;
 
 /// Replays files of logs and prints the events.
 pub fn print(arguments: &LogsArguments) -> Result<()> {
     let options = detector_options(&arguments.settings)?;
     let files = logs::files(&arguments.paths)?;
-    refuse_namesakes(&files)?;
+    logs::refuse_namesakes(&files)?;
     let lexicon = inference(&options)
         .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))?;
     in_order_with_scores(
@@ -51,22 +43,6 @@ pub fn detector_options(settings: &[Setting]) -> Result<LadOptions, clap::Error>
     Ok(options)
 }
 
-/// Two files of one name would be one series to whoever reads the output.
-fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
-    let mut seen: HashMap<String, &Path> = HashMap::new();
-    for file in files {
-        let name = logs::series(file);
-        if let Some(other) = seen.insert(name.clone(), file) {
-            bail!(
-                "{} and {} are both the series \"{name}\"; give one of them another name",
-                other.display(),
-                file.display()
-            );
-        }
-    }
-    Ok(())
-}
-
 fn replay(
     file: &Path,
     options: &LadOptions,
@@ -74,28 +50,16 @@ fn replay(
     year: Option<i16>,
 ) -> Result<Replayed> {
     let series = logs::series(file);
-    let year = year.map_or_else(|| year_of(file), Ok);
-    let mut year = year.with_context(|| file.display().to_string())?;
     let mut detector = Detector::with_inference(options.clone(), lexicon.clone())?;
     let mut replayed = Replayed::default();
-    let (mut index, mut untimed, mut time) = (0, 0_u64, 0.0_f64);
+    let mut index = 0;
     let mut raised: HashMap<EventKind, u64> = HashMap::new();
-    logs::each_line(file, |line| {
-        let mut parsed = LogLine::parse(line, year);
-        if parsed.time.is_some_and(|t| t < time - HALF_A_YEAR) {
-            let next = LogLine::parse(line, year + 1);
-            if next.time != parsed.time {
-                year += 1;
-                parsed = next;
-            }
-        }
-        untimed += u64::from(parsed.time.is_none());
-        time = parsed.time.unwrap_or(time);
+    let untimed = logs::each_record(file, year, |time, line| {
         let observed = detector.observe(&Record {
             stream: &series,
             time,
-            text: parsed.text,
-            priority: parsed.priority,
+            text: line.text,
+            priority: line.priority,
         });
         if observed.score > 0.0 {
             Score {
@@ -132,16 +96,6 @@ fn replay(
     Ok(replayed)
 }
 
-/// The year in which a file was changed last.
-fn year_of(file: &Path) -> Result<i16> {
-    let changed = fs::metadata(file)?.modified()?;
-    let seconds = changed
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs());
-    let time = Timestamp::from_second(seconds as i64)?;
-    Ok(time.to_zoned(TimeZone::UTC).year())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,7 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.log");
         let lines = "Dec 31 23:59:59 h a: disk is fine\nJan  1 00:00:01 h kernel: Out of memory: Killed process 1 (a)\n";
-        fs::write(&file, lines).unwrap();
+        std::fs::write(&file, lines).unwrap();
         let options = LadOptions::default();
         let replayed = replay(&file, &options, &inference(&options).unwrap(), Some(2023)).unwrap();
         let event: serde_json::Value = serde_json::from_slice(&replayed.lines).unwrap();

@@ -1,0 +1,314 @@
+//! How good a detector for logs is, by the measures that VMFT-LAD was published with (dissertation, chapter 5).
+//!
+//! [`Corpus`] holds series, [`Corpus::observe`] runs a detector over them, and an [`Evaluation`] of its scores against
+//! [`Label`]s gives [`Figures`] and how sure they are.
+
+pub mod corpus;
+pub mod figures;
+pub mod labels;
+mod nab;
+mod operating;
+mod roc;
+mod scores;
+mod tables;
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::{ArgGroup, Args};
+use regex::Regex;
+use serde::Serialize;
+
+use crate::args::{Setting, lad_setting};
+use crate::files;
+use crate::replay::logs::detector_options;
+use corpus::Corpus;
+use figures::{Evaluation, Figures, Intervals};
+use labels::Label;
+use tables::Section;
+
+/// Records at the beginning of a series that count for nothing: detectors learn from them.
+const TRAINING: usize = 150;
+
+const EXAMPLES: &str = "\
+Examples:
+  bellwether evaluate logs --labels labels.json recorded/
+  bellwether evaluate logs --labels labels.json --set window_size=6 --threshold 0.5 --json recorded/ | jq .detectors[].figures
+  bellwether evaluate logs --labels labels.json --keys keys.json --verdicts verdicts.csv --set mode=paper --set push=false
+  bellwether evaluate logs --labels labels.json --scores theirs.jsonl --all
+
+\"bellwether options lad\" lists what --set takes.";
+
+/// Run LAD over labelled logs and print how good it is
+///
+/// Each PATH is a file of log lines, or a folder with such, as \"bellwether replay logs\" takes them. Series are matched with
+/// labels by their names; those without a label are left out. Log keys and verdicts (see \"bellwether replay keys\") and scores
+/// that another detector gave can be judged beside them or instead.
+///
+/// The labels are an object \"series\" of JSON: for each name \"scenario\", \"n\" (records), \"inject\" and \"fail\" (number from 0 of
+/// the first record of the fault and of the failure; null where nothing fails), and, if known, \"lead_s\": pairs of a record and the
+/// seconds from it on to the failure.
+///
+/// Ranges in brackets hold the figure with 95 % confidence: percentiles over draws of as many series of each scenario, with
+/// replacement.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+#[command(group = ArgGroup::new("input").args(["paths", "keys", "scores"]).required(true).multiple(true))]
+pub struct EvaluateLogsArguments {
+    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// JSON, plain or gzip: when the fault of each series was injected, and when it failed
+    #[arg(long, value_name = "FILE")]
+    pub labels: PathBuf,
+
+    /// JSON, plain or gzip: an object of series, each a list of log keys
+    #[arg(long, value_name = "FILE", requires = "verdicts")]
+    pub keys: Option<PathBuf>,
+
+    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false
+    #[arg(long, value_name = "CSV", requires = "keys")]
+    pub verdicts: Option<PathBuf>,
+
+    /// Scores that a detector gave, plain or gzip: {"series": NAME, "index": RECORD, "score": S} a line; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub scores: Vec<PathBuf>,
+
+    /// Set an option of the detector; may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = lad_setting)]
+    pub settings: Vec<Setting>,
+
+    /// The score from which a record is an alarm, for all but NAB's scores and the areas under the curve [default: the one
+    /// that NAB finds best by its standard profile and the relaxed criterion]
+    #[arg(long, value_name = "SCORE")]
+    pub threshold: Option<f64>,
+
+    /// Series to judge: those whose names match this regular expression [default: all]
+    #[arg(long, value_name = "REGEX")]
+    pub only: Option<Regex>,
+
+    /// Judge series without scores, too, as if all were 0; otherwise they are left out
+    #[arg(long)]
+    pub all: bool,
+
+    /// Add a record with this score to the end of each failing series, as in the scores published with VMFT-LAD
+    #[arg(long, value_name = "SCORE")]
+    pub sentinel: Option<f64>,
+
+    /// How many draws the confidence is found from; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub bootstrap: usize,
+
+    /// What the draws follow from: the same seed gives the same output
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Which tables to print, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "TABLE", default_values = ["nab", "auc", "alarms", "lead"])]
+    pub tables: Vec<Section>,
+
+    /// Print everything as JSON instead, the points of the curves too
+    #[arg(long)]
+    pub json: bool,
+
+    /// The year of times that have none [default: that in which the file was changed last]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
+    pub year: Option<i16>,
+
+    /// How many series to work on at a time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// When an alarm counts as one that tells of the failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Criterion {
+    /// From the injection to the end of the series (dissertation, section 5.1.1).
+    Relaxed,
+    /// Before the failure (section 5.1.2).
+    Strict,
+}
+
+/// Something by either criterion.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Both<T> {
+    pub relaxed: T,
+    pub strict: T,
+}
+
+impl<T> Both<T> {
+    fn of(make: impl Fn(Criterion) -> T) -> Self {
+        Self {
+            relaxed: make(Criterion::Relaxed),
+            strict: make(Criterion::Strict),
+        }
+    }
+
+    fn get(&self, criterion: Criterion) -> &T {
+        match criterion {
+            Criterion::Relaxed => &self.relaxed,
+            Criterion::Strict => &self.strict,
+        }
+    }
+}
+
+/// A labelled series and the score of each of its records.
+#[derive(Debug, Clone, Copy)]
+pub struct Series<'a> {
+    pub label: &'a Label,
+    pub scores: &'a [f64],
+}
+
+/// The records from `begin` to before `end`, as far as there are any.
+fn part(scores: &[f64], begin: usize, end: usize) -> &[f64] {
+    let end = end.min(scores.len());
+    &scores[begin.min(end)..end]
+}
+
+/// What is found of one detector.
+#[derive(Debug, Serialize)]
+pub struct Judged {
+    pub detector: String,
+    pub figures: Figures,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub intervals: Intervals,
+    /// Failing series without an alarm between injection and failure.
+    pub missed: Vec<String>,
+    /// How many false alarms which series have.
+    pub false_alarms: BTreeMap<String, usize>,
+    /// Series that have a label and no scores.
+    pub left_out: Vec<String>,
+}
+
+/// The scores that a detector gave, by series.
+type Scores = BTreeMap<String, Vec<f64>>;
+
+/// Evaluates detectors for logs and prints what is found.
+pub fn print(arguments: &EvaluateLogsArguments) -> Result<()> {
+    if let Some(jobs) = arguments.jobs {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.get());
+        return pool.build()?.install(|| evaluate_and_print(arguments));
+    }
+    evaluate_and_print(arguments)
+}
+
+fn evaluate_and_print(arguments: &EvaluateLogsArguments) -> Result<()> {
+    let mut labels = labels::read(&arguments.labels)?;
+    if let Some(only) = &arguments.only {
+        labels.retain(|label| only.is_match(&label.name));
+        ensure!(
+            !labels.is_empty(),
+            "--only {only}: no label has such a name"
+        );
+    }
+    let mut judged = Vec::new();
+    for (detector, scores) in detectors(arguments, &labels)? {
+        judged.push(judge(detector, scores, &labels, arguments)?);
+    }
+    let text = if arguments.json {
+        let report = serde_json::json!({
+            "seed": arguments.seed,
+            "draws": arguments.bootstrap,
+            "detectors": judged,
+        });
+        serde_json::to_string_pretty(&report)? + "\n"
+    } else {
+        tables::text(&judged, &arguments.tables)
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// The scores of each detector that is asked for, with its name.
+fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<Vec<(String, Scores)>> {
+    let options = detector_options(&arguments.settings)?;
+    let wanted: HashSet<&str> = labels.iter().map(|label| &*label.name).collect();
+    let mut corpora = Vec::new();
+    if !arguments.paths.is_empty() {
+        let corpus = Corpus::read_text(&arguments.paths, arguments.year, &wanted)?;
+        corpora.push(("bellwether", corpus));
+    }
+    if let (Some(keys), Some(verdicts)) = (&arguments.keys, &arguments.verdicts) {
+        let corpus = Corpus::read_keys(keys, verdicts, &wanted)?;
+        corpora.push(("bellwether, given keys", corpus));
+    }
+    let mut detectors = Vec::new();
+    for (name, corpus) in corpora {
+        let observations = corpus.observe(&options)?.into_iter();
+        let scores = observations.map(|(series, o)| (series, o.scores)).collect();
+        detectors.push((name.to_owned(), scores));
+    }
+    for file in &arguments.scores {
+        let name = files::stem(file, &[".jsonl", ".json"]);
+        detectors.push((name, scores::read(file, labels)?));
+    }
+    Ok(detectors)
+}
+
+/// Judges the scores of a detector by the labels.
+fn judge(
+    detector: String,
+    mut scores: Scores,
+    labels: &[Label],
+    arguments: &EvaluateLogsArguments,
+) -> Result<Judged> {
+    let mut left_out = Vec::new();
+    for label in labels {
+        if arguments.all {
+            scores.entry(label.name.clone()).or_default();
+        }
+        let Some(scores) = scores.get_mut(&label.name) else {
+            left_out.push(label.name.clone());
+            continue;
+        };
+        if !scores.is_empty() && scores.len() != label.records {
+            eprintln!(
+                "bellwether: {detector}: the series \"{}\" has {} records, its label says {}",
+                label.name,
+                scores.len(),
+                label.records
+            );
+        }
+        scores.resize(label.records, 0.0);
+        if label.fault.is_some() {
+            scores.extend(arguments.sentinel);
+        }
+    }
+    let there = labels.iter().filter_map(|label| {
+        let scores = scores.get(&label.name)?;
+        Some(Series { label, scores })
+    });
+    let series: Vec<Series<'_>> = there.collect();
+    ensure!(
+        !series.is_empty(),
+        "{detector}: no series has the name of a label; a label's name is that of the file without .log and .gz, \"__\" read as \
+         \"/\""
+    );
+    if !left_out.is_empty() {
+        eprintln!(
+            "bellwether: {detector}: {} of {} labelled series have no scores and are left out (--all takes them for 0)",
+            left_out.len(),
+            labels.len()
+        );
+    }
+    let evaluation = Evaluation::new(&series, arguments.threshold);
+    let intervals = match arguments.bootstrap {
+        0 => Intervals::new(),
+        draws => evaluation.intervals(draws, arguments.seed),
+    };
+    let missed = evaluation.outcomes.iter().filter(|o| !o.benign && !o.early);
+    let wrong = evaluation.outcomes.iter().filter(|o| o.false_alarms > 0);
+    Ok(Judged {
+        figures: evaluation.figures(),
+        intervals,
+        missed: missed.map(|o| o.name.clone()).collect(),
+        false_alarms: wrong.map(|o| (o.name.clone(), o.false_alarms)).collect(),
+        left_out,
+        detector,
+    })
+}

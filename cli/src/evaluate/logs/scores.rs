@@ -1,0 +1,98 @@
+//! Scores that some detector gave, read from a file.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use super::labels::Label;
+use crate::files::decoded;
+
+/// A line of the file.
+#[derive(Deserialize)]
+struct Line {
+    series: String,
+    index: usize,
+    score: f64,
+}
+
+/// The scores of each labelled series in a file of lines such as `{"series": NAME, "index": RECORD, "score": S}`, plain or
+/// gzip; a record without a line has 0. Series without a label and records beyond a series' end are passed over.
+///
+/// # Errors
+/// A file that cannot be read, and a line that is no such JSON or whose score is no number.
+pub fn read(path: &Path, labels: &[Label]) -> Result<BTreeMap<String, Vec<f64>>> {
+    let of_path = || path.display().to_string();
+    let lengths: BTreeMap<&str, usize> = labels.iter().map(|l| (&*l.name, l.records)).collect();
+    let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let lines = BufReader::new(decoded(path).with_context(of_path)?).lines();
+    for (number, line) in lines.enumerate() {
+        let line = line.with_context(of_path)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let of_line = || format!("{}: line {}", of_path(), number + 1);
+        let line: Line = serde_json::from_str(&line).with_context(|| {
+            format!(
+                "{}: it takes {{\"series\": NAME, \"index\": RECORD, \"score\": S}}",
+                of_line()
+            )
+        })?;
+        ensure!(
+            line.score.is_finite(),
+            "{}: the score {} is no finite number",
+            of_line(),
+            line.score
+        );
+        let Some(&length) = lengths.get(&*line.series) else {
+            continue;
+        };
+        let scores = all.entry(line.series).or_insert_with(|| vec![0.0; length]);
+        if let Some(score) = scores.get_mut(line.index) {
+            *score = line.score;
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores(content: &str) -> Result<BTreeMap<String, Vec<f64>>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let label = Label {
+            name: "a/b".into(),
+            scenario: "benign".into(),
+            records: 3,
+            fault: None,
+        };
+        read(file.path(), &[label])
+    }
+
+    #[test]
+    fn records_without_a_line_score_nothing() {
+        let read = scores(
+            "{\"series\": \"a/b\", \"index\": 1, \"score\": 0.5}\n\n\
+             {\"series\": \"a/b\", \"index\": 3, \"score\": 0.5}\n\
+             {\"series\": \"c\", \"index\": 0, \"score\": 1}\n",
+        );
+        assert_eq!(
+            read.unwrap(),
+            BTreeMap::from([("a/b".into(), vec![0.0, 0.5, 0.0])])
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_no_score_is_named() {
+        let error = scores("{\"series\": \"a/b\", \"index\": 1, \"score\": 0.5}\n{\"index\": 1}\n");
+        let error = format!("{:#}", error.unwrap_err());
+        assert!(
+            error.contains("line 2") && error.contains("NAME"),
+            "{error}"
+        );
+    }
+}

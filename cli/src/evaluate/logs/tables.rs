@@ -1,0 +1,229 @@
+//! The figures as tables, a row for each detector.
+
+use std::collections::BTreeSet;
+
+use clap::ValueEnum;
+
+use super::nab::PROFILE_NAMES;
+use super::{Both, Criterion, Judged};
+use crate::evaluate::table::markdown;
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// NAB's scores, with the true baseline and with the published one (dissertation, table 5)
+    Nab,
+    /// Areas under the curve (table 4)
+    Auc,
+    /// False alarms, failures told early, episodes (table 6)
+    Alarms,
+    /// Minutes from alarm to failure by scenario (table 7)
+    Lead,
+}
+
+const CRITERIA: [(Criterion, &str); 2] = [
+    (Criterion::Relaxed, "relaxed"),
+    (Criterion::Strict, "strict"),
+];
+
+/// The column of a table: its heading, and the figure of a detector with its path in the figures.
+type Column<'a> = (String, Box<dyn Fn(&Judged) -> Cell + 'a>);
+
+/// A figure, how it is printed, and where its interval is.
+struct Cell {
+    value: Option<f64>,
+    decimals: usize,
+    path: String,
+}
+
+impl Cell {
+    fn new(value: Option<f64>, decimals: usize, path: String) -> Self {
+        Self {
+            value,
+            decimals,
+            path,
+        }
+    }
+
+    fn print(&self, judged: &Judged) -> String {
+        let Some(value) = self.value else {
+            return "-".into();
+        };
+        let decimals = self.decimals;
+        match judged.intervals.get(&self.path) {
+            Some([low, high]) => {
+                format!("{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
+            }
+            None => format!("{value:.decimals$}"),
+        }
+    }
+}
+
+/// The tables, one after the other.
+pub fn text(judged: &[Judged], sections: &[Section]) -> String {
+    let tables: Vec<String> = sections.iter().map(|s| table(*s, judged)).collect();
+    tables.join("\n")
+}
+
+fn table(section: Section, judged: &[Judged]) -> String {
+    match section {
+        Section::Nab => {
+            let own = print(
+                "NAB score; 0 is a detector without alarms",
+                judged,
+                nab("score"),
+            );
+            let paper = print(
+                "NAB score as published, with the baseline of NAB's own data (table 5)",
+                judged,
+                nab("score_paper"),
+            );
+            format!("{own}\n{paper}")
+        }
+        Section::Auc => {
+            let steps = print(
+                "Area under the curve, thresholds in steps of 0.05 (table 4)",
+                judged,
+                area(judged, "auc", |judged, scenario| {
+                    let both = judged.figures.auc.get(scenario)?;
+                    Some(Both::of(|criterion| Some(*both.get(criterion))))
+                }),
+            );
+            let exact = print(
+                "Area under the curve, every threshold",
+                judged,
+                area(judged, "auc_exact", |judged, scenario| {
+                    judged.figures.auc_exact.get(scenario).cloned()
+                }),
+            );
+            format!("{steps}\n{exact}")
+        }
+        Section::Alarms => print(
+            "Alarms at one threshold; the rates as published take two series for benign that are not (table 6)",
+            judged,
+            alarms(),
+        ),
+        Section::Lead => print(
+            "Minutes from the first alarm after the injection to the failure (table 7)",
+            judged,
+            lead(judged),
+        ),
+    }
+}
+
+fn print(title: &str, judged: &[Judged], columns: Vec<Column<'_>>) -> String {
+    let mut header = vec!["detector".to_owned()];
+    header.extend(columns.iter().map(|column| column.0.clone()));
+    let row = |judged: &Judged| {
+        let cells = columns.iter().map(|column| column.1(judged).print(judged));
+        [judged.detector.clone()].into_iter().chain(cells).collect()
+    };
+    let rows: Vec<Vec<String>> = judged.iter().map(row).collect();
+    markdown(title, &header, &rows)
+}
+
+fn nab(which: &'static str) -> Vec<Column<'static>> {
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    for (criterion, criterion_name) in CRITERIA {
+        for profile in PROFILE_NAMES {
+            let heading = format!("{criterion_name} {}", profile.replace('_', " "));
+            let cell = move |judged: &Judged| {
+                let nab = &judged.figures.nab.get(criterion)[profile];
+                let value = if which == "score" {
+                    nab.score
+                } else {
+                    nab.score_paper
+                };
+                Cell::new(value, 2, format!("nab.{criterion_name}.{profile}.{which}"))
+            };
+            columns.push((heading, Box::new(cell)));
+        }
+    }
+    columns
+}
+
+fn area<'a>(
+    judged: &[Judged],
+    name: &'static str,
+    get: impl Fn(&Judged, &str) -> Option<Both<Option<f64>>> + Copy + 'a,
+) -> Vec<Column<'a>> {
+    let scenarios: BTreeSet<String> = judged
+        .iter()
+        .flat_map(|judged| judged.figures.auc.keys().cloned())
+        .collect();
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    for (criterion, criterion_name) in CRITERIA {
+        for scenario in scenarios.clone() {
+            let heading = format!("{criterion_name} {scenario}");
+            let cell = move |judged: &Judged| {
+                let value = get(judged, &scenario).and_then(|both| *both.get(criterion));
+                Cell::new(value, 3, format!("{name}.{scenario}.{criterion_name}"))
+            };
+            columns.push((heading, Box::new(cell)));
+        }
+    }
+    columns
+}
+
+fn alarms() -> Vec<Column<'static>> {
+    fn column(
+        heading: &str,
+        name: &'static str,
+        decimals: usize,
+        get: impl Fn(&super::operating::Operating) -> Option<f64> + 'static,
+    ) -> Column<'static> {
+        let cell = move |judged: &Judged| {
+            let path = format!("operating.{name}");
+            Cell::new(get(&judged.figures.operating), decimals, path)
+        };
+        (heading.to_owned(), Box::new(cell))
+    }
+    vec![
+        // No interval: it does not change from draw to draw.
+        (
+            "threshold".into(),
+            Box::new(|judged: &Judged| {
+                Cell::new(Some(judged.figures.operating.threshold), 3, String::new())
+            }),
+        ),
+        column("false alarms, %", "fpr_percent", 4, |o| Some(o.fpr_percent)),
+        column("as published", "fpr_percent_paper", 4, |o| {
+            Some(o.fpr_percent_paper)
+        }),
+        column("false episodes", "fp_episodes", 0, |o| Some(o.fp_episodes)),
+        column("told early, %", "early_percent", 1, |o| o.early_percent),
+        column("as published", "early_percent_paper", 1, |o| {
+            o.early_percent_paper
+        }),
+        column("a minute early, %", "early_60s_percent", 1, |o| {
+            o.early_60s_percent
+        }),
+        column("episodes", "episodes", 0, |o| Some(o.episodes)),
+    ]
+}
+
+fn lead(judged: &[Judged]) -> Vec<Column<'static>> {
+    let scenarios: BTreeSet<String> = judged
+        .iter()
+        .flat_map(|judged| judged.figures.operating.lead_min_mean.keys().cloned())
+        .collect();
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    for scenario in scenarios {
+        for name in ["mean", "median"] {
+            let heading = format!("{scenario}, {name}");
+            let scenario = scenario.clone();
+            let cell = move |judged: &Judged| {
+                let operating = &judged.figures.operating;
+                let values = if name == "mean" {
+                    &operating.lead_min_mean
+                } else {
+                    &operating.lead_min_median
+                };
+                let path = format!("operating.lead_min_{name}.{scenario}");
+                Cell::new(values.get(&scenario).copied(), 2, path)
+            };
+            columns.push((heading, Box::new(cell)));
+        }
+    }
+    columns
+}

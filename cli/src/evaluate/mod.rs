@@ -1,0 +1,15 @@
+//! How good a detector is, on labelled data.
+
+pub mod logs;
+mod table;
+
+use anyhow::Result;
+
+use crate::args::Evaluate;
+
+/// Runs one of the evaluations.
+pub fn run(evaluate: &Evaluate) -> Result<()> {
+    match evaluate {
+        Evaluate::Logs(arguments) => logs::print(arguments),
+    }
+}

@@ -1,0 +1,235 @@
+//! The evaluation of detectors for logs, against the script that defines its measures.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/evaluate-logs");
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
+    command.args(["evaluate", "logs"]).args(arguments);
+    command.output().expect("the command starts")
+}
+
+/// The standard output of a run that has to succeed.
+fn stdout(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// What is found of the only detector.
+fn judged(arguments: &[&str]) -> Value {
+    let arguments = [arguments, &["--json", "--bootstrap", "0"]].concat();
+    let report: Value = serde_json::from_str(&stdout(&arguments)).expect("JSON");
+    assert_eq!(report["detectors"].as_array().map(Vec::len), Some(1));
+    report["detectors"][0].clone()
+}
+
+fn skip(why: &str) {
+    // Straight to the standard error: the harness keeps what a passing test prints to itself.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
+/// Everything that the script says is what the command says, up to the script's rounding.
+fn assert_same(script: &Value, judged: &Value) {
+    let figures = &judged["figures"];
+    for key in ["series", "failing", "nab", "auc", "auc_exact"] {
+        assert_alike(&script[key], &figures[key], key, 5.1e-4);
+    }
+    let operating = script["operating"].as_object().expect("an object");
+    for (key, value) in operating {
+        let tolerance = match key.as_str() {
+            "fpr_percent" | "fpr_percent_paper" => 5.1e-6,
+            "early_percent_by_scenario" => 5.1e-3,
+            _ => 5.1e-4,
+        };
+        match key.as_str() {
+            // The script shows the first thirty of these.
+            "missed" => {
+                let missed = judged["missed"].as_array().expect("a list");
+                let first: Vec<_> = missed.iter().take(30).cloned().collect();
+                assert_eq!(value, &Value::from(first));
+            }
+            "fp_where" => {
+                let wrong = judged["false_alarms"].as_object().expect("an object");
+                let first: serde_json::Map<_, _> = wrong.clone().into_iter().take(30).collect();
+                assert_eq!(value, &Value::from(first));
+            }
+            _ => assert_alike(value, &figures["operating"][key], key, tolerance),
+        }
+    }
+    let left_out = judged["left_out"].as_array().expect("a list");
+    assert_eq!(script["skipped_count"], left_out.len());
+}
+
+fn assert_alike(script: &Value, ours: &Value, path: &str, tolerance: f64) {
+    match (script, ours) {
+        (Value::Object(script), Value::Object(ours)) => {
+            let names = |object: &serde_json::Map<String, Value>| {
+                object.keys().cloned().collect::<Vec<_>>()
+            };
+            let (mut one, mut other) = (names(script), names(ours));
+            one.sort();
+            other.sort();
+            assert_eq!(one, other, "{path}");
+            for (name, value) in script {
+                assert_alike(value, &ours[name], &format!("{path}.{name}"), tolerance);
+            }
+        }
+        (Value::Number(script), Value::Number(ours)) => {
+            let (script, ours) = (script.as_f64().unwrap(), ours.as_f64().unwrap());
+            assert!(
+                (script - ours).abs() <= tolerance,
+                "{path}: {script}, and not {ours}"
+            );
+        }
+        _ => assert_eq!(script, ours, "{path}"),
+    }
+}
+
+fn expected(name: &str) -> Value {
+    let text = std::fs::read_to_string(Path::new(CASES).join(name)).expect("a file");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn the_figures_are_those_of_the_script_on_the_committed_cases() {
+    let labels = format!("{CASES}/labels.json");
+    let scores = format!("{CASES}/scores.jsonl");
+    let input = ["--labels", &labels, "--scores", &scores];
+    assert_same(&expected("expected.json"), &judged(&input));
+    let more = ["--all", "--threshold", "0.3", "--sentinel", "1"];
+    assert_same(
+        &expected("expected-all.json"),
+        &judged(&[&input[..], &more].concat()),
+    );
+}
+
+/// The folder that other projects' data and scripts are in, where it is there.
+fn shared() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    if !folder.is_dir() {
+        skip(&format!("there is no {}", folder.display()));
+        return None;
+    }
+    Some(folder)
+}
+
+/// A Python with numpy: the one that `make quality` installs, or the system's.
+fn python() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_BIN_EXE_bellwether"))
+        .ancestors()
+        .nth(2);
+    let candidates = [
+        target.map(|folder| folder.join("venv/bin/python")),
+        Some(PathBuf::from("python3")),
+    ];
+    let with_numpy = candidates.into_iter().flatten().find(|python| {
+        let import = Command::new(python).args(["-c", "import numpy"]).output();
+        import.is_ok_and(|output| output.status.success())
+    });
+    if with_numpy.is_none() {
+        skip("there is no python3 with numpy; \"make quality\" installs one into target/venv");
+    }
+    with_numpy
+}
+
+/// What the script says.
+fn script(python: &Path, shared: &Path, arguments: &[&str]) -> Value {
+    let output = Command::new(python)
+        .arg(shared.join("eval/eval_lad.py"))
+        .args(arguments)
+        .output()
+        .expect("python starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn the_figures_are_those_of_the_script_on_real_series() {
+    let Some(shared) = shared() else { return };
+    let Some(python) = python() else { return };
+    let data = shared.join("data/vm-failure-logs");
+    let of_data = |name: &str| data.join(name).display().to_string();
+    let (labels, keys) = (of_data("labels.json"), of_data("keys.json.gz"));
+    let verdicts = of_data("gpt35_verdicts.csv");
+    let folder = tempfile::tempdir().unwrap();
+    let scores = folder.path().join("scores.jsonl").display().to_string();
+    let as_published = ["--set", "mode=paper", "--set", "push=false"];
+    let given = ["--keys", &keys, "--verdicts", &verdicts];
+    let replay = Command::new(env!("CARGO_BIN_EXE_bellwether"))
+        .args(["replay", "keys", "--scores", &scores])
+        .args(given)
+        .args(as_published)
+        .output()
+        .unwrap();
+    assert!(replay.status.success());
+    let scored = ["--labels", &labels, "--scores", &scores, "--all"];
+    let by_script = script(&python, &shared, &scored);
+    let standard = &by_script["nab"]["strict"]["standard"];
+    let published = standard["score_paper"].as_f64().unwrap();
+    assert!((published - 90.81).abs() < 0.005, "{published}");
+    assert_same(&by_script, &judged(&scored));
+    let observed = [&["--labels", &labels], &given[..], &as_published].concat();
+    assert_same(&by_script, &judged(&observed));
+}
+
+#[test]
+fn lines_are_judged_as_the_scores_that_replay_writes() {
+    let Some(shared) = shared() else { return };
+    let data = shared.join("data/vm-failure-logs");
+    let of_data = |name: &str| data.join(name).display().to_string();
+    let (labels, logs) = (of_data("labels.json"), of_data("logs"));
+    let folder = tempfile::tempdir().unwrap();
+    let scores = folder.path().join("scores.jsonl").display().to_string();
+    let replay = Command::new(env!("CARGO_BIN_EXE_bellwether"))
+        .args(["replay", "logs", "--scores", &scores, &logs])
+        .output()
+        .unwrap();
+    assert!(replay.status.success());
+    let observed = judged(&["--labels", &labels, &logs]);
+    let scored = judged(&["--labels", &labels, "--scores", &scores, "--all"]);
+    assert_eq!(observed["figures"], scored["figures"]);
+    assert_eq!(observed["figures"]["series"], 207.0);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_output_whatever_the_number_of_jobs() {
+    let labels = format!("{CASES}/labels.json");
+    let scores = format!("{CASES}/scores.jsonl");
+    let input = ["--labels", &labels, "--scores", &scores];
+    let with = |arguments: &[&str]| stdout(&[&input[..], arguments].concat());
+    let one = with(&["--seed", "7", "--jobs", "1"]);
+    assert_eq!(one, with(&["--seed", "7", "--jobs", "3"]));
+    assert_ne!(one, with(&["--seed", "8"]));
+    assert!(one.contains("| scores   |"), "{one}");
+}
+
+#[test]
+fn what_is_wrong_with_the_input_is_said() {
+    let labels = format!("{CASES}/labels.json");
+    let scores = format!("{CASES}/scores.jsonl");
+    let cases: [(&[&str], i32, &str); 5] = [
+        (&["--labels", &labels], 2, "required"),
+        (&["--labels", &labels, "--keys", "k.json"], 2, "--verdicts"),
+        (&["--labels", &scores, "--scores", &scores], 1, "no labels"),
+        (&["--labels", &labels, "--scores", &labels], 1, "line 1"),
+        (
+            &["--labels", &labels, "--scores", &scores, "--only", "^z"],
+            1,
+            "no label",
+        ),
+    ];
+    for (arguments, code, says) in cases {
+        let output = run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        assert!(errors.contains(says), "{arguments:?}: {errors}");
+    }
+}
