@@ -376,7 +376,7 @@ impl Panel {
     /// Judges the next tick.
     fn judge_next(&mut self, judged: &mut impl FnMut(&mut Self, Judged)) {
         let time = self.time(self.next);
-        let hour = (time.div_euclid(3600.0).rem_euclid(24.0)) as usize % 24;
+        let hour = ((time / 3600.0).floor() as i64).rem_euclid(24) as usize;
         let mut row = std::mem::take(&mut self.rows[0]);
         let verdict = self.method.get_mut().close(&row.values, hour);
         let has_sample = row.values.iter().any(|v| !v.is_nan());

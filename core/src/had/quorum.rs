@@ -1,7 +1,9 @@
 //! How probable it is that so many VMs agree by chance.
 
-use libm::{erfc, lgamma};
 use std::f64::consts::{LN_10, SQRT_2};
+use std::sync::LazyLock;
+
+use libm::{erfc, lgamma};
 
 /// Evidence is a negative decimal logarithm of a probability; smaller ones than this cannot be told apart.
 pub(crate) const EVIDENCE_MAX: f64 = 300.0;
@@ -22,6 +24,16 @@ pub(crate) fn votes_needed(n: usize, quorum: f64) -> usize {
     ((quorum * n as f64 - 1e-9).ceil() as usize).max(2)
 }
 
+/// ln(n!).
+fn ln_factorial(n: usize) -> f64 {
+    static SMALL: LazyLock<[f64; 256]> =
+        LazyLock::new(|| std::array::from_fn(|n| lgamma(n as f64 + 1.0)));
+    SMALL
+        .get(n)
+        .copied()
+        .unwrap_or_else(|| lgamma(n as f64 + 1.0))
+}
+
 /// -log10 P[Binomial(n, p) >= k], between 0 and [`EVIDENCE_MAX`].
 pub(crate) fn binomial_evidence(n: usize, k: usize, p: f64) -> f64 {
     if p <= 0.0 {
@@ -30,10 +42,9 @@ pub(crate) fn binomial_evidence(n: usize, k: usize, p: f64) -> f64 {
     if p >= 1.0 || k == 0 {
         return 0.0;
     }
-    let (nf, kf) = (n as f64, k as f64);
-    let leading = lgamma(nf + 1.0) - lgamma(kf + 1.0) - lgamma(nf - kf + 1.0)
-        + kf * p.ln()
-        + (nf - kf) * (-p).ln_1p();
+    let leading = ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
+        + k as f64 * p.ln()
+        + (n - k) as f64 * (-p).ln_1p();
     let odds = p / (1.0 - p);
     let (mut term, mut sum) = (1.0, 1.0);
     for j in k + 1..=n {

@@ -67,17 +67,42 @@ const NOISE_QUIET: f64 = 0.18;
 /// Those that differ by more are noisy.
 pub(super) const NOISE_NOISY: f64 = 0.33;
 
-impl Thresholds {
-    /// The threshold for `voters` voters whose typical noise is `noise` (see [`NOISE_NOISY`]).
-    pub(super) fn at(&self, voters: usize, noise: f64) -> f64 {
-        let weight = ((noise.max(1e-6) / NOISE_QUIET).ln() / (NOISE_NOISY / NOISE_QUIET).ln())
+/// Where a number of voters and their noise stand in a table of thresholds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    /// The number of voters.
+    pub voters: usize,
+    /// The anchor at or below it.
+    anchor: usize,
+    /// How far towards the next anchor it is, 0 to 1.
+    between: f64,
+    /// How noisy, 0 to 1.
+    noisy: f64,
+}
+
+impl Place {
+    /// The place of `voters` voters whose typical noise is `noise` (see [`NOISE_NOISY`]).
+    pub(super) fn new(voters: usize, noise: f64) -> Self {
+        let noisy = ((noise.max(1e-6) / NOISE_QUIET).ln() / (NOISE_NOISY / NOISE_QUIET).ln())
             .clamp(0.0, 1.0);
         let x = (voters as f64).clamp(ANCHORS[0], ANCHORS[4]);
         let i = ANCHORS[1..4].iter().filter(|a| x >= **a).count();
-        let f = (x / ANCHORS[i]).ln() / (ANCHORS[i + 1] / ANCHORS[i]).ln();
-        let between = |table: &[f64; 5]| table[i] + f * (table[i + 1] - table[i]);
+        Self {
+            voters,
+            anchor: i,
+            between: (x / ANCHORS[i]).ln() / (ANCHORS[i + 1] / ANCHORS[i]).ln(),
+            noisy,
+        }
+    }
+}
+
+impl Thresholds {
+    /// The threshold at `place`.
+    pub(super) fn at(&self, place: &Place) -> f64 {
+        let i = place.anchor;
+        let between = |table: &[f64; 5]| table[i] + place.between * (table[i + 1] - table[i]);
         let quiet = between(&self.quiet);
-        quiet + weight * (between(&self.noisy) - quiet)
+        quiet + place.noisy * (between(&self.noisy) - quiet)
     }
 }
 
@@ -182,25 +207,29 @@ pub(super) const MIXED_VOTERS: usize = 4;
 /// Samples that a VM's ring keeps: the longest short window and its base, and the newest.
 pub(super) const RING: usize = 416;
 
-/// Samples that the shifts' ring of channel `c` keeps: the short window, what its guard looks at before, and the newest.
-pub(super) const fn shift_ring(c: usize) -> usize {
-    match TABLE[c].guard {
-        Some(guard) => TABLE[c].short + guard.before + 1,
-        None => TABLE[c].short + 1,
+/// Per channel, how many samples the ring of its shifts keeps (the short window, what its guard looks at before, and the
+/// newest), and where it begins within the array that holds the rings of all channels.
+pub(super) const SHIFT_RINGS: [(usize, usize); CHANNELS] = {
+    let mut rings = [(0, 0); CHANNELS];
+    let (mut c, mut offset) = (0, 0);
+    while c < CHANNELS {
+        let before = match TABLE[c].guard {
+            Some(guard) => guard.before,
+            None => 0,
+        };
+        let ring = TABLE[c].short + before + 1;
+        rings[c] = (ring, offset);
+        offset += ring;
+        c += 1;
     }
-}
-
-/// Where the shifts' ring of channel `c` begins within the array that holds all of them.
-pub(super) const fn shift_offset(c: usize) -> usize {
-    if c == 0 {
-        0
-    } else {
-        shift_offset(c - 1) + shift_ring(c - 1)
-    }
-}
+    rings
+};
 
 /// Length of the array that holds the shifts' rings of all channels.
-pub(super) const SHIFTS: usize = shift_offset(CHANNELS);
+pub(super) const SHIFTS: usize = {
+    let (ring, offset) = SHIFT_RINGS[CHANNELS - 1];
+    ring + offset
+};
 
 const _: () = {
     let mut c = 0;
@@ -217,16 +246,17 @@ mod tests {
 
     #[test]
     fn thresholds_are_those_of_the_table_at_its_anchors_and_between_them_in_between() {
-        let t = TABLE[FAST].threshold;
+        let t = |voters, noise| TABLE[FAST].threshold.at(&Place::new(voters, noise));
+        let Thresholds { quiet, noisy } = TABLE[FAST].threshold;
         for (i, n) in ANCHORS.iter().enumerate() {
-            assert!((t.at(*n as usize, 0.01) - t.quiet[i]).abs() < 1e-12);
-            assert!((t.at(*n as usize, 1.0) - t.noisy[i]).abs() < 1e-12);
+            assert!((t(*n as usize, 0.01) - quiet[i]).abs() < 1e-12);
+            assert!((t(*n as usize, 1.0) - noisy[i]).abs() < 1e-12);
         }
-        assert_eq!(t.at(2, 1.0), t.noisy[0]);
-        assert_eq!(t.at(500, 1.0), t.noisy[4]);
-        let between = t.at(20, 1.0);
-        assert!(between > t.noisy[3] && between < t.noisy[4]);
-        let half = t.at(30, (NOISE_QUIET * NOISE_NOISY).sqrt());
+        assert_eq!(t(2, 1.0), noisy[0]);
+        assert_eq!(t(500, 1.0), noisy[4]);
+        let between = t(20, 1.0);
+        assert!(between > noisy[3] && between < noisy[4]);
+        let half = t(30, (NOISE_QUIET * NOISE_NOISY).sqrt());
         assert!((half - 4.5).abs() < 1e-9);
     }
 }

@@ -17,7 +17,9 @@ use std::f64::consts::LOG10_2;
 use serde::{Deserialize, Serialize};
 
 use self::bar::Bar;
-use self::channel::{CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, RING, TABLE, Vote};
+use self::channel::{
+    CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, Place, RING, TABLE, Vote,
+};
 use self::shift::{Cursor, Vm};
 use super::method::{Alarm, Method, Verdict};
 use super::quorum::{binomial_evidence, normal_evidence, normal_tail, votes_needed};
@@ -390,6 +392,8 @@ impl Method for Rank {
             vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
         }
         let noise = self.noise();
+        // All channels have the same voters but while windows fill.
+        let mut place = Place::default();
         let mut verdict = Verdict::default();
         let mut best: Option<(f64, Alarm, usize)> = None;
         for (i, channel) in TABLE.iter().chain([&MIXED]).enumerate() {
@@ -403,8 +407,10 @@ impl Method for Rank {
             if say.voters < 2 {
                 continue;
             }
-            let threshold =
-                (channel.threshold.at(say.voters, noise) + self.shared.stricter).max(LOG10_2);
+            if say.voters != place.voters {
+                place = Place::new(say.voters, noise);
+            }
+            let threshold = (channel.threshold.at(&place) + self.shared.stricter).max(LOG10_2);
             let margin = Bar::margin(say.evidence, past);
             let score = if margin > 0.0 {
                 margin / (margin + threshold)

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::channel::{CHANNELS, RING, SHIFTS, TABLE, shift_offset, shift_ring};
+use super::channel::{CHANNELS, RING, SHIFT_RINGS, SHIFTS, TABLE};
 
 /// Bins of a value, equally wide in ln(1+x).
 pub(super) const BINS: usize = 128;
@@ -142,7 +142,7 @@ impl Cursor {
             before: none,
         };
         for (c, channel) in TABLE.iter().enumerate() {
-            let (ring, offset) = (shift_ring(c), shift_offset(c));
+            let (ring, offset) = SHIFT_RINGS[c];
             cursor.enter[c] = back(channel.short, RING);
             cursor.leave[c] = back(channel.short + channel.base, RING);
             cursor.new[c] = offset + back(0, ring);
@@ -221,6 +221,35 @@ impl Histogram {
         let own = u64::from_le_bytes(own) & ((1 << (8 * (bin % BLOCK))) - 1);
         let lanes = (blocks as u64) + ((blocks >> 64) as u64) + own;
         (lanes.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
+    }
+
+    /// Lets the sample in bin `leave` go and takes the one in bin `enter`, either of which may be [`MISSING`]. Gives the ranks
+    /// of `bin` among the `count` samples that it then holds, one bin below and one bin above it: the share below plus half the
+    /// share equal. The bin of dead band on either side keeps ties and rounding from counting as change.
+    ///
+    /// What is read together is read before single bytes of it are written: the other way round the processor would have to
+    /// wait for them.
+    fn turn(&mut self, leave: u8, enter: u8, bin: usize, count: u16) -> [u8; 2] {
+        let (low, high) = (bin.saturating_sub(1), (bin + 1).min(BINS - 1));
+        let below_low = self.count_below(low);
+        let at = |b: usize| u32::from(self.bins[b]);
+        // From `low` up to, but not including, `high`: two bins, or one at either end.
+        let between = at(low) + if high - low == 2 { at(low + 1) } else { 0 };
+        let twice_low = 2 * below_low + at(low);
+        let twice_high = 2 * (below_low + between) + at(high);
+        // First out, then in: 255 equal samples fill a byte.
+        if leave != MISSING {
+            self.remove(leave);
+        }
+        if enter != MISSING {
+            self.add(enter);
+        }
+        let unit = RANK_UNITS[usize::from(count)];
+        let rank = |twice: u32, edge: usize| {
+            let twice = twice + weight(enter, edge) - weight(leave, edge);
+            ((twice * unit + (1 << 15)) >> 16) as u8
+        };
+        [rank(twice_low, low), rank(twice_high, high)]
     }
 }
 
@@ -414,15 +443,12 @@ impl Vm {
             short_count += 1;
             short_sum += cursor.value(bin);
         }
-        // First out, then in: a base of 255 equal samples fills its byte.
         if leave != MISSING {
-            scale.histogram.remove(leave);
             base_count -= 1;
             base_sum -= cursor.value(leave);
         }
         if enter != MISSING {
             let value = cursor.value(enter);
-            scale.histogram.add(enter);
             base_count += 1;
             base_sum += value;
             short_count -= 1;
@@ -436,10 +462,13 @@ impl Vm {
         ) = (base_count, short_count, base_sum, short_sum);
 
         let m = base_count;
+        let ranks = scale
+            .histogram
+            .turn(leave, enter, usize::from(bin) % BINS, m);
         let shift = if bin == MISSING || m < BASE_MIN {
             NO_SHIFT
         } else {
-            ranks(&scale.histogram, usize::from(bin), m)
+            ranks
         };
         scale.shifts.add(shift, 1);
         let old = self.ranks[cursor.old[c]];
@@ -569,7 +598,7 @@ impl Vm {
     /// Sums the shifts anew from their rings, the next of which will be written at `cursor`.
     fn rebuild_shifts(&mut self, cursor: &Cursor) {
         for (c, channel) in TABLE.iter().enumerate() {
-            let (ring, offset) = (shift_ring(c), shift_offset(c));
+            let (ring, offset) = SHIFT_RINGS[c];
             let scale = &mut self.scales[c];
             (scale.shifts, scale.after, scale.before) = Default::default();
             let newest = cursor.new[c] - offset + 2 * ring - 1;
@@ -597,13 +626,8 @@ impl Scale {
         let k = self.shifts.count;
         let up = 2 * self.shifts.low - k * RANK_ONE;
         let down = 2 * self.shifts.high - k * RANK_ONE;
-        let sum = if up > 0 {
-            up
-        } else if down < 0 {
-            down
-        } else {
-            return 0.0;
-        };
+        // At most one of them is not 0, since `low` is at most `high`; which, no branch could foretell.
+        let sum = up.max(0) + down.min(0);
         let m = i32::from(self.base_count);
         // Whole windows are the ordinary case, and a square root and divisions a sample are worth saving.
         let is_whole = k == channel.short as i32 && m == channel.base as i32;
@@ -636,19 +660,9 @@ impl Scale {
     }
 }
 
-/// The ranks of one bin below and of one bin above `bin` among the `count` samples in `histogram`: the share below plus half
-/// the share equal. The bin of dead band on either side keeps ties and rounding from counting as change.
-fn ranks(histogram: &Histogram, bin: usize, count: u16) -> [u8; 2] {
-    let (low, high) = (bin.saturating_sub(1), (bin + 1).min(BINS - 1));
-    let below_low = histogram.count_below(low);
-    let at = |b: usize| u32::from(histogram.bins[b]);
-    // From `low` up to, but not including, `high`: two bins, or one at either end.
-    let between = at(low) + if high - low == 2 { at(low + 1) } else { 0 };
-    let twice_low = 2 * below_low + at(low);
-    let twice_high = 2 * (below_low + between) + at(high);
-    let unit = RANK_UNITS[usize::from(count)];
-    let rounded = |twice: u32| ((twice * unit + (1 << 15)) >> 16) as u8;
-    [rounded(twice_low), rounded(twice_high)]
+/// How often a sample in bin `b` counts where those below `edge` count twice and those in it once; [`MISSING`] is above all.
+fn weight(b: u8, edge: usize) -> u32 {
+    u32::from(usize::from(b) < edge) + u32::from(usize::from(b) <= edge)
 }
 
 /// What half a sample of so many counts in a rank of 0 to 255, in 1/65536: a multiplication instead of a division.
