@@ -43,6 +43,8 @@ const FROZEN_AFTER: u64 = 36;
 const FROZEN_QUORUM: f64 = 0.7;
 /// How sure frozen VMs are: there is no chance in it, but a source of metrics that hangs looks the same.
 const FROZEN_SCORE: f64 = 0.9;
+/// Below 0.5, which means an alarm, stays the score of what is none.
+const NO_ALARM_MAX: f64 = 0.499;
 /// A VM whose shift is at least so many standard deviations counts for consensus.
 const AGREES: f32 = 1.0;
 
@@ -422,9 +424,8 @@ impl Method for Rank {
                 alarmed = false;
                 verdict.follows_time_of_day = true;
             }
-            let score = if alarmed { score } else { score.min(0.499) };
             if !alarmed {
-                verdict.score = verdict.score.max(score);
+                verdict.score = verdict.score.max(score.min(NO_ALARM_MAX));
                 continue;
             }
             let direction = match (i == MIXED_BAR, say.up) {
@@ -447,29 +448,29 @@ impl Method for Rank {
                 best = Some((score, alarm, if i == MIXED_BAR { FAST } else { i }));
             }
         }
-        if best.as_ref().is_none_or(|(_, alarm, _)| alarm.slow)
-            && let Some((present, frozen)) = self.frozen(values)
-        {
-            verdict.voters = present as u32;
-            verdict.consensus = frozen as f64 / present as f64;
-            verdict.score = verdict.score.max(FROZEN_SCORE);
-            verdict.alarm = Some(Alarm {
-                channel: "frozen",
-                slow: false,
-                direction: Direction::Frozen,
-                distinctiveness: 1.0,
-                consistency: 0.0,
-            });
-            self.samples += 1;
-            return verdict;
-        }
-        match best {
-            Some((score, mut alarm, c)) => {
+        let frozen = match &best {
+            Some((_, alarm, _)) if !alarm.slow => None,
+            _ => self.frozen(values),
+        };
+        match (frozen, best) {
+            (Some((present, frozen)), _) => {
+                verdict.voters = present as u32;
+                verdict.consensus = frozen as f64 / present as f64;
+                verdict.score = verdict.score.max(FROZEN_SCORE);
+                verdict.alarm = Some(Alarm {
+                    channel: "frozen",
+                    slow: false,
+                    direction: Direction::Frozen,
+                    distinctiveness: 1.0,
+                    consistency: 0.0,
+                });
+            }
+            (None, Some((score, mut alarm, c))) => {
                 (verdict.consensus, alarm.distinctiveness) = self.agreement(c, alarm.direction);
                 verdict.score = verdict.score.max(score);
                 verdict.alarm = Some(alarm);
             }
-            None => {
+            (None, None) => {
                 let up = self.agreement(FAST, Direction::Up).0;
                 verdict.consensus = up.max(self.agreement(FAST, Direction::Down).0);
             }

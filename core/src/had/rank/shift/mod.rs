@@ -1,10 +1,16 @@
 //! How far one VM's present has shifted in rank against its own past, on every scale of time.
 
-use std::sync::LazyLock;
+mod cursor;
+mod histogram;
+mod rebuild;
 
 use serde::{Deserialize, Serialize};
 
-use super::channel::{CHANNELS, RING, SHIFT_RINGS, SHIFTS, TABLE};
+use self::cursor::{Constants, rank_sum, sigmas};
+use self::histogram::Histogram;
+use super::channel::{CHANNELS, RING, SHIFTS, TABLE};
+
+pub(super) use self::cursor::Cursor;
 
 /// Bins of a value, equally wide in ln(1+x).
 pub(super) const BINS: usize = 128;
@@ -22,8 +28,6 @@ const IDLE: f32 = 0.5;
 const SATURATED: u32 = 95;
 /// A rank of 0 to 1 is kept as 0 to this.
 const RANK_ONE: i32 = 255;
-/// sqrt(12): a rank is uniform, with variance 1/12.
-const ROOT_12: f32 = 3.464_101_6;
 /// How far above full scale a value must be to ask for a larger scale.
 const OVERSHOOT: f64 = 1.05;
 /// So many more samples above full scale than below it change the scale.
@@ -41,119 +45,10 @@ const STEP_MAX: f32 = 1.5;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
 const STEP_TO_SIGMA: f32 = 0.886;
 
-/// What is the same for every VM, reckoned once.
-#[derive(Debug)]
-struct Constants {
-    /// The value in the middle of each bin, at scale 1, in 1/256.
-    bin_values: [u16; BINS],
-    /// Standard deviations a unit of the sum of ranks, below and above or twice one of them, over the whole short window.
-    shift_units: [f32; CHANNELS],
-    /// The same over the samples of the whole guard, after and before the common moment; 0 where there is none.
-    guard_units: [[f32; 2]; CHANNELS],
-    /// How many standard deviations between the guard's samples one between the windows is.
-    guard_parts: [f32; CHANNELS],
-}
-
-static CONSTANTS: LazyLock<Constants> = LazyLock::new(|| {
-    let windows = |c: usize| [TABLE[c].short as i32, TABLE[c].base as i32];
-    let guard = |c: usize| TABLE[c].guard.map(|g| [g.after as i32, g.before as i32]);
-    Constants {
-        bin_values: std::array::from_fn(|b| {
-            let edge = |b: usize| ((b as f64 / (BINS - 1) as f64) * FULL_SCALE.ln_1p()).exp_m1();
-            let middle = if b == BINS - 1 {
-                edge(b)
-            } else {
-                (edge(b) + edge(b + 1)) / 2.0
-            };
-            (middle * 256.0).round() as u16
-        }),
-        shift_units: std::array::from_fn(|c| {
-            let [short, base] = windows(c);
-            sigmas(short, base) / rank_sum(short)
-        }),
-        guard_units: std::array::from_fn(|c| {
-            guard(c).map_or([0.0; 2], |[after, before]| {
-                [after, before].map(|n| sigmas(after, before) / rank_sum(n))
-            })
-        }),
-        guard_parts: std::array::from_fn(|c| {
-            let [short, base] = windows(c);
-            guard(c).map_or(0.0, |[after, before]| {
-                sigmas(after, before) / sigmas(short, base)
-            })
-        }),
-    }
-});
-
-/// Twice the largest sum of `n` ranks.
-fn rank_sum(n: i32) -> f32 {
-    (2 * RANK_ONE * n) as f32
-}
-
-/// How many standard deviations a difference of 1 between the mean ranks of `a` and of `b` samples is.
-fn sigmas(a: i32, b: i32) -> f32 {
-    ROOT_12 * ((a * b) as f32 / (a + b) as f32).sqrt()
-}
-
 /// The bin of ln(1+x), x at scale 1.
 fn bin_of_log(log: f32) -> u8 {
     const PER_LOG: f32 = 27.518_24; // 127 / ln 101
     (log * PER_LOG).min((BINS - 1) as f32) as u8
-}
-
-/// Where each ring stands; the same for all VMs of a hypervisor, so reckoned once a tick.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cursor {
-    constants: &'static Constants,
-    /// Of the newest bin.
-    pub bin: usize,
-    /// Per channel, of the bin that leaves the short window and enters the base.
-    enter: [usize; CHANNELS],
-    /// Per channel, of the bin that leaves the base.
-    leave: [usize; CHANNELS],
-    /// Per channel, of the newest shift.
-    new: [usize; CHANNELS],
-    /// Per channel, of the shift that leaves the short window.
-    old: [usize; CHANNELS],
-    /// Per channel with a guard, of the shift that enters the guard's first samples.
-    after: [usize; CHANNELS],
-    /// Per channel with a guard, of the shift that leaves what the guard looks at.
-    before: [usize; CHANNELS],
-}
-
-impl Cursor {
-    /// The middle of bin `b` at scale 1, in 1/256.
-    fn value(&self, b: u8) -> u32 {
-        u32::from(self.constants.bin_values[usize::from(b) % BINS])
-    }
-
-    /// Where the rings stand at sample number `t`.
-    pub(super) fn at(t: u64) -> Self {
-        let back = |by: usize, ring: usize| ((t + ring as u64 - by as u64) % ring as u64) as usize;
-        let none = [0; CHANNELS];
-        let mut cursor = Self {
-            constants: &CONSTANTS,
-            bin: back(0, RING),
-            enter: none,
-            leave: none,
-            new: none,
-            old: none,
-            after: none,
-            before: none,
-        };
-        for (c, channel) in TABLE.iter().enumerate() {
-            let (ring, offset) = SHIFT_RINGS[c];
-            cursor.enter[c] = back(channel.short, RING);
-            cursor.leave[c] = back(channel.short + channel.base, RING);
-            cursor.new[c] = offset + back(0, ring);
-            cursor.old[c] = offset + back(channel.short, ring);
-            if let Some(guard) = channel.guard {
-                cursor.after[c] = offset + back(channel.short - guard.after, ring);
-                cursor.before[c] = offset + back(channel.short + guard.before, ring);
-            }
-        }
-        cursor
-    }
 }
 
 /// A count of shifts and the sums of their two ranks.
@@ -174,82 +69,6 @@ impl Sums {
             self.high += sign * i32::from(shift[1]);
             self.count += sign;
         }
-    }
-}
-
-/// Bins that a block counts together.
-const BLOCK: usize = 8;
-
-/// How many samples fall into each bin, at most 255 in all, so that every count, and every sum of counts, fits a byte.
-#[derive(Debug, Clone)]
-struct Histogram {
-    bins: [u8; BINS],
-    /// The same by blocks of [`BLOCK`] bins.
-    blocks: [u8; BINS / BLOCK],
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self {
-            bins: [0; BINS],
-            blocks: [0; BINS / BLOCK],
-        }
-    }
-}
-
-impl Histogram {
-    fn add(&mut self, bin: u8) {
-        let bin = usize::from(bin) % BINS;
-        self.bins[bin] += 1;
-        self.blocks[bin / BLOCK] += 1;
-    }
-
-    fn remove(&mut self, bin: u8) {
-        let bin = usize::from(bin) % BINS;
-        self.bins[bin] -= 1;
-        self.blocks[bin / BLOCK] -= 1;
-    }
-
-    /// How many samples are in bins below `bin`: the blocks below its own, and what is below it in its own. Bytes are added
-    /// eight at a time within a word, which no sum of at most 255 overflows, and no branch depends on the data.
-    fn count_below(&self, bin: usize) -> u32 {
-        let block = bin / BLOCK;
-        let blocks = u128::from_le_bytes(self.blocks) & ((1 << (8 * block)) - 1);
-        let own: [u8; BLOCK] = self.bins[block * BLOCK..][..BLOCK]
-            .try_into()
-            .expect("a block of bins");
-        let own = u64::from_le_bytes(own) & ((1 << (8 * (bin % BLOCK))) - 1);
-        let lanes = (blocks as u64) + ((blocks >> 64) as u64) + own;
-        (lanes.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
-    }
-
-    /// Lets the sample in bin `leave` go and takes the one in bin `enter`, either of which may be [`MISSING`]. Gives the ranks
-    /// of `bin` among the `count` samples that it then holds, one bin below and one bin above it: the share below plus half the
-    /// share equal. The bin of dead band on either side keeps ties and rounding from counting as change.
-    ///
-    /// What is read together is read before single bytes of it are written: the other way round the processor would have to
-    /// wait for them.
-    fn turn(&mut self, leave: u8, enter: u8, bin: usize, count: u16) -> [u8; 2] {
-        let (low, high) = (bin.saturating_sub(1), (bin + 1).min(BINS - 1));
-        let below_low = self.count_below(low);
-        let at = |b: usize| u32::from(self.bins[b]);
-        // From `low` up to, but not including, `high`: two bins, or one at either end.
-        let between = at(low) + if high - low == 2 { at(low + 1) } else { 0 };
-        let twice_low = 2 * below_low + at(low);
-        let twice_high = 2 * (below_low + between) + at(high);
-        // First out, then in: 255 equal samples fill a byte.
-        if leave != MISSING {
-            self.remove(leave);
-        }
-        if enter != MISSING {
-            self.add(enter);
-        }
-        let unit = RANK_UNITS[usize::from(count)];
-        let rank = |twice: u32, edge: usize| {
-            let twice = twice + weight(enter, edge) - weight(leave, edge);
-            ((twice * unit + (1 << 15)) >> 16) as u8
-        };
-        [rank(twice_low, low), rank(twice_high, high)]
     }
 }
 
@@ -540,82 +359,6 @@ impl Vm {
             .chain(&self.bins[..=cursor])
             .copied()
     }
-
-    /// Makes anew what follows from the rings, after a restore; `cursor` is where the next sample will be written. Bytes that
-    /// no VM could have left are taken as missing.
-    pub(super) fn rebuild(&mut self, cursor: &Cursor) {
-        for bin in &mut self.bins {
-            if usize::from(*bin) >= BINS {
-                *bin = MISSING;
-            }
-        }
-        for shift in &mut self.ranks {
-            if shift[0] > shift[1] {
-                *shift = NO_SHIFT;
-            }
-        }
-        self.scale = self.scale.min(SCALE_MAX);
-        self.steps = self.steps.min(NOISE_MEMORY);
-        self.step = if self.step.is_finite() {
-            self.step.clamp(0.0, STEP_MAX)
-        } else {
-            0.0
-        };
-        self.overshoots = self.overshoots.min(OVERSHOOTS);
-        self.repeats_max = self.repeats_max.min(u16::MAX / 4);
-        self.rebuild_bases(cursor);
-        self.rebuild_shifts(cursor);
-    }
-
-    /// Counts histograms and sums anew from the bins, the next of which will be written at `cursor`.
-    fn rebuild_bases(&mut self, cursor: &Cursor) {
-        for (c, channel) in TABLE.iter().enumerate() {
-            let scale = &mut self.scales[c];
-            scale.histogram = Histogram::default();
-            (
-                scale.base_count,
-                scale.short_count,
-                scale.base_sum,
-                scale.short_sum,
-            ) = (0, 0, 0, 0);
-            for age in 0..channel.short + channel.base {
-                let bin = self.bins[(cursor.bin + 2 * RING - 1 - age) % RING];
-                if bin == MISSING {
-                    continue;
-                }
-                if age < channel.short {
-                    scale.short_count += 1;
-                    scale.short_sum += cursor.value(bin);
-                } else {
-                    scale.histogram.add(bin);
-                    scale.base_count += 1;
-                    scale.base_sum += cursor.value(bin);
-                }
-            }
-        }
-    }
-
-    /// Sums the shifts anew from their rings, the next of which will be written at `cursor`.
-    fn rebuild_shifts(&mut self, cursor: &Cursor) {
-        for (c, channel) in TABLE.iter().enumerate() {
-            let (ring, offset) = SHIFT_RINGS[c];
-            let scale = &mut self.scales[c];
-            (scale.shifts, scale.after, scale.before) = Default::default();
-            let newest = cursor.new[c] - offset + 2 * ring - 1;
-            let guard = channel.guard.map_or((0, 0), |g| (g.after, g.before));
-            for age in 0..channel.short + guard.1 {
-                let shift = self.ranks[offset + (newest - age) % ring];
-                if age < channel.short {
-                    scale.shifts.add(shift, 1);
-                    if age >= channel.short - guard.0 {
-                        scale.after.add(shift, 1);
-                    }
-                } else {
-                    scale.before.add(shift, 1);
-                }
-            }
-        }
-    }
 }
 
 impl Scale {
@@ -659,22 +402,6 @@ impl Scale {
         }
     }
 }
-
-/// How often a sample in bin `b` counts where those below `edge` count twice and those in it once; [`MISSING`] is above all.
-fn weight(b: u8, edge: usize) -> u32 {
-    u32::from(usize::from(b) < edge) + u32::from(usize::from(b) <= edge)
-}
-
-/// What half a sample of so many counts in a rank of 0 to 255, in 1/65536: a multiplication instead of a division.
-const RANK_UNITS: [u32; 256] = {
-    let mut units = [0; 256];
-    let mut count = 1;
-    while count < 256 {
-        units[count] = ((RANK_ONE as u32) << 16) / (2 * count as u32);
-        count += 1;
-    }
-    units
-};
 
 #[cfg(test)]
 mod tests {
@@ -855,30 +582,6 @@ mod tests {
                 online(&vec![level; 500])[499].iter().all(|z| z.is_nan()),
                 "{level}"
             );
-        }
-    }
-
-    #[test]
-    fn counting_below_a_bin_is_the_plain_sum() {
-        let mut histogram = Histogram::default();
-        let check = |histogram: &Histogram| {
-            for bin in 0..BINS {
-                let plain: u32 = histogram.bins[..bin].iter().map(|h| u32::from(*h)).sum();
-                assert_eq!(histogram.count_below(bin), plain, "{bin}");
-            }
-        };
-        for i in 0..255u32 {
-            histogram.add((i * 37 % 128) as u8);
-        }
-        check(&histogram);
-        for i in 0..255u32 {
-            histogram.remove((i * 37 % 128) as u8);
-        }
-        assert_eq!(histogram.count_below(127), 0);
-        for bin in [0, 7, 8, 126, 127] {
-            let mut one = Histogram::default();
-            (0..255).for_each(|_| one.add(bin));
-            check(&one);
         }
     }
 
