@@ -34,6 +34,9 @@ pub enum Command {
     #[command(subcommand)]
     Evaluate(Evaluate),
     Templates(TemplatesArguments),
+    /// Make up data with faults at known places, to try and to measure the detectors with
+    #[command(subcommand)]
+    Generate(crate::generate::Generate),
     /// Print the options of a detector: names, types, defaults, what is allowed
     Options(OptionsArguments),
     /// Print completions for a shell

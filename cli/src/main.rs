@@ -5,6 +5,7 @@ mod args;
 mod document;
 mod evaluate;
 mod files;
+mod generate;
 mod log_line;
 mod logs;
 mod options;
@@ -42,6 +43,7 @@ fn run(command: Command) -> Result<()> {
         Command::Replay(Replay::Keys(arguments)) => replay::keys::keys(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Templates(arguments) => templates::print(&arguments),
+        Command::Generate(what) => what.run(),
         Command::Options(arguments) => print(&options::table(&arguments)?),
         Command::Completions { shell } => print(&document::completions(shell)),
         Command::Man { out: None } => print(&document::man_page()?),

@@ -1,0 +1,24 @@
+//! Made-up data that look like recorded ones, with faults at known places: to try, measure and show the detectors with.
+
+pub mod logs;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What is generated.
+#[derive(Debug, Subcommand)]
+pub enum Generate {
+    Logs(logs::LogsArguments),
+}
+
+impl Generate {
+    /// Generates it.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the arguments contradict each other.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::Logs(arguments) => logs::generate(arguments),
+        }
+    }
+}
