@@ -63,7 +63,8 @@ pub enum Replay {
 
 #[derive(Debug, Subcommand)]
 pub enum Evaluate {
-    Logs(crate::evaluate::logs::EvaluateLogsArguments),
+    Metrics(Box<crate::evaluate::metrics::EvaluateMetricsArguments>),
+    Logs(Box<crate::evaluate::logs::EvaluateLogsArguments>),
 }
 
 const METRICS_EXAMPLES: &str = "\
@@ -245,7 +246,7 @@ pub struct Setting {
     pub value: String,
 }
 
-fn setting(text: &str) -> Result<Setting, String> {
+pub fn setting(text: &str) -> Result<Setting, String> {
     let (name, value) = named(text, "threshold=2.2")?;
     had_option(name, value)
 }

@@ -1,6 +1,7 @@
 //! How good a detector is, on labelled data.
 
 pub mod logs;
+pub mod metrics;
 mod table;
 
 use anyhow::Result;
@@ -11,5 +12,6 @@ use crate::args::Evaluate;
 pub fn run(evaluate: &Evaluate) -> Result<()> {
     match evaluate {
         Evaluate::Logs(arguments) => logs::print(arguments),
+        Evaluate::Metrics(arguments) => metrics::print(arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! Made-up data that look like recorded ones, with faults at known places: to try, measure and show the detectors with.
 
 pub mod logs;
+pub mod metrics;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -8,7 +9,8 @@ use clap::Subcommand;
 /// What is generated.
 #[derive(Debug, Subcommand)]
 pub enum Generate {
-    Logs(logs::LogsArguments),
+    Metrics(Box<metrics::GenerateArguments>),
+    Logs(Box<logs::LogsArguments>),
 }
 
 impl Generate {
@@ -18,6 +20,7 @@ impl Generate {
     /// When it cannot be written, or the arguments contradict each other.
     pub fn run(&self) -> Result<()> {
         match self {
+            Self::Metrics(arguments) => metrics::write(arguments),
             Self::Logs(arguments) => logs::generate(arguments),
         }
     }

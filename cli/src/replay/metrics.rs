@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use bellwether_core::event::EventKind;
-use bellwether_core::had::{Detector, HadOptions, Observation};
+use bellwether_core::had::HadOptions;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
+use super::feed::Feed;
 use super::{Line, Replayed, in_order};
-use crate::args::{Arguments, Kind, MetricsArguments};
+use crate::args::{Arguments, Kind, MetricsArguments, Setting};
 use crate::files::files;
 use crate::series::{ENDINGS, Series, hypervisor};
 
@@ -32,7 +33,6 @@ pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
 /// # Errors
 /// The usage error that says how they contradict each other.
 fn detector_options(arguments: &MetricsArguments) -> Result<HadOptions, clap::Error> {
-    let mut options = HadOptions::default();
     let workload = arguments
         .kinds
         .iter()
@@ -40,13 +40,26 @@ fn detector_options(arguments: &MetricsArguments) -> Result<HadOptions, clap::Er
     let defaults = [
         ("interval", DEFAULT_INTERVAL),
         ("workload_changes", if workload { "true" } else { "false" }),
-    ];
-    let given = arguments.settings.iter().chain(&arguments.interval);
-    let given = given.map(|s| (s.name.as_str(), s.value.as_str()));
-    defaults
+    ]
+    .map(|(name, value)| Setting {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    });
+    set(defaults
+        .iter()
+        .chain(&arguments.settings)
+        .chain(&arguments.interval))
+}
+
+/// The detector's options after these settings; the last one of a name wins.
+///
+/// # Errors
+/// The usage error that says how they contradict each other.
+pub fn set<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> Result<HadOptions, clap::Error> {
+    let mut options = HadOptions::default();
+    settings
         .into_iter()
-        .chain(given)
-        .try_for_each(|(name, value)| options.set(name, value))
+        .try_for_each(|s| options.set(&s.name, &s.value))
         .and_then(|()| options.validate())
         .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))?;
     Ok(options)
@@ -71,36 +84,15 @@ fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
 fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Result<Replayed> {
     let mut series = Series::open(file, arguments.lenient)?;
     let hypervisor = hypervisor(file);
-    let interval = options.interval;
-    let metric = options
-        .metrics
-        .first()
-        .context("the option \"metrics\" names none")?;
-    let mut detector = Detector::new(options.clone())?;
-    let vms = series.vms().to_vec();
+    let mut feed = Feed::new(options, &hypervisor, series.vms().to_vec())?;
     let mut lines = Vec::new();
     let mut values = Vec::new();
-    // A row is judged as soon as all VMs of the row before have reported. One that was missing there would come too late for
-    // its own row if it came last, so those come first.
-    let mut order: Vec<usize> = (0..vms.len()).collect();
     while let Some(row) = series.next_row(&mut values)? {
-        for &vm in &order {
-            let Some(value) = values[vm] else { continue };
-            detector.observe(&Observation {
-                hypervisor: &hypervisor,
-                vm: &vms[vm],
-                metric,
-                time: row as f64 * interval,
-                interval,
-                value,
-            });
-        }
-        order.sort_by_key(|&vm| (values[vm].is_some(), vm));
-        detector.advance((row + 1) as f64 * interval);
-        print_events(&mut detector, &arguments.kinds, interval, &mut lines)?;
+        feed.row(row, &values);
+        print_events(&mut feed, &arguments.kinds, &mut lines)?;
     }
 
-    let counters = detector.counters();
+    let counters = feed.counters();
     let warnings = [
         (
             series.bad_cells,
@@ -131,15 +123,9 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
     })
 }
 
-fn print_events(
-    detector: &mut Detector,
-    kinds: &[Kind],
-    interval: f64,
-    out: &mut Vec<u8>,
-) -> Result<()> {
-    while let Some(event) = detector.next_event() {
+fn print_events(feed: &mut Feed<'_>, kinds: &[Kind], out: &mut Vec<u8>) -> Result<()> {
+    while let Some((event, index)) = feed.next_event() {
         if kinds.iter().any(|kind| kind.covers(event.event)) {
-            let index = (event.since / interval).round() as u64;
             Line {
                 event: &event,
                 index,

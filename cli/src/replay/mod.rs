@@ -1,5 +1,6 @@
 //! Recorded data through a detector: files in, events as JSON Lines out.
 
+pub mod feed;
 pub mod keys;
 pub mod logs;
 pub mod metrics;
@@ -135,7 +136,7 @@ fn score_file(path: &Path) -> Result<BufWriter<File>> {
 }
 
 /// Progress on the standard error, drawn only where that is a terminal.
-fn progress(files: usize, what: &str) -> ProgressBar {
+pub fn progress(files: usize, what: &str) -> ProgressBar {
     let template = format!("{{bar:40}} {{pos}}/{{len}} {what}, {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("the template is valid");
     ProgressBar::new(files as u64).with_style(style)

@@ -1,0 +1,238 @@
+//! How good a detector for metrics is.
+//!
+//! [`run`](evaluation::run) lets [`Judge`]s judge the hypervisors of a [`Source`] and gives verdicts, which have
+//! [`Figures`](score::Figures) in all and by cell.
+
+pub mod evaluation;
+pub mod judge;
+pub mod score;
+pub mod source;
+mod tables;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, CommandFactory as _};
+use serde::{Deserialize, Serialize};
+
+use self::evaluation::Row;
+use self::judge::Judge;
+use self::score::Tolerance;
+use self::source::Source;
+use self::tables::Measure;
+use crate::args::{Arguments, Setting, setting};
+use crate::generate::metrics::label::Labels;
+use crate::generate::metrics::plan::CaseArguments;
+use crate::replay::metrics::set;
+use crate::replay::progress;
+
+const EXAMPLES: &str = "\
+Examples:
+  bellwether evaluate metrics --regime quiet,raw --vms 5,8,13,30 --reps 100
+  bellwether evaluate metrics --baseline zscore,iad --pivot f1
+  bellwether evaluate metrics --baseline iad:window_sz=30:change_threshold=0.05 cases/
+  bellwether evaluate metrics --detections events.jsonl cases/
+
+\"bellwether options had\" lists what --set takes.";
+
+/// Run HAD over labelled hypervisors and print how good it is
+///
+/// The hypervisors are made in memory as \"bellwether generate metrics\" makes them, or those of a FOLDER with labels.json and
+/// a CSV file a hypervisor.
+///
+/// An alarm from a fault's beginning to --tolerance rows past its end is inside. A hypervisor with a fault is found if an alarm is
+/// inside. One with an alarm elsewhere is a false positive, with a fault or without. F1, precision and recall count
+/// hypervisors; the delay is in rows, from the fault's beginning to the first alarm inside; false alarms are in 1000 days of one
+/// hypervisor. Ranges in brackets hold the figure with 95 % confidence: percentiles over draws of as many hypervisors of each
+/// cell, with replacement. They know nothing of faults unlike the generated ones.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct EvaluateMetricsArguments {
+    /// Folder with labels.json and a CSV file, plain or gzip, for each hypervisor in it
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys"])]
+    pub folder: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub cases: CaseArguments,
+
+    /// Set an option of the detector; may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub settings: Vec<Setting>,
+
+    /// Other detectors to judge beside it, separated by commas, each with options of its own: NAME:OPTION=VALUE:...
+    #[arg(long, value_name = "DETECTORS", value_delimiter = ',')]
+    pub baseline: Vec<String>,
+
+    /// Judge these alarms instead of running a detector: JSON Lines with "hypervisor" and "index", the row
+    #[arg(long, value_name = "FILE", requires = "folder", conflicts_with_all = ["settings", "baseline"])]
+    pub detections: Option<PathBuf>,
+
+    /// Rows after a fault's end in which an alarm is still its own
+    #[arg(long, value_name = "ROWS", default_value_t = 51)]
+    pub tolerance: u64,
+
+    /// An alarm more rows than this after a fault's beginning does not find it any more; it is not false either
+    #[arg(long, value_name = "ROWS")]
+    pub strict: Option<u64>,
+
+    /// Print one measure only, with a column for each number of VMs
+    #[arg(long, value_enum, value_name = "MEASURE")]
+    pub pivot: Option<Measure>,
+
+    /// Print JSON: the arguments that the hypervisors were made from, and for each detector the rows of its table
+    #[arg(long, conflicts_with = "pivot")]
+    pub json: bool,
+}
+
+/// What an evaluation came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What the hypervisors were made from; none: they were read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cases: Option<CaseArguments>,
+    /// The detectors.
+    pub detectors: Vec<Judged>,
+}
+
+/// What the evaluation of one detector came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Its name and options.
+    pub detector: String,
+    /// The rows of its table.
+    pub rows: Vec<Row>,
+}
+
+/// Evaluates and prints.
+pub fn print(arguments: &EvaluateMetricsArguments) -> Result<()> {
+    let report = evaluate(arguments)?;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report)? + "\n"
+    } else if let Some(measure) = arguments.pivot {
+        tables::pivot(&report, measure)
+    } else {
+        tables::full(&report)
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// What the evaluation comes to that `arguments` ask for.
+///
+/// # Errors
+/// What is wrong with the arguments or the files.
+pub fn evaluate(arguments: &EvaluateMetricsArguments) -> Result<Report> {
+    let tolerance = Tolerance {
+        after: arguments.tolerance,
+        strict: arguments.strict,
+    };
+    let seed = arguments.cases.seed;
+    if let (Some(folder), Some(detections)) = (&arguments.folder, &arguments.detections) {
+        let labels = Labels::read(folder)?;
+        let verdicts = evaluation::judge_alarms(&labels, &alarms(detections)?, tolerance)
+            .with_context(|| detections.display().to_string())?;
+        let judged = Judged {
+            detector: detections.display().to_string(),
+            rows: verdicts.rows(seed),
+        };
+        return Ok(Report {
+            cases: None,
+            detectors: vec![judged],
+        });
+    }
+    let source = match &arguments.folder {
+        Some(folder) => Source::folder(folder)?,
+        None => Source::generated(&arguments.cases)?,
+    };
+    let judges = judges(&arguments.settings, &arguments.baseline, source.interval())?;
+    let progress = progress(source.len(), "hypervisors");
+    let verdicts = evaluation::run(&source, &judges, tolerance, || progress.inc(1))?;
+    progress.finish_and_clear();
+    let detectors = judges.into_iter().zip(verdicts);
+    Ok(Report {
+        cases: arguments.folder.is_none().then(|| arguments.cases.clone()),
+        detectors: detectors
+            .map(|(judge, verdicts)| Judged {
+                detector: judge.name,
+                rows: verdicts.rows(seed),
+            })
+            .collect(),
+    })
+}
+
+/// The detector with `settings`, and those that it is compared with. `interval`: seconds between two rows.
+fn judges(settings: &[Setting], baselines: &[String], interval: f64) -> Result<Vec<Judge>> {
+    let default = Setting {
+        name: "interval".to_owned(),
+        value: interval.to_string(),
+    };
+    let options = set([&default].into_iter().chain(settings))?;
+    let name = settings.iter().fold(
+        options.get("algorithm").unwrap_or_default(),
+        |name, setting| match setting.name.as_str() {
+            "algorithm" => name,
+            option => format!("{name}:{option}={}", setting.value),
+        },
+    );
+    let mut judges = vec![Judge::had(name, options)];
+    for text in baselines {
+        let judge = Judge::parse(text, interval).map_err(|error| {
+            Arguments::command().error(
+                clap::error::ErrorKind::ValueValidation,
+                format!("--baseline: {error}"),
+            )
+        })?;
+        judges.push(judge);
+    }
+    Ok(judges)
+}
+
+/// An alarm as a line of JSON. Events of a replay are such lines, too.
+#[derive(Deserialize)]
+struct Alarm {
+    hypervisor: String,
+    index: u64,
+    #[serde(default)]
+    event: Option<String>,
+    #[serde(default)]
+    state: Option<String>,
+}
+
+/// The alarms in a file. Of the events of a replay, those are alarms that raise a `hypervisor_anomaly`.
+fn alarms(file: &Path) -> Result<Vec<(String, u64)>> {
+    let place = || file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(place)?;
+    let mut alarms = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let alarm: Alarm = serde_json::from_str(line).with_context(|| {
+            format!(
+                "{}, line {}: it takes {{\"hypervisor\": NAME, \"index\": ROW}}",
+                place(),
+                number + 1
+            )
+        })?;
+        let is = |word: &Option<String>, expected: &str| {
+            word.as_deref().is_none_or(|word| word == expected)
+        };
+        if is(&alarm.event, "hypervisor_anomaly") && is(&alarm.state, "raised") {
+            alarms.push((alarm.hypervisor, alarm.index));
+        }
+    }
+    Ok(alarms)
+}
+
+impl Report {
+    /// The numbers of VMs, rising.
+    fn vms(&self) -> Vec<usize> {
+        let rows = self.detectors.iter().flat_map(|judged| &judged.rows);
+        let mut vms: Vec<usize> = rows.filter_map(|row| row.vms).collect();
+        vms.sort_unstable();
+        vms.dedup();
+        vms
+    }
+}
