@@ -3,6 +3,7 @@
 //! [`Corpus`] holds series, [`Corpus::observe`] runs a detector over them, and an [`Evaluation`] of its scores against
 //! [`Label`]s gives [`Figures`] and how sure they are.
 
+mod baselines;
 pub mod corpus;
 pub mod figures;
 pub mod labels;
@@ -19,12 +20,14 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{ArgGroup, Args};
+use rayon::prelude::*;
 use regex::Regex;
 use serde::Serialize;
 
 use crate::args::{Setting, lad_setting};
 use crate::files;
 use crate::replay::logs::detector_options;
+use baselines::Baseline;
 use corpus::Corpus;
 use figures::{Evaluation, Figures, Intervals};
 use labels::Label;
@@ -77,6 +80,15 @@ pub struct EvaluateLogsArguments {
     /// Scores that a detector gave, plain or gzip: {"series": NAME, "index": RECORD, "score": S} a line; may be repeated
     #[arg(long, value_name = "FILE")]
     pub scores: Vec<PathBuf>,
+
+    /// Detectors to put beside it, separated by commas; they work on the log keys that it finds or is given
+    #[arg(
+        long = "baseline",
+        value_enum,
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub baselines: Vec<Baseline>,
 
     /// Set an option of the detector; may be repeated, the last one wins
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = lad_setting)]
@@ -231,17 +243,25 @@ fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<Vec<
     let mut corpora = Vec::new();
     if !arguments.paths.is_empty() {
         let corpus = Corpus::read_text(&arguments.paths, arguments.year, &wanted)?;
-        corpora.push(("bellwether", corpus));
+        corpora.push(("", corpus));
     }
     if let (Some(keys), Some(verdicts)) = (&arguments.keys, &arguments.verdicts) {
         let corpus = Corpus::read_keys(keys, verdicts, &wanted)?;
-        corpora.push(("bellwether, given keys", corpus));
+        corpora.push((", given keys", corpus));
     }
     let mut detectors = Vec::new();
-    for (name, corpus) in corpora {
-        let observations = corpus.observe(&options)?.into_iter();
-        let scores = observations.map(|(series, o)| (series, o.scores)).collect();
-        detectors.push((name.to_owned(), scores));
+    for (of, corpus) in corpora {
+        let observations = corpus.observe(&options)?;
+        let own = observations
+            .iter()
+            .map(|(series, o)| (series.clone(), o.scores.clone()));
+        detectors.push((format!("bellwether{of}"), own.collect()));
+        for baseline in &arguments.baselines {
+            let observations = observations.par_iter();
+            let scores =
+                observations.map(|(series, o)| (series.clone(), baseline.scores(o, &options)));
+            detectors.push((format!("{}{of}", baseline.name()), scores.collect()));
+        }
     }
     for file in &arguments.scores {
         let name = files::stem(file, &[".jsonl", ".json"]);
