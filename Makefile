@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-run build demo test parity lint bench quality lexicon-audit install clean
+.PHONY: help setup setup-build setup-run build demo test parity lint bench quality lexicon-audit fuzz install clean
 
 help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
@@ -96,6 +96,13 @@ quality: build ## Measure how good the detector for metrics is, on generated hyp
 lexicon-audit: setup-build ## Hold the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
 	@CARGO="$(CARGO)" tests/lexicon-audit.sh
 
+# How long each target runs, and which.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?=
+
+fuzz: setup-build ## Feed the parsers, detectors, snapshots and the C ABI with what nobody would (10 minutes for each target)
+	@CARGO="$(CARGO)" FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run.sh $(FUZZ_TARGETS)
+
 # Needs no cargo, so that it can be run by root after a build by somebody else.
 install: ## Install what was built under PREFIX (/usr/local), collectd's plugin where it looks for it; DESTDIR is honoured
 	@echo "==> installing under $(DESTDIR)$(PREFIX) and $(DESTDIR)$(COLLECTD_PLUGINDIR)"
@@ -119,3 +126,4 @@ install: ## Install what was built under PREFIX (/usr/local), collectd's plugin 
 clean: ## Remove what was built
 	@echo "==> removing what was built"
 	$(CARGO) clean
+	rm -rf fuzz/target

@@ -48,6 +48,18 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The bytes of a snapshot with `payload` as its content; [`payload`] is the way back.
+pub fn bytes(tag: Tag, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&tag);
+    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
 /// Writes `payload` to `path` so that a reader finds either the old snapshot or the new one, whole.
 ///
 /// # Errors
@@ -60,14 +72,7 @@ pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> 
     let temporary = beside(path, ".tmp");
     let write = || -> io::Result<()> {
         let mut file = File::create(&temporary)?;
-        let mut header = Vec::with_capacity(HEADER_BYTES);
-        header.extend_from_slice(&MAGIC);
-        header.extend_from_slice(&VERSION.to_le_bytes());
-        header.extend_from_slice(&tag);
-        header.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-        header.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-        file.write_all(&header)?;
-        file.write_all(payload)?;
+        file.write_all(&bytes(tag, payload))?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         let folder = match path.parent() {

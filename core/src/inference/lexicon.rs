@@ -108,17 +108,24 @@ impl Lexicon {
     /// # Errors
     /// A line that is not of the form that `lexicon.txt` describes.
     pub fn with_site_file(text: &str) -> Result<Lexicon, LexiconError> {
-        let mut entries = syntax::parse(BUILTIN)?;
+        Self::of_files(&[BUILTIN, text])
+    }
+
+    /// The lexicon of these files, each on top of those before it.
+    ///
+    /// # Errors
+    /// As for [`Lexicon::with_site_file`].
+    pub fn of_files(files: &[&str]) -> Result<Lexicon, LexiconError> {
+        let mut entries: Vec<Entry> = Vec::new();
         let mut index: FxHashMap<String, usize> = FxHashMap::default();
-        for (at, entry) in entries.iter().enumerate() {
-            index.insert(entry.phrase.to_ascii_lowercase(), at);
-        }
-        for entry in syntax::parse(text)? {
-            match index.get(&entry.phrase.to_ascii_lowercase()) {
-                Some(&at) => entries[at] = entry,
-                None => {
-                    index.insert(entry.phrase.to_ascii_lowercase(), entries.len());
-                    entries.push(entry);
+        for file in files {
+            for entry in syntax::parse(file)? {
+                match index.get(&entry.phrase.to_ascii_lowercase()) {
+                    Some(&at) => entries[at] = entry,
+                    None => {
+                        index.insert(entry.phrase.to_ascii_lowercase(), entries.len());
+                        entries.push(entry);
+                    }
                 }
             }
         }

@@ -381,6 +381,9 @@ impl Detector {
             events_lost: self.waiting.lost,
             streams: self.streams.len() as u64,
             bytes: self.bytes as u64,
+            templates: 0,
+            templates_evicted: 0,
+            windows: 0,
             ..self.counters
         };
         for stream in &self.streams {

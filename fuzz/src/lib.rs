@@ -1,0 +1,8 @@
+//! What the fuzz targets draw: numbers, lines, options and fleets that are plausible enough to get far into the detectors,
+//! and odd enough to break them.
+
+pub mod fleet;
+pub mod line;
+pub mod number;
+pub mod option;
+pub mod state;
