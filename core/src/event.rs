@@ -293,6 +293,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_is_read_from_json_to_the_last_bit() {
+        // One of the numbers that a quick reader takes for its neighbour.
+        let time = 10_073.559424506719;
+        let event = Event::new(
+            EventKind::HypervisorAnomaly,
+            State::Raised,
+            Severity::Failure,
+            "host-1",
+            time,
+            "all VMs fell",
+        );
+        let read: Event = serde_json::from_str(&event.to_json()).unwrap();
+        assert_eq!(read.time, time);
+        assert_eq!(read, event);
+    }
+
+    #[test]
     fn a_long_message_is_cut_at_a_characters_border() {
         let text = message(&"ü\n".repeat(200));
         assert!(text.len() <= MESSAGE_MAX_BYTES);

@@ -405,3 +405,12 @@ fn novelty_is_a_warning_and_only_where_asked_for() {
         }
     }
 }
+
+#[test]
+fn what_there_is_now_is_counted_and_not_believed_from_a_snapshot() {
+    let mut detector = Detector::new(LadOptions::default()).unwrap();
+    detector.counters.templates = 7;
+    detector.counters.templates_evicted = 7;
+    detector.counters.windows = 7;
+    assert_eq!(detector.counters(), Counters::default());
+}
