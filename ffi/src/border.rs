@@ -29,6 +29,10 @@ impl Failure {
         Self::new(bw_result::BW_INVALID_ARGUMENT, message)
     }
 
+    pub(crate) fn not_found(message: impl ToString) -> Self {
+        Self::new(bw_result::BW_NOT_FOUND, message)
+    }
+
     fn panic(payload: &(dyn Any + Send)) -> Self {
         let said = payload
             .downcast_ref::<&str>()
@@ -94,6 +98,20 @@ pub(crate) unsafe fn fallible_new<T: Handle>(
 ) -> *mut T {
     // SAFETY: passed on to the caller.
     unsafe { run(error, body) }.map_or(ptr::null_mut(), Handle::give)
+}
+
+/// `bw_..._new` of what needs nothing to be made.
+pub(crate) fn new_default<T: Handle + Default>() -> *mut T {
+    guard(ptr::null_mut(), || T::default().give())
+}
+
+/// `bw_..._free`.
+///
+/// # Safety
+/// As for [`Handle::free`].
+pub(crate) unsafe fn free<T: Handle>(pointer: *mut T) {
+    // SAFETY: passed on to the caller.
+    guard((), || unsafe { T::free(pointer) });
 }
 
 /// A type that C owns behind an opaque pointer.

@@ -6,33 +6,30 @@ use std::sync::OnceLock;
 
 use bellwether_core::drain::{Change, DrainOptions, Miner};
 
-use crate::border::{
-    Failure, Handle, WithSize, any_text, c_string, fallible, fallible_new, guard, text,
-};
+use crate::border::{Handle, WithSize, any_text, c_string, fallible, free, guard, new_default};
+use crate::detector::{self, Whole};
 use crate::error::{bw_error, bw_result};
-use crate::options::{Catalogue, bw_option_info};
+use crate::options::{self, Catalogue, bw_option_info, options_handle};
 
 /// The options of a parser of log lines, all at their defaults when new. Made by `bw_drain_options_new`, freed by
 /// `bw_drain_options_free`. May be used from any thread, by one thread at a time.
 #[derive(Default)]
-pub struct bw_drain_options(pub(crate) DrainOptions);
+pub struct bw_drain_options(DrainOptions);
 
-impl Handle for bw_drain_options {
-    const NAME: &'static str = "bw_drain_options";
-}
+options_handle!(bw_drain_options, DrainOptions);
 
 /// Makes options that are all at their defaults. The caller owns them and frees them with `bw_drain_options_free`. NULL only
 /// where bellwether has a defect.
 #[unsafe(no_mangle)]
 pub extern "C" fn bw_drain_options_new() -> *mut bw_drain_options {
-    guard(ptr::null_mut(), || bw_drain_options::default().give())
+    new_default()
 }
 
 /// Frees `options`. NULL is fine. What was made with them goes on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_drain_options_free(options: *mut bw_drain_options) {
-    // SAFETY: the caller passes NULL or options that it has not freed and uses no more.
-    guard((), || unsafe { bw_drain_options::free(options) });
+    // SAFETY: passed on to the caller.
+    unsafe { free(options) };
 }
 
 /// Sets the option `name` to what `value` stands for, as `bw_had_options_set` does. What contradicts another option is noticed
@@ -50,20 +47,8 @@ pub unsafe extern "C" fn bw_drain_options_set(
     value_len: usize,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        // SAFETY: the caller passes NULL or options that no other thread uses meanwhile.
-        let options = unsafe { bw_drain_options::exclusive(options) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
-        let name = unsafe { text(name, name_len, "name") }?;
-        // SAFETY: as above.
-        let value = unsafe { text(value, value_len, "value") }?;
-        options
-            .0
-            .set(name, value)
-            .map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { options::set(options, name, name_len, value, value_len, error) }
 }
 
 /// How many options there are. Any thread may call it at any time.
@@ -82,25 +67,16 @@ pub unsafe extern "C" fn bw_drain_option_describe(
     info: *mut bw_option_info,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        static CATALOGUE: OnceLock<Catalogue<{ DrainOptions::SPECS.len() }>> = OnceLock::new();
-        let described = CATALOGUE
-            .get_or_init(|| Catalogue::new(DrainOptions::SPECS))
-            .get(index)?;
-        // SAFETY: the caller passes NULL or a struct of the size that it says.
-        unsafe { described.write(info) }
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    static CATALOGUE: OnceLock<Catalogue<{ DrainOptions::SPECS.len() }>> = OnceLock::new();
+    // SAFETY: passed on to the caller.
+    unsafe { options::describe(&CATALOGUE, DrainOptions::SPECS, index, info, error) }
 }
 
 /// Finds the template of one log line after the other. What a detector of failing hosts (`bw_lad`) does with its records
 /// anyway; this is for who wants nothing but that. Made by `bw_drain_new`, freed by `bw_drain_free`. May be used from any thread,
 /// by one thread at a time.
 pub struct bw_drain {
-    miner: Miner,
-    /// A panic left the parser's state half changed.
-    broken: bool,
+    miner: Whole<Miner>,
     /// The text that was given last.
     given: CString,
     /// The values that were taken stock of last.
@@ -109,22 +85,6 @@ pub struct bw_drain {
 
 impl Handle for bw_drain {
     const NAME: &'static str = "bw_drain";
-}
-
-impl bw_drain {
-    /// Lets `work` use the parser. One that panics within is never used again: nobody knows what state it is in.
-    fn with<T>(&mut self, work: impl FnOnce(&mut Miner) -> T) -> Result<T, Failure> {
-        if self.broken {
-            return Err(Failure::new(
-                bw_result::BW_PANIC,
-                "this parser met a defect of bellwether in an earlier call and can only be freed",
-            ));
-        }
-        self.broken = true;
-        let result = work(&mut self.miner);
-        self.broken = false;
-        Ok(result)
-    }
 }
 
 /// What a line did to the templates.
@@ -177,31 +137,22 @@ pub unsafe extern "C" fn bw_drain_new(
     options: *const bw_drain_options,
     error: *mut *mut bw_error,
 ) -> *mut bw_drain {
-    let body = || {
-        let options = if options.is_null() {
-            DrainOptions::default()
-        } else {
-            // SAFETY: the caller passes options that no other thread changes meanwhile.
-            unsafe { bw_drain_options::shared(options) }?.0.clone()
-        };
-        let miner =
-            Miner::new(options).map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))?;
+    let make = |options| {
         Ok(bw_drain {
-            miner,
-            broken: false,
+            miner: Whole::new(Miner::new(options)?),
             given: CString::default(),
             values: Vec::new(),
         })
     };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible_new(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::new(options, error, make) }
 }
 
 /// Frees `drain` with all strings that it gave. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_drain_free(drain: *mut bw_drain) {
-    // SAFETY: the caller passes NULL or a parser that it has not freed and uses no more.
-    guard((), || unsafe { bw_drain::free(drain) });
+    // SAFETY: passed on to the caller.
+    unsafe { free(drain) };
 }
 
 /// Adds a line and says in `*added`, whose field `size` the caller has set, to which template; `added` may be NULL. The line
@@ -226,7 +177,7 @@ pub unsafe extern "C" fn bw_drain_add(
             // SAFETY: it is not NULL, so the caller lets us read its size.
             unsafe { bw_added::check(added) }?;
         }
-        let found = drain.with(|miner| miner.add(&line))?;
+        let found = drain.miner.change(|miner| miner.add(&line))?;
         if !added.is_null() {
             let found = bw_added {
                 size: size_of::<bw_added>(),
@@ -253,7 +204,8 @@ pub unsafe extern "C" fn bw_drain_template(
         // SAFETY: the caller passes NULL or a parser that no other thread uses meanwhile.
         let drain = unsafe { bw_drain::exclusive(drain) }.ok()?;
         let template = drain
-            .with(|miner| miner.template(template_id).map(str::to_owned))
+            .miner
+            .change(|miner| miner.template(template_id).map(str::to_owned))
             .ok()??;
         drain.given = c_string(template);
         Some(drain.given.as_ptr())
@@ -284,7 +236,9 @@ pub unsafe extern "C" fn bw_drain_parameter_count(
         let owned = |values: Vec<&str>| -> Vec<CString> {
             values.into_iter().map(|v| c_string(v.to_owned())).collect()
         };
-        let values = drain.with(|miner| owned(miner.parameters(template_id, &line)));
+        let values = drain
+            .miner
+            .change(|miner| owned(miner.parameters(template_id, &line)));
         drain.values = values.unwrap_or_default();
         drain.values.len()
     })
@@ -302,9 +256,3 @@ pub unsafe extern "C" fn bw_drain_parameter(drain: *const bw_drain, index: usize
         value.map_or(ptr::null(), |value| value.as_ptr())
     })
 }
-
-/// A parser can be handed from thread to thread, as the header says.
-const _: () = {
-    const fn can_be_handed_over<T: Send>() {}
-    can_be_handed_over::<bw_drain>();
-};

@@ -1,12 +1,11 @@
 //! The detector of HAD.
 
 use std::ffi::c_char;
-use std::{fmt, ptr};
 
-use bellwether_core::had::{Detector, HadOptions, Observation};
-use bellwether_core::snapshot::SnapshotError;
+use bellwether_core::had::{Detector, Observation};
 
-use crate::border::{Failure, Filled, Handle, WithSize, fallible, fallible_new, guard, path, text};
+use crate::border::{Failure, Filled, Handle, WithSize, fallible, free, guard, text};
+use crate::detector::{self, DetectorHandle, Whole};
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
 use crate::observation::{bw_observation, bw_outcome};
@@ -17,9 +16,7 @@ use crate::status::{Stock, bw_counters, bw_status};
 /// hypervisors and metrics, knows no clock and starts no thread: time comes in with the samples. Made by `bw_had_new`, freed by
 /// `bw_had_free`. May be used from any thread, by one thread at a time; detectors are independent of each other.
 pub struct bw_had {
-    detector: Detector,
-    /// A panic left the detector's state half changed.
-    broken: bool,
+    detector: Whole<Detector>,
     stock: Stock,
 }
 
@@ -27,40 +24,14 @@ impl Handle for bw_had {
     const NAME: &'static str = "bw_had";
 }
 
-impl bw_had {
-    /// Lets `change` work on the detector. One that panics within is never used again: nobody knows what state it is in.
-    fn change<T>(&mut self, change: impl FnOnce(&mut Detector) -> T) -> Result<T, Failure> {
-        self.whole()?;
-        self.broken = true;
-        let result = change(&mut self.detector);
-        self.broken = false;
-        Ok(result)
+impl DetectorHandle for bw_had {
+    type Detector = Detector;
+    fn detector(&self) -> &Whole<Detector> {
+        &self.detector
     }
-
-    /// The detector to look at.
-    fn whole(&self) -> Result<&Detector, Failure> {
-        if self.broken {
-            return Err(Failure::new(
-                bw_result::BW_PANIC,
-                "this detector met a defect of bellwether in an earlier call and can only be freed",
-            ));
-        }
-        Ok(&self.detector)
+    fn detector_mut(&mut self) -> &mut Whole<Detector> {
+        &mut self.detector
     }
-}
-
-impl From<SnapshotError> for Failure {
-    fn from(error: SnapshotError) -> Self {
-        let code = match error {
-            SnapshotError::Io { .. } => bw_result::BW_IO,
-            SnapshotError::Unusable { .. } => bw_result::BW_SNAPSHOT_UNUSABLE,
-        };
-        Self::new(code, error)
-    }
-}
-
-fn not_found(what: impl fmt::Display) -> Failure {
-    Failure::new(bw_result::BW_NOT_FOUND, what)
 }
 
 /// Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
@@ -73,30 +44,21 @@ pub unsafe extern "C" fn bw_had_new(
     options: *const bw_had_options,
     error: *mut *mut bw_error,
 ) -> *mut bw_had {
-    let body = || {
-        let options = if options.is_null() {
-            HadOptions::default()
-        } else {
-            // SAFETY: the caller passes options that no other thread changes meanwhile.
-            unsafe { bw_had_options::shared(options) }?.0.clone()
-        };
-        let detector =
-            Detector::new(options).map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))?;
+    let make = |options| {
         Ok(bw_had {
-            detector,
-            broken: false,
+            detector: Whole::new(Detector::new(options)?),
             stock: Stock::default(),
         })
     };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible_new(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::new(options, error, make) }
 }
 
 /// Frees `had`. NULL is fine. Events that it gave live on; statuses that it gave do not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_had_free(had: *mut bw_had) {
-    // SAFETY: the caller passes NULL or a detector that it has not freed and uses no more.
-    guard((), || unsafe { bw_had::free(had) });
+    // SAFETY: passed on to the caller.
+    unsafe { free(had) };
 }
 
 /// Takes one sample and says in `*outcome` what became of it; `outcome` may be NULL. Events that it brings about wait for
@@ -132,7 +94,9 @@ pub unsafe extern "C" fn bw_had_observe(
             interval: o.interval,
             value: o.value,
         };
-        let became = had.change(|detector| detector.observe(&observation))?;
+        let became = had
+            .detector
+            .change(|detector| detector.observe(&observation))?;
         if !outcome.is_null() {
             // SAFETY: it is not NULL, so the caller lets us write to it.
             unsafe { outcome.write(became.into()) };
@@ -154,13 +118,8 @@ pub unsafe extern "C" fn bw_had_advance(
     time: f64,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::exclusive(had) }?;
-        had.change(|detector| detector.advance(time))
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::advance(had, time, error) }
 }
 
 /// Masks a VM that is paused, shut off or migrating (`masked` true), or unmasks it (false). A masked VM abstains: its samples
@@ -185,7 +144,8 @@ pub unsafe extern "C" fn bw_had_mask(
         let hypervisor = unsafe { text(hypervisor, hypervisor_len, "hypervisor") }?;
         // SAFETY: as above.
         let vm = unsafe { text(vm, vm_len, "vm") }?;
-        had.change(|detector| detector.mask(hypervisor, vm, masked))
+        had.detector
+            .change(|detector| detector.mask(hypervisor, vm, masked))
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }
@@ -195,13 +155,8 @@ pub unsafe extern "C" fn bw_had_mask(
 /// and where `had` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_had_next_event(had: *mut bw_had) -> *mut bw_event {
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::exclusive(had) }.ok()?;
-        let event = had.change(Detector::next_event).ok()??;
-        Some(bw_event::from(event).give())
-    };
-    guard(None, body).unwrap_or(ptr::null_mut())
+    // SAFETY: passed on to the caller.
+    unsafe { detector::next_event(had) }
 }
 
 /// Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,
@@ -216,16 +171,8 @@ pub unsafe extern "C" fn bw_had_save(
     path_len: usize,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let (path_start, path_len) = (path, path_len);
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::shared(had) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
-        let path = unsafe { self::path(path_start, path_len) }?;
-        Ok(had.whole()?.save(path)?)
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::save(had, path, path_len, error) }
 }
 
 /// Replaces all that was learnt by what `bw_had_save` wrote to the file `path`: the detector goes on as if it had never
@@ -242,19 +189,8 @@ pub unsafe extern "C" fn bw_had_load(
     path_len: usize,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let (path_start, path_len) = (path, path_len);
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::exclusive(had) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
-        let path = unsafe { self::path(path_start, path_len) }?;
-        if had.change(|detector| detector.load(path))?? {
-            return Ok(());
-        }
-        Err(not_found(format!("there is no file {}", path.display())))
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::load(had, path, path_len, error) }
 }
 
 /// Counts in `*counters`, whose field `size` the caller has set.
@@ -267,14 +203,8 @@ pub unsafe extern "C" fn bw_had_counters(
     counters: *mut bw_counters,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::shared(had) }?;
-        // SAFETY: the caller passes NULL or a struct of the size that it says.
-        unsafe { bw_counters::from(had.whole()?.counters()).write(counters) }
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::write(had, counters, error, |d| bw_counters::from(d.counters())) }
 }
 
 /// Takes stock of where every metric of every hypervisor stands, for `bw_had_status` to read, and says how many these are; 0
@@ -286,10 +216,10 @@ pub unsafe extern "C" fn bw_had_status_count(had: *mut bw_had) -> usize {
         let Ok(had) = (unsafe { bw_had::exclusive(had) }) else {
             return 0;
         };
-        if had.broken {
+        let Ok(detector) = had.detector.get() else {
             return 0;
-        }
-        had.stock.take(&had.detector)
+        };
+        had.stock.take(detector)
     })
 }
 
@@ -308,10 +238,10 @@ pub unsafe extern "C" fn bw_had_status(
     let body = || {
         // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
         let had = unsafe { bw_had::shared(had) }?;
-        had.whole()?;
+        had.detector.get()?;
         let found = had.stock.get(index).ok_or_else(|| {
             let count = had.stock.len();
-            not_found(format!(
+            Failure::not_found(format!(
                 "there is no status {index}; the last bw_had_status_count found {count}, counted from 0"
             ))
         })?;
@@ -320,33 +250,4 @@ pub unsafe extern "C" fn bw_had_status(
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }
-}
-
-/// A detector can be handed from thread to thread, as the header says.
-const _: () = {
-    const fn can_be_handed_over<T: Send>() {}
-    can_be_handed_over::<Detector>();
-};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_detector_that_panicked_is_not_used_again() {
-        let mut had = bw_had {
-            detector: Detector::new(HadOptions::default()).unwrap(),
-            broken: false,
-            stock: Stock::default(),
-        };
-        let code = |had: &mut bw_had| {
-            // SAFETY: the detector is ours, and errors may be dropped.
-            unsafe { bw_had_advance(had, 1.0, ptr::null_mut()) }
-        };
-        assert_eq!(code(&mut had), bw_result::BW_OK);
-        guard((), || {
-            had.change(|_| panic!("half way")).unwrap_or(());
-        });
-        assert_eq!(code(&mut had), bw_result::BW_PANIC);
-    }
 }

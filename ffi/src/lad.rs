@@ -3,11 +3,10 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use bellwether_core::lad::{Detector, LadOptions, Record, Verdict};
+use bellwether_core::lad::{Detector, Record, Verdict};
 
-use crate::border::{
-    Failure, Filled, Handle, WithSize, any_text, fallible, fallible_new, guard, path, text,
-};
+use crate::border::{Failure, Filled, Handle, WithSize, any_text, fallible, free, guard, text};
+use crate::detector::{self, DetectorHandle, Whole};
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
 use crate::lad_options::bw_lad_options;
@@ -19,9 +18,7 @@ use crate::record::{bw_observed, bw_record, bw_verdict};
 /// Made by `bw_lad_new`, freed by `bw_lad_free`. May be used from any thread, by one thread at a time; detectors are independent
 /// of each other.
 pub struct bw_lad {
-    detector: Detector,
-    /// A panic left the detector's state half changed.
-    broken: bool,
+    detector: Whole<Detector>,
     /// The template that was given last, with a NUL.
     template: Vec<u8>,
 }
@@ -30,35 +27,25 @@ impl Handle for bw_lad {
     const NAME: &'static str = "bw_lad";
 }
 
+impl DetectorHandle for bw_lad {
+    type Detector = Detector;
+    fn detector(&self) -> &Whole<Detector> {
+        &self.detector
+    }
+    fn detector_mut(&mut self) -> &mut Whole<Detector> {
+        &mut self.detector
+    }
+}
+
 impl bw_lad {
-    /// Lets `change` work on the detector. One that panics within is never used again: nobody knows what state it is in.
-    fn change<T>(&mut self, change: impl FnOnce(&mut Detector) -> T) -> Result<T, Failure> {
-        self.whole()?;
-        self.broken = true;
-        let result = change(&mut self.detector);
-        self.broken = false;
-        Ok(result)
-    }
-
-    /// The detector to look at.
-    fn whole(&self) -> Result<&Detector, Failure> {
-        if self.broken {
-            return Err(Failure::new(
-                bw_result::BW_PANIC,
-                "this detector met a defect of bellwether in an earlier call and can only be freed",
-            ));
-        }
-        Ok(&self.detector)
-    }
-
     /// Keeps a template for C to read: empty where there is none, else with a NUL.
-    fn keep_template(&mut self, stream: &str, template_id: u64) -> &[u8] {
+    fn keep_template(&mut self, stream: &str, template_id: u64) -> Result<&[u8], Failure> {
         self.template.clear();
-        if let Some(template) = self.detector.template(stream, template_id) {
+        if let Some(template) = self.detector.get()?.template(stream, template_id) {
             self.template.extend_from_slice(template.as_bytes());
             self.template.push(0);
         }
-        &self.template
+        Ok(&self.template)
     }
 }
 
@@ -72,30 +59,21 @@ pub unsafe extern "C" fn bw_lad_new(
     options: *const bw_lad_options,
     error: *mut *mut bw_error,
 ) -> *mut bw_lad {
-    let body = || {
-        let options = if options.is_null() {
-            LadOptions::default()
-        } else {
-            // SAFETY: the caller passes options that no other thread changes meanwhile.
-            unsafe { bw_lad_options::shared(options) }?.0.clone()
-        };
-        let detector =
-            Detector::new(options).map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))?;
+    let make = |options| {
         Ok(bw_lad {
-            detector,
-            broken: false,
+            detector: Whole::new(Detector::new(options)?),
             template: Vec::new(),
         })
     };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible_new(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::new(options, error, make) }
 }
 
 /// Frees `lad`. NULL is fine. Events that it gave live on; templates that it gave do not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_lad_free(lad: *mut bw_lad) {
-    // SAFETY: the caller passes NULL or a detector that it has not freed and uses no more.
-    guard((), || unsafe { bw_lad::free(lad) });
+    // SAFETY: passed on to the caller.
+    unsafe { free(lad) };
 }
 
 /// Takes one record and says in `*observed`, whose field `size` the caller has set, what it is; `observed` may be NULL. Events
@@ -133,9 +111,9 @@ pub unsafe extern "C" fn bw_lad_observe(
             text: &text,
             priority: (r.has_priority != 0).then(|| r.priority.min(7) as u8),
         };
-        let found = lad.change(|detector| detector.observe(&record))?;
+        let found = lad.detector.change(|detector| detector.observe(&record))?;
         if !observed.is_null() {
-            let template = lad.keep_template(stream, found.template_id);
+            let template = lad.keep_template(stream, found.template_id)?;
             // SAFETY: the caller passes a struct of the size that it says.
             unsafe { bw_observed::new(&found, template).write(observed) }?;
         }
@@ -156,13 +134,8 @@ pub unsafe extern "C" fn bw_lad_advance(
     time: f64,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let lad = unsafe { bw_lad::exclusive(lad) }?;
-        lad.change(|detector| detector.advance(time))
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::advance(lad, time, error) }
 }
 
 /// Takes an operator's word for what the records of a template of `stream` are; `verdict` is one of `bw_verdict`. It holds from
@@ -198,13 +171,15 @@ pub unsafe extern "C" fn bw_lad_feedback(
                 )));
             }
         };
-        if lad.change(|detector| detector.feedback(stream, template_id, verdict))? {
+        if lad
+            .detector
+            .change(|detector| detector.feedback(stream, template_id, verdict))?
+        {
             return Ok(());
         }
-        Err(Failure::new(
-            bw_result::BW_NOT_FOUND,
-            format!("there is no stream \"{stream}\" with a template {template_id}"),
-        ))
+        Err(Failure::not_found(format!(
+            "there is no stream \"{stream}\" with a template {template_id}"
+        )))
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }
@@ -225,8 +200,7 @@ pub unsafe extern "C" fn bw_lad_template(
         let lad = unsafe { bw_lad::exclusive(lad) }.ok()?;
         // SAFETY: the caller passes NULL or so many bytes.
         let stream = unsafe { text(stream, stream_len, "stream") }.ok()?;
-        lad.whole().ok()?;
-        let template = lad.keep_template(stream, template_id);
+        let template = lad.keep_template(stream, template_id).ok()?;
         (!template.is_empty()).then_some(template.as_ptr().cast())
     };
     guard(None, body).unwrap_or(ptr::null())
@@ -236,13 +210,8 @@ pub unsafe extern "C" fn bw_lad_template(
 /// and where `lad` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_lad_next_event(lad: *mut bw_lad) -> *mut bw_event {
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let lad = unsafe { bw_lad::exclusive(lad) }.ok()?;
-        let event = lad.change(Detector::next_event).ok()??;
-        Some(bw_event::from(event).give())
-    };
-    guard(None, body).unwrap_or(ptr::null_mut())
+    // SAFETY: passed on to the caller.
+    unsafe { detector::next_event(lad) }
 }
 
 /// Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,
@@ -257,16 +226,8 @@ pub unsafe extern "C" fn bw_lad_save(
     path_len: usize,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let (path_start, path_len) = (path, path_len);
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let lad = unsafe { bw_lad::shared(lad) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
-        let path = unsafe { self::path(path_start, path_len) }?;
-        Ok(lad.whole()?.save(path)?)
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::save(lad, path, path_len, error) }
 }
 
 /// Replaces all that was learnt by what `bw_lad_save` wrote to the file `path`: the detector goes on as if it had never
@@ -283,22 +244,8 @@ pub unsafe extern "C" fn bw_lad_load(
     path_len: usize,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let (path_start, path_len) = (path, path_len);
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let lad = unsafe { bw_lad::exclusive(lad) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
-        let path = unsafe { self::path(path_start, path_len) }?;
-        if lad.change(|detector| detector.load(path))?? {
-            return Ok(());
-        }
-        Err(Failure::new(
-            bw_result::BW_NOT_FOUND,
-            format!("there is no file {}", path.display()),
-        ))
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { detector::load(lad, path, path_len, error) }
 }
 
 /// Counts in `*counters`, whose field `size` the caller has set.
@@ -311,41 +258,10 @@ pub unsafe extern "C" fn bw_lad_counters(
     counters: *mut bw_log_counters,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let lad = unsafe { bw_lad::shared(lad) }?;
-        // SAFETY: the caller passes NULL or a struct of the size that it says.
-        unsafe { bw_log_counters::from(lad.whole()?.counters()).write(counters) }
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
-}
-
-/// A detector can be handed from thread to thread, as the header says.
-const _: () = {
-    const fn can_be_handed_over<T: Send>() {}
-    can_be_handed_over::<Detector>();
-};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_detector_that_panicked_is_not_used_again() {
-        let mut lad = bw_lad {
-            detector: Detector::new(LadOptions::default()).unwrap(),
-            broken: false,
-            template: Vec::new(),
-        };
-        let code = |lad: &mut bw_lad| {
-            // SAFETY: the detector is ours, and errors may be dropped.
-            unsafe { bw_lad_advance(lad, 1.0, ptr::null_mut()) }
-        };
-        assert_eq!(code(&mut lad), bw_result::BW_OK);
-        guard((), || {
-            lad.change(|_| panic!("half way")).unwrap_or(());
-        });
-        assert_eq!(code(&mut lad), bw_result::BW_PANIC);
+    // SAFETY: passed on to the caller.
+    unsafe {
+        detector::write(lad, counters, error, |d| {
+            bw_log_counters::from(d.counters())
+        })
     }
 }

@@ -10,6 +10,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod border;
+mod detector;
 mod drain;
 mod error;
 mod event;

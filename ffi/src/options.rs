@@ -1,23 +1,102 @@
 //! The options of HAD: set by name, and described.
 
 use std::ffi::c_char;
-use std::ptr;
 use std::sync::OnceLock;
 
 use bellwether_core::had::HadOptions;
-use bellwether_core::options::Spec;
+use bellwether_core::options::{OptionError, Spec};
 
-use crate::border::{Failure, Handle, WithSize, fallible, guard, text};
+use crate::border::{Failure, Handle, WithSize, fallible, free, new_default, text};
 use crate::error::{bw_error, bw_result};
+
+/// Options of something that C makes.
+pub(crate) trait OptionsHandle: Handle + Default {
+    type Options: Clone + Default;
+    fn options(&self) -> &Self::Options;
+    fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError>;
+}
+
+/// Makes a handle of options of the core's.
+macro_rules! options_handle {
+    ($handle:ident, $options:ty) => {
+        impl crate::border::Handle for $handle {
+            const NAME: &'static str = stringify!($handle);
+        }
+
+        impl crate::options::OptionsHandle for $handle {
+            type Options = $options;
+            fn options(&self) -> &$options {
+                &self.0
+            }
+            fn set(
+                &mut self,
+                name: &str,
+                value: &str,
+            ) -> Result<(), bellwether_core::options::OptionError> {
+                self.0.set(name, value)
+            }
+        }
+    };
+}
+pub(crate) use options_handle;
+
+/// `bw_..._options_set`.
+///
+/// # Safety
+/// `options` is NULL or used by no other thread meanwhile, each string is NULL or has as many bytes as its length says, `error`
+/// is NULL or may be written to.
+pub(crate) unsafe fn set<O: OptionsHandle>(
+    options: *mut O,
+    name: *const c_char,
+    name_len: usize,
+    value: *const c_char,
+    value_len: usize,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: passed on to the caller.
+        let options = unsafe { O::exclusive(options) }?;
+        // SAFETY: as above.
+        let (name, value) = unsafe {
+            (
+                text(name, name_len, "name")?,
+                text(value, value_len, "value")?,
+            )
+        };
+        let set = options.set(name, value);
+        set.map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))
+    };
+    // SAFETY: passed on to the caller.
+    unsafe { fallible(error, body) }
+}
+
+/// `bw_..._option_describe`.
+///
+/// # Safety
+/// `info` is NULL or points to as many writable bytes as its field `size` says, `error` is NULL or may be written to.
+pub(crate) unsafe fn describe<const OPTIONS: usize>(
+    catalogue: &'static OnceLock<Catalogue<OPTIONS>>,
+    specs: &[Spec],
+    index: usize,
+    info: *mut bw_option_info,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        let catalogue = catalogue.get_or_init(|| Catalogue::new(specs));
+        let described = catalogue.get(index)?;
+        // SAFETY: passed on to the caller.
+        unsafe { described.write(info) }
+    };
+    // SAFETY: passed on to the caller.
+    unsafe { fallible(error, body) }
+}
 
 /// The options of a detector of hypervisor anomalies, all at their defaults when new. Made by `bw_had_options_new`, freed by `bw_had_options_free`.
 /// May be used from any thread, by one thread at a time.
 #[derive(Default)]
-pub struct bw_had_options(pub(crate) HadOptions);
+pub struct bw_had_options(HadOptions);
 
-impl Handle for bw_had_options {
-    const NAME: &'static str = "bw_had_options";
-}
+options_handle!(bw_had_options, HadOptions);
 
 /// One option as documentation shows it. All strings are static, in UTF-8 and NUL-terminated: never freed, valid for ever.
 #[repr(C)]
@@ -49,14 +128,14 @@ unsafe impl WithSize for bw_option_info {
 /// where bellwether has a defect.
 #[unsafe(no_mangle)]
 pub extern "C" fn bw_had_options_new() -> *mut bw_had_options {
-    guard(ptr::null_mut(), || bw_had_options::default().give())
+    new_default()
 }
 
 /// Frees `options`. NULL is fine. Detectors that were made with them go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_had_options_free(options: *mut bw_had_options) {
-    // SAFETY: the caller passes NULL or options that it has not freed and uses no more.
-    guard((), || unsafe { bw_had_options::free(options) });
+    // SAFETY: passed on to the caller.
+    unsafe { free(options) };
 }
 
 /// Sets the option `name` to what `value` stands for, both in UTF-8 as a user would write them. What contradicts another
@@ -74,20 +153,8 @@ pub unsafe extern "C" fn bw_had_options_set(
     value_len: usize,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        // SAFETY: the caller passes NULL or options that no other thread uses meanwhile.
-        let options = unsafe { bw_had_options::exclusive(options) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
-        let name = unsafe { text(name, name_len, "name") }?;
-        // SAFETY: as above.
-        let value = unsafe { text(value, value_len, "value") }?;
-        options
-            .0
-            .set(name, value)
-            .map_err(|e| Failure::new(bw_result::BW_INVALID_OPTION, e))
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    // SAFETY: passed on to the caller.
+    unsafe { set(options, name, name_len, value, value_len, error) }
 }
 
 /// How many options there are. Any thread may call it at any time.
@@ -107,16 +174,9 @@ pub unsafe extern "C" fn bw_had_option_describe(
     info: *mut bw_option_info,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    let body = || {
-        static CATALOGUE: OnceLock<Catalogue<{ HadOptions::SPECS.len() }>> = OnceLock::new();
-        let described = CATALOGUE
-            .get_or_init(|| Catalogue::new(HadOptions::SPECS))
-            .get(index)?;
-        // SAFETY: the caller passes NULL or a struct of the size that it says.
-        unsafe { described.write(info) }
-    };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    static CATALOGUE: OnceLock<Catalogue<{ HadOptions::SPECS.len() }>> = OnceLock::new();
+    // SAFETY: passed on to the caller.
+    unsafe { describe(&CATALOGUE, HadOptions::SPECS, index, info, error) }
 }
 
 /// Name, kind, default, allowed values, unit and help.
@@ -160,10 +220,9 @@ impl<const OPTIONS: usize> Catalogue<OPTIONS> {
     /// The option with that index.
     pub(crate) fn get(&'static self, option: usize) -> Result<bw_option_info, Failure> {
         let starts = self.starts.get(option).ok_or_else(|| {
-            Failure::new(
-                bw_result::BW_NOT_FOUND,
-                format!("there is no option {option}; there are {OPTIONS}, counted from 0"),
-            )
+            Failure::not_found(format!(
+                "there is no option {option}; there are {OPTIONS}, counted from 0"
+            ))
         })?;
         let [name, kind, default_value, allowed, unit, help] =
             starts.map(|start| self.bytes[start..].as_ptr().cast());

@@ -252,7 +252,7 @@ fn loaded<L: Learner>(
         folder.clear();
         // At the time of the snapshot, behind it and long after it.
         check(&mut learner);
-        learner.learn(1.7e9 + 1500.0, 60);
+        learner.learn(1.7e9 + 1500.0, 25);
         check(&mut learner);
         learner.learn(1.7e9 + 1e6, 3);
         check(&mut learner);
