@@ -155,11 +155,10 @@ pub fn inference(options: &LadOptions) -> Result<SharedInference, OptionError> {
         allowed: format!("the path of a lexicon, but {why}"),
         unit: "",
     };
-    let text = match options.lexicon.as_str() {
-        "" => Ok(String::new()),
-        path => fs::read_to_string(path),
-    };
-    let text = text.map_err(|error| refused(error.to_string()))?;
+    if options.lexicon.is_empty() {
+        return Ok(Lexicon::builtin().clone());
+    }
+    let text = fs::read_to_string(&options.lexicon).map_err(|error| refused(error.to_string()))?;
     let lexicon = Lexicon::with_site_file(&text).map_err(|error| refused(error.to_string()))?;
     Ok(Arc::new(lexicon))
 }
