@@ -212,6 +212,44 @@ fn the_same_seed_gives_the_same_output_whatever_the_number_of_jobs() {
 }
 
 #[test]
+fn the_time_to_migrate_is_held_against_the_lead_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let measured = folder.path().join("migrations.csv");
+    std::fs::write(&measured, "memory_gib,seconds\n1,62\n2,124\n4,248\n").unwrap();
+    let (labels, scores) = (
+        format!("{CASES}/labels.json"),
+        format!("{CASES}/scores.jsonl"),
+    );
+    let input = ["--labels", &labels, "--scores", &scores];
+    let migrations = [
+        "--migrations",
+        measured.to_str().unwrap(),
+        "--vm-memory",
+        "1,4",
+    ];
+    let judged = judged(&[&input[..], &migrations].concat());
+    let seconds: Vec<f64> = judged["migration"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|feasible| feasible["seconds"].as_f64().unwrap().round())
+        .collect();
+    assert_eq!(seconds, [62.0, 248.0, 310.0, 310.0]);
+    let in_time = |at: usize| judged["migration"][at]["all"]["in_time"].as_u64().unwrap();
+    // Nobody's lead lies between a minute and 62 seconds.
+    let minute = judged["figures"]["operating"]["early_60s_percent"]
+        .as_f64()
+        .unwrap();
+    let share = judged["migration"][0]["all"]["percent"].as_f64().unwrap();
+    assert!((share - minute).abs() < 1e-9, "{share}, not {minute}");
+    assert!(in_time(0) > in_time(1) && in_time(1) >= in_time(2));
+    let text = stdout(&[&input[..], &migrations, &["--tables", "lead"]].concat());
+    assert!(text.contains("| migration, all in turn"), "{text}");
+    let alone = run(&[&input[..], &migrations[..2]].concat());
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("--vm-memory"));
+}
+
+#[test]
 fn what_is_wrong_with_the_input_is_said() {
     let labels = format!("{CASES}/labels.json");
     let scores = format!("{CASES}/scores.jsonl");

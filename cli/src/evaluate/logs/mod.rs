@@ -7,6 +7,7 @@ mod baselines;
 pub mod corpus;
 pub mod figures;
 pub mod labels;
+mod migration;
 mod nab;
 mod operating;
 mod roc;
@@ -31,6 +32,7 @@ use baselines::Baseline;
 use corpus::Corpus;
 use figures::{Evaluation, Figures, Intervals};
 use labels::Label;
+use migration::{Feasible, Fit};
 use tables::Section;
 
 /// Records at the beginning of a series that count for nothing: detectors learn from them.
@@ -119,6 +121,15 @@ pub struct EvaluateLogsArguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
+    /// CSV with a first line "memory_gib,seconds" or "memory_gib,seconds,method": measured migrations, from which follows how
+    /// long a VM takes by its memory, and for which failures the time from alarm to failure suffices
+    #[arg(long, value_name = "FILE", requires = "vm_memory")]
+    pub migrations: Option<PathBuf>,
+
+    /// The memory of the host's VMs, GiB, separated by commas
+    #[arg(long, value_name = "GIB", value_delimiter = ',', value_parser = memory, requires = "migrations")]
+    pub vm_memory: Vec<f64>,
+
     /// Which tables to print, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "TABLE", default_values = ["nab", "auc", "alarms", "lead"])]
     pub tables: Vec<Section>,
@@ -134,6 +145,13 @@ pub struct EvaluateLogsArguments {
     /// How many series to work on at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+/// A VM's memory.
+fn memory(text: &str) -> Result<f64, String> {
+    let gib = text.trim().parse().ok();
+    gib.filter(|gib: &f64| *gib > 0.0 && gib.is_finite())
+        .ok_or_else(|| "it takes a number of GiB above 0".into())
 }
 
 /// When an alarm counts as one that tells of the failure.
@@ -194,6 +212,9 @@ pub struct Judged {
     pub false_alarms: BTreeMap<String, usize>,
     /// Series that have a label and no scores.
     pub left_out: Vec<String>,
+    /// Whether there is time to migrate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub migration: Vec<Feasible>,
 }
 
 /// The scores that a detector gave, by series.
@@ -217,23 +238,39 @@ fn evaluate_and_print(arguments: &EvaluateLogsArguments) -> Result<()> {
             "--only {only}: no label has such a name"
         );
     }
+    let fits = arguments.migrations.as_deref().map(migration::fits);
+    let fits = fits.transpose()?.unwrap_or_default();
+    warn_beyond(&fits, &arguments.vm_memory);
     let mut judged = Vec::new();
     for (detector, scores) in detectors(arguments, &labels)? {
-        judged.push(judge(detector, scores, &labels, arguments)?);
+        judged.push(judge(detector, scores, &labels, &fits, arguments)?);
     }
     let text = if arguments.json {
         let report = serde_json::json!({
             "seed": arguments.seed,
             "draws": arguments.bootstrap,
+            "migrations": fits,
             "detectors": judged,
         });
         serde_json::to_string_pretty(&report)? + "\n"
     } else {
-        tables::text(&judged, &arguments.tables)
+        let tables = tables::text(&judged, &arguments.tables);
+        tables + &tables::migration(&fits, &judged)
     };
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// Says where a fit has to hold for VMs larger than those measured.
+fn warn_beyond(fits: &[Fit], vms_gib: &[f64]) {
+    let largest = vms_gib.iter().copied().fold(0.0, f64::max);
+    for fit in fits.iter().filter(|fit| largest > fit.range_gib[1]) {
+        eprintln!(
+            "bellwether: {}: no VM above {} GiB was measured; how long one of {largest} GiB takes is a guess",
+            fit.method, fit.range_gib[1]
+        );
+    }
 }
 
 /// The scores of each detector that is asked for, with its name.
@@ -275,6 +312,7 @@ fn judge(
     detector: String,
     mut scores: Scores,
     labels: &[Label],
+    fits: &[Fit],
     arguments: &EvaluateLogsArguments,
 ) -> Result<Judged> {
     let mut left_out = Vec::new();
@@ -321,6 +359,10 @@ fn judge(
         0 => Intervals::new(),
         draws => evaluation.intervals(draws, arguments.seed),
     };
+    let migration = match fits {
+        [] => Vec::new(),
+        fits => migration::feasible(fits, &arguments.vm_memory, &evaluation.outcomes)?,
+    };
     let missed = evaluation.outcomes.iter().filter(|o| !o.benign && !o.early);
     let wrong = evaluation.outcomes.iter().filter(|o| o.false_alarms > 0);
     Ok(Judged {
@@ -329,6 +371,7 @@ fn judge(
         missed: missed.map(|o| o.name.clone()).collect(),
         false_alarms: wrong.map(|o| (o.name.clone(), o.false_alarms)).collect(),
         left_out,
+        migration,
         detector,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 
+use super::migration::{Feasible, Fit, Plan, Share};
 use super::nab::PROFILE_NAMES;
 use super::{Both, Criterion, Judged};
 use crate::evaluate::table::markdown;
@@ -109,6 +110,78 @@ fn table(section: Section, judged: &[Judged]) -> String {
             lead(judged),
         ),
     }
+}
+
+/// How long migrations take, and for which failures there is time.
+pub fn migration(fits: &[Fit], judged: &[Judged]) -> String {
+    if fits.is_empty() {
+        return String::new();
+    }
+    let header = [
+        "migration by",
+        "measured",
+        "s for each GiB",
+        "s besides",
+        "residuals, s",
+        "worst, s",
+        "R²",
+    ];
+    let row = |fit: &Fit| {
+        let deviation = fit.residual_deviation;
+        vec![
+            fit.method.clone(),
+            fit.measured.to_string(),
+            format!("{:.3}", fit.seconds_per_gib),
+            format!("{:.2}", fit.seconds),
+            deviation.map_or_else(|| "-".into(), |s| format!("{s:.2}")),
+            format!("{:.2}", fit.worst_residual),
+            format!("{:.4}", fit.r_squared),
+        ]
+    };
+    let rows: Vec<Vec<String>> = fits.iter().map(row).collect();
+    let title = "How long a migration takes by the VM's memory, fitted to what was measured";
+    let mut text = format!("\n{}", markdown(title, &header.map(str::to_owned), &rows));
+    for judged in judged {
+        text += &format!("\n{}", in_time(judged));
+    }
+    text
+}
+
+fn in_time(judged: &Judged) -> String {
+    let scenarios: BTreeSet<&String> = judged
+        .migration
+        .iter()
+        .flat_map(|feasible| feasible.by_scenario.keys())
+        .collect();
+    let mut header: Vec<String> = ["migration", "takes, s", "in time, %"]
+        .map(str::to_owned)
+        .to_vec();
+    header.extend(scenarios.iter().map(|name| (*name).clone()));
+    let row = |feasible: &Feasible| {
+        let of = match feasible.plan {
+            Plan::OneVm { memory_gib } => format!("one VM of {memory_gib} GiB"),
+            Plan::InTurn => "all in turn".into(),
+            Plan::AtOnce => "all at once".into(),
+        };
+        let share = |share: &Share| {
+            let [low, high] = share.interval;
+            format!("{:.1} [{low:.1}, {high:.1}]", share.percent)
+        };
+        let mut row = vec![
+            format!("{}, {of}", feasible.method),
+            format!("{:.1}", feasible.seconds),
+            share(&feasible.all),
+        ];
+        let by_scenario = scenarios.iter().map(|name| feasible.by_scenario.get(*name));
+        row.extend(by_scenario.map(|found| found.map_or_else(|| "-".into(), share)));
+        row
+    };
+    let rows: Vec<Vec<String>> = judged.migration.iter().map(row).collect();
+    let title = format!(
+        "Failures with time to migrate between the first alarm and the failure: {}",
+        judged.detector
+    );
+    markdown(&title, &header, &rows)
 }
 
 fn print(title: &str, judged: &[Judged], columns: Vec<Column<'_>>) -> String {
