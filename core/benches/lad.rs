@@ -75,33 +75,20 @@ fn generated() -> Vec<String> {
         .collect()
 }
 
-#[divan::bench]
-fn drain_alone(bencher: Bencher) {
-    let mut miner = Miner::new(LadOptions::default().drain).expect("the defaults agree");
-    for text in RECORDS.iter() {
-        miner.add(text);
-    }
-    bencher.counter(ItemsCount::new(SAMPLE)).bench_local(|| {
-        for text in RECORDS.iter() {
-            black_box(miner.add(black_box(text)));
-        }
-    });
-}
-
 /// A detector that knows the records, and as many windows besides.
-fn detector(mode: Mode, windows: u64) -> Detector {
+fn detector(mode: Mode, records: &[String], windows: u64) -> Detector {
     let options = LadOptions {
         mode,
         ..LadOptions::default()
     };
     let mut detector = Detector::new(options).expect("the defaults agree");
-    for text in RECORDS.iter() {
+    for text in records {
         observe(&mut detector, text);
     }
     // In another order, the same records make windows that are new.
     for i in 0..windows {
         let at = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-        observe(&mut detector, &RECORDS[at as usize % SAMPLE]);
+        observe(&mut detector, &records[at as usize % SAMPLE]);
     }
     while detector.next_event().is_some() {}
     detector
@@ -117,11 +104,96 @@ fn observe(detector: &mut Detector, text: &str) -> f64 {
     detector.observe(&record).score
 }
 
-#[divan::bench(args = [0, 200_000])]
-fn lad_with_other_windows(bencher: Bencher, windows: u64) {
-    let mut detector = detector(Mode::Symbolic, windows);
+/// One line of records of a kind: with other numbers every time, `masked` by the parser, or with other words.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// The recorded or generated ones, whose masked texts come again.
+    Recorded,
+    /// The same with other numbers, of which the cache of verdicts sees through.
+    Numbers,
+    /// Lines with words that begin like phrases of failure, and other numbers every time.
+    NearMiss,
+    /// Such with a word that never comes again: every verdict is a new one.
+    NeverAgain,
+    /// Lines with words of failure, which come to nothing, and other numbers every time.
+    Weak,
+}
+
+impl Kind {
+    const ALL: [Kind; 5] = [
+        Kind::Recorded,
+        Kind::Numbers,
+        Kind::NearMiss,
+        Kind::NeverAgain,
+        Kind::Weak,
+    ];
+
+    fn records(self) -> Vec<String> {
+        if matches!(self, Kind::Recorded) {
+            return RECORDS.clone();
+        }
+        let mut random = 1_u64;
+        let mut next = |below: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % below
+        };
+        (0..SAMPLE as u64)
+            .map(|i| {
+                let (a, b) = (next(1_000), next(100_000));
+                match (self, i % 4) {
+                    (Kind::Weak, 0) => format!("backup of {a} volumes done: {b} files copied, 0 failed, no errors, next run later"),
+                    (Kind::Weak, 1) => format!("Failed password for admin from 203.0.113.{a} port {b} ssh2"),
+                    (Kind::Weak, 2) => format!("connection to 10.20.30.40 port {b} closed by peer, error {a} is left to the caller"),
+                    (Kind::Weak, _) => format!("retry {a} of job {b}: timeout is not reached, and nothing is lost"),
+                    (Kind::Numbers, 0) => format!("worker-{} finished job {a} in {b} ms", a % 8),
+                    (Kind::Numbers, 1) => format!("Started Session {b} of User root."),
+                    (Kind::Numbers, 2) => format!("DHCPACK of 192.168.{}.{} from 192.168.122.1", a % 256, b % 256),
+                    (Kind::Numbers, _) => format!("Reloading configuration, {a} workers, pid {b}"),
+                    (Kind::NearMiss, 0) => format!("Accepted publickey for deploy from 10.20.30.40 port {b} ssh2: ED25519 SHA256:2oxdGuF8CnaufbYeewKd"),
+                    (Kind::NearMiss, 1) => format!("br0: port {a}(tap) entered forwarding state; topology of the bridge has changed, propagating"),
+                    (Kind::NearMiss, 2) => format!("Session {b} of user operator logged out after {a} hours of work, waiting for its processes"),
+                    (Kind::NearMiss, _) => format!("device sda: host bus adapter {a} reset its link; disk cache write through, error handling is on"),
+                    (_, 0) => format!("Accepted publickey for u{b}x{i} from 10.20.30.40 port {b} ssh2: ED25519 SHA256"),
+                    (_, 1) => format!("br0: port {a} (tap{i}) entered forwarding state; topology of the bridge has changed"),
+                    (_, 2) => format!("Session {b} of user op{i} logged out after {a} hours of work, waiting for its processes"),
+                    (_, _) => format!("device vd{i}: host bus adapter {a} reset its link; disk cache write through"),
+                }
+            })
+            .collect()
+    }
+}
+
+#[divan::bench(args = Kind::ALL)]
+fn drain_alone(bencher: Bencher, kind: Kind) {
+    let records = kind.records();
+    let mut miner = Miner::new(LadOptions::default().drain).expect("the defaults agree");
+    for text in &records {
+        miner.add(text);
+    }
     bencher.counter(ItemsCount::new(SAMPLE)).bench_local(|| {
-        for text in RECORDS.iter() {
+        for text in &records {
+            black_box(miner.add(black_box(text)));
+        }
+    });
+}
+
+#[divan::bench(args = Kind::ALL)]
+fn lad(bencher: Bencher, kind: Kind) {
+    whole(bencher, kind, 0);
+}
+
+#[divan::bench]
+fn lad_with_200000_other_windows(bencher: Bencher) {
+    whole(bencher, Kind::Recorded, 200_000);
+}
+
+fn whole(bencher: Bencher, kind: Kind, windows: u64) {
+    let records = kind.records();
+    let mut detector = detector(Mode::Symbolic, &records, windows);
+    bencher.counter(ItemsCount::new(SAMPLE)).bench_local(|| {
+        for text in &records {
             black_box(observe(&mut detector, black_box(text)));
         }
         while detector.next_event().is_some() {}

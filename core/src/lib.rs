@@ -1,7 +1,11 @@
 //! Detectors that tell a failing hypervisor from a busy guest.
 //!
-//! Pure computation: no host, no C, no clock, no thread, no printing, and no file but a snapshot's. Time comes in with
-//! the data, so that the same input in the same order gives the same events, byte for byte.
+//! Pure computation: no host, no C, no clock, no thread, no printing. Time comes in with the data, so that the same input in
+//! the same order gives the same events, byte for byte.
+//!
+//! Two kinds of file are all it ever touches, and only when it is told to: a snapshot ([`snapshot`]), written and read where
+//! its caller says, and a site's own lexicon, which [`lad::Detector::new`] reads once, when the option `lexicon` names one.
+//! No observation reads or writes anything.
 //!
 //! - [`drain`]: the templates of log lines, found online.
 //! - [`had`]: hypervisor anomaly detection on per-VM metrics.

@@ -103,10 +103,12 @@ impl Word {
     }
 }
 
-/// Writes `text` with all matches replaced to the end of `out`, and tells `replaced` of each.
+/// Writes `text` with all matches replaced to the end of `out`, and tells `replaced` of each. Gives whether a command was
+/// among them, the only one that can have words in it.
 #[inline]
-pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span)) {
+pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span)) -> bool {
     let bytes = text.as_bytes();
+    let mut commands = false;
     // What is before this offset has been written.
     let mut written = 0;
     // Where the last match of a mask before NUM ended: to NUM, a border.
@@ -131,6 +133,7 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
             && bytes[..at].ends_with(CMD_PREFIX)
             && let Some(to) = quoted(bytes, at)
         {
+            commands = true;
             (CMD, at, to)
         } else {
             at += 1;
@@ -147,6 +150,7 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
         (written, at) = (to, to);
     }
     out.push_str(&text[written..]);
+    commands
 }
 
 /// The mask that takes the match beginning with `word`, and where the match ends.

@@ -46,29 +46,31 @@ impl Masks {
         })
     }
 
-    /// Puts the masked `line` into `out`; `spare` is room to work in.
+    /// Puts the masked `line` into `out`; `spare` is room to work in. Gives whether a placeholder may stand for words:
+    /// those of the user's masks and commands may, all other values are digits and signs.
     #[inline]
-    pub fn apply(&self, line: &str, out: &mut String, spare: &mut String) {
+    pub fn apply(&self, line: &str, out: &mut String, spare: &mut String) -> bool {
         out.clear();
         if self.own.is_empty() {
             if self.builtin {
-                builtin::mask(line, out, |_| {});
-            } else {
-                out.push_str(line);
+                return builtin::mask(line, out, |_| {});
             }
-            return;
+            out.push_str(line);
+            return false;
         }
         out.push_str(line);
+        let mut words = false;
         for own in &self.own {
             spare.clear();
-            own.mask(out, spare, |_| {});
+            own.mask(out, spare, |_| words = true);
             std::mem::swap(out, spare);
         }
         if self.builtin {
             spare.clear();
-            builtin::mask(out, spare, |_| {});
+            words |= builtin::mask(out, spare, |_| {});
             std::mem::swap(out, spare);
         }
+        words
     }
 
     /// The masked `line`, and what every placeholder in it stands for, in order.

@@ -103,6 +103,8 @@ pub struct Miner {
     statistics: Statistics,
     /// The last line, masked.
     masked: String,
+    /// Whether a placeholder in it may stand for words.
+    words_masked: bool,
     /// Room to work in: text while it is masked, where the words are, their numbers.
     spare: String,
     words: Vec<(usize, usize)>,
@@ -130,6 +132,7 @@ impl Miner {
             lines: Lines::new(options.max_bytes / 8),
             statistics: Statistics::default(),
             masked: String::new(),
+            words_masked: false,
             spare: String::new(),
             words: Vec::new(),
             line: Vec::new(),
@@ -146,7 +149,8 @@ impl Miner {
     pub fn add(&mut self, line: &str) -> Added {
         self.statistics.lines += 1;
         let mut masked = std::mem::take(&mut self.masked);
-        self.masks
+        self.words_masked = self
+            .masks
             .apply(self.within(line), &mut masked, &mut self.spare);
         self.masked = masked;
         let hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*self.masked);
@@ -203,6 +207,18 @@ impl Miner {
     /// The masked text of the line added last.
     pub fn masked(&self) -> &str {
         &self.masked
+    }
+
+    /// `line`, which was added last, with placeholders for its values as far as those have no words in them: identifiers,
+    /// addresses and numbers. Where a placeholder may stand for words, that of a command or of one of the user's own masks,
+    /// the line as it is.
+    pub(crate) fn masked_values<'a>(&'a self, line: &'a str) -> &'a str {
+        let whole = line.len() <= self.options.max_line_bytes;
+        if self.words_masked || !whole {
+            line
+        } else {
+            &self.masked
+        }
     }
 
     /// The template of a cluster, or `None` where there is no such cluster (any more).

@@ -1,97 +1,46 @@
 //! The lexicon: phrases of failure, weighed.
 //!
-//! All phrases are compiled into one automaton, which passes over a message once, however many phrases there are. What it
-//! finds is then weighed: phrases by their own weight, words of failure together with each other and with the thing they
-//! are said of, all of it against what explains it away. The file `lexicon.txt` says how it is written.
+//! All phrases are looked for in one pass over a message, however many phrases there are. What is found is then weighed:
+//! phrases by their own weight, words of failure together with each other and with the thing they are said of, all of it
+//! against what explains it away. The file `lexicon.txt` says how it is written.
 
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::PatternID;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
-use super::scan::{Scanner, in_word};
+use super::numbers::Numbers;
+use super::phrase::{Border, Hit, Part, Pattern, Phrase, Use, bit, in_placeholder};
+use super::scale::Scale;
+use super::scan::Scanner;
 use super::syntax::{self, Entry, LexiconError, Role};
-use super::{Family, Finding, Inference};
+use super::words::in_word;
+use super::{Finding, Inference};
 
 /// The file that is built in.
 const BUILTIN: &str = include_str!("lexicon.txt");
 /// Most places of one message that are weighed; what comes later in it is not.
 const HITS_MAX: usize = 64;
+/// So many hits, which most messages have no more of, need no allocation.
+const HITS_INLINE: usize = 16;
 /// Most hidden stretches of one message.
 const HIDDEN_MAX: usize = 8;
-/// Most words of failure that count in one message.
-const WORDS_MAX: usize = 8;
-/// The widest gap between two parts of a phrase, bytes.
+/// The widest gap between two parts of a phrase, bytes that are no digits.
 const GAP_MAX_BYTES: usize = 120;
-/// The most that words of failure come to where they are said of nothing in particular.
-const THINGLESS_MAX: f32 = 0.45;
-/// Findings below this are not worth telling: no priority makes them a failure.
-const FLOOR: f32 = 0.3;
-/// The signs beside which a word is part of a name, a path or a setting, and says nothing.
-const NAMING: &[u8] = b"_-/\\=@+$%";
-
 /// Judges messages by the phrases in them.
 ///
 /// Immutable once made, and cheap to share between threads behind an [`Arc`].
 #[derive(Debug)]
 pub struct Lexicon {
     scanner: Scanner,
-    /// What each pattern is a part of; the uses of pattern `p` are those from `first[p]` to `first[p + 1]`.
+    patterns: Vec<Pattern>,
+    /// What the patterns are parts of, pattern by pattern.
     uses: Vec<Use>,
-    first: Vec<u32>,
-    /// Which patterns are words of failure or end a phrase; without any of them a message says nothing.
-    telling: Vec<bool>,
     phrases: Vec<Phrase>,
+    numbers: Numbers,
 }
 
-/// A pattern as a part of a phrase.
-#[derive(Debug, Clone, Copy)]
-struct Use {
-    phrase: u32,
-    part: u8,
-    /// Its last word may go on.
-    open: bool,
-}
-
-/// An entry, compiled.
-#[derive(Debug)]
-struct Phrase {
-    role: Role,
-    weight: f32,
-    /// As written, for the reason.
-    text: Box<str>,
-    parts: Box<[Part]>,
-}
-
-/// A part of a phrase, compiled.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    pattern: PatternID,
-    /// Its last word may go on.
-    open: bool,
-    /// Nothing but the rest of a word parts it from the part before.
-    glued: bool,
-}
-
-/// A place where a pattern was found.
-#[derive(Debug, Clone, Copy, Default)]
-struct Hit {
-    pattern: PatternID,
-    start: u32,
-    end: u32,
-    border: Border,
-}
-
-/// What surrounds a hit.
-#[derive(Debug, Clone, Copy, Default)]
-struct Border {
-    /// A word begins here.
-    before: bool,
-    /// A word ends here.
-    after: bool,
-    /// It is not part of a name, a path or a setting.
-    bare: bool,
-}
+type Hits = SmallVec<[Hit; HITS_INLINE]>;
 
 impl Lexicon {
     /// The lexicon that is built in.
@@ -134,10 +83,11 @@ impl Lexicon {
     }
 
     fn compile(entries: &[Entry]) -> Lexicon {
-        let mut ids: FxHashMap<String, PatternID> = FxHashMap::default();
-        let mut patterns: Vec<String> = Vec::new();
-        let mut phrases = Vec::new();
+        let mut index: FxHashMap<String, usize> = FxHashMap::default();
+        let mut texts: Vec<String> = Vec::new();
         let mut uses: Vec<Vec<Use>> = Vec::new();
+        let mut phrases = Vec::new();
+        let mut numbers = Numbers::default();
         for entry in entries {
             // Some parsers split at underscores: a template has blanks in their place.
             let forms: &[bool] = match entry.phrase.contains('_') {
@@ -146,23 +96,34 @@ impl Lexicon {
             };
             for &split in forms {
                 let mut parts = Vec::new();
+                let mut needs = 0;
+                let last = syntax::parts(&entry.phrase).count() - 1;
                 for (at, part) in syntax::parts(&entry.phrase).enumerate() {
                     let mut text = part.text.to_ascii_lowercase();
                     if split {
                         text = text.replace('_', " ");
                     }
-                    let pattern = *ids.entry(text.clone()).or_insert_with(|| {
-                        patterns.push(text);
+                    numbers.mind_those_of(&text, part.open);
+                    // The scanner looks where words begin.
+                    let lead = text.bytes().take_while(|&byte| !in_word(byte)).count();
+                    let pattern = text.split_off(lead);
+                    let number = *index.entry(pattern.clone()).or_insert_with(|| {
+                        texts.push(pattern);
                         uses.push(Vec::new());
-                        PatternID::must(patterns.len() - 1)
+                        texts.len() - 1
                     });
-                    uses[pattern.as_usize()].push(Use {
+                    uses[number].push(Use {
                         phrase: phrases.len() as u32,
-                        part: at as u8,
+
+                        last: at == last,
+                        anywhere: !matches!(entry.role, Role::Word | Role::Thing(_)),
                         open: part.open,
+                        needs,
                     });
+                    needs |= bit(number);
                     parts.push(Part {
-                        pattern,
+                        pattern: number as u32,
+                        lead: text.into_bytes().into(),
                         open: part.open,
                         glued: part.glued,
                     });
@@ -175,25 +136,20 @@ impl Lexicon {
                 });
             }
         }
-        let telling = |used: &Use| {
-            let phrase: &Phrase = &phrases[used.phrase as usize];
-            match phrase.role {
-                Role::Word => true,
-                Role::Phrase(_) => usize::from(used.part) + 1 == phrase.parts.len(),
-                Role::Thing(_) | Role::Benign | Role::Hidden => false,
-            }
-        };
-        let telling = uses.iter().map(|of| of.iter().any(telling)).collect();
-        let mut first = vec![0];
+        let mut first_use = 0;
+        let mut patterns: Vec<Pattern> = Vec::new();
         for of_pattern in &uses {
-            first.push(first[first.len() - 1] + of_pattern.len() as u32);
+            patterns.push(Pattern::new(first_use, of_pattern, &phrases));
+            first_use += of_pattern.len() as u32;
         }
+        // One more, where the uses of the last one end.
+        patterns.push(Pattern::new(first_use, &[], &phrases));
         Lexicon {
-            scanner: Scanner::new(&patterns),
+            scanner: Scanner::new(&texts),
+            patterns,
             uses: uses.concat(),
-            first,
-            telling,
             phrases,
+            numbers,
         }
     }
 
@@ -207,66 +163,57 @@ impl Lexicon {
         self.phrases.is_empty()
     }
 
-    fn uses(&self, pattern: PatternID) -> &[Use] {
-        let at = pattern.as_usize();
-        &self.uses[self.first[at] as usize..self.first[at + 1] as usize]
+    fn uses(&self, pattern: u32) -> &[Use] {
+        let at = pattern as usize;
+        let (first, next) = (self.patterns[at].first_use, self.patterns[at + 1].first_use);
+        &self.uses[first as usize..next as usize]
     }
 
     /// What `text` says.
     fn read(&self, text: &str) -> Option<Finding> {
         let bytes = text.as_bytes();
-        // Most messages have no hit: nothing is set up before the first.
-        let mut hits: Option<[Hit; HITS_MAX]> = None;
-        let mut count = 0;
-        let mut telling = false;
-        self.scanner.scan(bytes, |pattern, start, end| {
-            if let Some(hit) = self.hit(bytes, pattern, start, end) {
-                hits.get_or_insert([Hit::default(); HITS_MAX])[count] = hit;
-                count += 1;
-                telling |= self.telling[pattern.as_usize()];
+        let mut hits = Hits::new();
+        let (mut telling, mut hides) = (false, false);
+        let mut there = 0;
+        self.scanner.scan(bytes, |number, start, end| {
+            let pattern = &self.patterns[number];
+            let border = Border::of(bytes, start, end);
+            if pattern.borders & border.bit() != 0 && !in_placeholder(bytes, start, end) {
+                hits.push(Hit {
+                    pattern: number as u32,
+                    start: start as u32,
+                    end: end as u32,
+                    border,
+                });
+                there |= bit(number);
+                telling |= pattern.telling;
+                hides |= pattern.hides;
             }
-            count < HITS_MAX
+            hits.len() < HITS_MAX
         });
-        if !telling {
-            return None;
+        if telling {
+            self.weigh(bytes, &hits, there, hides)
+        } else {
+            None
         }
-        self.weigh(bytes, &hits?[..count])
     }
 
-    /// The match as a hit, unless its borders allow none of its uses or it lies within a placeholder.
-    fn hit(&self, text: &[u8], pattern: PatternID, start: usize, end: usize) -> Option<Hit> {
-        let border = Border::of(text, start, end);
-        let allowed = self
-            .uses(pattern)
-            .iter()
-            .any(|used| self.allows(used, border));
-        (allowed && !in_placeholder(text, start, end)).then_some(Hit {
-            pattern,
-            start: start as u32,
-            end: end as u32,
-            border,
-        })
-    }
-
-    fn allows(&self, used: &Use, border: Border) -> bool {
-        let bare = match self.phrases[used.phrase as usize].role {
-            Role::Word | Role::Thing(_) => border.bare,
-            Role::Phrase(_) | Role::Benign | Role::Hidden => true,
+    /// What `hits` come to; `there` are the bits of all their patterns, `hides` whether one of them ends a hidden phrase.
+    fn weigh(&self, text: &[u8], hits: &[Hit], there: u64, hides: bool) -> Option<Finding> {
+        let hidden = if hides {
+            self.hidden(text, hits)
+        } else {
+            SmallVec::new()
         };
-        border.before && (border.after || used.open) && bare
-    }
-
-    fn weigh(&self, text: &[u8], hits: &[Hit]) -> Option<Finding> {
-        let hidden = self.hidden(text, hits);
         let mut scale = Scale::default();
         for (at, hit) in hits.iter().enumerate() {
             for used in self.uses(hit.pattern) {
+                if !used.last || used.needs & !there != 0 {
+                    continue;
+                }
                 let phrase = &self.phrases[used.phrase as usize];
-                let last = usize::from(used.part) + 1 == phrase.parts.len();
                 if phrase.role != Role::Hidden
-                    && last
-                    && self.allows(used, hit.border)
-                    && self.chain(phrase, text, hits, at, &hidden).is_some()
+                    && self.chain(used, text, hits, at, &hidden).is_some()
                 {
                     scale.put(phrase);
                 }
@@ -275,62 +222,70 @@ impl Lexicon {
         scale.finding()
     }
 
-    /// The stretches of the text that are hidden; those not in use are empty.
-    fn hidden(&self, text: &[u8], hits: &[Hit]) -> [(u32, u32); HIDDEN_MAX] {
-        let mut stretches = [(0, 0); HIDDEN_MAX];
-        let mut free = stretches.iter_mut();
+    /// The stretches of the text that are hidden.
+    fn hidden(&self, text: &[u8], hits: &[Hit]) -> SmallVec<[(u32, u32); HIDDEN_MAX]> {
+        let mut stretches = SmallVec::new();
         for (at, hit) in hits.iter().enumerate() {
             for used in self.uses(hit.pattern) {
-                let phrase = &self.phrases[used.phrase as usize];
-                let last = usize::from(used.part) + 1 == phrase.parts.len();
-                if phrase.role == Role::Hidden
-                    && last
-                    && self.allows(used, hit.border)
-                    && let Some(start) = self.chain(phrase, text, hits, at, &[])
-                    && let Some(stretch) = free.next()
+                if used.last
+                    && self.phrases[used.phrase as usize].role == Role::Hidden
+                    && let Some(start) = self.chain(used, text, hits, at, &[])
+                    && stretches.len() < HIDDEN_MAX
                 {
-                    *stretch = (start, hit.end);
+                    stretches.push((start, hit.end));
                 }
             }
         }
         stretches
     }
 
-    /// Where the parts of `phrase` begin that end with the hit `at`, each the nearest before the next.
+    /// Where the phrase begins whose last part is `used` at the hit `at`, each part being the nearest before the next;
+    /// `None` where it is not there.
     fn chain(
         &self,
-        phrase: &Phrase,
+        used: &Use,
         text: &[u8],
         hits: &[Hit],
         at: usize,
         hidden: &[(u32, u32)],
     ) -> Option<u32> {
+        let last = &hits[at];
+        if !used.allows(last.border) {
+            return None;
+        }
+        let parts = &self.phrases[used.phrase as usize].parts;
         let seen = |hit: &Hit| {
             !hidden
                 .iter()
                 .any(|&(start, end)| hit.start < end && start < hit.end)
         };
-        let last = &hits[at];
+        let mut start = parts[parts.len() - 1].start(last, text)?;
         if !seen(last) {
             return None;
         }
-        let mut start = last.start;
-        for pair in phrase.parts.windows(2).rev() {
-            let (part, next) = (pair[0], pair[1]);
-            let hit = hits[..at]
+        for pair in parts.windows(2).rev() {
+            let (part, next) = (&pair[0], &pair[1]);
+            let fits = |hit: &Hit| {
+                hit.pattern == part.pattern
+                    && hit.end <= start
+                    && (hit.border.after || part.open)
+                    && seen(hit)
+            };
+            let (end, begin) = hits[..at]
                 .iter()
                 .rev()
-                .filter(|hit| hit.pattern == part.pattern && hit.end <= start)
-                .find(|hit| hit.border.before && (hit.border.after || part.open) && seen(hit))?;
-            let gap = &text[hit.end as usize..start as usize];
+                .filter(|hit| fits(hit))
+                .find_map(|hit| Some((hit.end, part.start(hit, text)?)))?;
+            let gap = &text[end as usize..start as usize];
+            // Numbers of any length are alike.
             let near = match next.glued {
                 true => gap.iter().copied().all(in_word),
-                false => gap.len() <= GAP_MAX_BYTES,
+                false => gap.iter().filter(|b| !b.is_ascii_digit()).count() <= GAP_MAX_BYTES,
             };
             if !near {
                 return None;
             }
-            start = hit.start;
+            start = begin;
         }
         Some(start)
     }
@@ -340,105 +295,17 @@ impl Inference for Lexicon {
     fn judge(&self, text: &str, template: &str) -> Option<Finding> {
         self.read(if text.is_empty() { template } else { text })
     }
-}
 
-impl Border {
-    fn of(text: &[u8], start: usize, end: usize) -> Border {
-        let before = start.checked_sub(1).map(|at| text[at]);
-        let after = text.get(end).copied();
-        // A sign at the end of a pattern is its own border.
-        let ends = |inner: u8, outer: Option<u8>| !in_word(inner) || !outer.is_some_and(in_word);
-        let naming = |sign: Option<u8>| sign.is_some_and(|sign| NAMING.contains(&sign));
-        // A full stop ends a sentence, unless the name goes on behind it.
-        let dotted = before == Some(b'.')
-            || (after == Some(b'.') && text.get(end + 1).copied().is_some_and(in_word));
-        Border {
-            before: ends(text[start], before),
-            after: ends(text[end - 1], after),
-            bare: !naming(before) && !naming(after) && !dotted,
-        }
-    }
-}
-
-/// Whether the bytes from `start` to `end` are the name of a placeholder, as in `<:NUM:>`.
-fn in_placeholder(text: &[u8], start: usize, end: usize) -> bool {
-    text[..start].ends_with(b"<:") && text[end..].starts_with(b":>")
-}
-
-/// What has been found in a message, for and against.
-#[derive(Default)]
-struct Scale<'a> {
-    phrase: Option<&'a Phrase>,
-    thing: Option<&'a Phrase>,
-    words: [Option<&'a Phrase>; WORDS_MAX],
-    benign: f32,
-}
-
-impl<'a> Scale<'a> {
-    fn put(&mut self, phrase: &'a Phrase) {
-        let heavier = |than: Option<&Phrase>| than.is_none_or(|other| phrase.weight > other.weight);
-        match phrase.role {
-            Role::Phrase(_) if heavier(self.phrase) => self.phrase = Some(phrase),
-            Role::Thing(_) if heavier(self.thing) => self.thing = Some(phrase),
-            Role::Word => {
-                let known = |word: &Option<&Phrase>| word.is_none_or(|w| w.text == phrase.text);
-                if let Some(room) = self.words.iter_mut().find(|word| known(word)) {
-                    *room = Some(phrase);
-                }
-            }
-            Role::Benign => self.benign = self.benign.max(phrase.weight),
-            _ => {}
-        }
-    }
-
-    /// What the words come to: each makes up its share of what the others have left open.
-    fn weak(&self) -> f32 {
-        let open = |open: f32, phrase: &Phrase| open * (1.0 - phrase.weight);
-        let words = self.words.iter().flatten().copied().fold(1.0, open);
-        match self.thing {
-            Some(thing) if words < 1.0 => 1.0 - open(words, thing),
-            _ => (1.0 - words).min(THINGLESS_MAX),
-        }
-    }
-
-    fn finding(&self) -> Option<Finding> {
-        let weak = self.weak();
-        let finding = match self.phrase {
-            Some(phrase) if phrase.weight >= weak => Finding {
-                severity: phrase.weight,
-                family: phrase.role.family(),
-                reason: format!("\"{}\"", phrase.text),
-            },
-            _ if weak < FLOOR => return None,
-            _ => Finding {
-                severity: weak,
-                family: self
-                    .thing
-                    .map_or(Family::Service, |thing| thing.role.family()),
-                reason: self.words(),
-            },
-        };
-        (finding.severity >= FLOOR && finding.severity > self.benign).then_some(finding)
-    }
-
-    /// The words found and what they are said of, in words.
-    fn words(&self) -> String {
-        let mut said = String::new();
-        for word in self.words.iter().flatten() {
-            let and = if said.is_empty() { "" } else { " and " };
-            said += &format!("{and}\"{}\"", word.text);
-        }
-        if let Some(thing) = self.thing {
-            said += &format!(" said of \"{}\"", thing.text);
-        }
-        said
+    fn kind_of_number(&self, digits: &[u8]) -> u64 {
+        self.numbers.kind(digits)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::FAULT;
+    use crate::inference::scale::FLOOR;
+    use crate::inference::{FAULT, Family};
 
     fn site(file: &str) -> Lexicon {
         Lexicon::with_site_file(file).unwrap()

@@ -4,8 +4,12 @@
 //! nothing but the binary; others may stand behind the same trait.
 
 mod lexicon;
+mod numbers;
+mod phrase;
+mod scale;
 mod scan;
 mod syntax;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +37,13 @@ pub trait Inference {
     /// `<:NUM:>`, `<:*:>` or `<*>`; it is judged where `text` is empty. A verdict is one on the text and not on its
     /// template: "0 errors" and "12 errors" have one template.
     fn judge(&self, text: &str, template: &str) -> Option<Finding>;
+
+    /// What kind of number `digits` is, a whole run of ASCII digits with no letter before it: numbers of one kind can stand for
+    /// each other in any text, and it says the same. Whoever remembers verdicts may so have one for many texts. Here every
+    /// number is its own kind.
+    fn kind_of_number(&self, digits: &[u8]) -> u64 {
+        numbers::own_kind(digits)
+    }
 }
 
 /// What a message says.

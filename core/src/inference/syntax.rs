@@ -170,9 +170,10 @@ fn check(phrase: &str) -> Result<(), String> {
     for part in parts(phrase) {
         count += 1;
         let text = part.text;
-        if text.len() < PART_MIN_BYTES || !text.contains(char::is_alphanumeric) {
+        let behind_signs = text.trim_start_matches(|c| !in_word(c));
+        if behind_signs.len() < PART_MIN_BYTES || !text.contains(char::is_alphanumeric) {
             return Err(format!(
-                "\"{text}\" is too little to look for; what stars part has {PART_MIN_BYTES} characters or more, one a letter or a digit"
+                "\"{text}\" is too little to look for; what stars part has {PART_MIN_BYTES} characters or more behind its first signs, one a letter or a digit"
             ));
         }
         if part.open && !text.ends_with(in_word) || part.glued && text.starts_with(in_word) {

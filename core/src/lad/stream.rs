@@ -93,7 +93,7 @@ impl Stream {
         let miner = &self.miner;
         let finding = judge.judge(
             record.text,
-            miner.masked(),
+            miner.masked_values(record.text),
             || miner.template(id),
             record.priority,
         );
