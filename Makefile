@@ -36,7 +36,7 @@ help: ## List these commands
 
 setup: ## Install what building and testing need and what is missing (Debian, as root)
 	@echo "==> installing what is missing"
-	tests/setup.sh build check testbed
+	tests/setup.sh build check testbed browser
 
 # What no build can do without: a failure ends the command.
 setup-build:
@@ -46,6 +46,7 @@ setup-build:
 # What only some tests and the demo run: they say so where it is not there.
 setup-run: setup-build
 	@tests/setup.sh check testbed || echo "==> going on without what could not be installed"
+	@tests/setup.sh browser || echo "==> going on without a browser to look at the report with"
 
 build: setup-build ## Build the library, both plugins and the command, optimised
 	@echo "==> building into $(RELEASE)"

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs, with apt-get, the Debian packages that building and testing bellwether need and that are not there yet.
 #
-#   tests/setup.sh [build] [check] [testbed]        default: all three
+#   tests/setup.sh [build] [check] [testbed] [browser]        default: all
 #
 #   build    the C compiler and collectd's headers, for the plugin's shim
 #   check    what the tests of the C ABI and of the plugin run: valgrind and collectd
 #   testbed  what the test bed of real virtual machines runs: collectd, libvirt, QEMU
+#   browser  what the tests of the HTML report look at it with: Chromium
 #
 # Quick and silent when nothing is missing. Starts no service, and removes or downgrades no package: where Debian's QEMU
 # cannot stand beside what is installed (a qemu-utils from backports, for one), it is unpacked into $QEMU_ASIDE instead.
@@ -30,7 +31,7 @@ have() {
     return 1
 }
 
-[ $# -gt 0 ] || set -- build check testbed
+[ $# -gt 0 ] || set -- build check testbed browser
 missing=
 qemu=
 need() { # need PACKAGE FILE_OR_COMMAND...
@@ -63,7 +64,12 @@ for group; do
             need util-linux unshare
             have qemu-system-x86_64 "$QEMU_ASIDE/usr/bin/qemu-system-x86_64" || qemu=wanted
             ;;
-        *) fail "unknown group '$group'; known are build, check and testbed" ;;
+        browser)
+            have chromium chromium-browser google-chrome chrome || need chromium chromium
+            # Without any font it shows no text.
+            need fonts-dejavu-core /usr/share/fonts/truetype/*/*.ttf
+            ;;
+        *) fail "unknown group '$group'; known are build, check, testbed and browser" ;;
     esac
 done
 [ -n "$missing$qemu" ] || exit 0

@@ -9,6 +9,8 @@ use bellwether_core::lad::LadOptions;
 use bellwether_core::options::OptionError;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::ReportArguments;
+
 const EXIT_STATUS: &str = "\
 Exit status: 0 when all is well, also when the reader of the output closed it; 1 when data cannot be read or written; \
 2 when the command line is wrong.";
@@ -37,6 +39,7 @@ pub enum Command {
     /// Make up data with faults at known places, to try and to measure the detectors with
     #[command(subcommand)]
     Generate(crate::generate::Generate),
+    Report(ReportArguments),
     /// Print the options of a detector: names, types, defaults, what is allowed
     Options(OptionsArguments),
     /// Print completions for a shell
@@ -251,7 +254,7 @@ pub fn setting(text: &str) -> Result<Setting, String> {
     had_option(name, value)
 }
 
-fn interval(text: &str) -> Result<Setting, String> {
+pub fn interval(text: &str) -> Result<Setting, String> {
     had_option("interval", text)
 }
 

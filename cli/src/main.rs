@@ -10,6 +10,7 @@ mod log_line;
 mod logs;
 mod options;
 mod replay;
+mod report;
 mod series;
 mod templates;
 
@@ -44,6 +45,7 @@ fn run(command: Command) -> Result<()> {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Templates(arguments) => templates::print(&arguments),
         Command::Generate(what) => what.run(),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Options(arguments) => print(&options::table(&arguments)?),
         Command::Completions { shell } => print(&document::completions(shell)),
         Command::Man { out: None } => print(&document::man_page()?),

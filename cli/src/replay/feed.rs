@@ -11,6 +11,8 @@ pub struct Feed<'a> {
     vms: Vec<String>,
     metric: &'a str,
     interval: f64,
+    /// The time of row 0, seconds since the epoch.
+    start: f64,
     /// The VMs in the order in which they report.
     order: Vec<usize>,
 }
@@ -30,9 +32,16 @@ impl<'a> Feed<'a> {
                 .first()
                 .context("the option \"metrics\" names none")?,
             interval: options.interval,
+            start: 0.0,
             order: (0..vms.len()).collect(),
             vms,
         })
+    }
+
+    /// Lets row 0 be at `start`, in seconds since the epoch, instead of at 0.
+    pub fn starting_at(mut self, start: f64) -> Self {
+        self.start = start;
+        self
     }
 
     /// Takes the row with the number `row`, above all before, with one value per VM; `None` is a missing sample.
@@ -43,7 +52,7 @@ impl<'a> Feed<'a> {
                 hypervisor: self.hypervisor,
                 vm: &self.vms[vm],
                 metric: self.metric,
-                time: row as f64 * self.interval,
+                time: self.start + row as f64 * self.interval,
                 interval: self.interval,
                 value,
             });
@@ -51,14 +60,20 @@ impl<'a> Feed<'a> {
         // A row is judged as soon as all VMs of the row before have reported. One that was missing there would come too late
         // for its own row if it came last, so those come first.
         self.order.sort_by_key(|&vm| (values[vm].is_some(), vm));
-        self.detector.advance((row + 1) as f64 * self.interval);
+        self.detector
+            .advance(self.start + (row + 1) as f64 * self.interval);
     }
 
     /// The oldest event not yet fetched, and the row at which its incident began.
     pub fn next_event(&mut self) -> Option<(Event, u64)> {
         let event = self.detector.next_event()?;
-        let index = (event.since / self.interval).round() as u64;
+        let index = ((event.since - self.start) / self.interval).round() as u64;
         Some((event, index))
+    }
+
+    /// The detector, for a look at where it stands.
+    pub fn detector(&self) -> &Detector {
+        &self.detector
     }
 
     /// What became of the values.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use bellwether_core::event::EventKind;
-use bellwether_core::had::HadOptions;
+use bellwether_core::had::{Counters, HadOptions};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
@@ -16,7 +16,7 @@ use crate::files::files;
 use crate::series::{ENDINGS, Series, hypervisor};
 
 /// Seconds between two rows, unless said otherwise: what public traces of VMs have.
-const DEFAULT_INTERVAL: &str = "300";
+pub const DEFAULT_INTERVAL: &str = "300";
 
 /// Replays files of metrics and prints the events.
 pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
@@ -66,7 +66,10 @@ pub fn set<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> Result<HadOpt
 }
 
 /// Two files of one name would be one hypervisor to whoever reads the output.
-fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
+///
+/// # Errors
+/// The first two of one name.
+pub fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
     let mut seen: HashMap<String, &Path> = HashMap::new();
     for file in files {
         let name = hypervisor(file);
@@ -92,10 +95,19 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
         print_events(&mut feed, &arguments.kinds, &mut lines)?;
     }
 
-    let counters = feed.counters();
-    let warnings = [
+    Ok(Replayed {
+        lines,
+        warnings: warnings(file, series.bad_cells, &feed.counters()),
+        ..Replayed::default()
+    })
+}
+
+/// What the user should know of a file although it is no error: cells that were taken for missing samples, and values that the
+/// detector did not count.
+pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String> {
+    [
         (
-            series.bad_cells,
+            bad_cells,
             "cells that are no valid value, taken for missing samples",
         ),
         (
@@ -110,17 +122,11 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
             counters.late,
             "samples ignored, of rows that were judged already",
         ),
-    ];
-    let warnings = warnings
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{}: {what}: {count}", file.display()))
-        .collect();
-    Ok(Replayed {
-        lines,
-        warnings,
-        ..Replayed::default()
-    })
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{}: {what}: {count}", file.display()))
+    .collect()
 }
 
 fn print_events(feed: &mut Feed<'_>, kinds: &[Kind], out: &mut Vec<u8>) -> Result<()> {

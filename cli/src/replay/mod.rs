@@ -78,25 +78,61 @@ fn in_order_with_scores(
     scores: Option<&Path>,
     replay: impl Fn(&Path) -> Result<Replayed> + Sync,
 ) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let mut scores = scores.map(score_file).transpose()?;
+    let bar = progress(files.len(), what);
+    with_progress(files, jobs, &bar, replay, |replayed| {
+        for warning in &replayed.warnings {
+            bar.suspend(|| eprintln!("bellwether: {warning}"));
+        }
+        bar.suspend(|| out.write_all(&replayed.lines))?;
+        if let Some(scores) = &mut scores {
+            scores.write_all(&replayed.scores)?;
+        }
+        Ok(())
+    })?;
+    if let Some(mut scores) = scores {
+        scores.flush()?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Reads `files`, several at a time, and hands what comes of them to `each` in their order, as soon as it can be.
+///
+/// # Errors
+/// The first that `read` or `each` gives.
+pub fn each_in_order<T: Send>(
+    files: &[PathBuf],
+    jobs: Option<NonZeroUsize>,
+    what: &str,
+    read: impl Fn(&Path) -> Result<T> + Sync,
+    each: impl FnMut(T) -> Result<()>,
+) -> Result<()> {
+    with_progress(files, jobs, &progress(files.len(), what), read, each)
+}
+
+fn with_progress<T: Send>(
+    files: &[PathBuf],
+    jobs: Option<NonZeroUsize>,
+    progress: &ProgressBar,
+    read: impl Fn(&Path) -> Result<T> + Sync,
+    mut each: impl FnMut(T) -> Result<()>,
+) -> Result<()> {
     let jobs = jobs
         .or_else(|| thread::available_parallelism().ok())
         .map_or(1, NonZeroUsize::get)
         .min(files.len());
-    let progress = progress(files.len(), what);
-    let mut out = io::stdout().lock();
-    let mut scores = scores.map(score_file).transpose()?;
-
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         for _ in 0..jobs {
-            let (sender, next, replay) = (sender.clone(), &next, &replay);
+            let (sender, next, read) = (sender.clone(), &next, &read);
             scope.spawn(move || {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(file) = files.get(at) else { break };
                     // The receiver is gone after an error: nobody wants the rest.
-                    if sender.send((at, replay(file))).is_err() {
+                    if sender.send((at, read(file))).is_err() {
                         break;
                     }
                 }
@@ -104,29 +140,19 @@ fn in_order_with_scores(
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
-        let mut printed = 0;
+        let mut done = 0;
         for (at, result) in receiver {
             waiting.insert(at, result);
-            while let Some(result) = waiting.remove(&printed) {
-                let replayed = result?;
-                for warning in &replayed.warnings {
-                    progress.suspend(|| eprintln!("bellwether: {warning}"));
-                }
-                progress.suspend(|| out.write_all(&replayed.lines))?;
-                if let Some(scores) = &mut scores {
-                    scores.write_all(&replayed.scores)?;
-                }
+            while let Some(result) = waiting.remove(&done) {
+                each(result?)?;
                 progress.inc(1);
-                printed += 1;
+                done += 1;
             }
         }
         Ok::<_, anyhow::Error>(())
     })?;
     progress.finish_and_clear();
-    if let Some(mut scores) = scores {
-        scores.flush()?;
-    }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 /// The file that scores are written to.

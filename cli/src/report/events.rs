@@ -1,0 +1,98 @@
+//! Events, as the command and the agents write them, as a report shows them.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use bellwether_core::event::Event;
+
+use super::model::{Host, take};
+use crate::files::decoded;
+
+/// Reads files of events, a line of JSON each, plain or gzip: events in the order of their times, by host. Keys that an event
+/// does not have, such as those that an agent adds, are passed over.
+///
+/// # Errors
+/// A file that cannot be read, and a line that is no event: which, and what it lacks.
+pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
+    let mut events: Vec<Event> = Vec::new();
+    for file in files {
+        let file = file.as_ref();
+        let of_file = || file.display().to_string();
+        let reader = BufReader::new(decoded(file).with_context(of_file)?);
+        for (number, line) in (1..).zip(reader.lines()) {
+            let line = line.with_context(of_file)?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let event = serde_json::from_str(&line).with_context(|| {
+                format!(
+                    "{}, line {number}: this is no event; it takes a line of JSON as \"bellwether replay\" and the agents write it",
+                    of_file()
+                )
+            })?;
+            events.push(event);
+        }
+    }
+    events.sort_by(|a, b| a.time.total_cmp(&b.time));
+    let mut hosts: Vec<Host> = Vec::new();
+    let mut index: HashMap<String, usize> = HashMap::new();
+    for event in events {
+        let at = *index.entry(event.hypervisor.clone()).or_insert_with(|| {
+            hosts.push(Host {
+                name: event.hypervisor.clone(),
+                ..Host::default()
+            });
+            hosts.len() - 1
+        });
+        take(&mut hosts[at].incidents, event);
+    }
+    Ok(hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_core::event::{EventKind, Severity, State};
+
+    fn line(hypervisor: &str, state: State, time: f64) -> String {
+        let severity = Severity::Warning;
+        let kind = EventKind::HypervisorAnomaly;
+        Event::new(kind, state, severity, hypervisor, time, "text").to_json()
+    }
+
+    #[test]
+    fn events_of_several_files_and_hosts_are_told_apart_and_paired_in_the_order_of_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
+        let ended = line("hv1", State::Cleared, 9.0);
+        let begun = line("hv1", State::Raised, 5.0);
+        std::fs::write(
+            &a,
+            format!("{ended}\n\n{}\n", line("hv2", State::Raised, 7.0)),
+        )
+        .unwrap();
+        // As an agent hands it on: with keys of its own.
+        let with_keys = begun.replacen('{', "{\"date\":5.0,\"index\":3,", 1);
+        std::fs::write(&b, with_keys).unwrap();
+        let hosts = read(&[a, b]).unwrap();
+        let told: Vec<_> = hosts
+            .iter()
+            .map(|h| (h.name.as_str(), h.incidents.len(), h.incidents[0].until()))
+            .collect();
+        assert_eq!(told, [("hv1", 1, Some(9.0)), ("hv2", 1, None)]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_event_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.jsonl");
+        std::fs::write(&file, line("hv1", State::Raised, 5.0) + "\n{\"time\":3}\n").unwrap();
+        let error = format!("{:#}", read(&[file]).unwrap_err());
+        assert!(
+            error.contains("line 2: this is no event") && error.contains("missing field"),
+            "{error}"
+        );
+    }
+}

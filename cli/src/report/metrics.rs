@@ -1,0 +1,347 @@
+//! Recorded metrics, replayed, as a report shows them.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use bellwether_core::event::{Direction, EventKind, Severity, State};
+use bellwether_core::had::{Algorithm, Detector, HadOptions};
+
+use super::change::{Way, best_step, change_points};
+use super::model::{Host, Incident, Moment, Panel, Vm, Vote, take};
+use crate::replay::feed::Feed;
+use crate::replay::metrics::warnings;
+use crate::series::{Series, hypervisor};
+
+/// The most rows of one file, and the most values of one file, that are kept for drawing.
+const ROWS_MAX: usize = 1 << 23;
+const VALUES_MAX: usize = 1 << 28;
+/// A shift that makes a change point with `rank`, in standard deviations: what noise alone hardly shows.
+const RANK_CHANGE: f64 = 3.0;
+/// A shift that counts as agreeing with an incident of `rank`, in standard deviations, as its consensus counts.
+const RANK_AGREES: f64 = 1.0;
+/// A shift that makes a change point with `iad`, which gives two for one threshold's worth.
+const IAD_CHANGE: f64 = 2.0;
+/// So many equal samples in a row are frozen.
+const FROZEN_MIN: usize = 6;
+
+/// How a file is to be replayed.
+pub struct Replay<'a> {
+    /// The detector's options.
+    pub options: &'a HadOptions,
+    /// Whether a cell that is no valid value is a missing sample.
+    pub lenient: bool,
+    /// The time of row 0, seconds since the epoch.
+    pub start: f64,
+}
+
+/// What is gathered while a file is replayed.
+struct Gathered {
+    panel: Panel,
+    /// The number of the file's first row.
+    first: u64,
+    /// Each VM's shifts by row.
+    shifts: Vec<Vec<f32>>,
+    columns: HashMap<String, usize>,
+    incidents: Vec<Incident>,
+    /// How telling the panel's moment is: of what severity an incident was raised about then, the score, and how many VMs
+    /// agreed.
+    telling: (Option<Severity>, f64, f64),
+    /// The last anomaly that was raised: its row, its severity, its channel and how many samples its present has.
+    raised: Option<(usize, Severity, String, usize)>,
+}
+
+/// Replays a file into what a report shows of its hypervisor, and what the user should know although it is no error.
+///
+/// # Errors
+/// A file that cannot be read, is wrong, or is too long to be drawn.
+pub fn replay(file: &Path, replay: &Replay<'_>) -> Result<(Host, Vec<String>)> {
+    let name = hypervisor(file);
+    let options = replay.options;
+    let mut series = Series::open(file, replay.lenient)?;
+    let feed = Feed::new(options, &name, series.vms().to_vec())?;
+    let mut feed = feed.starting_at(replay.start);
+    let mut gathered: Option<Gathered> = None;
+    let mut values = Vec::new();
+    while let Some(row) = series.next_row(&mut values)? {
+        feed.row(row, &values);
+        let gathered = gathered.get_or_insert_with(|| Gathered::new(replay, row, series.vms()));
+        let rows = row - gathered.first;
+        ensure!(
+            rows < ROWS_MAX as u64 && rows < (VALUES_MAX / values.len()) as u64,
+            "{}: too long to be drawn: row {row} of {} VMs; at most {ROWS_MAX} rows and {VALUES_MAX} values are",
+            file.display(),
+            values.len()
+        );
+        gathered.take(&mut feed, &name, row, &values);
+    }
+    let warnings = warnings(file, series.bad_cells, &feed.counters());
+    let mut host = Host {
+        name,
+        ..Host::default()
+    };
+    if let Some(gathered) = gathered {
+        (host.panel, host.incidents) = gathered.finish(options);
+    }
+    Ok((host, warnings))
+}
+
+impl Gathered {
+    /// Begins with the file's first row.
+    fn new(replay: &Replay<'_>, first: u64, vms: &[String]) -> Self {
+        let options = replay.options;
+        let vm = |name: &String| Vm {
+            name: name.clone(),
+            ..Vm::default()
+        };
+        let columns = vms.iter().cloned().zip(0..).collect();
+        Self {
+            panel: Panel {
+                metric: options.metrics.first().cloned().unwrap_or_default(),
+                start: replay.start + first as f64 * options.interval,
+                interval: options.interval,
+                vms: vms.iter().map(vm).collect(),
+                ..Panel::default()
+            },
+            first,
+            shifts: vec![Vec::new(); vms.len()],
+            columns,
+            incidents: Vec::new(),
+            telling: (None, -1.0, 0.0),
+            raised: None,
+        }
+    }
+
+    /// Takes a row that the detector has judged.
+    fn take(&mut self, feed: &mut Feed<'_>, hypervisor: &str, row: u64, values: &[Option<f64>]) {
+        let at = (row - self.first) as usize;
+        let panel = &mut self.panel;
+        panel.consensus.resize(at, f32::NAN);
+        panel.score.resize(at, f32::NAN);
+        panel.voters.resize(at, 0);
+        for ((vm, shifts), value) in panel.vms.iter_mut().zip(&mut self.shifts).zip(values) {
+            vm.values.resize(at, f32::NAN);
+            vm.values.push(value.map_or(f32::NAN, |v| v as f32));
+            shifts.resize(at + 1, f32::NAN);
+        }
+        let status = feed.detector().statuses().next();
+        let (consensus, score, voters) = status.map_or((f64::NAN, f64::NAN, 0), |s| {
+            (s.consensus, s.score, s.voters)
+        });
+        panel.consensus.push(consensus as f32);
+        panel.score.push(score as f32);
+        panel.voters.push(voters);
+        let metric = panel.metric.clone();
+        for vm in feed.detector().vm_statuses(hypervisor, &metric, "") {
+            if let (Some(column), Some(shift)) = (self.columns.get(vm.vm), vm.shift) {
+                self.shifts[*column][at] = shift as f32;
+            }
+        }
+        while let Some((event, _)) = feed.next_event() {
+            let is_raised =
+                (event.event, event.state) == (EventKind::HypervisorAnomaly, State::Raised);
+            let severity = event.severity;
+            let channel = event.channel.clone().unwrap_or_default();
+            take(&mut self.incidents, event);
+            if is_raised && let Some(incident) = self.incidents.last_mut() {
+                incident.present = feed.detector().present_samples(&channel);
+                incident.votes = vec![Vote::default(); self.shifts.len()];
+                for vm in feed.detector().vm_statuses(hypervisor, &metric, &channel) {
+                    if let Some(column) = self.columns.get(vm.vm) {
+                        incident.votes[*column].shift = vm.shift;
+                    }
+                }
+                self.raised = Some((at, severity, channel, incident.present));
+            }
+        }
+        self.note_moment(feed.detector(), hypervisor, at, (consensus, score, voters));
+    }
+
+    /// Keeps the row where it is the most telling one so far.
+    fn note_moment(
+        &mut self,
+        detector: &Detector,
+        hypervisor: &str,
+        at: usize,
+        (consensus, score, voters): (f64, f64, u32),
+    ) {
+        let about = self.raised.as_ref().filter(|r| at <= r.0 + r.3);
+        let telling = (about.map(|r| r.1), score, consensus * f64::from(voters));
+        if score.is_nan() || voters < 2 || telling <= self.telling {
+            return;
+        }
+        let channel = about.map_or("", |r| r.2.as_str());
+        let mut shifts = vec![None; self.shifts.len()];
+        for vm in detector.vm_statuses(hypervisor, &self.panel.metric, channel) {
+            if let Some(column) = self.columns.get(vm.vm) {
+                shifts[*column] = vm.shift;
+            }
+        }
+        self.telling = telling;
+        self.panel.moment = Moment {
+            row: at,
+            score,
+            consensus,
+            voters,
+            shifts,
+        };
+    }
+
+    fn finish(mut self, options: &HadOptions) -> (Option<Panel>, Vec<Incident>) {
+        let detector = Detector::new(options.clone());
+        let present = detector.map_or(1, |d| d.present_samples(""));
+        let threshold = match options.algorithm {
+            Algorithm::Rank => RANK_CHANGE,
+            Algorithm::Zscore => options.threshold,
+            Algorithm::Iad => IAD_CHANGE,
+        };
+        for (vm, shifts) in self.panel.vms.iter_mut().zip(&self.shifts) {
+            vm.changes = change_points(&vm.values, shifts, threshold as f32, present);
+        }
+        for incident in &mut self.incidents {
+            let raised = self.panel.row(incident.event.time);
+            for (column, vote) in incident.votes.iter_mut().enumerate() {
+                let values = &self.panel.vms[column].values;
+                let shifts = &self.shifts[column];
+                vote.agrees = match (incident.event.direction, options.algorithm) {
+                    (Some(Direction::Frozen), _) => is_frozen(values, raised),
+                    (direction, Algorithm::Rank) => vote
+                        .shift
+                        .is_some_and(|z| agrees(z, direction, RANK_AGREES)),
+                    // These count who changed within a window of time, not only now.
+                    (_, Algorithm::Zscore | Algorithm::Iad) => {
+                        let from = raised.saturating_sub(options.overlap_window_sz - 1);
+                        let within = &shifts[from.min(raised)..=raised];
+                        within.iter().any(|z| f64::from(z.abs()) > threshold)
+                    }
+                };
+                let (before, after) = (3 * incident.present, incident.present);
+                // A slower channel's later shifts are not kept; what is kept is enough to see who comes after.
+                let later = shifts.iter().skip(raised + 1).take(after);
+                vote.follows = !vote.agrees
+                    && incident.event.direction != Some(Direction::Frozen)
+                    && later
+                        .map(|z| f64::from(*z))
+                        .any(|z| agrees(z, incident.event.direction, threshold));
+                let way = match incident.event.direction {
+                    Some(Direction::Up) => Way::Up,
+                    Some(Direction::Down) => Way::Down,
+                    _ => Way::Any,
+                };
+                let from = raised.saturating_sub(before);
+                vote.step = best_step(values, from, raised + after + 1, way);
+            }
+        }
+        (Some(self.panel), self.incidents)
+    }
+}
+
+/// Whether a shift is of at least `least` standard deviations in the direction of an incident.
+fn agrees(shift: f64, direction: Option<Direction>, least: f64) -> bool {
+    match direction {
+        Some(Direction::Up) => shift >= least,
+        Some(Direction::Down) => -shift >= least,
+        _ => shift.abs() >= least,
+    }
+}
+
+/// Whether the samples up to `row` repeat one value.
+fn is_frozen(values: &[f32], row: usize) -> bool {
+    let mut known = values[..=row.min(values.len() - 1)]
+        .iter()
+        .rev()
+        .filter(|v| !v.is_nan());
+    let last = known.next();
+    last.is_some_and(|last| known.take(FROZEN_MIN).filter(|v| *v == last).count() == FROZEN_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::model::Level;
+    use std::path::PathBuf;
+
+    fn case(name: &str, algorithm: &str) -> Host {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/cases")
+            .join(name);
+        let mut options = HadOptions::default();
+        for (name, value) in [
+            ("interval", "300"),
+            ("provisional_sec", "0"),
+            ("algorithm", algorithm),
+        ] {
+            options.set(name, value).unwrap();
+        }
+        let settings = Replay {
+            options: &options,
+            lenient: false,
+            start: 0.0,
+        };
+        replay(&file, &settings).unwrap().0
+    }
+
+    #[test]
+    fn a_fault_shows_which_vms_changed_when_and_by_how_much() {
+        for algorithm in ["rank", "zscore", "iad"] {
+            let host = case("fault-up-n05.csv", algorithm);
+            assert_eq!(host.level(), Level::Fault, "{algorithm}");
+            let incident = host.worst().unwrap();
+            let agreeing: Vec<_> = incident.votes.iter().filter(|v| v.agrees).collect();
+            assert!(agreeing.len() >= 4, "{algorithm}: {:?}", incident.votes);
+            let rows: Vec<_> = agreeing.iter().map(|v| v.step.unwrap().row).collect();
+            let raised = host.panel.as_ref().unwrap().row(incident.event.time);
+            assert!(
+                rows.iter().all(|row| row.abs_diff(raised) < 100),
+                "{algorithm}: {rows:?} of {raised}"
+            );
+            assert!(agreeing.iter().all(|v| v.step.unwrap().relative() > 0.05));
+        }
+    }
+
+    #[test]
+    fn the_votes_are_as_many_as_the_event_says() {
+        let host = case("fault-down-n08.csv.gz", "rank");
+        let incident = host.worst().unwrap();
+        let event = &incident.event;
+        let told = event.consensus.unwrap() * f64::from(event.voters.unwrap());
+        let agreeing = incident.votes.iter().filter(|v| v.agrees).count();
+        assert_eq!(agreeing as f64, told.round());
+        let moment = &host.panel.as_ref().unwrap().moment;
+        assert!(moment.score >= event.score && moment.shifts.len() == 8);
+    }
+
+    #[test]
+    fn a_busy_guest_has_change_points_of_its_own_and_the_host_is_sound() {
+        let host = case("busy-guest-n05.csv", "rank");
+        assert_eq!(host.level(), Level::Sound);
+        let panel = host.panel.unwrap();
+        let changes: Vec<_> = panel.vms.iter().map(|vm| vm.changes.len()).collect();
+        assert!(changes.iter().any(|n| *n > 0), "{changes:?}");
+        assert_eq!(panel.score.len(), panel.vms[0].values.len());
+        assert!(panel.moment.score < 0.5);
+    }
+
+    #[test]
+    fn rows_that_are_left_out_are_missing_samples() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hv.csv");
+        std::fs::write(&file, "t,a,b\n3,1,2\n6,3,\n").unwrap();
+        let options = HadOptions::default();
+        let settings = Replay {
+            options: &options,
+            lenient: false,
+            start: 1e9,
+        };
+        let (host, _) = replay(&file, &settings).unwrap();
+        let panel = host.panel.unwrap();
+        assert_eq!(panel.start, 1e9 + 30.0);
+        assert_eq!(panel.rows(), 4);
+        let known: Vec<_> = panel.vms[0].values.iter().map(|v| v.is_nan()).collect();
+        assert_eq!(known, [false, true, true, false]);
+        assert!(panel.vms[1].values[3].is_nan());
+        std::fs::write(&file, "t,a,b\n0,1,2\n99999999999,3,\n").unwrap();
+        let error = replay(&file, &settings).unwrap_err().to_string();
+        assert!(error.contains("too long to be drawn"), "{error}");
+    }
+}

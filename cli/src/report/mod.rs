@@ -1,0 +1,258 @@
+//! One HTML file that shows what the detectors found: `bellwether report`.
+
+mod change;
+mod clock;
+mod events;
+mod logs;
+mod metrics;
+mod model;
+mod page;
+mod words;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use bellwether_core::had::HadOptions;
+use bellwether_core::lad::{LadOptions, inference};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use self::clock::Clock;
+use self::model::{Host, Report};
+use crate::args::{self, Arguments, Setting};
+use crate::files::files;
+use crate::replay::each_in_order;
+use crate::replay::logs::detector_options;
+use crate::replay::metrics::{DEFAULT_INTERVAL, refuse_namesakes, set};
+use crate::series::ENDINGS;
+
+const EXAMPLES: &str = "\
+Examples:
+  bellwether report --metrics hv1.csv hv2.csv.gz --start 2026-03-03T00:00 --out report.html
+  bellwether report --metrics recorded/ --interval 10 --logs /var/log/syslog --out report.html
+  bellwether report --events events.jsonl --time-zone Europe/Berlin --out report.html";
+
+/// Write what the detectors find as one HTML file
+///
+/// The file needs nothing else: no network, no other file. It shows every hypervisor at a glance, and of each how its VMs
+/// changed, which agreed and when, and what the verdict rests on; of logs, the episodes with their templates and lines.
+///
+/// The data are recorded metrics and logs, which are replayed as by "bellwether replay metrics" and "bellwether replay logs";
+/// or events, as these commands and the agents write them, without the series behind them.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("data").required(true).multiple(true).args(["metrics", "logs", "events"]))]
+pub struct ReportArguments {
+    /// CSV files of metrics (plain or gzip), or folders with such, as "replay metrics" takes them
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    metrics: Vec<PathBuf>,
+
+    /// Files of log lines (plain or gzip), or folders with such, as "replay logs" takes them
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    logs: Vec<PathBuf>,
+
+    /// Files of events, a line of JSON each (plain or gzip)
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["metrics", "logs"])]
+    events: Vec<PathBuf>,
+
+    /// Where to write the page
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+
+    /// The page's title
+    #[arg(long, value_name = "TEXT", default_value = "bellwether report")]
+    title: String,
+
+    /// Set an option of a detector ("bellwether options had" and "lad" list them); may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<Setting>,
+
+    /// Seconds between two rows of metrics, short for --set interval=SECONDS [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = args::interval)]
+    interval: Option<Setting>,
+
+    /// When row 0 of the metrics was, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: not known,
+    /// times count from row 0]
+    #[arg(long, value_name = "TIME")]
+    start: Option<String>,
+
+    /// The time zone of the page, by its IANA name
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    time_zone: TimeZone,
+
+    /// Take a cell of metrics that is no valid value for a missing sample instead of stopping
+    #[arg(long)]
+    lenient: bool,
+
+    /// The year of times in logs that have none [default: that in which the file was changed last]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
+    year: Option<i16>,
+
+    /// How many files to read at a time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+fn is_lad_option(name: &str) -> bool {
+    LadOptions::SPECS.iter().any(|spec| spec.name == name) || name.starts_with("drain_")
+}
+
+fn is_had_option(name: &str) -> bool {
+    HadOptions::SPECS.iter().any(|spec| spec.name == name)
+}
+
+/// An option of either detector.
+fn setting(text: &str) -> Result<Setting, String> {
+    let name = text.split('=').next().unwrap_or_default().trim();
+    if is_lad_option(name) && !is_had_option(name) {
+        args::lad_setting(text)
+    } else {
+        args::setting(text)
+    }
+}
+
+fn zone(name: &str) -> Result<TimeZone, String> {
+    if name == "UTC" {
+        return Ok(TimeZone::UTC);
+    }
+    TimeZone::get(name).map_err(|error| {
+        format!("{error}; it takes the IANA name of a zone, such as UTC or Europe/Berlin")
+    })
+}
+
+/// Seconds since the epoch of a time that is given with an offset, or in `zone`.
+fn start(text: &str, zone: &TimeZone) -> Option<f64> {
+    let local = || {
+        let date = || {
+            text.parse::<Date>()
+                .ok()
+                .map(|d| d.to_datetime(jiff::civil::Time::midnight()))
+        };
+        let time: DateTime = text.parse().ok().or_else(date)?;
+        Some(time.to_zoned(zone.clone()).ok()?.timestamp())
+    };
+    let timestamp = text.parse::<Timestamp>().ok().or_else(local)?;
+    Some(timestamp.as_second() as f64)
+}
+
+fn usage(error: impl std::fmt::Display) -> clap::Error {
+    Arguments::command().error(ErrorKind::ValueValidation, error)
+}
+
+/// Makes the page and writes it.
+///
+/// # Errors
+/// Data that cannot be read, options that contradict each other, a page that cannot be written.
+pub fn report(arguments: &ReportArguments) -> Result<()> {
+    let mut report = Report::default();
+    if !arguments.metrics.is_empty() {
+        add_metrics(&mut report, arguments)?;
+    }
+    if !arguments.logs.is_empty() {
+        add_logs(&mut report, arguments)?;
+    }
+    if !arguments.events.is_empty() {
+        report.hosts = events::read(&arguments.events)?;
+        let files = arguments.events.iter().map(|f| f.display().to_string());
+        let files: Vec<String> = files.collect();
+        report
+            .sources
+            .push(format!("events in {}", files.join(", ")));
+    }
+    report.arrange();
+    for warning in &report.warnings {
+        eprintln!("bellwether: {warning}");
+    }
+    let clock = Clock::new(arguments.time_zone.clone());
+    let page = page::render(&report, &arguments.title, &clock);
+    let out = &arguments.out;
+    fs::write(out, page).with_context(|| format!("{}: the page cannot be written", out.display()))
+}
+
+fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
+    let interval = Setting {
+        name: "interval".to_owned(),
+        value: DEFAULT_INTERVAL.to_owned(),
+    };
+    let given = arguments.settings.iter().filter(|s| is_had_option(&s.name));
+    let options = set([&interval]
+        .into_iter()
+        .chain(given)
+        .chain(&arguments.interval))?;
+    let start = match &arguments.start {
+        None => 0.0,
+        Some(text) => start(text, &arguments.time_zone).ok_or_else(|| {
+            usage(format!(
+                "--start: \"{text}\" is no time; it takes one such as 2026-03-03T06:40 or 2026-03-03T06:40:00Z"
+            ))
+        })?,
+    };
+    let replay = metrics::Replay {
+        options: &options,
+        lenient: arguments.lenient,
+        start,
+    };
+    let files = files(&arguments.metrics, ENDINGS)?;
+    refuse_namesakes(&files)?;
+    report.sources.push(words::metrics_source(&files, &options));
+    each_in_order(
+        &files,
+        arguments.jobs,
+        "hypervisors",
+        |file| metrics::replay(file, &replay),
+        |found| keep(report, found),
+    )
+}
+
+fn add_logs(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
+    let given = arguments.settings.iter().filter(|s| is_lad_option(&s.name));
+    let given: Vec<Setting> = given.cloned().collect();
+    let options = detector_options(&given)?;
+    let lexicon = inference(&options).map_err(usage)?;
+    let files = crate::logs::files(&arguments.logs)?;
+    crate::logs::refuse_namesakes(&files)?;
+    report.sources.push(words::logs_source(&files));
+    each_in_order(
+        &files,
+        arguments.jobs,
+        "logs",
+        |file| logs::replay(file, &options, &lexicon, arguments.year),
+        |found| keep(report, found),
+    )
+}
+
+fn keep(report: &mut Report, (host, warnings): (Host, Vec<String>)) -> Result<()> {
+    report.hosts.push(host);
+    report.warnings.extend(warnings);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_goes_to_the_detector_that_has_it() {
+        assert!(setting("threshold=2.2").is_ok());
+        assert!(setting("episode_sz=100").is_ok());
+        assert!(setting("drain_sim_th=0.5").is_ok());
+        assert!(setting("treshold=2").unwrap_err().contains("threshold"));
+        assert!(setting("episode_sz=many").unwrap_err().contains("many"));
+    }
+
+    #[test]
+    fn a_start_is_read_in_its_own_offset_or_in_the_zone_of_the_page() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let time = Some(1_707_136_800.0);
+        assert_eq!(start("2024-02-05T12:40:00Z", &berlin), time);
+        assert_eq!(start("2024-02-05T12:40", &TimeZone::UTC), time);
+        assert_eq!(start("2024-02-05 13:40", &berlin), time);
+        assert_eq!(start("2024-02-05", &TimeZone::UTC), Some(1_707_091_200.0));
+        assert_eq!(start("yesterday", &berlin), None);
+    }
+}

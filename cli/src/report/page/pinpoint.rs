@@ -1,0 +1,228 @@
+//! PinPoint: the series of the VMs with their change points, where these overlap, the votes, and the verdict in words
+//! (lecture, "PinPoint Visualization").
+
+use std::ops::Range;
+
+use bellwether_core::event::{Cause, Event, EventKind};
+use maud::{Markup, html};
+
+use super::super::clock::duration;
+use super::super::model::{Host, Incident, Panel};
+use super::super::words;
+use super::plot::{Columns, coordinate};
+use super::view::View;
+use super::{Page, pinpoints, time};
+
+/// Incidents of one host that are told at length, the worst ones; and of the others, how many are listed.
+const ARTICLES_MAX: usize = 4;
+const LISTED_MAX: usize = 60;
+/// Around an incident are shown so many presents before and after the alarm, and so many rows at least and at most.
+const PRESENTS_AROUND: usize = 8;
+const ROWS_AROUND: Range<usize> = 40..400;
+/// An incident that fills this share of the recording is shown with all of it.
+const NEARLY_ALL: f64 = 0.85;
+
+/// The incidents of the metrics, each with what it rests on.
+pub fn incidents(host: &Host, page: &Page<'_>) -> Markup {
+    let of_metrics = |incident: &&Incident| {
+        matches!(
+            incident.event.event,
+            EventKind::HypervisorAnomaly | EventKind::HypervisorSilence
+        )
+    };
+    let mut first = host.worst_first();
+    first.retain(of_metrics);
+    first.truncate(ARTICLES_MAX);
+    let is_first = |incident: &&Incident| first.iter().any(|f| std::ptr::eq(*f, *incident));
+    let told = host.incidents.iter().filter(of_metrics);
+    let more: Vec<&Incident> = told.filter(|i| !is_first(i)).collect();
+    html! {
+        @for incident in &first {
+            @let is_drawn = pinpoints(host).any(|drawn| std::ptr::eq(drawn, *incident));
+            (article(host, incident, is_drawn, page))
+        }
+        (listed("More incidents", &more, page))
+    }
+}
+
+/// Incidents, a line each.
+pub fn listed(heading: &str, incidents: &[&Incident], page: &Page<'_>) -> Markup {
+    html! {
+        @if !incidents.is_empty() {
+            details class="part" {
+                summary { h3 { (heading) } " " span class="brief" { (incidents.len()) } }
+                ul class="lines" {
+                    @for incident in incidents.iter().take(LISTED_MAX) {
+                        li {
+                            (time(incident.since(), &page.clock.point(incident.since()), page.clock))
+                            @if let Some(until) = incident.until() { ", for " (duration(until - incident.since())) }
+                            ": " (words::printable(&incident.event.message))
+                        }
+                    }
+                    @if incidents.len() > LISTED_MAX { li { "and " (incidents.len() - LISTED_MAX) " more" } }
+                }
+            }
+        }
+    }
+}
+
+fn article(host: &Host, incident: &Incident, is_drawn: bool, page: &Page<'_>) -> Markup {
+    let event = &incident.event;
+    let panel = host.panel.as_ref();
+    html! {
+        article class={ "incident " (incident.level().class()) } {
+            h3 { (words::heading(incident)) }
+            p class="verdict" { (words::what(incident, panel, page.clock)) }
+            @if let Some(why) = words::why(incident) { p { (why) } }
+            p class="course" { (time(incident.since(), &words::course(incident, page.clock), page.clock)) }
+            @if let Some(panel) = panel && is_drawn {
+                (near(panel, incident, page))
+            } @else if let Some(vms) = &event.changed_vms {
+                p class="hint" {
+                    "VMs that changed the most: "
+                    @for vm in vms.split(',') { bdi class="vmname" { (words::printable(vm)) } " " }
+                }
+            }
+            (evidence(event))
+        }
+    }
+}
+
+/// The three terms of attribution, each with a bar, a number and what it means (lecture, "Reasoning").
+fn evidence(event: &Event) -> Markup {
+    let agreeing = words::agreement(event).map_or(String::new(), |(agreeing, voters)| {
+        format!("{agreeing} of {voters} VMs changed the same way")
+    });
+    let terms = [
+        (
+            "Consensus",
+            event.consensus,
+            agreeing.as_str(),
+            "high speaks for the host",
+        ),
+        (
+            "Distinctiveness",
+            event.distinctiveness,
+            "how unlike its own past each VM behaves",
+            "high speaks for the host",
+        ),
+        (
+            "Consistency",
+            event.consistency,
+            "how much of it the host has shown before",
+            "low speaks for the host",
+        ),
+    ];
+    let cause = match event.cause {
+        Some(Cause::External) => "external: the host",
+        Some(Cause::Internal) => "internal: the workload",
+        None => "",
+    };
+    html! {
+        @if event.consensus.is_some() && event.cause.is_some() {
+            dl class="evidence" {
+                @for (term, share, meaning, side) in terms {
+                    @if let Some(share) = share {
+                        div {
+                            dt { (term) " " strong { (words::percent(share)) } }
+                            dd {
+                                svg class="share" aria-hidden="true" { rect width={ (coordinate(100.0 * share)) "%" } height="100%" {} }
+                                (meaning) "; " (side)
+                            }
+                        }
+                    }
+                }
+                div {
+                    dt { "Cause " strong { (cause) } }
+                    dd { "score " (words::number(event.score)) ", where 0.5 and more is an alarm"
+                        @if let Some(channel) = &event.channel { "; seen on the scale \u{201c}" (words::printable(channel)) "\u{201d}" } }
+                }
+            }
+        }
+    }
+}
+
+/// The rows around an incident.
+fn rows_around(panel: &Panel, incident: &Incident) -> Range<usize> {
+    let raised = panel.row(incident.event.time);
+    let around = (PRESENTS_AROUND * incident.present).clamp(ROWS_AROUND.start, ROWS_AROUND.end);
+    let until = incident.until().map_or(panel.rows(), |t| panel.row(t));
+    let end = until.min(raised + 2 * around) + around / 2;
+    let rows = raised.saturating_sub(around)..end.min(panel.rows());
+    if rows.len() as f64 >= NEARLY_ALL * panel.rows() as f64 {
+        0..panel.rows()
+    } else {
+        rows
+    }
+}
+
+fn near(panel: &Panel, incident: &Incident, page: &Page<'_>) -> Markup {
+    if page.vms_left.get() < panel.vms.len() {
+        return html! {
+            p class="hint" { "The series are not drawn, because there are so many: make a report of this host alone to see them." }
+        };
+    }
+    page.vms_left.set(page.vms_left.get() - panel.vms.len());
+    let columns = Columns::new(rows_around(panel, incident), page.columns_near);
+    // Those that agree first, by the time of their change: what they share then stands out.
+    let mut order: Vec<usize> = (0..panel.vms.len()).collect();
+    let place = |i: &usize| {
+        let vote = &incident.votes[*i];
+        let row = vote.step.map_or(usize::MAX, |s| s.row);
+        (!vote.agrees, !vote.follows, row, *i)
+    };
+    order.sort_by_key(place);
+    let agreeing = incident.votes.iter().filter(|v| v.agrees).count();
+    let view = View {
+        panel,
+        columns,
+        incident: Some(incident),
+        page,
+        background: format!("g{}", page.number()),
+    };
+    let inside = html! {
+        (view.head(std::slice::from_ref(incident)))
+        ol {
+            @for i in &order[..agreeing] { (view.vm(&panel.vms[*i], incident.votes.get(*i))) }
+        }
+        @if agreeing < order.len() {
+            p class="divider" {
+                @if agreeing > 0 { "The other " (words::counted(order.len() - agreeing, "VM")) }
+                @else { "No VM stands out on this scale" }
+            }
+            ol {
+                @for i in &order[agreeing..] { (view.vm(&panel.vms[*i], incident.votes.get(*i))) }
+            }
+        }
+        (view.foot())
+    };
+    view.frame(inside)
+}
+
+/// All of the recording.
+pub fn whole(host: &Host, panel: &Panel, page: &Page<'_>) -> Markup {
+    let covered = pinpoints(host).any(|i| rows_around(panel, i).len() == panel.rows());
+    if covered || panel.rows() == 0 {
+        return html! {};
+    }
+    let view = View {
+        panel,
+        columns: Columns::new(0..panel.rows(), page.columns_whole),
+        incident: None,
+        page,
+        background: format!("g{}", page.number()),
+    };
+    let inside = html! {
+        (view.head(&host.incidents))
+        ol {
+            @for vm in &panel.vms { (view.vm(vm, None)) }
+        }
+        (view.foot())
+    };
+    html! {
+        details class="part" open[host.incidents.is_empty()] {
+            summary { h3 { "The whole recording" } }
+            (view.frame(inside))
+        }
+    }
+}
