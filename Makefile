@@ -75,6 +75,11 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 	$(CARGO) fmt --all --check
 	@echo "==> lints"
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@echo "==> the fuzz targets, too"
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	@# Nothing is linked, so libFuzzer need not be compiled.
+	CUSTOM_LIBFUZZER_PATH=/unused/libfuzzer.a $(CARGO) clippy --manifest-path fuzz/Cargo.toml \
+		--target-dir "$(or $(CARGO_TARGET_DIR),target)" -- -D warnings
 	@echo "==> the header is what the code says"
 	$(CARGO) test $(LOCKED) -p bellwether-ffi --test header
 	@echo "==> documentation"

@@ -85,7 +85,7 @@ fn fleet(had: &mut had::Detector, time: f64, tick: u32) {
     for (vm, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
         let base = if tick % 100 > 60 { 80.0 } else { 20.0 };
         had.observe(&Observation {
-            hypervisor: if tick % 5 == 0 { "h2" } else { "h1" },
+            hypervisor: if tick.is_multiple_of(5) { "h2" } else { "h1" },
             vm: name,
             metric: "cpu",
             time,
@@ -93,9 +93,9 @@ fn fleet(had: &mut had::Detector, time: f64, tick: u32) {
             value: base + f64::from((tick * 7 + vm as u32 * 13) % 11),
         });
     }
-    if tick % 16 == 0 {
+    if tick.is_multiple_of(16) {
         had.advance(time);
-        had.mask("h1", "b", tick % 32 == 0);
+        had.mask("h1", "b", tick.is_multiple_of(32));
     }
 }
 
@@ -126,12 +126,16 @@ fn log(lad: &mut lad::Detector, time: f64, tick: u32) {
     ];
     let which = if tick % 40 < 30 { tick % 3 } else { tick % 6 };
     lad.observe(&Record {
-        stream: if tick % 7 == 0 { "host-2" } else { "host-1" },
+        stream: if tick.is_multiple_of(7) {
+            "host-2"
+        } else {
+            "host-1"
+        },
         time,
         text: TEXTS[which as usize],
-        priority: (tick % 4 == 0).then_some((tick % 8) as u8),
+        priority: (tick.is_multiple_of(4)).then_some((tick % 8) as u8),
     });
-    if tick % 25 == 0 {
+    if tick.is_multiple_of(25) {
         lad.advance(time);
         lad.feedback("host-1", 2, None);
     }
