@@ -193,6 +193,21 @@ pub(crate) unsafe trait WithSize: Copy {
     }
 }
 
+/// Says of a struct of the header that it begins with its size, and has not grown since it was first published.
+macro_rules! with_size {
+    ($name:ident) => {
+        // SAFETY: every struct of the header is `repr(C)`, and the place of its field is held to be the first one.
+        unsafe impl crate::border::WithSize for $name {
+            const NAME: &'static str = stringify!($name);
+            const SIZE_AT_FIRST: usize = {
+                assert!(std::mem::offset_of!($name, size) == 0);
+                size_of::<Self>()
+            };
+        }
+    };
+}
+pub(crate) use with_size;
+
 /// A struct with a size that C fills and Rust reads.
 ///
 /// # Safety

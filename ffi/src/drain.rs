@@ -6,10 +6,13 @@ use std::sync::OnceLock;
 
 use bellwether_core::drain::{Change, DrainOptions, Miner};
 
-use crate::border::{Handle, WithSize, any_text, c_string, fallible, free, guard, new_default};
+use crate::border::{
+    Handle, WithSize, any_text, c_string, fallible, free, guard, new_default, with_size,
+};
 use crate::detector::{self, Whole};
 use crate::error::{bw_error, bw_result};
-use crate::options::{self, Catalogue, bw_option_info, options_handle};
+use crate::layout::bw_option_info;
+use crate::options::{self, Catalogue, options_handle};
 
 /// The options of a parser of log lines, all at their defaults when new. Made by `bw_drain_options_new`, freed by
 /// `bw_drain_options_free`. May be used from any thread, by one thread at a time.
@@ -121,11 +124,7 @@ pub struct bw_added {
     pub change: bw_change,
 }
 
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_added {
-    const NAME: &'static str = "bw_added";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
+with_size!(bw_added);
 
 /// Makes a parser that knows no template yet. `options` are copied: the caller still owns them; NULL means all defaults. The
 /// caller owns the parser and frees it with `bw_drain_free`.

@@ -8,9 +8,10 @@ use crate::border::{Failure, Filled, Handle, WithSize, fallible, free, guard, te
 use crate::detector::{self, DetectorHandle, Whole};
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
-use crate::observation::{bw_observation, bw_outcome};
+use crate::layout::{bw_counters, bw_observation, bw_status};
+use crate::observation::bw_outcome;
 use crate::options::bw_had_options;
-use crate::status::{Stock, bw_counters, bw_status};
+use crate::status::Stock;
 
 /// A detector of hypervisor anomalies. It takes one sample of one VM at a time and gives events. It holds any number of
 /// hypervisors and metrics, knows no clock and starts no thread: time comes in with the samples. Made by `bw_had_new`, freed by

@@ -10,8 +10,8 @@ use crate::detector::{self, DetectorHandle, Whole};
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
 use crate::lad_options::bw_lad_options;
-use crate::log_counters::bw_log_counters;
-use crate::record::{bw_observed, bw_record, bw_verdict};
+use crate::layout::{bw_log_counters, bw_record};
+use crate::record::{bw_observed, bw_verdict};
 
 /// A detector of failing hosts by their logs. It takes one record at a time, says what that is, and gives events. It holds any
 /// number of streams, each the merged log of one host; it knows no clock and starts no thread: time comes in with the records.

@@ -7,7 +7,8 @@ use bellwether_core::lad::LadOptions;
 
 use crate::border::{free, new_default};
 use crate::error::{bw_error, bw_result};
-use crate::options::{self, Catalogue, bw_option_info, options_handle};
+use crate::layout::bw_option_info;
+use crate::options::{self, Catalogue, options_handle};
 
 /// The options of a detector of failing hosts by their logs; those of its parser are among them, with names that begin with "drain_", all at their defaults when new. Made by `bw_lad_options_new`, freed by
 /// `bw_lad_options_free`. May be used from any thread, by one thread at a time.

@@ -1,42 +1,11 @@
 //! What a detector is given, and what it answers.
 
-use std::ffi::c_char;
-
 use bellwether_core::had::Outcome;
 
-use crate::border::{Filled, WithSize};
+use crate::border::{Filled, with_size};
+use crate::layout::bw_observation;
 
-/// One sample of one metric of one VM. The strings are in UTF-8, not NUL-terminated, without NUL bytes, and not kept.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct bw_observation {
-    /// Set by the caller to `sizeof(bw_observation)`.
-    pub size: usize,
-    /// The hypervisor's name.
-    pub hypervisor: *const c_char,
-    /// The bytes of `hypervisor`; a name without any is `BW_OUTCOME_REFUSED`.
-    pub hypervisor_len: usize,
-    /// The VM's name, unique on its hypervisor.
-    pub vm: *const c_char,
-    /// The bytes of `vm`; a name without any is `BW_OUTCOME_REFUSED`.
-    pub vm_len: usize,
-    /// The metric's name; one that is not in the option "metrics" is `BW_OUTCOME_IGNORED`.
-    pub metric: *const c_char,
-    /// The bytes of `metric`.
-    pub metric_len: usize,
-    /// When, in seconds since the epoch.
-    pub time: f64,
-    /// Seconds between two samples of this VM; 0 means the option "interval".
-    pub interval: f64,
-    /// The value, not negative; for "cpu" in percent of one core. NaN is a sample that is known to be missing.
-    pub value: f64,
-}
-
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_observation {
-    const NAME: &'static str = "bw_observation";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
+with_size!(bw_observation);
 
 // SAFETY: any bytes are sizes, pointers and numbers.
 unsafe impl Filled for bw_observation {}

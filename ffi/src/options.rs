@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use bellwether_core::had::HadOptions;
 use bellwether_core::options::{OptionError, Spec};
 
-use crate::border::{Failure, Handle, WithSize, fallible, free, new_default, text};
+use crate::border::{Failure, Handle, WithSize, fallible, free, new_default, text, with_size};
 use crate::error::{bw_error, bw_result};
+use crate::layout::bw_option_info;
 
 /// Options of something that C makes.
 pub(crate) trait OptionsHandle: Handle + Default {
@@ -98,31 +99,7 @@ pub struct bw_had_options(HadOptions);
 
 options_handle!(bw_had_options, HadOptions);
 
-/// One option as documentation shows it. All strings are static, in UTF-8 and NUL-terminated: never freed, valid for ever.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct bw_option_info {
-    /// Set by the caller to `sizeof(bw_option_info)`.
-    pub size: usize,
-    /// The name, in snake case.
-    pub name: *const c_char,
-    /// What kind of value it takes: "flag", "integer", "number", "choice", "list" or "text".
-    pub kind: *const c_char,
-    /// The default, as a user would write it.
-    pub default_value: *const c_char,
-    /// The allowed values, in words.
-    pub allowed: *const c_char,
-    /// The unit of the value; an empty string where it has none.
-    pub unit: *const c_char,
-    /// One line of help.
-    pub help: *const c_char,
-}
-
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_option_info {
-    const NAME: &'static str = "bw_option_info";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
+with_size!(bw_option_info);
 
 /// Makes options that are all at their defaults. The caller owns them and frees them with `bw_had_options_free`. NULL only
 /// where bellwether has a defect.

@@ -6,35 +6,10 @@ use std::ptr;
 use bellwether_core::inference::Family;
 use bellwether_core::lad::{Observed, Outcome};
 
-use crate::border::{Filled, WithSize};
+use crate::border::{Filled, with_size};
+use crate::layout::bw_record;
 
-/// One record of a log. Neither string needs a NUL behind it, and neither is kept.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct bw_record {
-    /// Set by the caller to `sizeof(bw_record)`.
-    pub size: usize,
-    /// The stream that it belongs to, the name of the host whose log it is: in UTF-8 without NUL bytes.
-    pub stream: *const c_char,
-    /// The bytes of `stream`; a name without any is `BW_RECORD_REFUSED`.
-    pub stream_len: usize,
-    /// What it says, without time, host and source. Any bytes: those that are no UTF-8, and NUL bytes, are replaced.
-    pub text: *const c_char,
-    /// The bytes of `text`.
-    pub text_len: usize,
-    /// When, in seconds since the epoch.
-    pub time: f64,
-    /// Not 0 where the record says how weighty it is.
-    pub has_priority: u32,
-    /// How weighty it says it is, as syslog and journald number it: 0 (emergency) to 7 (debug); more is taken for 7.
-    pub priority: u32,
-}
-
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_record {
-    const NAME: &'static str = "bw_record";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
+with_size!(bw_record);
 
 // SAFETY: any bytes are sizes, pointers and numbers.
 unsafe impl Filled for bw_record {}
@@ -93,11 +68,7 @@ pub struct bw_observed {
     pub training: bool,
 }
 
-// SAFETY: it is `repr(C)` and begins with a `usize`.
-unsafe impl WithSize for bw_observed {
-    const NAME: &'static str = "bw_observed";
-    const SIZE_AT_FIRST: usize = size_of::<Self>();
-}
+with_size!(bw_observed);
 
 impl bw_observed {
     /// `observed` with its template as C reads it: `template` ends with a NUL, and is empty where there is none.

@@ -7,6 +7,7 @@ use std::{env, fs};
 const SOURCES: [&str; 12] = [
     "version",
     "error",
+    "layout",
     "options",
     "observation",
     "event",
@@ -14,7 +15,6 @@ const SOURCES: [&str; 12] = [
     "had",
     "lad_options",
     "record",
-    "log_counters",
     "lad",
     "drain",
 ];

@@ -1,6 +1,6 @@
 //! Finding and loading libbellwether.
 
-use std::ffi::{CStr, OsStr, c_char};
+use std::ffi::{CStr, OsStr};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -8,22 +8,16 @@ use std::sync::Arc;
 
 use libloading::os::unix::Library as SharedObject;
 
-use crate::drain::{Drain, DrainOptions};
-use crate::error::{Error, check, check_new};
+use crate::drain::Drain;
+use crate::error::Error;
 use crate::had::Had;
-use crate::lad::{Lad, LadOptions};
-use crate::options::{OptionInfo, Options};
+use crate::handle::{Detector, text};
+use crate::lad::Lad;
+use crate::options::{DrainOptions, LadOptions, OptionInfo, Options};
 use crate::raw::{self, Functions};
 
 /// The file that is loaded: its number is raised when a function or a field is removed or changes its meaning.
 pub const LIBRARY_NAME: &str = "libbellwether.so.0";
-
-/// A function that describes an option.
-type Describe = unsafe extern "C" fn(
-    usize,
-    *mut raw::bw_option_info,
-    *mut *mut raw::bw_error,
-) -> raw::bw_result;
 
 /// The loaded library. Clones share it; it stays loaded until the process ends.
 #[derive(Clone)]
@@ -99,7 +93,7 @@ impl Library {
     /// The version of the library, as "major.minor.patch".
     pub fn version(&self) -> &str {
         // SAFETY: the string is static.
-        unsafe { static_text((self.functions().bw_version)()) }
+        unsafe { text((self.functions().bw_version)()) }.unwrap_or_default()
     }
 
     /// Every option of the detector of hypervisor anomalies, in the order in which documentation lists them.
@@ -107,9 +101,7 @@ impl Library {
     /// # Errors
     /// Only a defect of bellwether.
     pub fn had_options(&self) -> Result<Vec<OptionInfo>, Error> {
-        let f = self.functions();
-        // SAFETY: the first function takes nothing, the second describes an option by its index.
-        unsafe { self.described((f.bw_had_option_count)(), f.bw_had_option_describe) }
+        self.described::<raw::bw_had_options>()
     }
 
     /// Every option of the detector of failing hosts by their logs, in the order in which documentation lists them.
@@ -117,9 +109,7 @@ impl Library {
     /// # Errors
     /// Only a defect of bellwether.
     pub fn lad_options(&self) -> Result<Vec<OptionInfo>, Error> {
-        let f = self.functions();
-        // SAFETY: as above.
-        unsafe { self.described((f.bw_lad_option_count)(), f.bw_lad_option_describe) }
+        self.described::<raw::bw_lad_options>()
     }
 
     /// Every option of the parser of log lines, in the order in which documentation lists them.
@@ -127,40 +117,7 @@ impl Library {
     /// # Errors
     /// Only a defect of bellwether.
     pub fn drain_options(&self) -> Result<Vec<OptionInfo>, Error> {
-        let f = self.functions();
-        // SAFETY: as above.
-        unsafe { self.described((f.bw_drain_option_count)(), f.bw_drain_option_describe) }
-    }
-
-    /// The first `count` of the options that `describe` knows.
-    ///
-    /// # Safety
-    /// `describe` is one of the library's functions that describe an option.
-    unsafe fn described(&self, count: usize, describe: Describe) -> Result<Vec<OptionInfo>, Error> {
-        let info = |index| {
-            let mut info = raw::bw_option_info {
-                size: size_of::<raw::bw_option_info>(),
-                name: std::ptr::null(),
-                kind: std::ptr::null(),
-                default_value: std::ptr::null(),
-                allowed: std::ptr::null(),
-                unit: std::ptr::null(),
-                help: std::ptr::null(),
-            };
-            // SAFETY: `info` has the size that it says; the strings that it gets are static.
-            unsafe {
-                check(self, |error| describe(index, &mut info, error))?;
-                Ok(OptionInfo {
-                    name: static_text(info.name),
-                    kind: static_text(info.kind),
-                    default: static_text(info.default_value),
-                    allowed: static_text(info.allowed),
-                    unit: static_text(info.unit),
-                    help: static_text(info.help),
-                })
-            }
-        };
-        (0..count).map(info).collect()
+        self.described::<raw::bw_drain_options>()
     }
 
     /// A detector of hypervisor anomalies that knows nothing yet.
@@ -168,14 +125,8 @@ impl Library {
     /// # Errors
     /// [`crate::ErrorKind::InvalidOption`] where options contradict each other.
     pub fn had(&self, options: &Options) -> Result<Had, Error> {
-        // SAFETY: the options are not freed, and nobody changes them while they are borrowed.
-        let handle = unsafe {
-            check_new(self, |error| {
-                (self.functions().bw_had_new)(options.handle().as_ptr(), error)
-            })
-        }?;
-        // SAFETY: it was made by this library and is given to nobody else.
-        Ok(unsafe { Had::from_raw(self.clone(), handle) })
+        // SAFETY: it is the function of these types.
+        unsafe { self.make(&options.0, self.functions().bw_had_new) }.map(Detector)
     }
 
     /// A detector of failing hosts by their logs that knows nothing yet. A file that the option "lexicon" names is read now.
@@ -183,14 +134,8 @@ impl Library {
     /// # Errors
     /// [`crate::ErrorKind::InvalidOption`] where options contradict each other or that file cannot be used.
     pub fn lad(&self, options: &LadOptions) -> Result<Lad, Error> {
-        // SAFETY: the options are not freed, and nobody changes them while they are borrowed.
-        let handle = unsafe {
-            check_new(self, |error| {
-                (self.functions().bw_lad_new)(options.handle().as_ptr(), error)
-            })
-        }?;
-        // SAFETY: it was made by this library and is given to nobody else.
-        Ok(unsafe { Lad::from_raw(self.clone(), handle) })
+        // SAFETY: as above.
+        unsafe { self.make(&options.0, self.functions().bw_lad_new) }.map(Detector)
     }
 
     /// A parser of log lines that knows no template yet.
@@ -198,14 +143,8 @@ impl Library {
     /// # Errors
     /// [`crate::ErrorKind::InvalidOption`] where options are wrong together.
     pub fn drain(&self, options: &DrainOptions) -> Result<Drain, Error> {
-        // SAFETY: the options are not freed, and nobody changes them while they are borrowed.
-        let handle = unsafe {
-            check_new(self, |error| {
-                (self.functions().bw_drain_new)(options.handle().as_ptr(), error)
-            })
-        }?;
-        // SAFETY: it was made by this library and is given to nobody else.
-        Ok(unsafe { Drain::from_raw(self.clone(), handle) })
+        // SAFETY: as above.
+        unsafe { self.make(&options.0, self.functions().bw_drain_new) }.map(Drain)
     }
 
     /// The functions of the library, for what the safe methods do not offer.
@@ -220,17 +159,6 @@ fn reason(error: &libloading::Error) -> String {
         Some(source) => source.to_string(),
         None => error.to_string(),
     }
-}
-
-/// A string of the library that lives as long as the process, since the library is never unloaded.
-///
-/// # Safety
-/// `text` is static and NUL-terminated.
-unsafe fn static_text(text: *const c_char) -> &'static str {
-    // SAFETY: passed on to the caller.
-    unsafe { CStr::from_ptr(text) }
-        .to_str()
-        .expect("libbellwether's strings are UTF-8")
 }
 
 /// The folder of the shared object, or of the program, that this crate is linked into: for a plugin, where the host found it.

@@ -1,9 +1,10 @@
 //! The options of a detector.
 
 use std::fmt;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::error::{Error, check};
+use crate::handle::{Owned, RawOptions, text};
 use crate::library::Library;
 use crate::raw;
 
@@ -24,26 +25,33 @@ pub struct OptionInfo {
     pub help: &'static str,
 }
 
-/// The options of a detector of hypervisor anomalies, all at their defaults when new.
-pub struct Options {
-    library: Library,
-    handle: NonNull<raw::bw_had_options>,
+/// Options, all at their defaults when new.
+pub struct OptionsOf<T: RawOptions>(pub(crate) Owned<T>);
+
+impl<T: RawOptions> fmt::Debug for OptionsOf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
-// SAFETY: options may be used from any thread, by one at a time.
-unsafe impl Send for Options {}
+/// The options of a detector of hypervisor anomalies.
+pub type Options = OptionsOf<raw::bw_had_options>;
+/// The options of a detector of failing hosts by their logs.
+pub type LadOptions = OptionsOf<raw::bw_lad_options>;
+/// The options of a parser of log lines.
+pub type DrainOptions = OptionsOf<raw::bw_drain_options>;
 
-impl Options {
+impl<T: RawOptions> OptionsOf<T> {
     /// Options that are all at their defaults.
     ///
     /// # Panics
     /// Where bellwether has a defect.
     pub fn new(library: &Library) -> Self {
-        // SAFETY: the function takes nothing.
-        let handle = unsafe { (library.functions().bw_had_options_new)() };
-        Self {
-            library: library.clone(),
-            handle: NonNull::new(handle).expect("options can always be made"),
+        // SAFETY: the function takes nothing, and what it makes is nobody else's.
+        unsafe {
+            let handle = (T::functions(library.functions()).new)();
+            let handle = NonNull::new(handle).expect("options can always be made");
+            Self(Owned::from_raw(library.clone(), handle))
         }
     }
 
@@ -53,36 +61,49 @@ impl Options {
     /// [`crate::ErrorKind::InvalidOption`] for an unknown name or a value that the option does not take; the message says what
     /// would be right, and the options are as before.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let f = self.library.functions();
-        // SAFETY: the handle is ours, and each string has as many bytes as its length says.
+        let ((name, name_len), (value, value_len)) = [name, value]
+            .map(|text| (text.as_ptr().cast(), text.len()))
+            .into();
+        // SAFETY: it is a function of this type, and each string has as many bytes as its length says.
         unsafe {
-            check(&self.library, |error| {
-                (f.bw_had_options_set)(
-                    self.handle.as_ptr(),
-                    name.as_ptr().cast(),
-                    name.len(),
-                    value.as_ptr().cast(),
-                    value.len(),
-                    error,
-                )
+            self.0.call(|f, handle, error| {
+                (T::functions(f).set)(handle, name, name_len, value, value_len, error)
             })
         }
     }
-
-    pub(crate) fn handle(&self) -> NonNull<raw::bw_had_options> {
-        self.handle
-    }
 }
 
-impl Drop for Options {
-    fn drop(&mut self) {
-        // SAFETY: the handle is ours and used no more.
-        unsafe { (self.library.functions().bw_had_options_free)(self.handle.as_ptr()) };
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").finish_non_exhaustive()
+impl Library {
+    /// Every option of this kind, in the order in which documentation lists them.
+    pub(crate) fn described<T: RawOptions>(&self) -> Result<Vec<OptionInfo>, Error> {
+        let f = T::functions(self.functions());
+        let info = |index| {
+            let mut info = raw::bw_option_info {
+                size: size_of::<raw::bw_option_info>(),
+                name: ptr::null(),
+                kind: ptr::null(),
+                default_value: ptr::null(),
+                allowed: ptr::null(),
+                unit: ptr::null(),
+                help: ptr::null(),
+            };
+            // SAFETY: `info` has the size that it says; the strings that it gets are static, since the library is never
+            // unloaded.
+            unsafe {
+                check(self, |error| (f.describe)(index, &mut info, error))?;
+                let text = |start| text(start).unwrap_or_default();
+                Ok(OptionInfo {
+                    name: text(info.name),
+                    kind: text(info.kind),
+                    default: text(info.default_value),
+                    allowed: text(info.allowed),
+                    unit: text(info.unit),
+                    help: text(info.help),
+                })
+            }
+        };
+        // SAFETY: the function takes nothing.
+        let count = unsafe { (f.count)() };
+        (0..count).map(info).collect()
     }
 }

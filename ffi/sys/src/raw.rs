@@ -5,6 +5,12 @@
 
 use std::ffi::{c_char, c_uint};
 
+// The structs that the library itself has in this form: one file says it to both.
+#[path = "../../src/layout.rs"]
+mod layout;
+
+pub use layout::*;
+
 /// The interface that is described here; `BW_ABI_VERSION` of the header.
 pub const ABI_VERSION: u32 = 2;
 
@@ -52,88 +58,6 @@ opaque! {
 /// `bw_change`: a code of [`crate::Change`]. A newer library may have others.
 pub type bw_change = c_uint;
 
-/// One option as documentation shows it.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct bw_option_info {
-    pub size: usize,
-    pub name: *const c_char,
-    pub kind: *const c_char,
-    pub default_value: *const c_char,
-    pub allowed: *const c_char,
-    pub unit: *const c_char,
-    pub help: *const c_char,
-}
-
-/// One sample of one metric of one VM.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct bw_observation {
-    pub size: usize,
-    pub hypervisor: *const c_char,
-    pub hypervisor_len: usize,
-    pub vm: *const c_char,
-    pub vm_len: usize,
-    pub metric: *const c_char,
-    pub metric_len: usize,
-    pub time: f64,
-    pub interval: f64,
-    pub value: f64,
-}
-
-/// How many observations came to what, and what there is.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct bw_counters {
-    pub size: usize,
-    pub taken: u64,
-    pub duplicate: u64,
-    pub late: u64,
-    pub ignored: u64,
-    pub masked: u64,
-    pub refused: u64,
-    pub full: u64,
-    pub events_lost: u64,
-    pub hypervisors: u64,
-    pub vms: u64,
-}
-
-/// Where one metric of one hypervisor stands.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct bw_status {
-    pub size: usize,
-    pub hypervisor: *const c_char,
-    pub hypervisor_len: usize,
-    pub metric: *const c_char,
-    pub metric_len: usize,
-    pub time: f64,
-    pub score: f64,
-    pub consensus: f64,
-    pub voters: u32,
-    pub vms: u32,
-    pub raised: bool,
-}
-
-/// One record of a log.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct bw_record {
-    pub size: usize,
-    pub stream: *const c_char,
-    pub stream_len: usize,
-    pub text: *const c_char,
-    pub text_len: usize,
-    pub time: f64,
-    pub has_priority: u32,
-    pub priority: u32,
-}
-
 /// What a record was found to be.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -151,27 +75,6 @@ pub struct bw_observed {
     pub alarm: bool,
     pub novel: bool,
     pub training: bool,
-}
-
-/// How many records came to what, and what there is.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct bw_log_counters {
-    pub size: usize,
-    pub taken: u64,
-    pub refused: u64,
-    pub full: u64,
-    pub failures: u64,
-    pub novel: u64,
-    pub episodes: u64,
-    pub events_lost: u64,
-    pub streams_forgotten: u64,
-    pub streams: u64,
-    pub templates: u64,
-    pub templates_evicted: u64,
-    pub windows: u64,
-    pub bytes: u64,
 }
 
 /// Where a line was added.
