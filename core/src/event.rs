@@ -274,7 +274,7 @@ pub(crate) fn share(x: f64) -> f64 {
 }
 
 /// `seconds` as a person says it: the two largest units.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let s = seconds.max(0.0).round() as u64;
     match s {
         0..60 if seconds < 10.0 && seconds.fract() != 0.0 => format!("{seconds:.1} s"),

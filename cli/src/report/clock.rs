@@ -198,25 +198,6 @@ fn count(t: i64, step: i64) -> String {
     }
 }
 
-/// A length of time as a person says it: the two largest units.
-pub fn duration(seconds: f64) -> String {
-    let s = seconds.max(0.0).round() as i64;
-    let two = |a: i64, unit_a: &str, b: i64, unit_b: &str| {
-        if b == 0 {
-            format!("{a} {unit_a}")
-        } else {
-            format!("{a} {unit_a} {b} {unit_b}")
-        }
-    };
-    match s {
-        0 if seconds > 0.0 => format!("{:.1} s", seconds),
-        ..MINUTE => format!("{s} s"),
-        MINUTE..HOUR => two(s / MINUTE, "min", s % MINUTE, "s"),
-        HOUR..DAY => two(s / HOUR, "h", s % HOUR / MINUTE, "min"),
-        _ => two(s / DAY, "d", s % DAY / HOUR, "h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,12 +266,5 @@ mod tests {
         }
         clock.point(9e10);
         clock.point(-9e10);
-    }
-
-    #[test]
-    fn durations_are_told_in_their_two_largest_units() {
-        assert_eq!(duration(0.4), "0.4 s");
-        assert_eq!(duration(3600.0), "1 h");
-        assert_eq!(duration(100_000.0), "1 d 3 h");
     }
 }

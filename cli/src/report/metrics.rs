@@ -312,6 +312,36 @@ mod tests {
     }
 
     #[test]
+    fn a_vm_that_changes_only_after_the_alarm_follows_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hv.csv");
+        let mut text = "t,a,b,c,d,e,late,calm\n".to_owned();
+        for t in 0..200 {
+            let level = |vm: usize| match vm {
+                0..5 if t >= 120 => 30,
+                5 if t >= 126 => 30,
+                _ => 20,
+            };
+            let values = (0..7).map(|vm| (level(vm) + (t * (vm + 3)) % 5).to_string());
+            let values: Vec<String> = values.collect();
+            text += &format!("{t},{}\n", values.join(","));
+        }
+        std::fs::write(&file, text).unwrap();
+        let settings = Replay {
+            options: &HadOptions::default(),
+            lenient: false,
+            start: 0.0,
+        };
+        let (host, _) = replay(&file, &settings).unwrap();
+        let votes = &host.incidents[0].votes;
+        let told: Vec<_> = votes.iter().map(|v| (v.agrees, v.follows)).collect();
+        let agrees = (true, false);
+        assert_eq!(told[..5], [agrees; 5]);
+        assert_eq!(told[5..], [(false, true), (false, false)]);
+        assert_eq!(votes[5].step.unwrap().row, 126);
+    }
+
+    #[test]
     fn a_busy_guest_has_change_points_of_its_own_and_the_host_is_sound() {
         let host = case("busy-guest-n05.csv", "rank");
         assert_eq!(host.level(), Level::Sound);

@@ -13,11 +13,11 @@ use std::cell::Cell;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use bellwether_core::event::EventKind;
+use bellwether_core::event::{EventKind, duration};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::clock::{Clock, duration};
+use super::clock::Clock;
 use super::model::{Host, Incident, Level, Report};
 use super::words;
 use plot::coordinate;
@@ -26,7 +26,7 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// Columns of all plots together, about, and of one plot: what keeps the page small however many VMs there are.
-const COLUMNS_ALL: usize = 90_000;
+const COLUMNS_ALL: usize = 72_000;
 const COLUMNS_MIN: usize = 24;
 const COLUMNS_MAX: usize = 480;
 /// Beyond so many VMs, the series of hosts of which nothing was told are not drawn.

@@ -3,10 +3,9 @@
 
 use std::ops::Range;
 
-use bellwether_core::event::{Cause, Event, EventKind};
+use bellwether_core::event::{Cause, Event, EventKind, duration};
 use maud::{Markup, html};
 
-use super::super::clock::duration;
 use super::super::model::{Host, Incident, Panel};
 use super::super::words;
 use super::plot::{Columns, coordinate};
