@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use bellwether_tests::fluentbit::find;
 use bellwether_tests::skipped;
 use bellwether_tests::testbed::capabilities::CollectdInstallation;
 use bellwether_tests::testbed::process::{signal, wait_for};
@@ -23,7 +24,10 @@ fn the_demo_replays_a_recording_into_a_real_collectd() {
         skipped(reason);
         return;
     }
-    let output = demo().arg("--replay").output().unwrap();
+    let output = demo()
+        .args(["--replay", "--only", "metrics"])
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
@@ -40,6 +44,90 @@ fn the_demo_replays_a_recording_into_a_real_collectd() {
             told.contains(expected),
             "'{expected}' is missing in:\n{told}"
         );
+    }
+}
+
+/// What the half of the logs tells, of which no host may go wrong.
+fn told_of_logs(demo: &mut Command) -> String {
+    let output = demo.args(["--only", "logs"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}\n{told}");
+    let in_time = told.lines().filter(|line| {
+        line.contains("no false alarm, raised") && line.ends_with("min before a guest died")
+    });
+    assert_eq!(in_time.count(), 3, "{told}");
+    for expected in [
+        "healthy:       no false alarm\n",
+        ">> FAILURE log_failure, ",
+        "min after the alarm",
+        "\"event\":\"log_failure\"",
+    ] {
+        assert!(
+            told.contains(expected),
+            "'{expected}' is missing in:\n{told}"
+        );
+    }
+    told
+}
+
+#[test]
+fn logs_go_through_a_real_fluent_bit() {
+    if let Err(reason) = find() {
+        skipped(reason);
+        return;
+    }
+    let told = told_of_logs(&mut demo());
+    assert!(told.contains("go through Fluent Bit "), "{told}");
+}
+
+#[test]
+fn without_a_fluent_bit_logs_are_replayed_and_that_is_said() {
+    let told = told_of_logs(demo().env("FLUENT_BIT", "/nowhere/fluent-bit"));
+    for expected in [
+        "No Fluent Bit can be run here: FLUENT_BIT is /nowhere/fluent-bit",
+        "go through `bellwether replay logs`",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
+fn a_demo_of_logs_that_is_cut_short_leaves_no_process() {
+    if let Err(reason) = find() {
+        skipped(reason);
+        return;
+    }
+    for name in ["INT", "TERM", "KILL"] {
+        let mut child = demo()
+            .args(["--only", "logs"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut told = (&mut output).lines().map_while(Result::ok);
+        assert!(told.any(|line| line.contains("go through Fluent Bit")));
+        let mark = format!("bellwether-testbed-{}-", child.id());
+        assert_eq!(processes_in(Path::new(&mark)).len(), 1);
+        signal(child.id(), name).unwrap();
+        assert!(!child.wait().unwrap().success());
+        // It ends by itself when its input is closed, which takes its grace period.
+        let gone = wait_for(Duration::from_secs(30), || {
+            processes_in(Path::new(&mark)).is_empty().then_some(())
+        });
+        assert!(gone.is_some(), "after SIG{name}");
+        let folders = || {
+            let entries = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            names
+                .filter(|name| name.starts_with(&mark))
+                .collect::<Vec<_>>()
+        };
+        // After a SIGKILL the next demo sweeps it.
+        assert_eq!(folders().is_empty(), name != "KILL", "after SIG{name}");
+        for folder in folders() {
+            fs::remove_dir_all(std::env::temp_dir().join(folder)).unwrap();
+        }
     }
 }
 

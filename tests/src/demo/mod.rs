@@ -1,5 +1,6 @@
 //! The demo: real machines on a failing host, live in the terminal.
 
+pub mod logs;
 pub mod screen;
 pub mod stage;
 
@@ -8,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::testbed::collectd::Notification;
-use screen::{Guest, Picture, Sample, Screen};
+use screen::{Bar, Picture, Row, Screen};
 use stage::{HYPERVISOR, Happening, INTERVAL_S, LONE_VM, Stage};
 
 /// What the demo saw, in samples.
@@ -146,26 +147,28 @@ fn announcement(happening: Happening, vms: usize) -> String {
     }
 }
 
+/// CPU use that fills a bar, percent of one core.
+const FULL_BAR_PERCENT: f64 = 48.0;
+
 fn picture(stage: &dyn Stage, heading: &str, begun: &[(f64, Happening)], raised: bool) -> Picture {
-    let guests = stage.vms().iter().map(|vm| {
-        let sample = |(time, cpu_percent)| Sample {
-            cpu_percent,
-            slowed: Happening::at(time, begun).slows(vm),
+    let rows = stage.vms().iter().map(|vm| {
+        let samples = stage.collectd().cpu_percent(vm);
+        let now = samples.last().map(|(_, percent)| format!("{percent:.0} %"));
+        let bar = |(time, percent): (f64, f64)| Bar {
+            level: percent / FULL_BAR_PERCENT,
+            wrong: Happening::at(time, begun).slows(vm),
         };
-        let samples = stage
-            .collectd()
-            .cpu_percent(vm)
-            .into_iter()
-            .map(sample)
-            .collect();
-        Guest {
+        Row {
             name: vm.clone(),
-            samples,
+            now: now.unwrap_or_else(|| "- %".to_owned()),
+            bars: samples.into_iter().map(bar).collect(),
         }
     });
+    let state = if raised { "ANOMALY" } else { "no anomaly" };
     Picture {
         heading: heading.to_owned(),
-        guests: guests.collect(),
+        rows: rows.collect(),
+        state: state.to_owned(),
         verdict: verdict(stage),
         raised,
     }

@@ -10,32 +10,36 @@ use crossterm::{cursor, queue, terminal};
 
 use crate::testbed::interrupt::Cleanup;
 
-/// One guest's line.
-pub struct Guest {
+/// One line of the table: a guest or a host.
+pub struct Row {
     /// Its name.
     pub name: String,
-    /// Its samples, oldest first.
-    pub samples: Vec<Sample>,
+    /// What it does at present.
+    pub now: String,
+    /// What it did, oldest first.
+    pub bars: Vec<Bar>,
 }
 
-/// What a guest did in one interval.
+/// What somebody did in one interval.
 #[derive(Debug, Clone, Copy)]
-pub struct Sample {
-    /// CPU use, percent of one core.
-    pub cpu_percent: f64,
-    /// Whether a fault kept it from its work.
-    pub slowed: bool,
+pub struct Bar {
+    /// How much: 0 is nothing, 1 and more a full bar.
+    pub level: f64,
+    /// Whether something was wrong.
+    pub wrong: bool,
 }
 
 /// What is shown.
 pub struct Picture {
     /// Number and count of happenings, and the present one.
     pub heading: String,
-    /// The guests.
-    pub guests: Vec<Guest>,
+    /// The table.
+    pub rows: Vec<Row>,
+    /// What bellwether says: a few words.
+    pub state: String,
     /// bellwether's own values: name and value.
     pub verdict: Vec<(String, String)>,
-    /// Whether an anomaly is raised.
+    /// Whether something is wrong.
     pub raised: bool,
 }
 
@@ -54,8 +58,6 @@ pub struct Screen {
 const NEWS: usize = 8;
 /// Seconds between plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(3);
-/// CPU use that fills a bar, percent of one core.
-const FULL_BAR_PERCENT: f64 = 48.0;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 impl Screen {
@@ -130,23 +132,19 @@ impl Screen {
         };
         let heading = format!("{}  {}", clock(self.started.elapsed()), picture.heading);
         let mut lines = vec![fit(heading).bold().to_string(), String::new()];
-        for guest in &picture.guests {
-            let now = guest.samples.last().map(|sample| sample.cpu_percent);
-            let now = now.map_or("  -".to_owned(), |percent| format!("{percent:3.0}"));
-            let head = format!("  {:<6}{now} % ", guest.name);
+        let widest = picture.rows.iter().map(|row| row.now.chars().count());
+        let widest = widest.max().unwrap_or(0);
+        for row in &picture.rows {
+            let head = format!("  {:<6}{:>widest$} ", row.name, row.now);
             let room = width.saturating_sub(head.chars().count() + 2);
-            lines.push(head + &bars(&guest.samples, room));
+            lines.push(head + &bars(&row.bars, room));
         }
         let verdict: Vec<String> = picture
             .verdict
             .iter()
             .map(|(name, value)| format!("{name} {value}"))
             .collect();
-        let state = if picture.raised {
-            "ANOMALY"
-        } else {
-            "no anomaly"
-        };
+        let state = &picture.state;
         let verdict = fit(format!("  bellwether: {state}   {}", verdict.join("   ")));
         lines.push(String::new());
         lines.push(if picture.raised {
@@ -178,35 +176,23 @@ impl Default for Screen {
 
 fn plain(picture: &Picture) -> String {
     let mut text = format!("{} |", picture.heading);
-    for guest in &picture.guests {
-        let now = guest
-            .samples
-            .last()
-            .map_or(0.0, |sample| sample.cpu_percent);
-        text.push_str(&format!(" {} {now:.0} %", guest.name));
+    for row in &picture.rows {
+        text.push_str(&format!(" {} {}", row.name, row.now.trim_start()));
     }
-    let state = if picture.raised {
-        "ANOMALY"
-    } else {
-        "no anomaly"
-    };
-    text.push_str(&format!(" | bellwether: {state}"));
+    text.push_str(&format!(" | bellwether: {}", picture.state));
     for (name, value) in &picture.verdict {
         text.push_str(&format!(", {name} {value}"));
     }
     text
 }
 
-/// One bar for each of the latest samples that fit; red where a fault slowed the guest.
-fn bars(samples: &[Sample], width: usize) -> String {
-    let latest = &samples[samples.len().saturating_sub(width)..];
-    let stretches = latest.chunk_by(|one, next| one.slowed == next.slowed);
+/// One bar for each of the latest intervals that fit; red where something was wrong.
+fn bars(all: &[Bar], width: usize) -> String {
+    let latest = &all[all.len().saturating_sub(width)..];
+    let stretches = latest.chunk_by(|one, next| one.wrong == next.wrong);
     let drawn = stretches.map(|stretch| {
-        let bars: String = stretch
-            .iter()
-            .map(|sample| bar(sample.cpu_percent))
-            .collect();
-        let color = if stretch[0].slowed {
+        let bars: String = stretch.iter().map(|bar| shape(bar.level)).collect();
+        let color = if stretch[0].wrong {
             Color::Red
         } else {
             Color::Cyan
@@ -216,8 +202,8 @@ fn bars(samples: &[Sample], width: usize) -> String {
     drawn.collect()
 }
 
-fn bar(percent: f64) -> char {
-    let level = (percent / FULL_BAR_PERCENT * BARS.len() as f64).floor();
+fn shape(level: f64) -> char {
+    let level = (level * BARS.len() as f64).floor();
     BARS[(level.max(0.0) as usize).min(BARS.len() - 1)]
 }
 
@@ -247,18 +233,15 @@ mod tests {
 
     #[test]
     fn bars_grow_with_the_load_and_stay_within_their_line() {
-        assert_eq!([-1.0, 6.0, 24.0, 500.0].map(bar), ['▁', '▂', '▅', '█']);
+        assert_eq!([-1.0, 0.125, 0.5, 9.0].map(shape), ['▁', '▂', '▅', '█']);
     }
 
     #[test]
-    fn the_latest_samples_that_fit_are_drawn_in_the_colours_of_their_happening() {
-        let sample = |cpu_percent, slowed| Sample {
-            cpu_percent,
-            slowed,
-        };
-        let samples = [sample(99.0, false), sample(24.0, false), sample(6.0, true)];
+    fn the_latest_bars_that_fit_are_drawn_red_where_something_was_wrong() {
+        let bar = |level, wrong| Bar { level, wrong };
+        let all = [bar(2.0, false), bar(0.5, false), bar(0.125, true)];
         let expected = format!("{}{}", "▅".with(Color::Cyan), "▂".with(Color::Red));
-        assert_eq!(bars(&samples, 2), expected);
+        assert_eq!(bars(&all, 2), expected);
     }
 
     #[test]

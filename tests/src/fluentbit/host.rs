@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{FILTER, INPUT, install};
+use super::{FILTER, INPUT, install_built};
 
 /// How to run a host.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +68,7 @@ impl Host {
         let folder = tempfile::Builder::new()
             .prefix("bellwether-fluentbit-host-")
             .tempdir()?;
-        install(folder.path())?;
+        install_built(folder.path())?;
         if setup.without_library {
             fs::remove_file(folder.path().join("libbellwether.so.0"))?;
         }

@@ -21,13 +21,21 @@ pub const FILTER: &str = "flb-filter_bellwether.so";
 /// The companion input's file, as hosts look for it.
 pub const INPUT: &str = "flb-in_bellwether.so";
 
-/// Puts the plugin under both its names, and the library that it loads, into `folder`.
-fn install(folder: &Path) -> Result<()> {
+/// [`install`]s the plugin of this build, which is built once.
+fn install_built(folder: &Path) -> Result<()> {
     static BUILT: OnceLock<Result<Plugin, String>> = OnceLock::new();
     let plugin = BUILT
         .get_or_init(|| Plugin::build().map_err(|e| format!("{e:#}")))
         .as_ref()
         .map_err(|e| anyhow::anyhow!("{e}"))?;
+    install(plugin, folder)
+}
+
+/// Puts the plugin under both its names, and the library that it loads, into `folder`.
+///
+/// # Errors
+/// When a file is missing or cannot be copied.
+pub fn install(plugin: &Plugin, folder: &Path) -> Result<()> {
     for (built, installed) in [
         ("libbellwether_fluentbit.so", FILTER),
         ("libbellwether.so", "libbellwether.so.0"),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::{FILTER, INPUT, install};
+use super::{FILTER, INPUT, install_built};
 use crate::testbed::process::{signal, terminate, wait_for};
 
 /// Where packages put it.
@@ -69,7 +69,7 @@ impl FluentBit {
         let folder = tempfile::Builder::new()
             .prefix("bellwether-fluentbit-")
             .tempdir()?;
-        install(folder.path())?;
+        install_built(folder.path())?;
         Ok(Self {
             folder,
             arguments: Vec::new(),

@@ -33,7 +33,7 @@ const FOLDER_PREFIX: &str = "bellwether-testbed-";
 /// A folder for one run, of a name that tells its owner; removed by [`interrupt`] with what runs in it.
 ///
 /// Folders of dead owners are removed first.
-fn make_folder() -> Result<PathBuf> {
+pub(crate) fn make_folder() -> Result<PathBuf> {
     let parent = std::env::temp_dir();
     for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -37,8 +37,8 @@ use timeline::{Timeline, at_rate, derived};
 const MICROS: i64 = 1_000_000;
 /// How much longer or shorter than its script a fault takes.
 const PACE: Range<f64> = 0.8..1.3;
-/// When a fault begins where nothing else is said, as a share of the hours.
-const FAULT_SHARE: f64 = 0.75;
+/// When a fault begins at the earliest where nothing else is said, as a share of the hours.
+const FAULT_SHARE: f64 = 0.5;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,7 +84,7 @@ pub struct LogsArguments {
     )]
     pub scenario: Vec<Scenario>,
 
-    /// Hours from the first line to the begin of the fault [default: three quarters of --hours]
+    /// Hours from the first line to the begin of the fault [default: drawn, in the second half]
     #[arg(long, value_name = "H", value_parser = hours)]
     pub fault_at: Option<f64>,
 
@@ -187,7 +187,7 @@ fn plans(arguments: &LogsArguments) -> Result<Vec<Plan>> {
         };
         let fault = fault
             .map(|(script, arguments, pace)| {
-                let begin = begin_of_fault(arguments, *scenario, &script)?;
+                let begin = begin_of_fault(arguments, *scenario, &script, rng.f64())?;
                 Ok::<_, anyhow::Error>((script, Fault { begin, pace }))
             })
             .transpose()?;
@@ -201,8 +201,13 @@ fn plans(arguments: &LogsArguments) -> Result<Vec<Plan>> {
     (0..hosts).zip(scenarios).map(plan).collect()
 }
 
-/// When the fault begins, in microseconds since the epoch; its guest dies within the hours.
-fn begin_of_fault(arguments: &LogsArguments, scenario: Scenario, script: &Script) -> Result<i64> {
+/// When the fault begins, in microseconds since the epoch; its guest dies within the hours. `chance` is 0 to 1.
+fn begin_of_fault(
+    arguments: &LogsArguments,
+    scenario: Scenario,
+    script: &Script,
+    chance: f64,
+) -> Result<i64> {
     let length = script.length() as f64 * PACE.end / (3_600 * MICROS) as f64;
     let latest = arguments.hours - length;
     let name = scenario.name();
@@ -221,7 +226,10 @@ fn begin_of_fault(arguments: &LogsArguments, scenario: Scenario, script: &Script
             ))
             .into());
         }
-        None => (arguments.hours * FAULT_SHARE).min(latest),
+        None => {
+            let earliest = (arguments.hours * FAULT_SHARE).min(latest);
+            earliest + (latest - earliest) * chance
+        }
     };
     Ok(arguments.start.as_microsecond() + micros(at))
 }
