@@ -53,7 +53,7 @@ build: setup-build ## Build the library, both plugins and the command, optimised
 	$(CARGO) build $(LOCKED) --release -p bellwether-ffi -p bellwether-collectd -p bellwether-cli \
 		-p bellwether-fluentbit
 
-demo: setup-run build ## Show bellwether finding a failing host among real VMs, live (3 minutes)
+demo: setup-run build ## Show bellwether finding failing hosts, live: among real VMs, and by their logs (3 minutes)
 	@echo "==> the demo"
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin demo
 
