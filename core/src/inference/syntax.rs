@@ -170,7 +170,8 @@ fn check(phrase: &str) -> Result<(), String> {
     for part in parts(phrase) {
         count += 1;
         let text = part.text;
-        let behind_signs = text.trim_start_matches(|c| !in_word(c));
+        // An underscore finds a blank too, which is a sign.
+        let behind_signs = text.trim_start_matches(|c| !in_word(c) || c == '_');
         if behind_signs.len() < PART_MIN_BYTES || !text.contains(char::is_alphanumeric) {
             return Err(format!(
                 "\"{text}\" is too little to look for; what stars part has {PART_MIN_BYTES} characters or more behind its first signs, one a letter or a digit"
@@ -244,6 +245,8 @@ mod tests {
             "disk * ",
             "* disk *",
             "ab * ! * bc",
+            "_a",
+            "ab * -_c",
             "aa * bb * cc * dd * ee",
         ] {
             assert_eq!(
