@@ -250,6 +250,75 @@ fn the_time_to_migrate_is_held_against_the_lead_time() {
 }
 
 #[test]
+fn a_sweep_is_a_row_for_each_combination_of_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, verdicts) = (
+        folder.path().join("keys.json"),
+        folder.path().join("verdicts.csv"),
+    );
+    // The one fault of hdd/02, told by key 9.
+    let labels = format!("{CASES}/labels.json");
+    let all = expected("labels.json");
+    let label = &all["series"]["hdd/02"];
+    let (records, inject) = (
+        label["n"].as_u64().unwrap(),
+        label["inject"].as_u64().unwrap(),
+    );
+    let series: Vec<u64> = (0..records)
+        .map(|i| if i == inject + 5 { 9 } else { 1 + i % 2 })
+        .collect();
+    std::fs::write(&keys, serde_json::json!({ "hdd/02": series }).to_string()).unwrap();
+    std::fs::write(&verdicts, "key,faulty\n9,true\n").unwrap();
+    let (keys, verdicts) = (keys.display().to_string(), verdicts.display().to_string());
+    let input = [
+        "--labels",
+        &labels,
+        "--keys",
+        &keys,
+        "--verdicts",
+        &verdicts,
+        "--set",
+        "mode=paper",
+    ];
+    let sweep = [
+        "--sweep",
+        "training=150,200",
+        "--sweep",
+        "window_size=2,4",
+        "--bootstrap",
+        "0",
+    ];
+    let text = stdout(&[&input[..], &sweep, &["--tables", "alarms"]].concat());
+    let rows: Vec<&str> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("| bellwether"))
+        .collect();
+    let names: Vec<&str> = rows
+        .iter()
+        .map(|row| row.split('|').next().unwrap().trim())
+        .collect();
+    let expected = [
+        ", given keys training=150 window_size=2",
+        ", given keys training=150 window_size=4",
+        ", given keys training=200 window_size=2",
+        ", given keys training=200 window_size=4",
+    ];
+    assert_eq!(names, expected);
+    // The last column counts the episodes.
+    assert!(
+        rows.iter()
+            .all(|row| row.trim_end_matches(" |").ends_with(" 1")),
+        "{text}"
+    );
+    let wrong = run(&[&input[..], &["--sweep", "window_size=2,many"]].concat());
+    let errors = String::from_utf8_lossy(&wrong.stderr);
+    assert!(
+        errors.contains("window_size") && errors.contains("many"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn what_is_wrong_with_the_input_is_said() {
     let labels = format!("{CASES}/labels.json");
     let scores = format!("{CASES}/scores.jsonl");

@@ -43,6 +43,7 @@ Examples:
   bellwether evaluate logs --labels labels.json recorded/
   bellwether evaluate logs --labels labels.json --set window_size=6 --threshold 0.5 --json recorded/ | jq .detectors[].figures
   bellwether evaluate logs --labels labels.json --keys keys.json --verdicts verdicts.csv --set mode=paper --set push=false
+  bellwether evaluate logs --labels labels.json --sweep window_size=2,4,8 --sweep training=100,200 --tables alarms recorded/
   bellwether evaluate logs --labels labels.json --scores theirs.jsonl --all
 
 \"bellwether options lad\" lists what --set takes.";
@@ -96,6 +97,10 @@ pub struct EvaluateLogsArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = lad_setting)]
     pub settings: Vec<Setting>,
 
+    /// Run the detector with each of these values of an option, a row each; twice for each pair of values of two options
+    #[arg(long, value_name = "NAME=VALUE,...", value_parser = sweep)]
+    pub sweep: Vec<Sweep>,
+
     /// The score from which a record is an alarm, for all but NAB's scores and the areas under the curve [default: the one
     /// that NAB finds best by its standard profile and the relaxed criterion]
     #[arg(long, value_name = "SCORE")]
@@ -145,6 +150,32 @@ pub struct EvaluateLogsArguments {
     /// How many series to work on at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+/// The values of an option to try one after the other.
+#[derive(Debug, Clone)]
+pub struct Sweep(Vec<Setting>);
+
+fn sweep(text: &str) -> Result<Sweep, String> {
+    let (name, values) = text
+        .split_once('=')
+        .ok_or("it takes the form NAME=VALUE,..., such as window_size=2,4,8")?;
+    let settings = values
+        .split(',')
+        .map(|value| lad_setting(&format!("{name}={value}")));
+    settings.collect::<Result<_, _>>().map(Sweep)
+}
+
+/// Each combination of one value of each sweep; a single empty one without sweeps.
+fn combinations(sweeps: &[Sweep]) -> Vec<Vec<Setting>> {
+    sweeps.iter().fold(vec![Vec::new()], |all, Sweep(values)| {
+        let longer = |some: &Vec<Setting>| {
+            let some = some.clone();
+            let each = values.iter().cloned();
+            each.map(move |value| [&some[..], &[value]].concat())
+        };
+        all.iter().flat_map(longer).collect()
+    })
 }
 
 /// A VM's memory.
@@ -288,11 +319,18 @@ fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<Vec<
     }
     let mut detectors = Vec::new();
     for (of, corpus) in corpora {
+        for swept in combinations(&arguments.sweep) {
+            let options = detector_options(&[&arguments.settings[..], &swept].concat())?;
+            let observations = corpus.observe(&options)?.into_iter();
+            let scores = observations.map(|(series, o)| (series, o.scores));
+            let with = swept.iter().map(|s| format!(" {}={}", s.name, s.value));
+            let name = format!("bellwether{of}{}", with.collect::<String>());
+            detectors.push((name, scores.collect()));
+        }
+        if arguments.baselines.is_empty() {
+            continue;
+        }
         let observations = corpus.observe(&options)?;
-        let own = observations
-            .iter()
-            .map(|(series, o)| (series.clone(), o.scores.clone()));
-        detectors.push((format!("bellwether{of}"), own.collect()));
         for baseline in &arguments.baselines {
             let observations = observations.par_iter();
             let scores =
