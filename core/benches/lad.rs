@@ -215,3 +215,62 @@ fn keys_alone(bencher: Bencher, mode: Mode) {
         }
     });
 }
+
+/// The similarity thresholds of figure 9 of VMFT-LAD's dissertation.
+const SIMILARITIES: [f64; 10] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45];
+
+/// The options of that figure.
+fn figure_9(similarity_threshold: f64) -> LadOptions {
+    LadOptions {
+        mode: Mode::Paper,
+        push: false,
+        anomaly_threshold: 0.5,
+        similarity_threshold,
+        ..LadOptions::default()
+    }
+}
+
+static KEYS: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mut miner = Miner::new(LadOptions::default().drain).expect("the defaults agree");
+    RECORDS.iter().map(|text| miner.add(text).cluster).collect()
+});
+
+#[divan::bench(args = SIMILARITIES)]
+fn paper_by_similarity_threshold(bencher: Bencher, similarity: f64) {
+    let options = figure_9(similarity);
+    let mut sequence = Sequence::new(&options);
+    bencher.counter(ItemsCount::new(SAMPLE)).bench_local(|| {
+        for &key in KEYS.iter() {
+            black_box(sequence.observe(&options, black_box(key), 0.0, false));
+        }
+    });
+}
+
+/// The same where the windows of training are a plain list, in the order in which they came.
+#[divan::bench(args = SIMILARITIES)]
+fn paper_with_a_list(bencher: Bencher, similarity: f64) {
+    let options = figure_9(similarity);
+    let windows = KEYS[..options.training].windows(options.window_size);
+    let mut list: Vec<&[u64]> = Vec::new();
+    for window in windows {
+        if !list.contains(&window) {
+            list.push(window);
+        }
+    }
+    let distance = |a: &[u64], b: &[u64]| {
+        let apart: u64 = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).sum();
+        (apart as f64 / b.iter().sum::<u64>() as f64).min(1.0)
+    };
+    bencher.counter(ItemsCount::new(SAMPLE)).bench_local(|| {
+        for window in KEYS.windows(options.window_size) {
+            let mut smallest = 1.0_f64;
+            for known in &list {
+                smallest = smallest.min(distance(black_box(window), known));
+                if smallest <= similarity {
+                    break;
+                }
+            }
+            black_box(smallest);
+        }
+    });
+}
