@@ -4,8 +4,9 @@ use anyhow::{Context as _, Result, bail};
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::had::HadOptions;
 
+use crate::baselines::{self, Baseline};
 use crate::generate::metrics::plan::Case;
-use crate::generate::metrics::vm_name;
+use crate::generate::metrics::{fnv1a, vm_name};
 use crate::replay::feed::Feed;
 
 /// A detector with its options.
@@ -19,10 +20,11 @@ pub struct Judge {
 #[derive(Debug, Clone)]
 enum Method {
     Had(Box<HadOptions>),
+    Baseline(Baseline),
 }
 
-/// The names of the judges.
-pub const NAMES: &[&str] = &["rank", "zscore", "iad"];
+/// The algorithms of the core.
+const ALGORITHMS: &[&str] = &["rank", "zscore", "iad"];
 
 impl Judge {
     /// A detector of the core, called `name` in tables.
@@ -49,21 +51,27 @@ impl Judge {
                 })
             })
             .collect::<Result<Vec<(&str, &str)>>>()?;
-        let method = match name {
-            "rank" | "zscore" | "iad" => {
-                let mut had = HadOptions::default();
-                had.set("algorithm", name)?;
-                had.set("interval", &interval.to_string())?;
-                for (option, value) in options {
-                    had.set(option, value)?;
-                }
-                had.validate()?;
-                Method::Had(Box::new(had))
+        let method = if ALGORITHMS.contains(&name) {
+            let mut had = HadOptions::default();
+            had.set("algorithm", name)?;
+            had.set("interval", &interval.to_string())?;
+            for (option, value) in options {
+                had.set(option, value)?;
             }
-            _ => bail!(
+            had.validate()?;
+            Method::Had(Box::new(had))
+        } else if let Some(baseline) = Baseline::new(name, &options)? {
+            Method::Baseline(baseline)
+        } else {
+            let known: Vec<&str> = ALGORITHMS
+                .iter()
+                .copied()
+                .chain(baselines::names())
+                .collect();
+            bail!(
                 "there is no detector \"{name}\"; there are {}",
-                NAMES.join(", ")
-            ),
+                known.join(", ")
+            );
         };
         Ok(Self {
             name: text.to_owned(),
@@ -78,6 +86,9 @@ impl Judge {
     pub fn alarms(&self, case: &Case) -> Result<Vec<u64>> {
         match &self.method {
             Method::Had(options) => had_alarms(options, case),
+            Method::Baseline(baseline) => {
+                Ok(baseline.alarms(&case.values, fnv1a(case.hypervisor.as_bytes())))
+            }
         }
     }
 }
@@ -133,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn every_judge_sees_all_vms_rise() {
-        for name in NAMES {
+    fn every_algorithm_sees_all_vms_rise() {
+        for name in ALGORITHMS {
             let alarms = Judge::parse(name, 300.0).unwrap().alarms(&case()).unwrap();
             assert!(
                 alarms.iter().any(|row| (200..300).contains(row)),

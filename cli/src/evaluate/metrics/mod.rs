@@ -12,7 +12,7 @@ mod tables;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, CommandFactory as _};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,7 @@ Examples:
   bellwether evaluate metrics --baseline zscore,iad --pivot f1
   bellwether evaluate metrics --baseline iad:window_sz=30:change_threshold=0.05 cases/
   bellwether evaluate metrics --detections events.jsonl cases/
+  bellwether evaluate metrics --json >before.json; bellwether evaluate metrics --against before.json
 
 \"bellwether options had\" lists what --set takes.";
 
@@ -67,6 +68,12 @@ pub struct EvaluateMetricsArguments {
     /// Judge these alarms instead of running a detector: JSON Lines with "hypervisor" and "index", the row
     #[arg(long, value_name = "FILE", requires = "folder", conflicts_with_all = ["settings", "baseline"])]
     pub detections: Option<PathBuf>,
+
+    /// Compare with the figures in this file, which --json printed: the same hypervisors are made again and judged, and the
+    /// exit status is 1 if a scenario became worse by more than 0.005, in F1 or, where it has no faults, in the share of
+    /// hypervisors with a false alarm
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "baseline", "pivot", "scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys", "seed"])]
+    pub against: Option<PathBuf>,
 
     /// Rows after a fault's end in which an alarm is still its own
     #[arg(long, value_name = "ROWS", default_value_t = 51)]
@@ -106,29 +113,58 @@ pub struct Judged {
 
 /// Evaluates and prints.
 pub fn print(arguments: &EvaluateMetricsArguments) -> Result<()> {
-    let report = evaluate(arguments)?;
+    if let Some(file) = &arguments.against {
+        return compare(arguments, file);
+    }
+    let report = evaluate(arguments, &arguments.cases)?;
     let text = if arguments.json {
-        serde_json::to_string_pretty(&report)? + "\n"
+        report.json()?
     } else if let Some(measure) = arguments.pivot {
         tables::pivot(&report, measure)
     } else {
         tables::full(&report)
     };
+    say(&text)
+}
+
+fn say(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }
 
-/// What the evaluation comes to that `arguments` ask for.
+/// Judges the hypervisors of an earlier evaluation again, and prints both side by side or, with `--json`, what it is now.
+fn compare(arguments: &EvaluateMetricsArguments, file: &Path) -> Result<()> {
+    let place = || file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(place)?;
+    let before: Report = serde_json::from_str(&text).with_context(place)?;
+    let (Some(cases), Some(first)) = (&before.cases, before.detectors.first()) else {
+        bail!(
+            "{}: it does not say what the hypervisors were made from; it takes what --json printed without a FOLDER",
+            place()
+        );
+    };
+    let after = evaluate(arguments, cases)?;
+    let (table, worse) = tables::compare(first, &after.detectors[0]);
+    say(&if arguments.json { after.json()? } else { table })?;
+    ensure!(
+        worse == 0,
+        "{worse} of the scenarios became worse than in {}",
+        place()
+    );
+    Ok(())
+}
+
+/// What the evaluation comes to that `arguments` ask for, on hypervisors made from `cases` where no folder is given.
 ///
 /// # Errors
 /// What is wrong with the arguments or the files.
-pub fn evaluate(arguments: &EvaluateMetricsArguments) -> Result<Report> {
+fn evaluate(arguments: &EvaluateMetricsArguments, cases: &CaseArguments) -> Result<Report> {
     let tolerance = Tolerance {
         after: arguments.tolerance,
         strict: arguments.strict,
     };
-    let seed = arguments.cases.seed;
+    let seed = cases.seed;
     if let (Some(folder), Some(detections)) = (&arguments.folder, &arguments.detections) {
         let labels = Labels::read(folder)?;
         let verdicts = evaluation::judge_alarms(&labels, &alarms(detections)?, tolerance)
@@ -144,7 +180,7 @@ pub fn evaluate(arguments: &EvaluateMetricsArguments) -> Result<Report> {
     }
     let source = match &arguments.folder {
         Some(folder) => Source::folder(folder)?,
-        None => Source::generated(&arguments.cases)?,
+        None => Source::generated(cases)?,
     };
     let judges = judges(&arguments.settings, &arguments.baseline, source.interval())?;
     let progress = progress(source.len(), "hypervisors");
@@ -152,7 +188,7 @@ pub fn evaluate(arguments: &EvaluateMetricsArguments) -> Result<Report> {
     progress.finish_and_clear();
     let detectors = judges.into_iter().zip(verdicts);
     Ok(Report {
-        cases: arguments.folder.is_none().then(|| arguments.cases.clone()),
+        cases: arguments.folder.is_none().then(|| cases.clone()),
         detectors: detectors
             .map(|(judge, verdicts)| Judged {
                 detector: judge.name,
@@ -227,6 +263,23 @@ fn alarms(file: &Path) -> Result<Vec<(String, u64)>> {
 }
 
 impl Report {
+    /// As JSON, with a line for each row of the tables.
+    fn json(&self) -> Result<String> {
+        let mut text = "{\n".to_owned();
+        if let Some(cases) = &self.cases {
+            text += &format!("\"cases\": {},\n", serde_json::to_string(cases)?);
+        }
+        text += "\"detectors\": [";
+        for (at, judged) in self.detectors.iter().enumerate() {
+            let name = serde_json::to_string(&judged.detector)?;
+            let rows = judged.rows.iter().map(serde_json::to_string);
+            let rows = rows.collect::<Result<Vec<String>, _>>()?.join(",\n");
+            text += if at > 0 { ",\n" } else { "\n" };
+            text += &format!("{{\"detector\": {name}, \"rows\": [\n{rows}\n]}}");
+        }
+        Ok(text + "\n]\n}\n")
+    }
+
     /// The numbers of VMs, rising.
     fn vms(&self) -> Vec<usize> {
         let rows = self.detectors.iter().flat_map(|judged| &judged.rows);

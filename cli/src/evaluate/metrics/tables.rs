@@ -2,8 +2,9 @@
 
 use clap::ValueEnum;
 
-use super::Report;
+use super::evaluation::Row;
 use super::score::Figures;
+use super::{Judged, Report};
 use crate::evaluate::table::markdown;
 
 /// What a table may be about.
@@ -38,16 +39,19 @@ impl Measure {
 
     fn cell(self, figures: &Figures) -> String {
         match self {
-            Self::F1 => number(figures.f1, 2),
+            Self::F1 => number(f1(figures), 2),
             Self::Precision => number(figures.precision, 2),
             Self::Recall => number(figures.recall, 2),
             Self::Delay => number(figures.delay_median, 1),
             Self::FalseAlarms => number(figures.false_alarms_per_1000_days, 1),
-            Self::FalseShare => {
-                number(Some(100.0 * figures.fp as f64 / figures.n.max(1) as f64), 1)
-            }
+            Self::FalseShare => number(Some(false_share(figures)), 1),
         }
     }
+}
+
+/// F1, where there are faults to find: without them any false alarm makes it 0, which says nothing.
+fn f1(figures: &Figures) -> Option<f64> {
+    figures.f1.filter(|_| figures.tp + figures.fn_ > 0)
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
@@ -116,7 +120,7 @@ pub fn full(report: &Report) -> String {
                     .map_or_else(|| "all".to_owned(), |n| n.to_string()),
                 judged.detector.clone(),
                 figures.n.to_string(),
-                ranged(figures, "f1", figures.f1, 2),
+                ranged(figures, "f1", f1(figures), 2),
                 ranged(figures, "precision", figures.precision, 2),
                 ranged(figures, "recall", figures.recall, 2),
                 number(figures.delay_median, 1),
@@ -135,9 +139,68 @@ pub fn full(report: &Report) -> String {
     markdown(title, &header, &rows)
 }
 
+/// What a change of a figure has to be above to count: a hypervisor on the border may be judged otherwise by other arithmetic.
+const LEAST_CHANGE: f64 = 0.005;
+
+/// A measure that is compared: its heading, how to say it, and its value, more being better.
+type Compared = (&'static str, Measure, fn(&Figures) -> Option<f64>);
+
+const COMPARED: [Compared; 5] = [
+    ("F1", Measure::F1, f1),
+    ("precision", Measure::Precision, |f| f.precision),
+    ("recall", Measure::Recall, |f| f.recall),
+    ("delay", Measure::Delay, |f| f.delay_median.map(|d| -d)),
+    ("false, %", Measure::FalseShare, |f| {
+        Some(-false_share(f) / 100.0)
+    }),
+];
+
+/// Two evaluations of one detector side by side, and how many of the scenarios got worse: by F1 where there are faults,
+/// otherwise by false alarms. Where they are the same, only that is said of a number of VMs.
+pub fn compare(before: &Judged, after: &Judged) -> (String, usize) {
+    let mut header = vec!["scenario".to_owned(), "VMs".to_owned()];
+    for (name, ..) in COMPARED {
+        header.extend([format!("{name} before"), "after".to_owned()]);
+    }
+    header.push(String::new());
+    let (mut rows, mut worse) = (Vec::new(), 0);
+    for then in &before.rows {
+        let same_place = |row: &&Row| row.cell == then.cell && row.vms == then.vms;
+        let Some(now) = after.rows.iter().find(same_place) else {
+            continue;
+        };
+        let gain = |value: fn(&Figures) -> Option<f64>| {
+            let (then, now) = (value(&then.figures), value(&now.figures));
+            then.zip(now).map_or(0.0, |(then, now)| now - then)
+        };
+        let judged_by = if f1(&then.figures).is_some() { 0 } else { 4 };
+        let verdict = match gain(COMPARED[judged_by].2) {
+            gain if gain < -LEAST_CHANGE => "worse",
+            gain if gain > LEAST_CHANGE => "better",
+            _ => "",
+        };
+        if then.vms.is_some() && COMPARED.iter().all(|(.., value)| gain(*value) == 0.0) {
+            continue;
+        }
+        worse += usize::from(then.vms.is_none() && verdict == "worse");
+        let vms = then.vms.map_or_else(|| "all".to_owned(), |n| n.to_string());
+        let mut cells = vec![then.cell.clone(), vms];
+        for (_, measure, _) in COMPARED {
+            cells.extend([measure.cell(&then.figures), measure.cell(&now.figures)]);
+        }
+        cells.push(verdict.to_owned());
+        rows.push(cells);
+    }
+    (markdown(&after.detector, &header, &rows), worse)
+}
+
+fn false_share(figures: &Figures) -> f64 {
+    100.0 * figures.fp as f64 / figures.n.max(1) as f64
+}
+
 /// The rows of each cell, in the order of the cells.
-fn by_cell(rows: &[super::Row]) -> Vec<(&str, Vec<&super::Row>)> {
-    let mut cells: Vec<(&str, Vec<&super::Row>)> = Vec::new();
+fn by_cell(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
+    let mut cells: Vec<(&str, Vec<&Row>)> = Vec::new();
     for row in rows {
         match cells.last_mut() {
             Some((cell, of)) if *cell == row.cell => of.push(row),
