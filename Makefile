@@ -88,6 +88,8 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 bench: build ## Measure speed and memory: the detectors alone, then in a real collectd and a real Fluent Bit
 	@echo "==> the detectors"
 	$(CARGO) bench $(LOCKED) -p bellwether-core
+	@echo "==> the same lines through drain3 in Python"
+	@tests/parity.py $(RELEASE)/bellwether || echo "==> going on without drain3"
 	@echo "==> in a real collectd"
 	@tests/setup.sh check
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd

@@ -127,7 +127,7 @@ pub const NAME_MAX_BYTES: usize = 512;
 const TIME_MAX: f64 = 1e11;
 /// Most events that wait to be fetched; the oldest are lost first.
 const EVENTS_MAX: usize = 4096;
-/// A stream is weighed once in so many records.
+/// A stream is weighed once in so many of its records.
 const WEIGHED_EVERY: u64 = 64;
 
 /// Events that wait to be fetched.
@@ -238,7 +238,9 @@ impl Detector {
         let stream = &mut self.streams[at];
         stream.past.heard = self.counters.taken;
         let observed = stream.observe(&self.options, &mut self.judge, record, &mut self.waiting);
-        if self.counters.taken.is_multiple_of(WEIGHED_EVERY) {
+        stream.records += 1;
+        // New ones grow fastest.
+        if stream.records.is_power_of_two() || stream.records.is_multiple_of(WEIGHED_EVERY) {
             self.bytes -= stream.bytes;
             stream.weigh();
             self.bytes += stream.bytes;
@@ -296,11 +298,29 @@ impl Detector {
         Some(at)
     }
 
-    /// Forgets streams while all together take too much, the one that was silent for longest first. The last one stays: its
+    /// Forgets streams where all together take too much, those that were silent for longest first. The last one stays: its
     /// own limits hold it.
     fn make_room(&mut self) {
-        while self.bytes > self.options.max_memory_mib << 20 && self.streams.len() > 1 {
-            self.forget_oldest();
+        let limit = self.options.max_memory_mib << 20;
+        if self.bytes <= limit || self.streams.len() == 1 {
+            return;
+        }
+        // A little more than needed, so that not every new stream has to look through all the others.
+        let enough = limit - limit / 32;
+        let mut by_age: Vec<(u64, Box<str>)> = self
+            .streams
+            .iter()
+            .map(|stream| (stream.past.heard, stream.past.name.clone()))
+            .collect();
+        by_age.sort_unstable();
+        for (_, name) in &by_age[..by_age.len() - 1] {
+            if self.bytes <= enough {
+                break;
+            }
+            if let Some(&at) = self.index.get(name) {
+                let time = self.streams[at as usize].past.last;
+                self.forget(at as usize, time);
+            }
         }
     }
 

@@ -130,6 +130,7 @@ impl Detector {
                 miner,
                 past,
                 bytes: 0,
+                records: 0,
             };
             stream.weigh();
             detector.bytes += stream.bytes;

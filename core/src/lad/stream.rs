@@ -27,6 +27,8 @@ pub(super) struct Stream {
     pub(super) past: Past,
     /// About how much memory it takes, as of late.
     pub(super) bytes: usize,
+    /// How many records it has had since it was made or loaded.
+    pub(super) records: u64,
 }
 
 /// All of a stream but its parser.
@@ -72,6 +74,7 @@ impl Stream {
             miner,
             past,
             bytes: 0,
+            records: 0,
         };
         stream.weigh();
         stream

@@ -387,6 +387,34 @@ fn however_many_streams_speak_of_whatever_memory_stays_within_its_limit() {
 }
 
 #[test]
+fn streams_that_speak_in_turn_are_all_weighed_and_the_silent_ones_make_room() {
+    let mut detector = detector(&[("max_memory_mib", "8"), ("max_streams", "100000")]);
+    for i in 0..40_000_u32 {
+        // As many hosts as the records between two weighings: each is heard at its own turn.
+        observe(
+            &mut detector,
+            &format!("host-{}", i % 4096),
+            f64::from(i),
+            &format!("unit-{} of host {} says {i:x}", i / 4096, i % 4096),
+        );
+    }
+    let real: usize = detector
+        .streams
+        .iter_mut()
+        .map(|stream| {
+            stream.weigh();
+            stream.bytes
+        })
+        .sum();
+    // What came since the last weighing is less than as much again.
+    assert!(real < 16 << 20, "{real}");
+    let counters = detector.counters();
+    assert!(counters.bytes <= 8 << 20 && counters.streams_forgotten > 0);
+    // The one heard last is there.
+    assert!(detector.index.contains_key("host-3135"));
+}
+
+#[test]
 fn novelty_is_a_warning_and_only_where_asked_for() {
     for (asked, expected) in [("false", 0), ("true", 1)] {
         let mut detector = detector(&[("novelty_events", asked)]);
