@@ -67,6 +67,7 @@ pub enum Replay {
 #[derive(Debug, Subcommand)]
 pub enum Evaluate {
     Metrics(Box<crate::evaluate::metrics::EvaluateMetricsArguments>),
+    Online(crate::evaluate::online::EvaluateOnlineArguments),
     Logs(Box<crate::evaluate::logs::EvaluateLogsArguments>),
 }
 

@@ -4,6 +4,7 @@
 mod bnb;
 mod ecp;
 mod iforest;
+pub mod offline;
 #[cfg(test)]
 mod reference;
 

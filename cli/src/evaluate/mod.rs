@@ -2,6 +2,7 @@
 
 pub mod logs;
 pub mod metrics;
+pub mod online;
 mod table;
 
 use anyhow::Result;
@@ -13,5 +14,6 @@ pub fn run(evaluate: &Evaluate) -> Result<()> {
     match evaluate {
         Evaluate::Logs(arguments) => logs::print(arguments),
         Evaluate::Metrics(arguments) => metrics::print(arguments),
+        Evaluate::Online(arguments) => online::print(arguments),
     }
 }
