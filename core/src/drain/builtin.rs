@@ -16,6 +16,8 @@
 //! words finds all of them. What is left of the order is looked up: where an earlier mask takes the word that a later one
 //! would go on with. Digits are those of ASCII; Python's `\d` also takes those of other scripts.
 
+use super::candidates::{self, Candidate};
+
 /// A stretch of the masked line that stands for one of the line itself; byte offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
@@ -113,31 +115,26 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
     let mut written = 0;
     // Where the last match of a mask before NUM ended: to NUM, a border.
     let mut fence = usize::MAX;
-    let mut at = 0;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        let (placeholder, from, to) = if class(byte) & WORD != 0 {
-            let word = Word::at(bytes, at);
-            match matched(bytes, word) {
-                None => {
-                    at = word.to;
-                    continue;
-                }
+    candidates::each(bytes, |candidate| {
+        let (placeholder, from, to) = match candidate {
+            // A match may have taken it already.
+            Candidate::Word(at) | Candidate::Quote(at) if at < written => return,
+            Candidate::Word(at) => match matched(bytes, Word::at(bytes, at)) {
+                None => return,
                 Some((NUM, to)) => (NUM, signed(bytes, at, written, fence), to),
                 Some((placeholder, to)) => {
                     fence = to;
                     (placeholder, at, to)
                 }
-            }
-        } else if byte == b'"'
-            && bytes[..at].ends_with(CMD_PREFIX)
-            && let Some(to) = quoted(bytes, at)
-        {
-            commands = true;
-            (CMD, at, to)
-        } else {
-            at += 1;
-            continue;
+            },
+            Candidate::Quote(at) if bytes[..at].ends_with(CMD_PREFIX) => match quoted(bytes, at) {
+                None => return,
+                Some(to) => {
+                    commands = true;
+                    (CMD, at, to)
+                }
+            },
+            Candidate::Quote(_) => return,
         };
         out.push_str(&text[written..from]);
         replaced(Span {
@@ -147,8 +144,8 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
             to,
         });
         out.push_str(placeholder);
-        (written, at) = (to, to);
-    }
+        written = to;
+    });
     out.push_str(&text[written..]);
     commands
 }

@@ -13,8 +13,8 @@ const MAX_LINES: usize = 4096;
 const FIRST_LINES: usize = 64;
 /// Longer lines are not worth their place.
 const MAX_TEXT_BYTES: usize = 1024;
-/// What an entry costs beside its text.
-const ENTRY_BYTES: usize = size_of::<Option<Line>>() + 16;
+/// What an entry costs beside its text: with its marks and what the allocation of the text takes.
+const ENTRY_BYTES: usize = size_of::<Option<Line>>() + size_of::<Marks>() + 16;
 
 #[derive(Debug, Clone)]
 pub(super) struct Line {
@@ -28,13 +28,26 @@ pub(super) struct Line {
     pub versions: (u64, u64),
 }
 
-/// Each line has one place, by its hash; who comes later takes it.
+/// Of a place: by which part of their hashes lines are told apart without a look at the entry, of which there are too many for
+/// the processor's nearest cache.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks {
+    /// That of the line that has the place.
+    kept: u32,
+    /// That of the line that would have liked to have it last.
+    refused: u32,
+}
+
+/// Each line has one place, by its hash; another one takes it that comes twice without a third between: most lines that never
+/// come again leave no trace.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     /// The most memory to use, in bytes.
     limit: usize,
     places: Vec<Option<Line>>,
-    /// How many lines had to make room since the places were made.
+    /// Those of the places.
+    marks: Vec<Marks>,
+    /// How many lines had to make room, or found none, since the places were made.
     displaced: usize,
     bytes: usize,
 }
@@ -45,6 +58,7 @@ impl Lines {
         Self {
             limit,
             places: Vec::new(),
+            marks: Vec::new(),
             displaced: 0,
             bytes: 0,
         }
@@ -52,7 +66,11 @@ impl Lines {
 
     #[inline]
     pub fn find(&self, hash: u64, text: &str) -> Option<&Line> {
-        let line = self.places.get(self.place(hash))?.as_ref()?;
+        let place = self.place(hash);
+        if self.marks.get(place)?.kept != mark(hash) {
+            return None;
+        }
+        let line = self.places[place].as_ref()?;
         (line.hash == hash && *line.text == *text).then_some(line)
     }
 
@@ -76,6 +94,15 @@ impl Lines {
             self.clear();
             return;
         }
+        let place = self.place(hash);
+        let marks = &mut self.marks[place];
+        let taken = marks.kept != mark(hash) && self.places[place].is_some();
+        if taken && marks.refused != mark(hash) {
+            marks.refused = mark(hash);
+            self.displaced += 1;
+            return;
+        }
+        marks.kept = mark(hash);
         let line = Line {
             hash,
             text: text.into(),
@@ -85,7 +112,6 @@ impl Lines {
             versions,
         };
         self.bytes += text.len();
-        let place = self.place(hash);
         if let Some(old) = self.places[place].replace(line) {
             self.bytes -= old.text.len();
             // A line whose entry was out of date only takes its own place again.
@@ -97,18 +123,19 @@ impl Lines {
         let size = (self.places.len() * 2).max(FIRST_LINES);
         let old = std::mem::take(&mut self.places);
         self.places.resize_with(size, || None);
+        self.marks = vec![Marks::default(); size];
         (self.displaced, self.bytes) = (0, 0);
         for line in old.into_iter().flatten() {
             self.bytes += line.text.len();
             let place = self.place(line.hash);
+            self.marks[place].kept = mark(line.hash);
             self.places[place] = Some(line);
         }
     }
 
     #[inline]
     fn place(&self, hash: u64) -> usize {
-        // The upper bits, which are the better ones.
-        (hash >> 32) as usize & self.places.len().wrapping_sub(1)
+        mark(hash) as usize & self.places.len().wrapping_sub(1)
     }
 
     /// Forgets all lines.
@@ -120,6 +147,13 @@ impl Lines {
     pub fn bytes(&self) -> usize {
         self.bytes + self.places.len() * ENTRY_BYTES
     }
+}
+
+/// What tells lines of one place apart.
+#[inline]
+fn mark(hash: u64) -> u32 {
+    // The upper bits, which are the better ones.
+    (hash >> 32) as u32
 }
 
 #[cfg(test)]
@@ -136,6 +170,20 @@ mod tests {
         assert_eq!(lines.find(5, "a").unwrap().cluster, 9);
         assert!(lines.find(5, "b").is_none());
         assert!(lines.find(6, "a").is_none());
+    }
+
+    #[test]
+    fn a_line_that_comes_once_takes_no_place_from_another() {
+        let mut lines = Lines::new(1 << 24);
+        let keep = |lines: &mut Lines, hash, text| lines.keep(hash, text, (0, 1), LEAF, (0, 0));
+        // As many bits of the hash as choose the place are the same.
+        let other = |n: u64| 5 | n << 60;
+        keep(&mut lines, 5, "a");
+        keep(&mut lines, other(1), "once");
+        keep(&mut lines, other(2), "b");
+        assert!(lines.find(5, "a").is_some() && lines.find(other(2), "b").is_none());
+        keep(&mut lines, other(2), "b");
+        assert!(lines.find(5, "a").is_none() && lines.find(other(2), "b").is_some());
     }
 
     #[test]

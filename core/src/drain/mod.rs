@@ -9,6 +9,7 @@
 //! if they are enough, and where they differ its template says so from then on; else the line is the first of a new cluster.
 
 mod builtin;
+mod candidates;
 mod clusters;
 mod lines;
 mod mask;

@@ -1,6 +1,8 @@
 //! The windows that are known, compared exactly: log keys are symbols, and their numbers say nothing.
 
-use indexmap::IndexMap;
+use std::hash::{Hash, Hasher};
+
+use indexmap::{Equivalent, IndexMap};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -10,6 +12,24 @@ const INLINE: usize = 4;
 
 /// A window. One of the usual length lies within its entry, so that to compare it is to look at one place.
 type Window = SmallVec<[u64; INLINE]>;
+
+/// A window to look up: found as the slice is, but compared key by key.
+///
+/// The keys were stored one by one just now. A comparison of the whole slice at once loads them with one wide access, which has
+/// to wait until all of these stores have left the processor's queue.
+struct KeyByKey<'a>(&'a [u64]);
+
+impl Hash for KeyByKey<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Equivalent<Window> for KeyByKey<'_> {
+    fn equivalent(&self, window: &Window) -> bool {
+        self.0.len() == window.len() && self.0.iter().zip(window).all(|(a, b)| a == b)
+    }
+}
 
 /// What a window takes: the entry with its hash, and its place in the index.
 const ENTRY_BYTES: usize = size_of::<(u64, Window, bool)>() + 10;
@@ -27,7 +47,7 @@ pub(super) struct WindowStore {
 impl WindowStore {
     /// Whether `window` is known; it then counts as used.
     pub(super) fn hit(&mut self, window: &[u64]) -> bool {
-        match self.windows.get_mut(window) {
+        match self.windows.get_mut(&KeyByKey(window)) {
             Some(used) => {
                 *used = true;
                 true

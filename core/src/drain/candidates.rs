@@ -1,0 +1,164 @@
+//! Where in a line a built-in mask can match at all, found 64 bytes at a time: one bit stands for each byte, and an addition
+//! carries along all words at once.
+
+/// Where a mask can match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Candidate {
+    /// A word (a maximal run of ASCII letters and digits) begins here that is hexadecimal from end to end, or that begins
+    /// with hexadecimal digits and an `x`.
+    Word(usize),
+    /// Here is a quotation mark.
+    Quote(usize),
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = u64::BITS as usize;
+
+/// For each byte of a block a bit.
+struct Classes {
+    /// A letter or a digit.
+    word: u64,
+    /// A hexadecimal digit.
+    hex: u64,
+    /// An `x` or a quotation mark.
+    mark: u64,
+}
+
+impl Classes {
+    #[inline]
+    fn of(block: &[u8; BLOCK]) -> Self {
+        // Whole arrays without a branch: the compiler makes vectors of them.
+        let (mut word, mut hex, mut mark) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
+        for (at, &byte) in block.iter().enumerate() {
+            let digit = byte.wrapping_sub(b'0') < 10;
+            let letter = (byte | 0x20).wrapping_sub(b'a');
+            word[at] = u8::from(digit | (letter < 26));
+            hex[at] = u8::from(digit | (letter < 6));
+            mark[at] = u8::from((byte == b'x') | (byte == b'"'));
+        }
+        Self {
+            word: bits(&word),
+            hex: bits(&hex),
+            mark: bits(&mark),
+        }
+    }
+}
+
+/// One bit for each byte, all of which are 0 or 1.
+#[inline]
+fn bits(bytes: &[u8; BLOCK]) -> u64 {
+    // The product has the lowest bit of byte i at 56 + i.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (eights, _) = bytes.as_chunks();
+    eights.iter().enumerate().fold(0, |bits, (at, &eight)| {
+        bits | (u64::from_le_bytes(eight).wrapping_mul(GATHER) >> 56) << (8 * at)
+    })
+}
+
+/// Calls `look` with the candidates of a line in their order: of two that overlap, that which begins first.
+#[inline]
+pub(super) fn each(bytes: &[u8], mut look: impl FnMut(Candidate)) {
+    // Of the word that reaches into the block: where it began, whether there is one, whether it is hexadecimal so far.
+    let (mut open, mut in_word, mut in_hex) = (0, 0, 0);
+    // A word that reaches to the line's end ends with the padding, of which there is a byte at least.
+    for base in (0..=bytes.len()).step_by(BLOCK) {
+        let rest = &bytes[base..];
+        let Classes { word, hex, mark } = match rest.first_chunk() {
+            Some(block) => Classes::of(block),
+            None => {
+                let mut block = [0; BLOCK];
+                block[..rest.len()].copy_from_slice(rest);
+                Classes::of(&block)
+            }
+        };
+        let starts = word & !(word << 1 | in_word);
+        // Added to the first of a run of ones, a one comes out behind the run: the first byte of the word that is not
+        // hexadecimal, or what is behind the word.
+        let (sum, over) = hex.overflowing_add(starts & hex);
+        let (sum, over_too) = sum.overflowing_add(in_hex);
+        let behind = sum & !hex;
+        let words = behind & (!word | mark);
+        let quotes = mark & !word;
+        let mut found = words | quotes;
+        while found != 0 {
+            let bit = found & found.wrapping_neg();
+            found ^= bit;
+            if words & bit != 0 {
+                let before = starts & (bit - 1);
+                look(Candidate::Word(match before {
+                    0 => open,
+                    _ => base + before.ilog2() as usize,
+                }));
+            }
+            if quotes & bit != 0 {
+                look(Candidate::Quote(base + bit.ilog2() as usize));
+            }
+        }
+        if starts != 0 {
+            open = base + starts.ilog2() as usize;
+        }
+        in_word = word >> (BLOCK - 1);
+        in_hex = u64::from(over | over_too);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(text: &str) -> Vec<Candidate> {
+        let mut all = Vec::new();
+        each(text.as_bytes(), |candidate| all.push(candidate));
+        all
+    }
+
+    /// The same, word by word.
+    fn plainly(text: &str) -> Vec<Candidate> {
+        let bytes = text.as_bytes();
+        let (mut all, mut at) = (Vec::new(), 0);
+        while at < bytes.len() {
+            let word = bytes[at..].iter().take_while(|b| b.is_ascii_alphanumeric());
+            let word = &bytes[at..at + word.count()];
+            let hex = word.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+            if hex > 0 && word.get(hex).is_none_or(|&b| b == b'x') {
+                all.push(Candidate::Word(at));
+            }
+            if word.is_empty() && bytes[at] == b'"' {
+                all.push(Candidate::Quote(at));
+            }
+            at += word.len().max(1);
+        }
+        all
+    }
+
+    #[test]
+    fn words_that_are_hexadecimal_or_may_be_after_an_x_are_found_and_quotation_marks() {
+        use Candidate::{Quote, Word};
+        assert_eq!(
+            all("beef 12 feeding 0x1f \"a\" x1 g0"),
+            [Word(0), Word(5), Word(16), Quote(21), Word(22), Quote(23)]
+        );
+        assert_eq!(all(""), []);
+        assert_eq!(all("é1é"), [Word(2)]);
+    }
+
+    #[test]
+    fn a_word_may_cross_the_blocks() {
+        for length in 1..200 {
+            for before in [0, 1, 60, 63, 64, 65] {
+                let text = format!("{}{}", " ".repeat(before), "7".repeat(length));
+                assert_eq!(all(&text), [Candidate::Word(before)], "{before} {length}");
+                assert_eq!(all(&format!("{text}g")), [], "{before} {length}");
+                assert_eq!(all(&format!("{text}x")), [Candidate::Word(before)]);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_a_look_at_every_word_finds(text in "([0-9a-fA-F]{1,70}|[ g\"xé]{1,3}|[a-z ]{0,70}){0,12}") {
+            prop_assert_eq!(all(&text), plainly(&text));
+        }
+    }
+}
