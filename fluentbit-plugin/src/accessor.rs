@@ -174,7 +174,7 @@ impl<'a> Seen<'a> {
     }
 
     /// The value at the end of a path.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, path: &Path) -> Option<Value<'a>> {
         if self.present & 1 << path.index == 0 {
             return None;

@@ -257,6 +257,21 @@ impl Settings {
         }
     }
 
+    /// What a key that is added is called.
+    pub fn name_of(&self, key: Key) -> String {
+        match (&self.template_key, key) {
+            (Some(name), Key::Template) => name.clone(),
+            _ => {
+                let word = Key::WORDS.iter().find(|(_, known)| *known == key);
+                format!(
+                    "{}{}",
+                    self.key_prefix,
+                    word.expect("every key has a word").0
+                )
+            }
+        }
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Option<()> {
         let text = || (!value.is_empty()).then(|| value.to_owned());
         match key {

@@ -83,11 +83,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A big-endian number of so many bytes, at most eight.
+    /// A big-endian number of so many bytes: one, two, four or eight.
     #[inline]
     fn number(&mut self, length: usize) -> Result<u64, Malformed> {
         let bytes = self.take(length)?;
-        Ok(bytes.iter().fold(0, |n, &b| n << 8 | u64::from(b)))
+        Ok(match *bytes {
+            [a] => a.into(),
+            [a, b] => u16::from_be_bytes([a, b]).into(),
+            [a, b, c, d] => u32::from_be_bytes([a, b, c, d]).into(),
+            [a, b, c, d, e, f, g, h] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            _ => return self.malformed(),
+        })
     }
 
     #[inline]

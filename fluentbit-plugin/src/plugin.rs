@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bellwether_sys::{Lad, LadOptions, Library, own_folder};
 use parking_lot::Mutex;
 
-use crate::abi::{self, ConfigOption, Handle, Host, Kind, Level};
+use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Kind, Level};
 use crate::channel::{Channel, Figures};
 use crate::config::{Events, OwnOption, Settings};
 use crate::filter::{Filter, Line, Verdict};
@@ -135,7 +135,7 @@ struct Running {
 
 impl Running {
     /// Takes a chunk; what stands in its place, or `None` where it stays as it is.
-    fn take(&mut self, chunk: &[u8], tag: &[u8]) -> Option<&[u8]> {
+    fn take(&mut self, chunk: &[u8], tag: &[u8]) -> Option<Buffer> {
         let now = Instant::now();
         let before = self.filter.tallies();
         let (events, debug) = (self.settings.events, self.settings.debug);
@@ -156,7 +156,7 @@ impl Running {
                     let message = format!("a chunk passes as it is, for {malformed}");
                     self.log.log(Level::Warning, &message);
                 }
-                false
+                None
             }
         };
         let after = self.filter.tallies();
@@ -165,7 +165,7 @@ impl Running {
             self.next_save = self.next_save.min(now + SAVE_AFTER_EVENT);
         }
         self.turn(now);
-        replaced.then(|| self.filter.replaced())
+        replaced
     }
 
     /// What passing time brings about.
@@ -420,11 +420,8 @@ pub unsafe extern "C" fn filter(
             )
         };
         let mut running = instance.running.lock();
-        // A host takes no empty buffer for one that was modified.
-        let replaced = running
-            .take(chunk, tag)
-            .filter(|records| !records.is_empty());
-        match replaced.and_then(|records| Some((abi::hand_over(records)?, records.len()))) {
+        let replaced = running.take(chunk, tag);
+        match replaced.and_then(Buffer::hand_over) {
             Some((buffer, length)) => {
                 // SAFETY: the host passes two places for the result.
                 unsafe {

@@ -7,6 +7,19 @@
 
 use crate::msgpack::{Malformed, Reader, Value};
 
+/// What records are written to.
+pub trait Sink {
+    /// Adds bytes.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 /// A record as it stands in its chunk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record<'a> {
@@ -119,40 +132,43 @@ fn seconds(time: Value<'_>) -> Option<f64> {
 ///
 /// `added` is so many pairs of key and value, encoded. Pairs of the record whose key is one of `replaced` are left out.
 pub fn write_with(
-    out: &mut Vec<u8>,
+    out: &mut impl Sink,
     record: &Record<'_>,
     count: u32,
     added: &[u8],
     replaced: impl Fn(&[u8]) -> bool,
 ) {
-    out.extend_from_slice(record.head);
+    out.put(record.head);
     let kept = pairs(record).filter(|(key, _)| !key.is_some_and(&replaced));
     let kept_count = kept.clone().count() as u32;
     map_head(out, kept_count + count);
     if kept_count == record.pairs {
-        out.extend_from_slice(record.body);
+        out.put(record.body);
     } else {
-        kept.for_each(|(_, bytes)| out.extend_from_slice(bytes));
+        kept.for_each(|(_, bytes)| out.put(bytes));
     }
-    out.extend_from_slice(added);
+    out.put(added);
 }
 
 /// Writes a record that has none of the keys that are added to it.
 #[inline]
-pub fn write_extended(out: &mut Vec<u8>, record: &Record<'_>, count: u32, added: &[u8]) {
-    out.extend_from_slice(record.head);
+pub fn write_extended(out: &mut impl Sink, record: &Record<'_>, count: u32, added: &[u8]) {
+    out.put(record.head);
     map_head(out, record.pairs + count);
-    out.extend_from_slice(record.body);
-    out.extend_from_slice(added);
+    out.put(record.body);
+    out.put(added);
 }
 
 #[inline]
-fn map_head(out: &mut Vec<u8>, pairs: u32) {
-    match u8::try_from(pairs) {
-        Ok(n @ 0..=15) => out.push(0x80 | n),
-        _ => {
-            rmp::encode::write_map_len(out, pairs).expect("a vector takes all");
-        }
+fn map_head(out: &mut impl Sink, pairs: u32) {
+    if let n @ 0..=15 = pairs {
+        out.put(&[0x80 | n as u8]);
+    } else if let Ok(n) = u16::try_from(pairs) {
+        out.put(&[0xde]);
+        out.put(&n.to_be_bytes());
+    } else {
+        out.put(&[0xdf]);
+        out.put(&pairs.to_be_bytes());
     }
 }
 

@@ -1,0 +1,47 @@
+//! Lines of a log, and what judges them.
+
+/// What a detector says of a record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict<'a> {
+    /// The number of the record's template, or 0 where there is no room for it.
+    pub template_id: u64,
+    /// The template.
+    pub template: &'a str,
+    /// How severe what the text tells of is, 0 to 1.
+    pub severity: f64,
+    /// The family of failures, where the text tells of one.
+    pub family: Option<&'a str>,
+    /// How certain a failure is, 0 to 1.
+    pub score: f64,
+    /// Whether the record does not fit what was learnt.
+    pub novel: bool,
+}
+
+impl Verdict<'_> {
+    /// Whether there is anything to say of the record beside its template.
+    pub fn is_flagged(&self) -> bool {
+        self.severity > 0.0 || self.score > 0.0 || self.novel
+    }
+}
+
+/// A line of a log as the detector takes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line<'a> {
+    /// Whose log it is of.
+    pub stream: &'a str,
+    /// When, in seconds since the epoch.
+    pub time: f64,
+    /// The text; it need not be UTF-8.
+    pub text: &'a [u8],
+    /// The syslog priority, 0 to 7.
+    pub priority: Option<u8>,
+}
+
+/// What judges lines.
+pub trait Detector {
+    /// Takes the next line; `None` where it cannot.
+    fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>>;
+
+    /// The next event that waits, as JSON.
+    fn next_event(&mut self) -> Option<String>;
+}

@@ -1,0 +1,187 @@
+//! Its life in the host: options, metrics, reloads, a sudden end.
+
+use anyhow::Result;
+use bellwether_tests::fluentbit::{free_port, get};
+use serde_json::Value;
+
+use super::{
+    COMPANION, FAILING, LINES, ORDINARY, SERVICE, TAIL, assert_event, filter, fluent_bit,
+    log_with_failure, ordinary, output,
+};
+
+#[test]
+fn metrics_are_scraped_and_exported() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    fluent_bit.write("in.log", &log_with_failure())?;
+    let (port, exporter) = (free_port()?, free_port()?);
+    let configuration = [
+        SERVICE,
+        &format!("    http_server on\n    http_listen 127.0.0.1\n    http_port {port}\n"),
+        TAIL,
+        COMPANION,
+        "[INPUT]\n    name fluentbit_metrics\n    tag metrics\n    scrape_interval 1\n",
+        &filter(""),
+        &output("host.log", "out"),
+        &format!("[OUTPUT]\n    name prometheus_exporter\n    match metrics\n    host 127.0.0.1\n    port {exporter}\n"),
+    ]
+    .concat();
+    fluent_bit.start("fluent-bit.conf", &configuration)?;
+    let wanted = [
+        format!("bellwether_filter_records_total{{name=\"bellwether.0\"}} {LINES}"),
+        "bellwether_filter_events_total{name=\"bellwether.0\"} 1".into(),
+        "bellwether_filter_streams{name=\"bellwether.0\"} 1".into(),
+        "bellwether_input_events_dropped_total{name=\"bellwether.1\"} 0".into(),
+    ];
+    // Figures are told once a second, with the next records.
+    let mut more = LINES;
+    for (port, path) in [(port, "/api/v2/metrics/prometheus"), (exporter, "/metrics")] {
+        fluent_bit.wait("metrics", |f| {
+            let metrics = get(port, path).unwrap_or_default();
+            more += 1;
+            f.append("in.log", &ordinary(more..more + 1)).ok();
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            wanted[1..]
+                .iter()
+                .all(|line| metrics.lines().any(|l| l == line))
+                && metrics.contains(wanted[0].split('}').next().unwrap_or_default())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_hot_reload_starts_it_anew_twenty_times() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    fluent_bit.write("in.log", &ordinary(0..ORDINARY))?;
+    let configuration = [
+        SERVICE,
+        "    hot_reload on\n",
+        TAIL,
+        "    db @FOLDER@/tail.db\n",
+        COMPANION,
+        &filter("state_file @FOLDER@/state"),
+        &output("host.log", "out"),
+        &output("bellwether.events", "events"),
+    ]
+    .concat();
+    fluent_bit.start("fluent-bit.conf", &configuration)?;
+    fluent_bit.wait("the first records", |f| f.records("out").len() == ORDINARY)?;
+    let mut lines = ORDINARY;
+    for time in 1..=20 {
+        fluent_bit.reload()?;
+        fluent_bit.wait("a reload", |f| {
+            f.log().matches("goes on from the state in").count() >= time
+        })?;
+        fluent_bit.append("in.log", &ordinary(lines..lines + 1))?;
+        lines += 1;
+        fluent_bit.wait("the next record", |f| f.records("out").len() == lines)?;
+    }
+    fluent_bit.append("in.log", &format!("{FAILING}\n"))?;
+    fluent_bit.wait("an event", |f| f.records("events").len() == 1)?;
+    assert_event(&fluent_bit.records("events")[0]);
+    let ids: Vec<Value> = fluent_bit.records("out")[..lines]
+        .iter()
+        .map(|r| r["bellwether_template_id"].clone())
+        .collect();
+    assert!(ids.iter().all(|id| *id == ids[ORDINARY - 1]), "{ids:?}");
+    assert!(fluent_bit.stop()?.success());
+    Ok(())
+}
+
+#[test]
+fn killed_and_started_again_it_knows_what_it_knew() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    fluent_bit.write("in.log", &ordinary(0..ORDINARY))?;
+    let configuration = [
+        SERVICE,
+        TAIL,
+        "    db @FOLDER@/tail.db\n",
+        COMPANION,
+        &filter("state_file @FOLDER@/state\n    state_interval 1"),
+        &output("host.log", "out"),
+        &output("bellwether.events", "events"),
+    ]
+    .concat();
+    fluent_bit.start("fluent-bit.conf", &configuration)?;
+    let mut lines = ORDINARY;
+    // The state is saved with the first records after a second.
+    fluent_bit.wait("a state", |f| {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        f.append("in.log", &ordinary(lines..lines + 1)).ok();
+        lines += 1;
+        f.folder().join("state").exists()
+    })?;
+    let before = fluent_bit.records("out")[0]["bellwether_template_id"].clone();
+    fluent_bit.kill()?;
+    fluent_bit.append("in.log", &format!("{FAILING}\n{}", ordinary(9000..9002)))?;
+    fluent_bit.start_again()?;
+    fluent_bit.wait("an event", |f| {
+        f.records("events").len() == 1
+            && f.records("out")
+                .last()
+                .is_some_and(|r| r["log"].as_str() == ordinary(9001..9002).lines().next())
+    })?;
+    assert!(
+        fluent_bit.log().contains("goes on from the state in"),
+        "{}",
+        fluent_bit.log()
+    );
+    assert_eq!(
+        fluent_bit.records("out").last().unwrap()["bellwether_template_id"],
+        before
+    );
+    // It has learnt already: the failure is no matter of its start.
+    assert_eq!(fluent_bit.records("events")[0]["at_startup"], Value::Null);
+    Ok(())
+}
+
+#[test]
+fn a_bad_option_stops_the_start_with_what_would_be_right() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    let mut with = |property: &str| {
+        fluent_bit.run(&[
+            "-e@FOLDER@/flb-filter_bellwether.so",
+            "-idummy",
+            "-Fbellwether",
+            "-m*",
+            &format!("-p{property}"),
+            "-onull",
+        ])
+    };
+    for (property, wanted) in [
+        (
+            "windw_size=4",
+            "unknown configuration property 'windw_size'",
+        ),
+        (
+            "window_size=0",
+            "[filter:bellwether:bellwether.0] option \"window_size\": \"0\" is not allowed; it takes 1 to",
+        ),
+        ("record_keys=templates", "(did you mean template?)"),
+        (
+            "state_file=",
+            "option \"state_file\": \"\" is not allowed; it takes a path",
+        ),
+    ] {
+        let (success, text) = with(property)?;
+        assert!(!success && text.contains(wanted), "{property}: {text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn help_shows_every_option_with_its_default() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    let (_, text) =
+        fluent_bit.run(&["-e@FOLDER@/flb-filter_bellwether.so", "-Fbellwether", "-h"])?;
+    for option in [
+        "text_keys",
+        "log,message,MESSAGE",
+        "state_file",
+        "window_size",
+        "drain_",
+    ] {
+        assert!(text.contains(option), "{option} in {text}");
+    }
+    Ok(())
+}
