@@ -35,6 +35,9 @@ pub enum Command {
     /// Run a detector over labelled data and print how good it is
     #[command(subcommand)]
     Evaluate(Evaluate),
+    /// Search for the options of a detector that suit labelled data best
+    #[command(subcommand)]
+    Tune(crate::tune::Tune),
     Templates(TemplatesArguments),
     /// Make up data with faults at known places, to try and to measure the detectors with
     #[command(subcommand)]

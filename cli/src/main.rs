@@ -14,6 +14,7 @@ mod replay;
 mod report;
 mod series;
 mod templates;
+mod tune;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ fn run(command: Command) -> Result<()> {
         Command::Replay(Replay::Logs(arguments)) => replay::logs::print(&arguments),
         Command::Replay(Replay::Keys(arguments)) => replay::keys::keys(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Tune(arguments) => arguments.run(),
         Command::Templates(arguments) => templates::print(&arguments),
         Command::Generate(what) => what.run(),
         Command::Report(arguments) => report::report(&arguments),

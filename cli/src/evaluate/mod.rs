@@ -3,7 +3,7 @@
 pub mod logs;
 pub mod metrics;
 pub mod online;
-mod table;
+pub mod table;
 
 use anyhow::Result;
 

@@ -81,6 +81,32 @@ impl Corpus {
         Ok(Self::Keys { series, faulty })
     }
 
+    /// The names of the series.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Corpus::Text(series) => series.iter().map(|(name, _)| &**name).collect(),
+            Corpus::Keys { series, .. } => series.iter().map(|(name, _)| &**name).collect(),
+        }
+    }
+
+    /// The series whose names `first` picks, and the others.
+    pub fn partition(self, first: impl Fn(&str) -> bool) -> (Self, Self) {
+        match self {
+            Corpus::Text(series) => {
+                let (one, other) = series.into_iter().partition(|(name, _)| first(name));
+                (Corpus::Text(one), Corpus::Text(other))
+            }
+            Corpus::Keys { series, faulty } => {
+                let (one, other) = series.into_iter().partition(|(name, _)| first(name));
+                let keys = |series| Corpus::Keys {
+                    series,
+                    faulty: faulty.clone(),
+                };
+                (keys(one), keys(other))
+            }
+        }
+    }
+
     /// Runs a detector with `options` over each series, several at a time.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ impl Evaluation {
     }
 
     /// The figures where each series counts as often as `weights` says.
-    fn weighted(&self, weights: &[f64]) -> Figures {
+    pub fn weighted(&self, weights: &[f64]) -> Figures {
         let failing = self.outcomes.iter().zip(weights);
         let failing = failing.filter(|(outcome, _)| !outcome.benign);
         let mut figures = Figures {
@@ -86,30 +86,38 @@ impl Evaluation {
         figures
     }
 
-    /// How sure the figures are: percentiles over `resamples` draws of as many series from each scenario, with replacement
-    /// (the bootstrap; B. Efron, 1979). NAB's threshold is sought anew in each draw, that of the other figures stays.
-    pub fn intervals(&self, resamples: usize, seed: u64) -> Intervals {
+    /// How often each series is there in each of `resamples` draws of as many series from each scenario, with replacement.
+    pub fn draws(&self, resamples: usize, seed: u64) -> Vec<Vec<f64>> {
         let mut scenarios: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, outcome) in self.outcomes.iter().enumerate() {
             scenarios.entry(&outcome.scenario).or_default().push(at);
         }
         let mut seeds = fastrand::Rng::with_seed(seed);
-        let seeds: Vec<u64> = (0..resamples).map(|_| seeds.u64(..)).collect();
-        let draw = |seed: &u64| {
-            let mut random = fastrand::Rng::with_seed(*seed);
+        let draw = |_| {
+            let mut random = fastrand::Rng::with_seed(seeds.u64(..));
             let mut weights = vec![0.0; self.outcomes.len()];
             for group in scenarios.values() {
                 for _ in group {
                     weights[group[random.usize(..group.len())]] += 1.0;
                 }
             }
-            let mut figures = self.weighted(&weights);
+            weights
+        };
+        (0..resamples).map(draw).collect()
+    }
+
+    /// How sure the figures are: percentiles over `resamples` draws of as many series from each scenario, with replacement
+    /// (the bootstrap; B. Efron, 1979). NAB's threshold is sought anew in each draw, that of the other figures stays.
+    pub fn intervals(&self, resamples: usize, seed: u64) -> Intervals {
+        let draw = |weights: &Vec<f64>| {
+            let mut figures = self.weighted(weights);
             figures.roc.clear();
             let mut leaves = Vec::new();
             numbers(&serde_json::json!(figures), "", &mut leaves);
             leaves
         };
-        let draws: Vec<Vec<(String, f64)>> = seeds.par_iter().map(draw).collect();
+        let draws = self.draws(resamples, seed);
+        let draws: Vec<Vec<(String, f64)>> = draws.par_iter().map(draw).collect();
         let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for (path, value) in draws.into_iter().flatten() {
             values.entry(path).or_default().push(value);

@@ -35,6 +35,11 @@ impl Verdicts {
             .push(verdict);
     }
 
+    /// All of them. Those of detectors that judged the same hypervisors come in the same order.
+    pub fn all(&self) -> Vec<&Verdict> {
+        self.0.values().flatten().collect()
+    }
+
     /// The rows: per cell one for each number of VMs and one for all.
     pub fn rows(&self, seed: u64) -> Vec<Row> {
         let mut groups: BTreeMap<(&str, usize), Vec<&Verdict>> = BTreeMap::new();

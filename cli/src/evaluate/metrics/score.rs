@@ -109,17 +109,13 @@ impl Figures {
     /// with and without fault are drawn again, each as many as there are.
     pub fn new(verdicts: &[&Verdict], seed: u64) -> Self {
         let mut figures = Self::plain(verdicts);
-        let (ill, well): (Vec<&Verdict>, Vec<&Verdict>) =
-            verdicts.iter().copied().partition(|v| v.fault);
+        let draws = Draws::new(verdicts);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut drawn: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         let mut sample = Vec::with_capacity(verdicts.len());
         for _ in 0..DRAWS {
             sample.clear();
-            for group in [&ill, &well].into_iter().filter(|g| !g.is_empty()) {
-                let draws = (0..group.len()).map(|_| group[rng.random_range(0..group.len())]);
-                sample.extend(draws);
-            }
+            sample.extend(draws.draw(&mut rng).map(|at| verdicts[at]));
             let counts = Counts::new(&sample);
             for (name, value) in counts.measures() {
                 if let Some(value) = value {
@@ -142,7 +138,8 @@ impl Figures {
         figures
     }
 
-    fn plain(verdicts: &[&Verdict]) -> Self {
+    /// The figures of some verdicts, without confidence intervals.
+    pub fn plain(verdicts: &[&Verdict]) -> Self {
         let counts = Counts::new(verdicts);
         let mut delays: Vec<f64> = verdicts
             .iter()
@@ -166,6 +163,27 @@ impl Figures {
             false_alarms_per_1000_days: rate,
             intervals: BTreeMap::new(),
         }
+    }
+}
+
+/// Draws of a bootstrap over hypervisors: of those with a fault and of those without, as many as there are.
+pub struct Draws([Vec<usize>; 2]);
+
+impl Draws {
+    /// Draws over the hypervisors of `verdicts`.
+    pub fn new(verdicts: &[&Verdict]) -> Self {
+        let (ill, well) = (0..verdicts.len()).partition(|at| verdicts[*at].fault);
+        Self([ill, well])
+    }
+
+    /// The places of the hypervisors of one draw.
+    pub fn draw(&self, rng: &mut ChaCha8Rng) -> impl Iterator<Item = usize> {
+        self.0.iter().flat_map(move |group| {
+            let places: Vec<usize> = (0..group.len())
+                .map(|_| group[rng.random_range(0..group.len())])
+                .collect();
+            places
+        })
     }
 }
 
@@ -214,7 +232,7 @@ impl Counts {
 }
 
 /// The value below which the share `at` of the sorted values lies, between two of them in proportion.
-fn percentile(sorted: &[f64], at: f64) -> Option<f64> {
+pub fn percentile(sorted: &[f64], at: f64) -> Option<f64> {
     let place = at * sorted.len().checked_sub(1)? as f64;
     let (below, above) = (
         sorted[place.floor() as usize],

@@ -80,14 +80,19 @@ impl Source {
                 ..
             } => {
                 let (name, label) = &hypervisors[at];
-                let mut file = folder.join(format!("{name}.csv"));
-                if !file.exists() {
-                    file.set_extension("csv.gz");
-                }
-                read(&file, name, label)
+                read(&file(folder, name), name, label)
             }
         }
     }
+}
+
+/// The file of the hypervisor `name`, plain or gzip.
+pub fn file(folder: &Path, name: &str) -> PathBuf {
+    let plain = folder.join(format!("{name}.csv"));
+    if plain.exists() {
+        return plain;
+    }
+    folder.join(format!("{name}.csv.gz"))
 }
 
 fn read(file: &Path, name: &str, label: &Label) -> Result<Case> {
