@@ -495,7 +495,7 @@ mod tests {
 
     /// Traces in which VM n stands at n percent all day.
     fn traces(folder: &Path) {
-        let mut text = String::from("vm,values\n");
+        let mut text = format!("vm{}\n", ",cpu".repeat(288));
         for vm in 5..95 {
             text += &format!("machine-{vm}{}\n", format!(",{vm}").repeat(288));
         }

@@ -319,6 +319,6 @@ mod tests {
         let parameters = parameters(&["window_sz=1..100000", "threshold=0..1"]);
         let start = vec!["60".to_owned(), "1".to_owned()];
         let error = Search::grid(parameters, start, 1000, |_| true).unwrap_err();
-        assert!(error.to_string().contains("1000 × 1000"), "{error}");
+        assert!(error.to_string().contains("× 1000 trials"), "{error}");
     }
 }
