@@ -252,6 +252,29 @@ fn a_silence_of_all_vms_is_its_own_event_and_no_anomaly() {
     );
 }
 
+/// A load that lasts for minutes, sampled every few seconds: each value is nine tenths of the one before and chance.
+#[test]
+fn vms_that_wander_each_by_itself_are_not_a_host_that_fails() {
+    let mut detector = detector(&[("provisional_sec", "0")]);
+    let names: Vec<String> = (0..30).map(|vm| format!("vm{vm}")).collect();
+    let mut state = [0.0f64; 30];
+    let mut alarms = 0;
+    for t in 0..8640 {
+        for (vm, wander) in state.iter_mut().enumerate() {
+            let chance: f64 = (0..4).map(|i| noise(vm as u64 * 4 + i, t)).sum();
+            *wander = 0.9 * *wander + 0.4 * chance;
+            let value = (20.0 * (1.0 + 0.15 * *wander)).max(0.0);
+            detector.observe(&sample("hv", &names[vm], t as f64, value));
+        }
+        while let Some(event) = detector.next_event() {
+            alarms += u32::from(
+                event.event == EventKind::HypervisorAnomaly && event.state == State::Raised,
+            );
+        }
+    }
+    assert!(alarms <= 3, "{alarms} in a day");
+}
+
 #[test]
 fn masked_vms_abstain_and_their_silence_means_nothing() {
     let mut detector = detector(&[]);

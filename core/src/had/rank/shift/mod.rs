@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cursor::{Constants, rank_sum, sigmas};
 use self::histogram::Histogram;
-use super::channel::{CHANNELS, RING, SHIFTS, TABLE};
+use super::channel::{CHANNELS, FAST, RING, SHIFTS, TABLE};
 
 pub(super) use self::cursor::Cursor;
 
@@ -42,6 +42,8 @@ const NOISE_MIN: u16 = 16;
 const MOVES_MIN: u16 = 16;
 /// A step of ln(1+x) counts at most so much as noise.
 const STEP_MAX: f32 = 1.5;
+/// The mean of |N(0, 1)|: what a shift's size is on average where samples are independent.
+const WANDER: f32 = 0.798;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
 const STEP_TO_SIGMA: f32 = 0.886;
 
@@ -148,6 +150,8 @@ pub(super) struct Vm {
     repeats_max: u16,
     /// How often the value has been another than the last.
     moves: u16,
+    /// Mean size of the fast channel's shift, standard deviations of independent samples.
+    wander: f32,
     /// The last value; NaN before the first.
     last: f64,
 }
@@ -166,6 +170,7 @@ impl Default for Vm {
             repeats: 0,
             repeats_max: 0,
             moves: 0,
+            wander: WANDER,
             last: f64::NAN,
         }
     }
@@ -189,7 +194,16 @@ impl Vm {
         self.bins[cursor.bin] = bin;
         for (c, z) in z.into_iter().enumerate() {
             *z = self.push_channel(c, bin, cursor, percent);
+            if c == FAST && !z.is_nan() {
+                self.wander += (z.abs() - self.wander) / f32::from(NOISE_MEMORY);
+            }
         }
+    }
+
+    /// How many times larger than those of independent samples the VM's shifts usually are, at least 1. Samples that come fast
+    /// are alike (a load lasts for minutes), so that a VM wanders far in rank without anything new in it.
+    pub(super) fn unrest(&self) -> f32 {
+        (self.wander / WANDER).max(1.0)
     }
 
     /// Follows value and noise; gives the value's bin.
@@ -337,7 +351,7 @@ impl Vm {
 
     /// The mean of the fast channel's base, in the metric's unit; `None` where the base is too short.
     pub(super) fn baseline(&self) -> Option<f64> {
-        let scale = &self.scales[super::channel::FAST];
+        let scale = &self.scales[FAST];
         (scale.base_count >= BASE_MIN)
             .then(|| f64::from(self.level(scale.base_sum, scale.base_count)))
     }
