@@ -243,19 +243,10 @@ impl Rank {
         }
     }
 
-    /// The say of the mixed channel: large shifts, whichever way. Since no common direction speaks against chance here, each VM is
-    /// measured by how far it wanders anyway.
+    /// The say of the mixed channel: large shifts, whichever way.
     fn say_mixed(&mut self) -> Say {
+        self.gather(FAST);
         let votes = &mut self.shared.votes;
-        votes.clear();
-        votes.extend(
-            self.shared
-                .shifts
-                .iter()
-                .zip(&self.vms)
-                .filter(|(z, _)| !z[FAST].is_nan())
-                .map(|(z, vm)| z[FAST].abs() / vm.unrest()),
-        );
         let n = votes.len();
         if n < MIXED_VOTERS {
             return Say {
@@ -263,6 +254,7 @@ impl Rank {
                 ..Say::default()
             };
         }
+        votes.iter_mut().for_each(|z| *z = z.abs());
         let k = votes_needed(n, MIXED.quorum);
         let c = f64::from(*votes.select_nth_unstable_by(n - k, f32::total_cmp).1);
         let evidence = if c > 0.0 {
