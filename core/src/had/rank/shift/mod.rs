@@ -44,6 +44,8 @@ const MOVES_MIN: u16 = 16;
 const STEP_MAX: f32 = 1.5;
 /// The mean of |N(0, 1)|: what a shift's size is on average where samples are independent.
 const WANDER: f32 = 0.798;
+/// No shift on the fast scale is as large as this.
+const WANDER_MAX: f32 = 8.0;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
 const STEP_TO_SIGMA: f32 = 0.886;
 

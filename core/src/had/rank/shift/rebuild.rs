@@ -2,7 +2,10 @@
 
 use super::super::channel::{RING, SHIFT_RINGS, TABLE};
 use super::histogram::Histogram;
-use super::{BINS, Cursor, MISSING, NO_SHIFT, NOISE_MEMORY, OVERSHOOTS, SCALE_MAX, STEP_MAX, Vm};
+use super::{
+    BINS, Cursor, MISSING, NO_SHIFT, NOISE_MEMORY, OVERSHOOTS, SCALE_MAX, STEP_MAX, Vm, WANDER,
+    WANDER_MAX,
+};
 
 impl Vm {
     /// Makes anew what follows from the rings, after a restore; `cursor` is where the next sample will be written. Bytes that
@@ -24,6 +27,11 @@ impl Vm {
             self.step.clamp(0.0, STEP_MAX)
         } else {
             0.0
+        };
+        self.wander = if self.wander.is_finite() {
+            self.wander.clamp(0.0, WANDER_MAX)
+        } else {
+            WANDER
         };
         self.overshoots = self.overshoots.min(OVERSHOOTS);
         self.repeats_max = self.repeats_max.min(u16::MAX / 4);
