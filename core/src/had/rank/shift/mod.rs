@@ -42,8 +42,9 @@ const NOISE_MIN: u16 = 16;
 const MOVES_MIN: u16 = 16;
 /// A step of ln(1+x) counts at most so much as noise.
 const STEP_MAX: f32 = 1.5;
-/// The mean of |N(0, 1)|: what a shift's size is on average where samples are independent.
-const WANDER: f32 = 0.798;
+/// What a shift's size is on average where nothing happens and samples are minutes apart; it is 0.8, the mean of |N(0, 1)|, where
+/// they are independent.
+const WANDER: f32 = 1.0;
 /// No shift on the fast scale is as large as this.
 const WANDER_MAX: f32 = 8.0;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
@@ -206,7 +207,7 @@ impl Vm {
         }
     }
 
-    /// How many times larger than those of independent samples the VM's shifts usually are, at least 1. Samples that come fast
+    /// How many times larger than [`WANDER`] the VM's shifts usually are, at least 1. Samples that come fast
     /// are alike (a load lasts for minutes), so that a VM wanders far in rank without anything new in it.
     fn unrest(&self) -> f32 {
         (self.wander / WANDER).max(1.0)
