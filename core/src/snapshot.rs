@@ -4,9 +4,15 @@
 //! and renamed over it. It carries a version and a checksum; one that is damaged or of another version is set aside under
 //! another name, never deleted and never half used.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::event::Event;
 
 /// The first bytes of every snapshot.
 const MAGIC: [u8; 8] = *b"BELLWTHR";
@@ -85,6 +91,73 @@ pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> 
     write().map_err(io_error)
 }
 
+/// Saves a detector's `state` as the payload of a snapshot.
+///
+/// # Errors
+/// As [`save`].
+pub(crate) fn save_state(
+    path: &Path,
+    tag: Tag,
+    state: &impl Serialize,
+) -> Result<(), SnapshotError> {
+    let payload = postcard::to_stdvec(state).expect("the state has only types that can be written");
+    save(path, tag, &payload)
+}
+
+/// Gives the payload at `path` to `restored`, which makes a detector of it; `None` where there is no such file.
+///
+/// # Errors
+/// As [`load`]. What `restored` cannot use is set aside likewise, with the reason that it gives.
+pub(crate) fn load_state<T>(
+    path: &Path,
+    tag: Tag,
+    restored: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<Option<T>, SnapshotError> {
+    let Some(payload) = load(path, tag)? else {
+        return Ok(None);
+    };
+    match restored(&payload) {
+        Ok(state) => Ok(Some(state)),
+        Err(reason) => Err(set_aside(path, reason)),
+    }
+}
+
+/// What is said of a part of a payload that the checksum vouches for and that cannot be all the same.
+pub(crate) fn senseless(part: &str, error: &dyn std::fmt::Display) -> String {
+    format!("damaged: {part} makes no sense ({error})")
+}
+
+/// Reads the state that [`save_state`] wrote.
+pub(crate) fn state<T: DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
+    postcard::from_bytes(payload).map_err(|e| senseless("its content", &e))
+}
+
+/// Events as they are saved: their keys come and go, which the binary form cannot say.
+pub(crate) fn events_to_json<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<String> {
+    events.into_iter().map(Event::to_json).collect()
+}
+
+/// The way back from [`events_to_json`].
+pub(crate) fn events_from_json(saved: &[String]) -> Result<VecDeque<Event>, String> {
+    let events = saved.iter().map(|json| serde_json::from_str(json));
+    events
+        .collect::<Result<_, _>>()
+        .map_err(|e| senseless("an event in it", &e))
+}
+
+/// Names and values of the options that shape a detector's state: a snapshot made with others cannot be used.
+pub(crate) type Shape = Vec<(String, String)>;
+
+/// Whether the state was made with the options of `now`, or which one is another.
+pub(crate) fn same_shape(now: &Shape, then: &Shape) -> Result<(), String> {
+    match now.iter().zip(then).find(|(now, then)| now.1 != then.1) {
+        Some(((name, now), (_, then))) => Err(format!(
+            "it was made with {name} = {then}, which is {now} now"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Reads the payload that [`save`] wrote to `path`; `None` where there is no such file.
 ///
 /// # Errors
@@ -108,7 +181,7 @@ pub fn load(path: &Path, tag: Tag) -> Result<Option<Vec<u8>>, SnapshotError> {
 }
 
 /// Renames the snapshot at `path` so that nothing overwrites it, and gives the error that says so.
-pub fn set_aside(path: &Path, reason: String) -> SnapshotError {
+fn set_aside(path: &Path, reason: String) -> SnapshotError {
     let free = (0..100)
         .map(|i| {
             if i == 0 {

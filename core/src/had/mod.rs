@@ -32,7 +32,7 @@ use self::method::Alarm;
 use self::panel::Panel;
 use crate::event::Event;
 use crate::options::OptionError;
-use crate::snapshot::{self, SnapshotError, Tag};
+use crate::snapshot::{self, Shape, SnapshotError, Tag};
 
 pub use options::{Algorithm, HadOptions};
 
@@ -167,7 +167,7 @@ pub struct Detector {
 #[derive(Serialize, Deserialize)]
 struct Saved<H> {
     /// The options that shape the state, as (name, value).
-    shape: Vec<(String, String)>,
+    shape: Shape,
     hypervisors: H,
     counters: Counters,
     swept: f64,
@@ -456,7 +456,7 @@ impl Detector {
     }
 
     /// The options that shape the state: a snapshot made with others cannot be used.
-    fn shape(&self) -> Vec<(String, String)> {
+    fn shape(&self) -> Shape {
         let mut names = vec!["algorithm", "metrics"];
         match self.options.algorithm {
             Algorithm::Rank => {}
@@ -487,11 +487,9 @@ impl Detector {
             hypervisors: &self.hypervisors,
             counters: self.counters,
             swept: self.swept,
-            events: self.events.iter().map(Event::to_json).collect(),
+            events: snapshot::events_to_json(&self.events),
         };
-        let payload =
-            postcard::to_stdvec(&saved).expect("the state has only types that can be written");
-        snapshot::save(path, TAG, &payload)
+        snapshot::save_state(path, TAG, &saved)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
@@ -500,41 +498,24 @@ impl Detector {
     /// A file that cannot be read, is damaged, of another version, or made with options that shape the state otherwise; the
     /// detector is then as it was.
     pub fn load(&mut self, path: &Path) -> Result<bool, SnapshotError> {
-        let Some(payload) = snapshot::load(path, TAG)? else {
-            return Ok(false);
-        };
-        match self.restored(&payload) {
-            Ok(restored) => {
-                *self = restored;
-                Ok(true)
-            }
-            Err(reason) => Err(snapshot::set_aside(path, reason)),
+        let restored = snapshot::load_state(path, TAG, |payload| self.restored(payload))?;
+        let found = restored.is_some();
+        if let Some(restored) = restored {
+            *self = restored;
         }
+        Ok(found)
     }
 
     /// The detector that a snapshot's payload describes.
     fn restored(&self, payload: &[u8]) -> Result<Self, String> {
-        let saved: Saved<Vec<Hypervisor>> = postcard::from_bytes(payload)
-            .map_err(|e| format!("damaged: its content makes no sense ({e})"))?;
-        let events: Result<VecDeque<Event>, _> = saved
-            .events
-            .iter()
-            .map(|json| serde_json::from_str(json))
-            .collect();
-        let events = events.map_err(|e| format!("damaged: an event in it makes no sense ({e})"))?;
-        for ((name, now), (_, then)) in self.shape().iter().zip(&saved.shape) {
-            if now != then {
-                return Err(format!(
-                    "it was made with {name} = {then}, which is {now} now"
-                ));
-            }
-        }
+        let saved: Saved<Vec<Hypervisor>> = snapshot::state(payload)?;
+        snapshot::same_shape(&self.shape(), &saved.shape)?;
         let mut detector = Self {
             options: self.options.clone(),
             hypervisors: saved.hypervisors,
             index: FxHashMap::default(),
             guess: 0,
-            events,
+            events: snapshot::events_from_json(&saved.events)?,
             counters: saved.counters,
             swept: saved.swept,
         };

@@ -250,6 +250,7 @@ pub(super) fn score(count: u32, needed: u32, all: u32) -> f64 {
 mod tests {
     use super::*;
     use crate::event::Direction;
+    use crate::had::method::contract;
     use proptest::prelude::*;
     use std::io::Write as _;
 
@@ -379,25 +380,7 @@ mod tests {
             short in 1usize..8, long in 2usize..12, overlap in 1usize..12, reset in 0usize..3, skip: u64,
         ) {
             let mut method = Zscore::new(&options(short, long, overlap));
-            method.resize(2);
-            for (t, row) in rows.iter().enumerate() {
-                let verdict = method.close(&row[..row.len().min(1 + t)], t % 24);
-                prop_assert!((0.0..=1.0).contains(&verdict.score) && (0.0..=1.0).contains(&verdict.consensus));
-                if let Some(alarm) = verdict.alarm {
-                    prop_assert!(verdict.score >= 0.5);
-                    prop_assert!((0.0..=1.0).contains(&alarm.distinctiveness) && (0.0..=1.0).contains(&alarm.consistency));
-                }
-                match t {
-                    10 => method.resize(3),
-                    20 => method.reset(reset),
-                    30 => method.skip(skip),
-                    _ => {}
-                }
-                for slot in 0..4 {
-                    method.baseline(slot);
-                    method.shift(slot);
-                }
-            }
+            contract::verdicts_are_within_bounds(&mut method, &rows, reset, skip);
         }
     }
 
@@ -526,34 +509,15 @@ mod tests {
     #[test]
     fn a_restored_state_goes_on_as_if_it_had_never_stopped() {
         let options = options(3, 5, 4);
-        let mut method = Zscore::new(&options);
-        method.resize(2);
-        let tick = |t: i32| [10.0 + f64::from(t % 3), 20.0 * f64::from(t / 30 + 1)];
-        for t in 0..25 {
-            method.close(&tick(t), 0);
-        }
-        let bytes = postcard::to_stdvec(&method).unwrap();
-        let mut restored: Zscore = postcard::from_bytes(&bytes).unwrap();
-        assert!(
-            !restored.clone().restore(&options, 3),
-            "another number of VMs"
-        );
-        let other = HadOptions {
+        let reshaped = HadOptions {
             window_short_sz: 4,
             ..options.clone()
         };
-        assert!(
-            !restored.clone().restore(&other, 2),
-            "another length of window"
-        );
-        assert!(restored.restore(&options, 2));
-        for t in 25..50 {
-            assert_eq!(restored.close(&tick(t), 0), method.close(&tick(t), 0));
-        }
         let retuned = HadOptions {
             threshold: 9.0,
             ..options.clone()
         };
-        assert!(restored.restore(&retuned, 2));
+        let shapes = [&options, &reshaped, &retuned];
+        contract::a_restored_state_goes_on(Zscore::new(&options), Zscore::restore, shapes);
     }
 }

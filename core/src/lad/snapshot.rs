@@ -1,6 +1,5 @@
 //! What the detector has learnt, saved and restored.
 
-use std::collections::VecDeque;
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
@@ -10,8 +9,7 @@ use super::judge::Judge;
 use super::stream::{Past, Stream};
 use super::{Counters, Detector, Waiting};
 use crate::drain::State;
-use crate::event::Event;
-use crate::snapshot::{self, SnapshotError, Tag};
+use crate::snapshot::{self, Shape, SnapshotError, Tag};
 
 /// Marks the snapshots of LAD.
 const TAG: Tag = *b"lad ";
@@ -19,7 +17,7 @@ const TAG: Tag = *b"lad ";
 #[derive(Serialize, Deserialize)]
 struct Saved<P> {
     /// The options that shape the state, as (name, value).
-    shape: Vec<(String, String)>,
+    shape: Shape,
     /// Each stream's parser and all else.
     streams: Vec<(State, P)>,
     counters: Counters,
@@ -32,7 +30,7 @@ struct Saved<P> {
 
 impl Detector {
     /// The options that shape the state: a snapshot made with others cannot be used.
-    fn shape(&self) -> Vec<(String, String)> {
+    fn shape(&self) -> Shape {
         let names = ["mode", "window_size"].into_iter();
         names
             .map(|name| {
@@ -56,11 +54,9 @@ impl Detector {
             episodes: self.waiting.episodes,
             lost: self.waiting.lost,
             swept: self.swept,
-            events: self.waiting.events.iter().map(Event::to_json).collect(),
+            events: snapshot::events_to_json(&self.waiting.events),
         };
-        let payload =
-            postcard::to_stdvec(&saved).expect("the state has only types that can be written");
-        snapshot::save(path, TAG, &payload)
+        snapshot::save_state(path, TAG, &saved)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
@@ -69,34 +65,18 @@ impl Detector {
     /// A file that cannot be read, is damaged, of another version, or made with options that shape the state otherwise; the
     /// detector is then as it was.
     pub fn load(&mut self, path: &Path) -> Result<bool, SnapshotError> {
-        let Some(payload) = snapshot::load(path, TAG)? else {
-            return Ok(false);
-        };
-        match self.restored(&payload) {
-            Ok(restored) => {
-                *self = restored;
-                Ok(true)
-            }
-            Err(reason) => Err(snapshot::set_aside(path, reason)),
+        let restored = snapshot::load_state(path, TAG, |payload| self.restored(payload))?;
+        let found = restored.is_some();
+        if let Some(restored) = restored {
+            *self = restored;
         }
+        Ok(found)
     }
 
     /// The detector that a snapshot's payload describes.
     pub(super) fn restored(&self, payload: &[u8]) -> Result<Self, String> {
-        let senseless = |what: &str, error: &dyn std::fmt::Display| {
-            format!("damaged: {what} makes no sense ({error})")
-        };
-        let saved: Saved<Past> =
-            postcard::from_bytes(payload).map_err(|e| senseless("its content", &e))?;
-        for ((name, now), (_, then)) in self.shape().iter().zip(&saved.shape) {
-            if now != then {
-                return Err(format!(
-                    "it was made with {name} = {then}, which is {now} now"
-                ));
-            }
-        }
-        let events = saved.events.iter().map(|json| serde_json::from_str(json));
-        let events: Result<VecDeque<Event>, _> = events.collect();
+        let saved: Saved<Past> = snapshot::state(payload)?;
+        snapshot::same_shape(&self.shape(), &saved.shape)?;
         let mut detector = Self {
             options: self.options.clone(),
             judge: Judge::new(self.judge.inference()),
@@ -105,7 +85,7 @@ impl Detector {
             index: FxHashMap::default(),
             guess: 0,
             waiting: Waiting {
-                events: events.map_err(|e| senseless("an event in it", &e))?,
+                events: snapshot::events_from_json(&saved.events)?,
                 lost: saved.lost,
                 episodes: saved.episodes,
             },
@@ -125,7 +105,7 @@ impl Detector {
             let mut miner = self.blank.clone();
             miner
                 .restore(&parser)
-                .map_err(|e| senseless("a parser in it", &e))?;
+                .map_err(|e| snapshot::senseless("a parser in it", &e))?;
             let mut stream = Stream {
                 miner,
                 past,
