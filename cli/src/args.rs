@@ -233,7 +233,8 @@ pub struct KeysArguments {
     #[arg(long, value_name = "FILE")]
     pub keys: PathBuf,
 
-    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false
+    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false; a key that is not there
+    /// tells of none
     #[arg(long, value_name = "CSV")]
     pub verdicts: PathBuf,
 

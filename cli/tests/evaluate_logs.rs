@@ -288,7 +288,24 @@ fn a_sweep_is_a_row_for_each_combination_of_values() {
         "--bootstrap",
         "0",
     ];
-    let text = stdout(&[&input[..], &sweep, &["--tables", "alarms"]].concat());
+    let chart = folder.path().join("chart.svg").display().to_string();
+    let text = stdout(
+        &[
+            &input[..],
+            &sweep,
+            &["--tables", "alarms", "--plot", &chart],
+        ]
+        .concat(),
+    );
+    let svg = std::fs::read_to_string(&chart).unwrap();
+    for word in [
+        "window_size",
+        "training=150",
+        "training=200",
+        "failures told early",
+    ] {
+        assert!(svg.contains(word), "{word}: {svg}");
+    }
     let rows: Vec<&str> = text
         .lines()
         .filter_map(|l| l.strip_prefix("| bellwether"))

@@ -443,3 +443,40 @@ fn what_we_generate_is_like_what_the_generators_script_makes() {
         }
     }
 }
+
+#[test]
+fn a_sweep_is_a_row_for_each_value_and_a_line_for_each_number_of_vms() {
+    let folder = tempfile::tempdir().unwrap();
+    let chart = folder.path().join("chart.svg").display().to_string();
+    let text = stdout(&[
+        "evaluate",
+        "metrics",
+        "--scenarios",
+        "easy,normal",
+        "--vms",
+        "5,8",
+        "--reps",
+        "4",
+        "--sweep",
+        "false_alarms_per_month=0.01,10",
+        "--pivot",
+        "f1,false_alarms",
+        "--plot",
+        &chart,
+    ]);
+    for value in ["0.01", "10"] {
+        let row = format!("| rank:false_alarms_per_month={value} ");
+        // Two scenarios, two measures.
+        assert_eq!(text.matches(&row).count(), 4, "{text}");
+    }
+    let svg = fs::read_to_string(&chart).unwrap();
+    // Of normal hypervisors there is no F1: three panels and the legend.
+    assert_eq!(
+        svg.matches("false_alarms_per_month").count(),
+        1 + 3,
+        "{svg}"
+    );
+    assert!(svg.contains("5 VMs") && svg.contains("8 VMs"));
+    let error = usage_error(&["evaluate", "metrics", "--plot", &chart]);
+    assert!(error.contains("--pivot"), "{error}");
+}

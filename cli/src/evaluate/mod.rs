@@ -1,8 +1,10 @@
 //! How good a detector is, on labelled data.
 
+pub mod chart;
 pub mod logs;
 pub mod metrics;
 pub mod online;
+pub mod sweep;
 pub mod table;
 
 use anyhow::Result;

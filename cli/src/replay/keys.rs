@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use bellwether_core::lad::{LadOptions, Sequence};
 
 use super::{Score, score_file};
@@ -111,28 +111,51 @@ pub fn series(path: &Path) -> Result<BTreeMap<String, Vec<u64>>> {
 /// The keys that are faulty by a file of `key,faulty`.
 ///
 /// # Errors
-/// A file that cannot be read, and a verdict that is neither true nor false.
+/// A file that cannot be read, a verdict that is neither true nor false, and two that contradict each other.
 pub fn verdicts(path: &Path) -> Result<HashSet<u64>> {
     let of_path = || path.display().to_string();
     let mut reader = csv::Reader::from_reader(decoded(path).with_context(of_path)?);
-    let mut faulty = HashSet::new();
+    let mut verdicts = BTreeMap::new();
     for row in reader.deserialize() {
         let (key, verdict): (u64, String) = row.with_context(of_path)?;
-        match verdict.as_str() {
-            "true" => drop(faulty.insert(key)),
-            "false" => {}
+        let faulty = match verdict.as_str() {
+            "true" => true,
+            "false" => false,
             _ => bail!(
                 "{}: the verdict on key {key} is \"{verdict}\"; it has to be true or false",
                 of_path()
             ),
-        }
+        };
+        ensure!(
+            *verdicts.entry(key).or_insert(faulty) == faulty,
+            "{}: there are two verdicts on key {key}, true and false",
+            of_path()
+        );
     }
-    Ok(faulty)
+    let faulty = verdicts.into_iter().filter(|(_, faulty)| *faulty);
+    Ok(faulty.map(|(key, _)| key).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_has_one_verdict_true_or_false() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let of = |lines: &str| {
+            std::fs::write(file.path(), format!("key,faulty\n{lines}")).unwrap();
+            verdicts(file.path())
+        };
+        assert_eq!(of("1,false\n9,true\n9,true\n").unwrap(), HashSet::from([9]));
+        for (lines, says) in [
+            ("9,yes\n", "\"yes\""),
+            ("9,true\n9,false\n", "two verdicts"),
+        ] {
+            let error = of(lines).unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains("key 9"), "{error}");
+        }
+    }
 
     #[test]
     fn a_burst_is_one_episode_and_every_failing_record_has_a_score() {

@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use crate::files::decoded;
 
+/// The most records of a series.
+const MOST_RECORDS: usize = 100_000_000;
+
 /// What is known of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
@@ -95,6 +98,11 @@ pub fn read(path: &Path) -> Result<Vec<Label>> {
 }
 
 fn label(name: &str, raw: Raw) -> Result<Label> {
+    ensure!(
+        raw.n <= MOST_RECORDS,
+        "\"n\" {} is more than the {MOST_RECORDS} records that a series may have",
+        raw.n
+    );
     let fault = match (raw.inject, raw.fail) {
         (None, None) => None,
         (Some(inject), Some(fail)) => {
@@ -168,6 +176,7 @@ mod tests {
             (r#""n": 9, "inject": 5, "fail": 4"#, "in this order"),
             (r#""n": 9, "inject": 5, "fail": 9"#, "below \"n\" 9"),
             (r#""n": 9, "inject": 5"#, "both"),
+            (r#""n": 1000000000000"#, "100000000"),
             (
                 r#""n": 9, "inject": 5, "fail": 7, "lead_s": [[6, 1], [5, 2]]"#,
                 "rising",

@@ -4,6 +4,7 @@
 //! [`Label`]s gives [`Figures`] and how sure they are.
 
 mod baselines;
+mod chart;
 pub mod corpus;
 pub mod figures;
 pub mod labels;
@@ -11,28 +12,27 @@ mod migration;
 mod nab;
 mod operating;
 mod roc;
+mod run;
 mod scores;
 mod tables;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{ArgGroup, Args};
-use rayon::prelude::*;
 use regex::Regex;
 use serde::Serialize;
 
 use crate::args::{Setting, lad_setting};
-use crate::files;
-use crate::replay::logs::detector_options;
+use crate::evaluate::sweep::{Sweep, lad_sweep};
 use baselines::Baseline;
-use corpus::Corpus;
 use figures::{Evaluation, Figures, Intervals};
 use labels::Label;
 use migration::{Feasible, Fit};
+use run::Run;
 use tables::Section;
 
 /// Records at the beginning of a series that count for nothing: detectors learn from them.
@@ -76,7 +76,8 @@ pub struct EvaluateLogsArguments {
     #[arg(long, value_name = "FILE", requires = "verdicts")]
     pub keys: Option<PathBuf>,
 
-    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false
+    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false; a key that is not there
+    /// tells of none
     #[arg(long, value_name = "CSV", requires = "keys")]
     pub verdicts: Option<PathBuf>,
 
@@ -98,12 +99,12 @@ pub struct EvaluateLogsArguments {
     pub settings: Vec<Setting>,
 
     /// Run the detector with each of these values of an option, a row each; twice for each pair of values of two options
-    #[arg(long, value_name = "NAME=VALUE,...", value_parser = sweep)]
+    #[arg(long, value_name = "NAME=VALUE,...", value_parser = lad_sweep)]
     pub sweep: Vec<Sweep>,
 
     /// The score from which a record is an alarm, for all but NAB's scores and the areas under the curve [default: the one
     /// that NAB finds best by its standard profile and the relaxed criterion]
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
     pub threshold: Option<f64>,
 
     /// Series to judge: those whose names match this regular expression [default: all]
@@ -115,12 +116,12 @@ pub struct EvaluateLogsArguments {
     pub all: bool,
 
     /// Add a record with this score to the end of each failing series, as in the scores published with VMFT-LAD
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
     pub sentinel: Option<f64>,
 
     /// How many draws the confidence is found from; 0 leaves it out
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub bootstrap: usize,
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub bootstrap: u32,
 
     /// What the draws follow from: the same seed gives the same output
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -139,6 +140,11 @@ pub struct EvaluateLogsArguments {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "TABLE", default_values = ["nab", "auc", "alarms", "lead"])]
     pub tables: Vec<Section>,
 
+    /// Draw a chart as SVG: failures told early and false alarms by the values of --sweep, or the curves of true and false positive
+    /// rates
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+
     /// Print everything as JSON instead, the points of the curves too
     #[arg(long)]
     pub json: bool,
@@ -152,30 +158,12 @@ pub struct EvaluateLogsArguments {
     pub jobs: Option<NonZeroUsize>,
 }
 
-/// The values of an option to try one after the other.
-#[derive(Debug, Clone)]
-pub struct Sweep(Vec<Setting>);
-
-fn sweep(text: &str) -> Result<Sweep, String> {
-    let (name, values) = text
-        .split_once('=')
-        .ok_or("it takes the form NAME=VALUE,..., such as window_size=2,4,8")?;
-    let settings = values
-        .split(',')
-        .map(|value| lad_setting(&format!("{name}={value}")));
-    settings.collect::<Result<_, _>>().map(Sweep)
-}
-
-/// Each combination of one value of each sweep; a single empty one without sweeps.
-fn combinations(sweeps: &[Sweep]) -> Vec<Vec<Setting>> {
-    sweeps.iter().fold(vec![Vec::new()], |all, Sweep(values)| {
-        let longer = |some: &Vec<Setting>| {
-            let some = some.clone();
-            let each = values.iter().cloned();
-            each.map(move |value| [&some[..], &[value]].concat())
-        };
-        all.iter().flat_map(longer).collect()
-    })
+/// A score.
+pub fn score(text: &str) -> Result<f64, String> {
+    let score = text.trim().parse().ok();
+    score
+        .filter(|score: &f64| score.is_finite())
+        .ok_or_else(|| "it takes a finite number, such as 0.5".into())
 }
 
 /// A VM's memory.
@@ -234,6 +222,11 @@ fn part(scores: &[f64], begin: usize, end: usize) -> &[f64] {
 #[derive(Debug, Serialize)]
 pub struct Judged {
     pub detector: String,
+    /// Where its records are from, as part of its name, and the values of options that are swept.
+    #[serde(skip)]
+    source: String,
+    #[serde(skip)]
+    swept: Vec<Setting>,
     pub figures: Figures,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub intervals: Intervals,
@@ -247,9 +240,6 @@ pub struct Judged {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub migration: Vec<Feasible>,
 }
-
-/// The scores that a detector gave, by series.
-type Scores = BTreeMap<String, Vec<f64>>;
 
 /// Evaluates detectors for logs and prints what is found.
 pub fn print(arguments: &EvaluateLogsArguments) -> Result<()> {
@@ -273,8 +263,11 @@ fn evaluate_and_print(arguments: &EvaluateLogsArguments) -> Result<()> {
     let fits = fits.transpose()?.unwrap_or_default();
     warn_beyond(&fits, &arguments.vm_memory);
     let mut judged = Vec::new();
-    for (detector, scores) in detectors(arguments, &labels)? {
-        judged.push(judge(detector, scores, &labels, &fits, arguments)?);
+    for run in run::detectors(arguments, &labels)? {
+        judged.push(judge(run, &labels, &fits, arguments)?);
+    }
+    if let Some(file) = &arguments.plot {
+        chart::chart(&judged).write(file)?;
     }
     let text = if arguments.json {
         let report = serde_json::json!({
@@ -304,55 +297,19 @@ fn warn_beyond(fits: &[Fit], vms_gib: &[f64]) {
     }
 }
 
-/// The scores of each detector that is asked for, with its name.
-fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<Vec<(String, Scores)>> {
-    let options = detector_options(&arguments.settings)?;
-    let wanted: HashSet<&str> = labels.iter().map(|label| &*label.name).collect();
-    let mut corpora = Vec::new();
-    if !arguments.paths.is_empty() {
-        let corpus = Corpus::read_text(&arguments.paths, arguments.year, &wanted)?;
-        corpora.push(("", corpus));
-    }
-    if let (Some(keys), Some(verdicts)) = (&arguments.keys, &arguments.verdicts) {
-        let corpus = Corpus::read_keys(keys, verdicts, &wanted)?;
-        corpora.push((", given keys", corpus));
-    }
-    let mut detectors = Vec::new();
-    for (of, corpus) in corpora {
-        for swept in combinations(&arguments.sweep) {
-            let options = detector_options(&[&arguments.settings[..], &swept].concat())?;
-            let observations = corpus.observe(&options)?.into_iter();
-            let scores = observations.map(|(series, o)| (series, o.scores));
-            let with = swept.iter().map(|s| format!(" {}={}", s.name, s.value));
-            let name = format!("bellwether{of}{}", with.collect::<String>());
-            detectors.push((name, scores.collect()));
-        }
-        if arguments.baselines.is_empty() {
-            continue;
-        }
-        let observations = corpus.observe(&options)?;
-        for baseline in &arguments.baselines {
-            let observations = observations.par_iter();
-            let scores =
-                observations.map(|(series, o)| (series.clone(), baseline.scores(o, &options)));
-            detectors.push((format!("{}{of}", baseline.name()), scores.collect()));
-        }
-    }
-    for file in &arguments.scores {
-        let name = files::stem(file, &[".jsonl", ".json"]);
-        detectors.push((name, scores::read(file, labels)?));
-    }
-    Ok(detectors)
-}
-
 /// Judges the scores of a detector by the labels.
 fn judge(
-    detector: String,
-    mut scores: Scores,
+    run: Run,
     labels: &[Label],
     fits: &[Fit],
     arguments: &EvaluateLogsArguments,
 ) -> Result<Judged> {
+    let Run {
+        detector,
+        source,
+        swept,
+        mut scores,
+    } = run;
     let mut left_out = Vec::new();
     for label in labels {
         if arguments.all {
@@ -395,7 +352,7 @@ fn judge(
     let evaluation = Evaluation::new(&series, arguments.threshold);
     let intervals = match arguments.bootstrap {
         0 => Intervals::new(),
-        draws => evaluation.intervals(draws, arguments.seed),
+        draws => evaluation.intervals(draws as usize, arguments.seed),
     };
     let migration = match fits {
         [] => Vec::new(),
@@ -411,5 +368,7 @@ fn judge(
         left_out,
         migration,
         detector,
+        source,
+        swept,
     })
 }

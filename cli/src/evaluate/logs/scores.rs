@@ -19,14 +19,20 @@ struct Line {
 }
 
 /// The scores of each labelled series in a file of lines such as `{"series": NAME, "index": RECORD, "score": S}`, plain or
-/// gzip; a record without a line has 0. Series without a label and records beyond a series' end are passed over.
+/// gzip; a record without a line has 0. Lines of series without a label, and of records beyond a series' end, do not count;
+/// `warn` is told of them.
 ///
 /// # Errors
 /// A file that cannot be read, and a line that is no such JSON or whose score is no number.
-pub fn read(path: &Path, labels: &[Label]) -> Result<BTreeMap<String, Vec<f64>>> {
+pub fn read(
+    path: &Path,
+    labels: &[Label],
+    warn: impl FnOnce(&str),
+) -> Result<BTreeMap<String, Vec<f64>>> {
     let of_path = || path.display().to_string();
     let lengths: BTreeMap<&str, usize> = labels.iter().map(|l| (&*l.name, l.records)).collect();
     let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let (mut unlabelled, mut beyond) = (0, 0);
     let lines = BufReader::new(decoded(path).with_context(of_path)?).lines();
     for (number, line) in lines.enumerate() {
         let line = line.with_context(of_path)?;
@@ -47,12 +53,20 @@ pub fn read(path: &Path, labels: &[Label]) -> Result<BTreeMap<String, Vec<f64>>>
             line.score
         );
         let Some(&length) = lengths.get(&*line.series) else {
+            unlabelled += 1;
             continue;
         };
         let scores = all.entry(line.series).or_insert_with(|| vec![0.0; length]);
-        if let Some(score) = scores.get_mut(line.index) {
-            *score = line.score;
+        match scores.get_mut(line.index) {
+            Some(score) => *score = line.score,
+            None => beyond += 1,
         }
+    }
+    if unlabelled + beyond > 0 {
+        warn(&format!(
+            "{}: scores that do not count: {unlabelled} of series without a label, {beyond} of records beyond the end of their series",
+            of_path()
+        ));
     }
     Ok(all)
 }
@@ -61,7 +75,7 @@ pub fn read(path: &Path, labels: &[Label]) -> Result<BTreeMap<String, Vec<f64>>>
 mod tests {
     use super::*;
 
-    fn scores(content: &str) -> Result<BTreeMap<String, Vec<f64>>> {
+    fn scores(content: &str) -> (Result<BTreeMap<String, Vec<f64>>>, String) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
         let label = Label {
@@ -70,12 +84,14 @@ mod tests {
             records: 3,
             fault: None,
         };
-        read(file.path(), &[label])
+        let mut warning = String::new();
+        let read = read(file.path(), &[label], |text| warning.push_str(text));
+        (read, warning)
     }
 
     #[test]
-    fn records_without_a_line_score_nothing() {
-        let read = scores(
+    fn records_without_a_line_score_nothing_and_lines_that_do_not_count_are_told_of() {
+        let (read, warning) = scores(
             "{\"series\": \"a/b\", \"index\": 1, \"score\": 0.5}\n\n\
              {\"series\": \"a/b\", \"index\": 3, \"score\": 0.5}\n\
              {\"series\": \"c\", \"index\": 0, \"score\": 1}\n",
@@ -84,11 +100,16 @@ mod tests {
             read.unwrap(),
             BTreeMap::from([("a/b".into(), vec![0.0, 0.5, 0.0])])
         );
+        assert!(
+            warning.contains("1 of series without a label, 1 of records beyond"),
+            "{warning}"
+        );
     }
 
     #[test]
     fn a_line_that_is_no_score_is_named() {
-        let error = scores("{\"series\": \"a/b\", \"index\": 1, \"score\": 0.5}\n{\"index\": 1}\n");
+        let (error, _) =
+            scores("{\"series\": \"a/b\", \"index\": 1, \"score\": 0.5}\n{\"index\": 1}\n");
         let error = format!("{:#}", error.unwrap_err());
         assert!(
             error.contains("line 2") && error.contains("NAME"),

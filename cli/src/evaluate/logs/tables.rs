@@ -22,7 +22,8 @@ pub enum Section {
     Lead,
 }
 
-const CRITERIA: [(Criterion, &str); 2] = [
+/// The criteria and what they are called.
+pub const CRITERIA: [(Criterion, &str); 2] = [
     (Criterion::Relaxed, "relaxed"),
     (Criterion::Strict, "strict"),
 ];

@@ -3,6 +3,7 @@
 //! [`run`](evaluation::run) lets [`Judge`]s judge the hypervisors of a [`Source`] and gives verdicts, which have
 //! [`Figures`](score::Figures) in all and by cell.
 
+mod chart;
 pub mod evaluation;
 pub mod judge;
 pub mod score;
@@ -22,6 +23,7 @@ use self::score::Tolerance;
 use self::source::Source;
 use self::tables::Measure;
 use crate::args::{Arguments, Setting, setting};
+use crate::evaluate::sweep::{Sweep, combinations, had_sweep};
 use crate::generate::metrics::label::Labels;
 use crate::generate::metrics::plan::CaseArguments;
 use crate::replay::metrics::set;
@@ -30,7 +32,8 @@ use crate::replay::progress;
 const EXAMPLES: &str = "\
 Examples:
   bellwether evaluate metrics --regime quiet,raw --vms 5,8,13,30 --reps 100
-  bellwether evaluate metrics --baseline zscore,iad --pivot f1
+  bellwether evaluate metrics --baseline zscore,iad --pivot f1 --plot f1.svg
+  bellwether evaluate metrics --sweep false_alarms_per_month=0.01,0.1,1,10 --pivot f1,false_alarms
   bellwether evaluate metrics --baseline iad:window_sz=30:change_threshold=0.05 cases/
   bellwether evaluate metrics --detections events.jsonl cases/
   bellwether evaluate metrics --json >before.json; bellwether evaluate metrics --against before.json
@@ -61,6 +64,10 @@ pub struct EvaluateMetricsArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub settings: Vec<Setting>,
 
+    /// Run the detector with each of these values of an option, a row each
+    #[arg(long, value_name = "NAME=VALUE,...", value_parser = had_sweep, conflicts_with_all = ["baseline", "detections", "against"])]
+    pub sweep: Option<Sweep>,
+
     /// Other detectors to judge beside it, separated by commas, each with options of its own: NAME:OPTION=VALUE:...
     #[arg(long, value_name = "DETECTORS", value_delimiter = ',')]
     pub baseline: Vec<String>,
@@ -83,9 +90,13 @@ pub struct EvaluateMetricsArguments {
     #[arg(long, value_name = "ROWS")]
     pub strict: Option<u64>,
 
-    /// Print one measure only, with a column for each number of VMs
-    #[arg(long, value_enum, value_name = "MEASURE")]
-    pub pivot: Option<Measure>,
+    /// Print these measures only, separated by commas: a table each, with a column for each number of VMs
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "MEASURES")]
+    pub pivot: Vec<Measure>,
+
+    /// Draw what --pivot prints, as SVG: by the number of VMs, or by the values of --sweep
+    #[arg(long, value_name = "FILE", requires = "pivot")]
+    pub plot: Option<PathBuf>,
 
     /// Print JSON: the arguments that the hypervisors were made from, and for each detector the rows of its table
     #[arg(long, conflicts_with = "pivot")]
@@ -119,11 +130,16 @@ pub fn print(arguments: &EvaluateMetricsArguments) -> Result<()> {
     let report = evaluate(arguments, &arguments.cases)?;
     let text = if arguments.json {
         report.json()?
-    } else if let Some(measure) = arguments.pivot {
-        tables::pivot(&report, measure)
-    } else {
+    } else if arguments.pivot.is_empty() {
         tables::full(&report)
+    } else {
+        let pivot = arguments.pivot.iter();
+        let tables: Vec<String> = pivot.map(|m| tables::pivot(&report, *m)).collect();
+        tables.join("\n")
     };
+    if let Some(file) = &arguments.plot {
+        chart::chart(&report, &arguments.pivot, arguments.sweep.as_ref()).write(file)?;
+    }
     say(&text)
 }
 
@@ -145,7 +161,7 @@ fn compare(arguments: &EvaluateMetricsArguments, file: &Path) -> Result<()> {
         );
     };
     let after = evaluate(arguments, cases)?;
-    let (table, worse) = tables::compare(first, &after.detectors[0]);
+    let (table, worse) = tables::compare(first, &after.detectors[0]).with_context(place)?;
     say(&if arguments.json { after.json()? } else { table })?;
     ensure!(
         worse == 0,
@@ -182,7 +198,7 @@ fn evaluate(arguments: &EvaluateMetricsArguments, cases: &CaseArguments) -> Resu
         Some(folder) => Source::folder(folder)?,
         None => Source::generated(cases)?,
     };
-    let judges = judges(&arguments.settings, &arguments.baseline, source.interval())?;
+    let judges = judges(arguments, source.interval())?;
     let progress = progress(source.len(), "hypervisors");
     let verdicts = evaluation::run(&source, &judges, tolerance, || progress.inc(1))?;
     progress.finish_and_clear();
@@ -198,22 +214,27 @@ fn evaluate(arguments: &EvaluateMetricsArguments, cases: &CaseArguments) -> Resu
     })
 }
 
-/// The detector with `settings`, and those that it is compared with. `interval`: seconds between two rows.
-fn judges(settings: &[Setting], baselines: &[String], interval: f64) -> Result<Vec<Judge>> {
+/// The detector, with each value of the sweep where there is one, and those that it is compared with. `interval`: seconds between
+/// two rows.
+fn judges(arguments: &EvaluateMetricsArguments, interval: f64) -> Result<Vec<Judge>> {
     let default = Setting {
         name: "interval".to_owned(),
         value: interval.to_string(),
     };
-    let options = set([&default].into_iter().chain(settings))?;
-    let name = settings.iter().fold(
-        options.get("algorithm").unwrap_or_default(),
-        |name, setting| match setting.name.as_str() {
-            "algorithm" => name,
-            option => format!("{name}:{option}={}", setting.value),
-        },
-    );
-    let mut judges = vec![Judge::had(name, options)];
-    for text in baselines {
+    let mut judges = Vec::new();
+    for swept in combinations(arguments.sweep.as_slice()) {
+        let settings = || arguments.settings.iter().chain(&swept);
+        let options = set([&default].into_iter().chain(settings()))?;
+        let name = settings().fold(
+            options.get("algorithm").unwrap_or_default(),
+            |name, setting| match setting.name.as_str() {
+                "algorithm" => name,
+                option => format!("{name}:{option}={}", setting.value),
+            },
+        );
+        judges.push(Judge::had(name, options));
+    }
+    for text in &arguments.baseline {
         let judge = Judge::parse(text, interval).map_err(|error| {
             Arguments::command().error(
                 clap::error::ErrorKind::ValueValidation,

@@ -54,17 +54,18 @@ pub fn verdict(label: &Label, alarms: &[u64], tolerance: Tolerance, interval: f6
             calm_days: rows.map(days),
         };
     };
-    let limit = end + tolerance.after;
+    let limit = end.saturating_add(tolerance.after);
     let found_by = tolerance
         .strict
-        .map_or(limit, |strict| limit.min(t0 + strict));
+        .map_or(limit, |strict| limit.min(t0.saturating_add(strict)));
     let inside = |row: u64| (t0..=limit).contains(&row);
     let first = alarms.iter().filter(|a| (t0..=found_by).contains(*a)).min();
     Verdict {
         fault: true,
         delay: first.map(|row| row - t0),
         outside: alarms.iter().filter(|a| !inside(**a)).count() as u64,
-        calm_days: rows.map(|rows| days(rows.saturating_sub(limit + 1) + t0.min(rows))),
+        calm_days: rows
+            .map(|rows| days(rows.saturating_sub(limit.saturating_add(1)) + t0.min(rows))),
     }
 }
 

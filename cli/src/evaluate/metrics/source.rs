@@ -111,8 +111,16 @@ fn read(file: &Path, name: &str, label: &Label) -> Result<Case> {
             vm.push(value.unwrap_or(f64::NAN));
         }
     }
+    let rows = values[0].len() as u64;
+    if let Some((t0, _)) = label.fault() {
+        ensure!(
+            t0 < rows,
+            "{}: it has {rows} rows, and by its label a fault that begins at row {t0}",
+            file.display()
+        );
+    }
     let label = Label {
-        samples: Some(values[0].len() as u64),
+        samples: Some(rows),
         ..label.clone()
     };
     Ok(Case {
@@ -139,6 +147,10 @@ mod tests {
         assert_eq!((case.values[0][0], case.values[1][2]), (1.0, 4.0));
         assert!(case.values[1][0].is_nan() && case.values[0][1].is_nan());
         assert_eq!(case.label.samples, Some(3));
+        let late = labels.replace("false", "true").replace("null", "3");
+        std::fs::write(folder.path().join("labels.json"), late).unwrap();
+        let late = Source::folder(folder.path()).unwrap().case(0).unwrap_err();
+        assert!(late.to_string().contains("3 rows"), "{late}");
         std::fs::remove_file(folder.path().join("hv.csv")).unwrap();
         let error = format!("{:#}", source.case(0).unwrap_err());
         assert!(error.contains("hv.csv"), "{error}");

@@ -1,5 +1,6 @@
 //! The tables that people read.
 
+use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
 use super::evaluation::Row;
@@ -26,7 +27,8 @@ pub enum Measure {
 }
 
 impl Measure {
-    fn title(self) -> &'static str {
+    /// What it is called.
+    pub fn title(self) -> &'static str {
         match self {
             Self::F1 => "F1",
             Self::Precision => "Precision",
@@ -37,15 +39,25 @@ impl Measure {
         }
     }
 
-    fn cell(self, figures: &Figures) -> String {
+    /// Whether it is at most 1.
+    pub fn is_share(self) -> bool {
+        matches!(self, Self::F1 | Self::Precision | Self::Recall)
+    }
+
+    /// Its value, where it can be said.
+    pub fn value(self, figures: &Figures) -> Option<f64> {
         match self {
-            Self::F1 => number(f1(figures), 2),
-            Self::Precision => number(figures.precision, 2),
-            Self::Recall => number(figures.recall, 2),
-            Self::Delay => number(figures.delay_median, 1),
-            Self::FalseAlarms => number(figures.false_alarms_per_1000_days, 1),
-            Self::FalseShare => number(Some(false_share(figures)), 1),
+            Self::F1 => f1(figures),
+            Self::Precision => figures.precision,
+            Self::Recall => figures.recall,
+            Self::Delay => figures.delay_median,
+            Self::FalseAlarms => figures.false_alarms_per_1000_days,
+            Self::FalseShare => Some(false_share(figures)),
         }
+    }
+
+    fn cell(self, figures: &Figures) -> String {
+        number(self.value(figures), if self.is_share() { 2 } else { 1 })
     }
 }
 
@@ -157,7 +169,10 @@ const COMPARED: [Compared; 5] = [
 
 /// Two evaluations of one detector side by side, and how many of the scenarios got worse: by F1 where there are faults,
 /// otherwise by false alarms. Where they are the same, only that is said of a number of VMs.
-pub fn compare(before: &Judged, after: &Judged) -> (String, usize) {
+///
+/// # Errors
+/// Figures before of what was not judged again.
+pub fn compare(before: &Judged, after: &Judged) -> Result<(String, usize)> {
     let mut header = vec!["scenario".to_owned(), "VMs".to_owned()];
     for (name, ..) in COMPARED {
         header.extend([format!("{name} before"), "after".to_owned()]);
@@ -166,9 +181,13 @@ pub fn compare(before: &Judged, after: &Judged) -> (String, usize) {
     let (mut rows, mut worse) = (Vec::new(), 0);
     for then in &before.rows {
         let same_place = |row: &&Row| row.cell == then.cell && row.vms == then.vms;
-        let Some(now) = after.rows.iter().find(same_place) else {
-            continue;
-        };
+        let now = after.rows.iter().find(same_place).with_context(|| {
+            let vms = then.vms.map_or_else(|| "all".to_owned(), |n| n.to_string());
+            format!(
+                "it has figures of \"{}\" with {vms} VMs, of which it makes no hypervisors",
+                then.cell
+            )
+        })?;
         let gain = |value: fn(&Figures) -> Option<f64>| {
             let (then, now) = (value(&then.figures), value(&now.figures));
             then.zip(now).map_or(0.0, |(then, now)| now - then)
@@ -191,7 +210,7 @@ pub fn compare(before: &Judged, after: &Judged) -> (String, usize) {
         cells.push(verdict.to_owned());
         rows.push(cells);
     }
-    (markdown(&after.detector, &header, &rows), worse)
+    Ok((markdown(&after.detector, &header, &rows), worse))
 }
 
 fn false_share(figures: &Figures) -> f64 {
@@ -199,7 +218,7 @@ fn false_share(figures: &Figures) -> f64 {
 }
 
 /// The rows of each cell, in the order of the cells.
-fn by_cell(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
+pub fn by_cell(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
     let mut cells: Vec<(&str, Vec<&Row>)> = Vec::new();
     for row in rows {
         match cells.last_mut() {

@@ -5,8 +5,6 @@
 
 use std::collections::VecDeque;
 
-use nalgebra::SMatrix;
-
 /// Keys in a window.
 const LENGTH: usize = 19;
 /// Nearest windows that count.
@@ -19,7 +17,18 @@ const MUTED: f64 = 0.5;
 const MUTED_PART: usize = 5;
 
 type Window = [f64; LENGTH];
-type Matrix = SMatrix<f64, LENGTH, LENGTH>;
+/// Rows.
+type Matrix = [[f64; LENGTH]; LENGTH];
+
+const IDENTITY: Matrix = {
+    let mut matrix = [[0.0; LENGTH]; LENGTH];
+    let mut at = 0;
+    while at < LENGTH {
+        matrix[at][at] = 1.0;
+        at += 1;
+    }
+    matrix
+};
 
 struct KnnCad {
     /// Records in training, and between two estimates of the covariance at most.
@@ -41,7 +50,7 @@ impl KnnCad {
         Self {
             period: period.max(1),
             records: 0,
-            inverse: Matrix::identity(),
+            inverse: IDENTITY,
             training: VecDeque::new(),
             calibration: VecDeque::new(),
             strange: VecDeque::new(),
@@ -95,11 +104,13 @@ impl KnnCad {
 
     /// Estimates the distance's matrix; where the windows of training leave it open, the former one stays.
     fn estimate(&mut self) {
-        let moments = self.training.iter().fold(Matrix::zeros(), |sum, window| {
-            let window = nalgebra::SVector::from(*window);
-            sum + window * window.transpose()
-        });
-        if let Some(inverse) = moments.try_inverse() {
+        let mut moments = [[0.0; LENGTH]; LENGTH];
+        for window in &self.training {
+            for (row, a) in moments.iter_mut().zip(window) {
+                add_scaled(row, *a, window);
+            }
+        }
+        if let Some(inverse) = inverse(moments) {
             self.inverse = inverse;
         }
     }
@@ -118,16 +129,56 @@ impl KnnCad {
             *apart = a - b;
         }
         let mut product = [0.0; LENGTH];
-        for (column, &apart) in self.inverse.column_iter().zip(&apart) {
+        for (row, &apart) in self.inverse.iter().zip(&apart) {
             // Windows of logs are often alike in most places.
             if apart != 0.0 {
-                for (product, entry) in product.iter_mut().zip(column.iter()) {
-                    *product += apart * entry;
-                }
+                add_scaled(&mut product, apart, row);
             }
         }
         product.iter().zip(&apart).map(|(p, d)| p * d).sum()
     }
+}
+
+/// Adds `other` times `factor` to `row`.
+fn add_scaled(row: &mut Window, factor: f64, other: &Window) {
+    for (entry, other) in row.iter_mut().zip(other) {
+        *entry += factor * other;
+    }
+}
+
+/// The inverse of `matrix`, by Gaussian elimination with the largest entry left in a column as its pivot; `None` where all that is
+/// left of a column is 0, as in LAPACK's `gesv`, which the benchmark's own detector uses.
+fn inverse(mut matrix: Matrix) -> Option<Matrix> {
+    let mut inverse = IDENTITY;
+    for column in 0..LENGTH {
+        let pivot = (column..LENGTH).reduce(|best, row| {
+            if matrix[row][column].abs() > matrix[best][column].abs() {
+                row
+            } else {
+                best
+            }
+        })?;
+        if matrix[pivot][column] == 0.0 {
+            return None;
+        }
+        matrix.swap(column, pivot);
+        inverse.swap(column, pivot);
+        let (of_pivot, inverse_of_pivot) = (matrix[column], inverse[column]);
+        for row in column + 1..LENGTH {
+            let factor = -matrix[row][column] / of_pivot[column];
+            add_scaled(&mut matrix[row], factor, &of_pivot);
+            add_scaled(&mut inverse[row], factor, &inverse_of_pivot);
+        }
+    }
+    for column in (0..LENGTH).rev() {
+        let pivot = matrix[column][column];
+        inverse[column] = inverse[column].map(|entry| entry / pivot);
+        let solved = inverse[column];
+        for row in 0..column {
+            add_scaled(&mut inverse[row], -matrix[row][column], &solved);
+        }
+    }
+    Some(inverse)
 }
 
 /// The score of each key, 0 to 1; the first `training` records score 0.
@@ -138,4 +189,38 @@ pub fn scores(keys: &[u64], training: usize) -> Vec<f64> {
     (0..numbers.len())
         .map(|end| detector.observe(window(end)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_times_its_inverse_is_the_identity_also_where_rows_have_to_change_places() {
+        let mut matrix = [[0.0; LENGTH]; LENGTH];
+        for (at, row) in matrix.iter_mut().enumerate() {
+            for (column, entry) in row.iter_mut().enumerate() {
+                *entry = ((at * 31 + column * 17) % 23) as f64;
+            }
+            // The first row begins with 0.
+            row[LENGTH - 1 - at] += 40.0;
+        }
+        let inverse = inverse(matrix).unwrap();
+        for (row, expected) in matrix.iter().zip(IDENTITY) {
+            let mut product = [0.0; LENGTH];
+            for (factor, of_inverse) in row.iter().zip(&inverse) {
+                add_scaled(&mut product, *factor, of_inverse);
+            }
+            for (entry, expected) in product.iter().zip(expected) {
+                assert!((entry - expected).abs() < 1e-12, "{product:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_matrix_with_two_equal_rows_has_no_inverse() {
+        let mut matrix = IDENTITY;
+        matrix[LENGTH - 1] = matrix[3];
+        assert_eq!(inverse(matrix), None);
+    }
 }

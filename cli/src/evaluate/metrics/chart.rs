@@ -1,0 +1,77 @@
+//! What is found of detectors for metrics, as a chart.
+
+use super::score::Figures;
+use super::tables::{Measure, by_cell};
+use super::{Judged, Report, Sweep};
+use crate::evaluate::chart::{Axis, Chart, Line, Panel};
+
+/// A panel for each measure and cell, where there is anything to show. With a sweep, by whose values the detectors of `report`
+/// are in their order, these are the horizontal axis and numbers of VMs the lines; otherwise numbers of VMs are the axis and
+/// detectors the lines.
+pub fn chart(report: &Report, measures: &[Measure], sweep: Option<&Sweep>) -> Chart {
+    let vms = report.vms();
+    let (title, x) = match sweep {
+        Some(Sweep(settings)) => {
+            let option = settings.first().map_or("", |setting| &setting.name);
+            let values = settings.iter().map(|setting| setting.value.clone());
+            (format!("By {option}"), Axis::of_names(option, values))
+        }
+        None => (
+            "By the number of VMs".to_owned(),
+            Axis::of_names("VMs of a hypervisor", vms.iter().map(usize::to_string)),
+        ),
+    };
+    let cells = report.detectors.first().map(|judged| by_cell(&judged.rows));
+    let cells: Vec<&str> = cells.into_iter().flatten().map(|(cell, _)| cell).collect();
+    let mut panels = Vec::new();
+    for &measure in measures {
+        for cell in &cells {
+            let at = |judged: &Judged, vms: usize| {
+                let rows = judged.rows.iter();
+                let mut rows = rows.filter(|row| row.cell == *cell && row.vms == Some(vms));
+                let figures: Option<&Figures> = rows.next().map(|row| &row.figures);
+                figures.and_then(|figures| measure.value(figures))
+            };
+            let lines: Vec<Line> = match sweep {
+                Some(_) => {
+                    let line = |vms: &usize| {
+                        let name = format!("{vms} VMs");
+                        line(name, report.detectors.iter().map(|judged| at(judged, *vms)))
+                    };
+                    vms.iter().map(line).collect()
+                }
+                None => {
+                    let line = |judged: &Judged| {
+                        line(
+                            judged.detector.clone(),
+                            vms.iter().map(|vms| at(judged, *vms)),
+                        )
+                    };
+                    report.detectors.iter().map(line).collect()
+                }
+            };
+            if lines.iter().all(|line| line.points.is_empty()) {
+                continue;
+            }
+            let points = lines.iter().flat_map(|line| &line.points);
+            let most = points.map(|point| point.1).fold(0.0, f64::max);
+            let most = if measure.is_share() { 1.0 } else { most };
+            panels.push(Panel {
+                title: (*cell).to_owned(),
+                y: Axis::up_to(measure.title(), most),
+                lines,
+            });
+        }
+    }
+    Chart { title, x, panels }
+}
+
+/// The line through `values` at the places 0, 1, 2, ...; what cannot be said is left out.
+fn line(name: String, values: impl Iterator<Item = Option<f64>>) -> Line {
+    let points = (0..).map(f64::from).zip(values);
+    let points = points.filter_map(|(place, value)| Some((place, value?)));
+    Line {
+        name,
+        points: points.collect(),
+    }
+}
