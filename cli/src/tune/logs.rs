@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use bellwether_core::lad::LadOptions;
-use bellwether_core::options::OptionError;
 use clap::{ArgGroup, Args, ValueEnum};
 use rayon::prelude::*;
 use regex::Regex;
 
+use super::setup::{Options as _, Setup};
 use super::sides::divide;
-use super::space::{Assignment, Parameter, lad_parameter};
-use super::{Measured, Problem, SearchArguments, Tested, chosen, find, parameters, stanza, usage};
+use super::space::{Assignment, Parameter, parameter};
+use super::{Measured, Problem, SearchArguments, Tested, find, parameters, stanza, usage};
 use crate::args::{Setting, lad_setting};
 use crate::evaluate::logs::Series;
 use crate::evaluate::logs::corpus::Corpus;
@@ -55,7 +55,8 @@ pub struct TuneLogsArguments {
     #[arg(long, value_name = "FILE", requires = "verdicts")]
     pub keys: Option<PathBuf>,
 
-    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false
+    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false; a key that is not there
+    /// tells of none
     #[arg(long, value_name = "CSV", requires = "keys")]
     pub verdicts: Option<PathBuf>,
 
@@ -73,7 +74,7 @@ pub struct TuneLogsArguments {
     pub settings: Vec<Setting>,
 
     /// Tune an option over a range or a list of values; may be repeated [default: a few of the mode]
-    #[arg(long = "param", value_name = "NAME[=FROM..TO|=A,B,C]", value_parser = lad_parameter)]
+    #[arg(long = "param", value_name = "NAME[=FROM..TO|=A,B,C]", value_parser = parameter::<LadOptions>)]
     pub parameters: Vec<Parameter>,
 
     /// What to make as large as can be
@@ -86,7 +87,7 @@ pub struct TuneLogsArguments {
 
     /// The score from which a record is an alarm, for false alarms and early detection [default: the one that NAB finds best by its
     /// standard profile and the relaxed criterion]
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = crate::evaluate::logs::score)]
     pub threshold: Option<f64>,
 
     /// The tag that the filter of Fluent Bit is to match
@@ -113,14 +114,6 @@ pub enum Objective {
     /// Area under the curve by the strict criterion, the mean of the scenarios
     Auc,
 }
-
-const FIGURES: &[&str] = &[
-    "nab_strict_standard",
-    "auc_strict",
-    "fpr_percent",
-    "false_episodes",
-    "early_percent",
-];
 
 /// What is tuned of a mode where nothing else is said.
 fn usual(mode: &str) -> &'static [&'static str] {
@@ -149,18 +142,12 @@ struct Side {
 }
 
 struct Logs {
+    setup: Setup<LadOptions>,
     /// To tune on and to judge on.
     data: [Side; 2],
-    words: [String; 2],
-    /// What all trials have in common.
-    options: LadOptions,
-    /// The options that are tuned.
-    names: Vec<&'static str>,
     objective: Objective,
-    limit: f64,
     threshold: Option<f64>,
     tag: String,
-    seed: u64,
 }
 
 /// Searches, and prints what is found.
@@ -174,43 +161,40 @@ pub fn run(arguments: &TuneLogsArguments) -> Result<()> {
         return Err(usage(message).into());
     }
     let options = detector_options(&arguments.settings)?;
-    let mode = options.get("mode").unwrap_or_default();
-    let parameters = parameters(
+    let parameters = parameters::<LadOptions>(
         &arguments.parameters,
         &arguments.settings,
-        usual(&mode),
-        lad_parameter,
+        usual(&options.get("mode").unwrap_or_default()),
     )?;
     let data = sides(arguments)?;
-    let words = data.each_ref().map(|side| {
+    let sides = data.each_ref().map(|side| {
         let failing = side.labels.iter().filter(|l| l.fault.is_some()).count();
         format!("{} series, {failing} of them failing", side.labels.len())
     });
     let problem = Logs {
+        setup: Setup {
+            sides,
+            options,
+            parameters,
+            limit,
+            seed: arguments.seed,
+        },
         data,
-        words,
-        names: parameters.iter().map(|p| p.name).collect(),
         objective: arguments.objective,
-        limit,
         threshold: arguments.threshold,
         tag: arguments.tag.clone(),
-        seed: arguments.seed,
-        options,
     };
-    let start = problem.names.iter().filter_map(|n| problem.options.get(n));
-    let start = start.collect();
     let labels = &problem.data.each_ref().map(|side| &side.labels);
     let data = format!(
         "{:?} {:?} {:?} {:?} {:?} {:?}",
         arguments.paths,
         arguments.keys,
         arguments.verdicts,
-        problem.options,
+        problem.setup.options,
         problem.threshold,
         labels
     );
-    let seed = problem.seed;
-    find(&problem, &arguments.search, parameters, start, seed, &data)?.print(arguments.search.json)
+    find(&problem, &arguments.search, &data)?.print(arguments.search.json)
 }
 
 /// The series to tune on and those to judge on.
@@ -225,7 +209,14 @@ fn sides(arguments: &TuneLogsArguments) -> Result<[Side; 2]> {
         _ => Corpus::read_text(&arguments.paths, arguments.year, &wanted)?,
     };
     let there: HashSet<String> = corpus.names().into_iter().map(str::to_owned).collect();
+    let labelled = labels.len();
     labels.retain(|label| there.contains(&label.name));
+    if labels.len() < labelled {
+        eprintln!(
+            "bellwether: {} of {labelled} labelled series are not there and are left out",
+            labelled - labels.len()
+        );
+    }
     let items = labels
         .iter()
         .map(|label| {
@@ -282,17 +273,8 @@ fn source(name: &str, pattern: Option<&Regex>) -> Result<String> {
 }
 
 impl Logs {
-    fn options(&self, values: &Assignment) -> Result<LadOptions, OptionError> {
-        let mut options = self.options.clone();
-        for (name, value) in self.names.iter().zip(values) {
-            options.set(name, value)?;
-        }
-        options.validate()?;
-        Ok(options)
-    }
-
     fn evaluation(&self, side: &Side, values: &Assignment) -> Result<Evaluation> {
-        let mut observations = side.corpus.observe(&self.options(values)?)?;
+        let mut observations = side.corpus.observe(&self.setup.with(values)?)?;
         for label in &side.labels {
             let observed = observations.entry(label.name.clone()).or_default();
             observed.scores.resize(label.records, 0.0);
@@ -329,13 +311,27 @@ impl Logs {
             operating.early_percent,
         ];
         // Without anything to find, nothing is found.
-        Measured::limited(value.unwrap_or(0.0), operating.fpr_percent, self.limit, all)
+        Measured::limited(
+            value.unwrap_or(0.0),
+            operating.fpr_percent,
+            self.setup.limit,
+            all,
+        )
     }
 }
 
 impl Problem for Logs {
-    fn sides(&self) -> &[String; 2] {
-        &self.words
+    type Options = LadOptions;
+    const FIGURES: &'static [&'static str] = &[
+        "nab_strict_standard",
+        "auc_strict",
+        "fpr_percent",
+        "false_episodes",
+        "early_percent",
+    ];
+
+    fn setup(&self) -> &Setup<LadOptions> {
+        &self.setup
     }
 
     fn objective(&self) -> String {
@@ -345,16 +341,8 @@ impl Problem for Logs {
         };
         format!(
             "{measure} with at most {} % of the records false alarms",
-            self.limit
+            self.setup.limit
         )
-    }
-
-    fn figures(&self) -> &'static [&'static str] {
-        FIGURES
-    }
-
-    fn check(&self, values: &Assignment) -> Result<(), OptionError> {
-        self.options(values).map(|_| ())
     }
 
     fn work(&self) -> usize {
@@ -379,18 +367,15 @@ impl Problem for Logs {
             self.evaluation(&self.data[1], untuned)?,
             self.evaluation(&self.data[1], best)?,
         ];
-        let drawn = both[0].draws(draws, self.seed);
+        let drawn = both[0].draws(draws, self.setup.seed);
         let of = |weights: &Vec<f64>| both.each_ref().map(|e| self.measured(&e.weighted(weights)));
         let drawn: Vec<[Measured; 2]> = drawn.par_iter().map(of).collect();
         let measured = both.each_ref().map(|e| self.measured(&e.figures()));
         Ok(Tested::new(measured, &drawn))
     }
 
-    fn stanzas(&self, values: &Assignment) -> Vec<(&'static str, String)> {
-        let Ok(options) = self.options(values) else {
-            return Vec::new();
-        };
-        let options = chosen(LadOptions::SPECS, &[], |name| options.get(name));
+    fn stanzas(&self, options: &LadOptions) -> Vec<(&'static str, String)> {
+        let options = options.chosen(&[]);
         vec![
             (
                 "For Fluent Bit, classic",

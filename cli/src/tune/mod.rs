@@ -5,6 +5,7 @@ mod logs;
 mod metrics;
 mod report;
 mod search;
+mod setup;
 mod sides;
 mod space;
 mod stanza;
@@ -14,14 +15,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use bellwether_core::options::{OptionError, Spec};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Subcommand};
 use serde::Serialize;
 
 use self::report::Report;
 use self::search::{Method, Search};
-use self::space::{Assignment, Parameter};
+use self::setup::{Options, Setup};
+use self::space::{Assignment, Parameter, parameter};
 use self::trials::{Trial, TrialFile};
 use crate::args::{Arguments, Setting};
 use crate::evaluate::metrics::score::percentile;
@@ -88,7 +89,7 @@ pub struct SearchArguments {
 pub struct Measured {
     /// More is better; below 0 where a limit is exceeded.
     pub objective: f64,
-    /// In the order of [`Problem::figures`]; what cannot be said is `None`.
+    /// In the order of [`Problem::FIGURES`]; what cannot be said is `None`.
     pub figures: Vec<Option<f64>>,
 }
 
@@ -148,14 +149,14 @@ impl Tested {
 
 /// A detector with options to tune, and data with labels on two sides.
 trait Problem: Sync {
-    /// What the data on either side are, in words: those to tune on, those to judge on.
-    fn sides(&self) -> &[String; 2];
+    type Options: Options;
+    /// The names of the figures behind the objective.
+    const FIGURES: &'static [&'static str];
+
+    /// What is searched, and on what.
+    fn setup(&self) -> &Setup<Self::Options>;
     /// The objective in words.
     fn objective(&self) -> String;
-    /// The names of the figures behind the objective.
-    fn figures(&self) -> &'static [&'static str];
-    /// Whether the options do not contradict each other.
-    fn check(&self, values: &Assignment) -> Result<(), OptionError>;
     /// Steps of progress that a trial takes.
     fn work(&self) -> usize;
     /// What combinations come to on the side of training. `done` is called with steps of progress.
@@ -167,7 +168,7 @@ trait Problem: Sync {
     /// What two combinations come to on the other side.
     fn test(&self, untuned: &Assignment, best: &Assignment, draws: usize) -> Result<Tested>;
     /// Stanzas of configuration with these options, each with what it is for.
-    fn stanzas(&self, values: &Assignment) -> Vec<(&'static str, String)>;
+    fn stanzas(&self, options: &Self::Options) -> Vec<(&'static str, String)>;
 }
 
 fn in_pool(arguments: &SearchArguments, run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
@@ -188,17 +189,16 @@ fn usage(message: impl std::fmt::Display) -> clap::Error {
 ///
 /// # Errors
 /// A parameter that is there twice or is set as well.
-fn parameters(
+fn parameters<O: Options>(
     given: &[Parameter],
     settings: &[Setting],
     names: &[&str],
-    parse: impl Fn(&str) -> Result<Parameter, String>,
 ) -> Result<Vec<Parameter>> {
     let is_set = |name: &str| settings.iter().any(|setting| setting.name == name);
     if given.is_empty() {
         let usual = names.iter().filter(|name| !is_set(name));
         let usual: Vec<Parameter> = usual
-            .map(|name| parse(name).map_err(usage))
+            .map(|name| parameter::<O>(name).map_err(usage))
             .collect::<Result<_, _>>()?;
         if usual.is_empty() {
             return Err(usage(
@@ -226,35 +226,16 @@ fn parameters(
     Ok(given.to_vec())
 }
 
-/// The options of `specs` whose values, `of`, are not the defaults.
-fn chosen(
-    specs: &'static [Spec],
-    except: &[&str],
-    of: impl Fn(&str) -> Option<String>,
-) -> Vec<(&'static Spec, String)> {
-    let specs = specs.iter().filter(|spec| !except.contains(&spec.name));
-    specs
-        .filter_map(|spec| Some((spec, of(spec.name)?)))
-        .filter(|(spec, value)| value != spec.default)
-        .collect()
-}
-
-/// Searches for what is best for a problem. `start`: the values without tuning. `data`: what the trials depend on beside the
-/// parameters.
+/// Searches for what is best for a problem. `data`: what the trials depend on beside the parameters.
 ///
 /// # Errors
 /// What is wrong with the arguments, with the data, or with the file of the trials.
-fn find(
-    problem: &dyn Problem,
-    arguments: &SearchArguments,
-    parameters: Vec<Parameter>,
-    start: Assignment,
-    seed: u64,
-    data: &str,
-) -> Result<Report> {
+fn find<P: Problem>(problem: &P, arguments: &SearchArguments, data: &str) -> Result<Report> {
     search::check(arguments.trials, arguments.steps).map_err(usage)?;
-    problem.check(&start).map_err(usage)?;
-    let allowed = |values: &Assignment| problem.check(values).is_ok();
+    let setup = problem.setup();
+    let (parameters, start, seed) = (setup.parameters.clone(), setup.start(), setup.seed);
+    setup.with(&start).map_err(usage)?;
+    let allowed = |values: &Assignment| setup.with(values).is_ok();
     let search = match arguments.method {
         Method::Bayes => Search::bayes(parameters, start, seed, arguments.trials),
         Method::Grid => Search::grid(parameters, start, arguments.steps, allowed).map_err(usage)?,
@@ -262,12 +243,7 @@ fn find(
     let version = env!("CARGO_PKG_VERSION");
     let mark = format!("{version} {seed} {} {data}", problem.objective());
     let mark = format!("{:016x}", fnv1a(mark.as_bytes()));
-    let opened = TrialFile::open(
-        &arguments.out,
-        &mark,
-        search.parameters(),
-        problem.figures(),
-    );
+    let opened = TrialFile::open(&arguments.out, &mark, search.parameters(), P::FIGURES);
     let (mut file, known) = opened?;
     let place = arguments.out.display();
     ensure!(
@@ -314,8 +290,8 @@ fn find(
 
 #[cfg(test)]
 mod tests {
-    use super::space::had_parameter;
     use super::*;
+    use bellwether_core::had::HadOptions;
 
     #[test]
     fn what_is_beyond_the_limit_is_below_all_that_is_within() {
@@ -346,14 +322,14 @@ mod tests {
         let set = [crate::args::setting("window_sz=30").unwrap()];
         let usual = |given: &[Parameter]| {
             let names = ["window_sz", "quorum"];
-            parameters(given, &set, &names, had_parameter)
+            parameters::<HadOptions>(given, &set, &names)
                 .map(|all| all.iter().map(|p| p.name).collect::<Vec<_>>())
         };
         assert_eq!(usual(&[]).unwrap(), ["quorum"]);
-        let window = had_parameter("window_sz").unwrap();
+        let window = parameter::<HadOptions>("window_sz").unwrap();
         let error = usual(&[window]).unwrap_err().to_string();
         assert!(error.contains("both set and tuned"), "{error}");
-        let quorum = had_parameter("quorum").unwrap();
+        let quorum = parameter::<HadOptions>("quorum").unwrap();
         let error = usual(&[quorum.clone(), quorum]).unwrap_err().to_string();
         assert!(error.contains("two --param"), "{error}");
     }

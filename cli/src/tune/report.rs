@@ -63,8 +63,8 @@ impl Report {
     ///
     /// # Errors
     /// When it cannot be run there.
-    pub(super) fn new(
-        problem: &dyn Problem,
+    pub(super) fn new<P: Problem>(
+        problem: &P,
         search: &Search,
         trials: Vec<Trial>,
         draws: usize,
@@ -85,7 +85,9 @@ impl Report {
             Some([_, high]) if high < 0.0 => Verdict::Worse,
             _ => Verdict::Unsure,
         };
-        let [train, test] = problem.sides().clone();
+        let setup = problem.setup();
+        let [train, test] = setup.sides.clone();
+        let stanzas = problem.stanzas(&setup.with(&best.values)?);
         let names = search.parameters().iter().map(|parameter| parameter.name);
         Ok(Self {
             train,
@@ -95,9 +97,9 @@ impl Report {
             trials: trials.len(),
             best_trial,
             best: names.zip(best.values.iter().cloned()).collect(),
-            measures: rows(problem.figures(), untuned, best, &tested),
+            measures: rows(P::FIGURES, untuned, best, &tested),
             verdict,
-            stanzas: problem.stanzas(&best.values),
+            stanzas,
         })
     }
 

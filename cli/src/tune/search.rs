@@ -223,11 +223,15 @@ pub fn check(trials: usize, steps: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::space::had_parameter;
+    use super::super::space::parameter;
     use super::*;
+    use bellwether_core::had::HadOptions;
 
     fn parameters(texts: &[&str]) -> Vec<Parameter> {
-        texts.iter().map(|t| had_parameter(t).unwrap()).collect()
+        texts
+            .iter()
+            .map(|t| parameter::<HadOptions>(t).unwrap())
+            .collect()
     }
 
     /// Runs a search over an objective that is known.

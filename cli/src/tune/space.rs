@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use bellwether_core::had::HadOptions;
-use bellwether_core::lad::LadOptions;
 use bellwether_core::options::{Kind, OptionError, Spec};
+
+use super::setup::Options;
 
 /// A range that is not given goes from the default over this to the default times this, within what the option takes.
 const REACH: f64 = 4.0;
@@ -37,36 +37,17 @@ enum Domain {
 /// A value of each parameter, in their order.
 pub type Assignment = Vec<String>;
 
-/// The parameter of HAD that `text` describes: `NAME`, `NAME=FROM..TO` or `NAME=A,B,C`.
+/// The parameter that `text` describes: `NAME`, `NAME=FROM..TO` or `NAME=A,B,C`.
 ///
 /// # Errors
 /// What is wrong with it, and what would be right.
-pub fn had_parameter(text: &str) -> Result<Parameter, String> {
-    parameter(text, HadOptions::SPECS, |name, value| {
-        HadOptions::default().set(name, value)
-    })
-}
-
-/// The same of LAD.
-///
-/// # Errors
-/// What is wrong with it, and what would be right.
-pub fn lad_parameter(text: &str) -> Result<Parameter, String> {
-    parameter(text, LadOptions::SPECS, |name, value| {
-        LadOptions::default().set(name, value)
-    })
-}
-
-fn parameter(
-    text: &str,
-    specs: &'static [Spec],
-    set: impl Fn(&str, &str) -> Result<(), OptionError>,
-) -> Result<Parameter, String> {
+pub fn parameter<O: Options>(text: &str) -> Result<Parameter, String> {
+    let set = |name: &str, value: &str| O::default().set(name, value);
     let (name, values) = match text.split_once('=') {
         Some((name, values)) => (name.trim(), Some(values.trim())),
         None => (text.trim(), None),
     };
-    let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
+    let Some(spec) = O::SPECS.iter().find(|spec| spec.name == name) else {
         // The error of setting it names the nearest one.
         return Err(set(name, "").err().map_or_else(
             || format!("unknown option \"{name}\""),
@@ -268,10 +249,12 @@ fn round(value: f64, digits: i32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_core::had::HadOptions;
+    use bellwether_core::lad::LadOptions;
 
     #[test]
     fn a_parameter_takes_a_range_a_list_or_what_follows_from_the_table() {
-        let of = |text: &str| had_parameter(text).unwrap().describe();
+        let of = |text: &str| parameter::<HadOptions>(text).unwrap().describe();
         assert_eq!(of("window_sz=10..40"), "window_sz=10..40");
         assert_eq!(
             of("algorithm=iad, zscore,iad"),
@@ -281,7 +264,7 @@ mod tests {
         assert_eq!(of("dynamic_filtering"), "dynamic_filtering=false,true");
         assert_eq!(of("window_short_sz"), "window_short_sz=5..72");
         assert_eq!(
-            lad_parameter("window_size").unwrap().describe(),
+            parameter::<LadOptions>("window_size").unwrap().describe(),
             "window_size=1..16"
         );
         assert_eq!(of("quorum"), "quorum=0..1");
@@ -299,7 +282,7 @@ mod tests {
             ("metrics=cpu,disk_ops", "--set"),
             ("algorithm=iad..rank", "\"iad..rank\""),
         ] {
-            let error = had_parameter(text).unwrap_err();
+            let error = parameter::<HadOptions>(text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");
         }
     }
@@ -307,7 +290,7 @@ mod tests {
     #[test]
     fn a_value_has_the_place_that_it_came_from() {
         for text in ["window_sz=10..4000", "threshold=0..5", "quorum=0.2..0.9"] {
-            let parameter = had_parameter(text).unwrap();
+            let parameter = parameter::<HadOptions>(text).unwrap();
             for step in 0..=10 {
                 let value = parameter.value(f64::from(step) / 10.0);
                 let again = parameter.value(parameter.place(&value));
@@ -315,14 +298,14 @@ mod tests {
             }
             assert!(parameter.place("100000").is_nan(), "{text}");
         }
-        let list = had_parameter("algorithm=iad,rank").unwrap();
+        let list = parameter::<HadOptions>("algorithm=iad,rank").unwrap();
         assert_eq!((list.value(1.7), list.place("rank")), ("rank".into(), 1.0));
         assert!(list.place("zscore").is_nan());
     }
 
     #[test]
     fn a_grid_has_both_ends_and_no_value_twice() {
-        let grid = |text: &str| had_parameter(text).unwrap().grid(5);
+        let grid = |text: &str| parameter::<HadOptions>(text).unwrap().grid(5);
         assert_eq!(grid("window_sz=10..11"), ["10", "11"]);
         assert_eq!(grid("quorum=0..1"), ["0", "0.25", "0.5", "0.75", "1"]);
         assert_eq!(

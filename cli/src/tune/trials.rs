@@ -165,11 +165,12 @@ fn read(content: &str, search: &str, header: &[&str], parameters: usize) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::super::space::had_parameter;
+    use super::super::space::parameter;
     use super::*;
+    use bellwether_core::had::HadOptions;
 
     fn open(path: &Path, search: &str) -> Result<(TrialFile, Vec<Trial>)> {
-        let parameters = [had_parameter("window_sz").unwrap()];
+        let parameters = [parameter::<HadOptions>("window_sz").unwrap()];
         TrialFile::open(path, search, &parameters, &["f1", "delay"])
     }
 
