@@ -1,6 +1,6 @@
 //! Real virtual machines, read by a real collectd, on a host that really fails.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,8 +9,11 @@ use bellwether_tests::testbed::collectd::{Collectd, Notification};
 use bellwether_tests::testbed::plugin::Plugin;
 use bellwether_tests::testbed::{Hypervisor, TestBed, Tools, capabilities, ensure_packages};
 
-/// Seconds between collectd's readings.
-const INTERVAL_S: f64 = 0.5;
+/// Seconds between collectd's readings: half a second, or what `BELLWETHER_TESTBED_INTERVAL` says, for a machine so slow (one
+/// that is emulated itself) that reading starved guests takes longer.
+static INTERVAL_S: LazyLock<f64> = LazyLock::new(|| {
+    std::env::var("BELLWETHER_TESTBED_INTERVAL").map_or(0.5, |seconds| seconds.parse().unwrap())
+});
 
 /// Machines on the hypervisor.
 const VMS: usize = 4;
@@ -57,7 +60,7 @@ struct Span {
 fn pass_until(samples: u32, mut seen: impl FnMut() -> bool) -> Span {
     let from = now_s();
     for _ in 0..samples {
-        sleep(Duration::from_secs_f64(INTERVAL_S));
+        sleep(Duration::from_secs_f64(*INTERVAL_S));
         if seen() {
             break;
         }
@@ -99,7 +102,7 @@ fn run(tools: &Tools, plugin: &Plugin) {
     let bed = TestBed::new(tools.clone()).unwrap();
     let hypervisor = bed.start_hypervisor("hv1", VMS).unwrap();
     let collectd = hypervisor
-        .start_collectd(INTERVAL_S, Some((plugin, "")))
+        .start_collectd(*INTERVAL_S, Some((plugin, "")))
         .unwrap();
 
     let normal = pass(WARM_UP_SAMPLES);
@@ -157,7 +160,7 @@ fn run(tools: &Tools, plugin: &Plugin) {
     );
     eprintln!(
         "raised after {after} samples, cleared after {:.0}",
-        (recovery.to - recovery.from) / INTERVAL_S
+        (recovery.to - recovery.from) / *INTERVAL_S
     );
     assert_the_faults_are_real(&hypervisor, &collectd, [normal, vm_fault, host_fault]);
     let log = collectd.log();
@@ -170,7 +173,7 @@ fn assert_the_faults_are_real(hypervisor: &Hypervisor, collectd: &Collectd, span
         let samples = collectd.cpu_percent(vm);
         let [normal, vm_fault, host_fault] = spans.map(|Span { from, to }| {
             // The first sample of a span reaches into the one before.
-            let within = |time: f64| time > from + INTERVAL_S && time < to;
+            let within = |time: f64| time > from + *INTERVAL_S && time < to;
             let within: Vec<f64> = samples
                 .iter()
                 .filter(|(time, _)| within(*time))
@@ -207,7 +210,7 @@ fn machines_that_are_paused_together_are_neither_an_anomaly_nor_a_silence_of_the
     let hypervisor = bed.start_hypervisor("hv1", VMS).unwrap();
     // The machine that this runs on may itself be busy for some of the short intervals here.
     let collectd = hypervisor
-        .start_collectd(INTERVAL_S, Some((&plugin, "SilenceSz 12")))
+        .start_collectd(*INTERVAL_S, Some((&plugin, "SilenceSz 12")))
         .unwrap();
     pass(WARM_UP_SAMPLES);
     for vm in hypervisor.vms() {
