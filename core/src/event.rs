@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::memory::allocation;
+
 /// The version of the event's JSON shape, in its key `schema`.
 pub const SCHEMA: u32 = 1;
 
@@ -169,6 +171,26 @@ pub struct Event {
 }
 
 impl Event {
+    /// How much memory it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [
+            &self.vm,
+            &self.metric,
+            &self.channel,
+            &self.changed_vms,
+            &self.reason,
+            &self.stream,
+            &self.template,
+            &self.family,
+            &self.phrase,
+            &self.sample,
+            &self.window,
+        ];
+        let texts = texts.into_iter().flatten();
+        let texts = texts.chain([&self.hypervisor, &self.message]);
+        size_of::<Self>() + texts.map(|text| allocation(text.capacity())).sum::<usize>()
+    }
+
     /// An event with nothing but what every event has; its score is 0, and it begins at its own time.
     pub fn new(
         kind: EventKind,

@@ -22,6 +22,7 @@ pub mod event;
 pub mod had;
 pub mod inference;
 pub mod lad;
+mod memory;
 pub mod options;
 pub mod snapshot;
 

@@ -1,32 +1,112 @@
-//! The clusters: their templates, their ids, and the order in which they were last seen.
+//! The clusters: their templates, their ids, the leaves that they are in, and the order in which they were last seen.
 
-use std::sync::OnceLock;
+use hashbrown::HashTable;
 
-use rustc_hash::FxHashMap;
+use super::words::{PARAMETER, PARAMETER_TEXT, Word};
+use crate::memory::{allocation, grow, refit, vec};
 
-use super::tokens::Tokens;
-
+/// Stands for no slot.
 const NONE: u32 = u32::MAX;
-/// What a cluster costs beside its template: itself, its place by id, the allocations' own.
-const CLUSTER_BYTES: usize = size_of::<Cluster>() + 64;
 
 /// A cluster of lines, with the template that they have in common.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Cluster {
     /// Never used again; 0 where the slot is free.
     pub id: u64,
     /// How many lines it has had.
     pub size: u64,
-    /// The template.
-    pub template: Box<[u32]>,
     /// The node of the tree that holds it.
     pub leaf: u32,
-    /// The template as text, made when somebody asks.
-    text: OnceLock<Box<str>>,
-    bytes: usize,
+    /// It is among the postings, under the positions with these [`bit`](super::postings::bit)s.
+    pub posted: Option<u64>,
+    template: Template,
     /// The slots of the clusters seen next before and next after this one.
     older: u32,
     newer: u32,
+    /// The slots of the clusters next to it in its leaf.
+    before: u32,
+    behind: u32,
+}
+
+/// The words of a template, and its text.
+#[derive(Debug, Clone, Default)]
+struct Template {
+    words: Vec<Word>,
+    /// The same words with a blank between every two.
+    text: String,
+}
+
+impl Template {
+    /// Puts other words in, in room that is there already if it fits.
+    fn refill<'a>(&mut self, words: &[Word], texts: impl Iterator<Item = &'a str> + Clone) {
+        refit(&mut self.words, words.len());
+        self.words.extend_from_slice(words);
+        let len = texts.clone().map(|text| text.len() + 1).sum();
+        let mut text = std::mem::take(&mut self.text).into_bytes();
+        refit(&mut text, len);
+        self.text = String::from_utf8(text).expect("it is empty");
+        for word in texts {
+            self.text.push_str(word);
+            self.text.push(' ');
+        }
+        self.text.pop();
+    }
+
+    /// What it takes outside of itself, in bytes.
+    fn bytes(&self) -> usize {
+        vec(&self.words) + allocation(self.text.capacity())
+    }
+}
+
+impl Cluster {
+    /// The words of the template.
+    #[inline]
+    pub fn words(&self) -> &[Word] {
+        &self.template.words
+    }
+
+    /// The template, its words with a blank between every two.
+    #[inline]
+    pub fn text(&self) -> &str {
+        &self.template.text
+    }
+
+    /// Whether it is in a leaf.
+    pub fn is_placed(&self) -> bool {
+        self.leaf != NONE
+    }
+
+    /// The words of the template with their texts.
+    pub fn texts(&self) -> impl Iterator<Item = (Word, &str)> + Clone {
+        let words = self.template.words.iter().copied();
+        words.zip(self.template.text.split(' '))
+    }
+}
+
+/// The clusters of a leaf, in the order in which they came there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Members {
+    first: u32,
+    last: u32,
+    len: u32,
+}
+
+impl Members {
+    pub const NONE: Members = Members {
+        first: NONE,
+        last: NONE,
+        len: 0,
+    };
+
+    #[inline]
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// The slot of the one that came first.
+    pub fn first(self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
 }
 
 /// All clusters, in slots that are used again.
@@ -34,12 +114,19 @@ pub(super) struct Cluster {
 pub(super) struct Clusters {
     slots: Vec<Cluster>,
     free: Vec<u32>,
-    by_id: FxHashMap<u64, u32>,
+    by_id: HashTable<u32>,
     oldest: u32,
     newest: u32,
-    /// The words of all templates.
-    words: usize,
-    bytes: usize,
+    /// That of the cluster removed last: the next one may need as much room.
+    spare: Template,
+    /// What the templates take, in bytes.
+    templates: usize,
+}
+
+/// The ids count up: multiplied by this, their upper bits are spread, which is where a table looks.
+#[inline]
+fn hash(id: u64) -> u64 {
+    id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20)
 }
 
 impl Clusters {
@@ -47,11 +134,11 @@ impl Clusters {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            by_id: FxHashMap::default(),
+            by_id: HashTable::new(),
             oldest: NONE,
             newest: NONE,
-            words: 0,
-            bytes: 0,
+            spare: Template::default(),
+            templates: 0,
         }
     }
 
@@ -59,18 +146,19 @@ impl Clusters {
         self.by_id.len()
     }
 
-    /// The number of words in all templates.
-    pub fn words(&self) -> usize {
-        self.words
-    }
-
     #[inline]
     pub fn get(&self, slot: u32) -> &Cluster {
         &self.slots[slot as usize]
     }
 
+    #[inline]
+    pub fn get_mut(&mut self, slot: u32) -> &mut Cluster {
+        &mut self.slots[slot as usize]
+    }
+
     pub fn slot(&self, id: u64) -> Option<u32> {
-        self.by_id.get(&id).copied()
+        let known = |&slot: &u32| self.slots[slot as usize].id == id;
+        self.by_id.find(hash(id), known).copied()
     }
 
     /// The slot of the cluster not seen for longest.
@@ -86,28 +174,23 @@ impl Clusters {
         })
     }
 
-    /// Adds a cluster, as the one seen last; `template` is in use already.
-    pub fn add(
+    /// Adds a cluster with a new id, as the one seen last; it is in no leaf yet.
+    pub fn add<'a>(
         &mut self,
         id: u64,
         size: u64,
-        template: Box<[u32]>,
-        leaf: u32,
-        tokens: &Tokens,
+        words: &[Word],
+        texts: impl Iterator<Item = &'a str> + Clone,
     ) -> u32 {
-        let text: usize = template.iter().map(|&t| tokens.text(t).len() + 1).sum();
-        let bytes = CLUSTER_BYTES + template.len() * size_of::<u32>() + text;
-        self.bytes += bytes;
-        self.words += template.len();
+        let mut template = std::mem::take(&mut self.spare);
+        template.refill(words, texts);
+        self.templates += template.bytes();
         let cluster = Cluster {
             id,
             size,
+            leaf: NONE,
             template,
-            leaf,
-            text: OnceLock::new(),
-            bytes,
-            older: NONE,
-            newer: NONE,
+            ..Cluster::default()
         };
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -115,27 +198,31 @@ impl Clusters {
                 slot
             }
             None => {
+                grow(&mut self.slots, 1);
                 self.slots.push(cluster);
                 (self.slots.len() - 1) as u32
             }
         };
-        self.by_id.insert(id, slot);
+        let slots = &self.slots;
+        let rehash = |&slot: &u32| hash(slots[slot as usize].id);
+        self.by_id.insert_unique(hash(id), slot, rehash);
         self.link(slot);
         slot
     }
 
-    /// Removes a cluster and gives back its template, whose words are still in use.
-    pub fn remove(&mut self, slot: u32) -> Box<[u32]> {
+    /// Removes a cluster, which is in no leaf any more.
+    pub fn remove(&mut self, slot: u32) {
         self.unlink(slot);
         let cluster = &mut self.slots[slot as usize];
-        self.by_id.remove(&cluster.id);
+        let known = self.by_id.find_entry(hash(cluster.id), |&s| s == slot);
+        if let Ok(entry) = known {
+            entry.remove();
+        }
         cluster.id = 0;
-        cluster.text = OnceLock::new();
-        self.bytes -= cluster.bytes;
+        self.spare = std::mem::take(&mut cluster.template);
+        self.templates -= self.spare.bytes();
+        grow(&mut self.free, 1);
         self.free.push(slot);
-        let template = std::mem::take(&mut cluster.template);
-        self.words -= template.len();
-        template
     }
 
     /// One more line, which is the newest of all.
@@ -148,34 +235,73 @@ impl Clusters {
         }
     }
 
-    /// Puts `word` at `position` of the template and gives back what was there.
-    pub fn set_word(&mut self, slot: u32, position: usize, word: u32, tokens: &Tokens) -> u32 {
-        let cluster = &mut self.slots[slot as usize];
-        let old = std::mem::replace(&mut cluster.template[position], word);
-        cluster.text = OnceLock::new();
-        let (new_len, old_len) = (tokens.text(word).len(), tokens.text(old).len());
-        cluster.bytes = cluster.bytes + new_len - old_len;
-        self.bytes = self.bytes + new_len - old_len;
-        old
+    /// Puts a parameter wherever the template of a cluster differs from a line as long; whether it did anywhere.
+    pub fn generalise(&mut self, slot: u32, line: &[Word]) -> bool {
+        let old = &self.slots[slot as usize].template;
+        if old.words == line {
+            return false;
+        }
+        let common = |(&word, &other): (&Word, &Word)| if word == other { word } else { PARAMETER };
+        let words: Vec<Word> = old.words.iter().zip(line).map(common).collect();
+        if words == old.words {
+            return false;
+        }
+        let text = |(&word, text)| {
+            if word == PARAMETER {
+                PARAMETER_TEXT
+            } else {
+                text
+            }
+        };
+        let mut new = Template::default();
+        new.refill(&words, words.iter().zip(old.text.split(' ')).map(text));
+        self.templates = self.templates + new.bytes() - old.bytes();
+        self.slots[slot as usize].template = new;
+        true
     }
 
-    /// Moves a cluster to another leaf.
-    pub fn set_leaf(&mut self, slot: u32, leaf: u32) {
-        self.slots[slot as usize].leaf = leaf;
-    }
-
-    /// The template of a cluster as text.
-    pub fn text(&self, slot: u32, tokens: &Tokens) -> &str {
-        let cluster = self.get(slot);
-        cluster.text.get_or_init(|| {
-            let words: Vec<&str> = cluster.template.iter().map(|&t| tokens.text(t)).collect();
-            words.join(" ").into()
+    /// The clusters of a leaf, in their order.
+    pub fn of(&self, members: Members) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(members.first(), |&slot| {
+            let behind = self.get(slot).behind;
+            (behind != NONE).then_some(behind)
         })
     }
 
-    /// About how much memory the clusters take, with all templates as text.
+    /// Puts a cluster at the end of those of a leaf.
+    pub fn join(&mut self, members: &mut Members, leaf: u32, slot: u32) {
+        let before = std::mem::replace(&mut members.last, slot);
+        let cluster = &mut self.slots[slot as usize];
+        cluster.leaf = leaf;
+        (cluster.before, cluster.behind) = (before, NONE);
+        match before {
+            NONE => members.first = slot,
+            _ => self.slots[before as usize].behind = slot,
+        }
+        members.len += 1;
+    }
+
+    /// Takes a cluster from those of its leaf.
+    pub fn leave(&mut self, members: &mut Members, slot: u32) {
+        let Cluster { before, behind, .. } = self.slots[slot as usize];
+        match before {
+            NONE => members.first = behind,
+            _ => self.slots[before as usize].behind = behind,
+        }
+        match behind {
+            NONE => members.last = before,
+            _ => self.slots[behind as usize].before = before,
+        }
+        members.len -= 1;
+    }
+
+    /// How much memory the clusters take, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.templates
+            + self.spare.bytes()
+            + vec(&self.slots)
+            + vec(&self.free)
+            + self.by_id.allocation_size()
     }
 
     fn link(&mut self, slot: u32) {
@@ -204,13 +330,18 @@ impl Clusters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drain::words::word;
+
+    fn add(clusters: &mut Clusters, id: u64, text: &str) -> u32 {
+        let words: Vec<Word> = text.split(' ').map(word).collect();
+        clusters.add(id, 1, &words, text.split(' '))
+    }
 
     #[test]
     fn clusters_are_in_the_order_in_which_they_were_seen() {
-        let (mut clusters, mut tokens) = (Clusters::new(), Tokens::new());
-        let word = tokens.hold("word");
+        let mut clusters = Clusters::new();
         for id in 1..=4 {
-            clusters.add(id, 1, [word].into(), 0, &tokens);
+            add(&mut clusters, id, "word");
         }
         let ids = |clusters: &Clusters| -> Vec<u64> {
             clusters
@@ -229,11 +360,41 @@ mod tests {
         clusters.remove(clusters.slot(3).unwrap());
         clusters.remove(clusters.slot(1).unwrap());
         assert_eq!(
-            (ids(&clusters), clusters.bytes(), clusters.len()),
+            (ids(&clusters), clusters.templates, clusters.len()),
             (vec![], 0, 0)
         );
-        clusters.add(5, 1, [word].into(), 0, &tokens);
+        add(&mut clusters, 5, "word");
         assert_eq!(ids(&clusters), [5]);
         assert_eq!(clusters.slots.len(), 4);
+    }
+
+    #[test]
+    fn the_clusters_of_a_leaf_keep_their_order_whoever_leaves() {
+        let mut clusters = Clusters::new();
+        let mut members = Members::NONE;
+        for id in 1..=5 {
+            let slot = add(&mut clusters, id, "word");
+            clusters.join(&mut members, 7, slot);
+        }
+        for (leaving, left) in [(3, vec![1, 2, 4, 5]), (1, vec![2, 4, 5]), (5, vec![2, 4])] {
+            clusters.leave(&mut members, clusters.slot(leaving).unwrap());
+            let ids: Vec<u64> = clusters.of(members).map(|s| clusters.get(s).id).collect();
+            assert_eq!((ids, members.len()), (left.clone(), left.len()));
+        }
+    }
+
+    #[test]
+    fn a_template_loses_the_words_that_a_line_does_not_have_and_no_other_room_is_taken() {
+        let mut clusters = Clusters::new();
+        let slot = add(&mut clusters, 1, "a bc d");
+        let line = |text: &str| text.split(' ').map(word).collect::<Vec<Word>>();
+        assert!(!clusters.generalise(slot, &line("a bc d")));
+        assert!(clusters.generalise(slot, &line("a x d")));
+        assert_eq!(clusters.get(slot).text(), "a <:*:> d");
+        assert!(!clusters.generalise(slot, &line("a y d")));
+        assert!(clusters.generalise(slot, &line("a bc y")));
+        assert_eq!(clusters.get(slot).text(), "a <:*:> <:*:>");
+        assert_eq!(clusters.get(slot).words(), line("a <:*:> <:*:>"));
+        assert_eq!(clusters.templates, clusters.get(slot).template.bytes());
     }
 }

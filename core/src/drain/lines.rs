@@ -6,15 +6,16 @@
 //! does not matter: it was not chosen when it was there.)
 
 use super::tree::Leaf;
+use crate::memory::{allocation, vec};
 
 /// The most lines that are kept; a power of two.
 const MAX_LINES: usize = 4096;
 /// How many there is room for at first; a power of two.
-const FIRST_LINES: usize = 64;
+const FIRST_LINES: usize = 8;
 /// Longer lines are not worth their place.
 const MAX_TEXT_BYTES: usize = 1024;
-/// What an entry costs beside its text: with its marks and what the allocation of the text takes.
-const ENTRY_BYTES: usize = size_of::<Option<Line>>() + size_of::<Marks>() + 16;
+/// What an entry costs beside its text.
+const ENTRY_BYTES: usize = size_of::<Option<Line>>() + size_of::<Marks>();
 
 #[derive(Debug, Clone)]
 pub(super) struct Line {
@@ -90,7 +91,7 @@ impl Lines {
         if size == 0 || self.displaced > size && larger {
             self.grow();
         }
-        if self.bytes() + text.len() > self.limit {
+        if self.bytes() + allocation(text.len()) > self.limit {
             self.clear();
             return;
         }
@@ -111,9 +112,9 @@ impl Lines {
             leaf,
             versions,
         };
-        self.bytes += text.len();
+        self.bytes += allocation(text.len());
         if let Some(old) = self.places[place].replace(line) {
-            self.bytes -= old.text.len();
+            self.bytes -= allocation(old.text.len());
             // A line whose entry was out of date only takes its own place again.
             self.displaced += usize::from(old.hash != hash);
         }
@@ -126,10 +127,12 @@ impl Lines {
         self.marks = vec![Marks::default(); size];
         (self.displaced, self.bytes) = (0, 0);
         for line in old.into_iter().flatten() {
-            self.bytes += line.text.len();
+            self.bytes += allocation(line.text.len());
             let place = self.place(line.hash);
             self.marks[place].kept = mark(line.hash);
-            self.places[place] = Some(line);
+            if let Some(old) = self.places[place].replace(line) {
+                self.bytes -= allocation(old.text.len());
+            }
         }
     }
 
@@ -143,9 +146,9 @@ impl Lines {
         *self = Self::new(self.limit);
     }
 
-    /// About how much memory the lines take.
+    /// How much memory the lines take, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes + self.places.len() * ENTRY_BYTES
+        self.bytes + vec(&self.places) + vec(&self.marks)
     }
 }
 
@@ -197,7 +200,7 @@ mod tests {
         let before = lines.bytes();
         lines.keep(1, &"x".repeat(MAX_TEXT_BYTES + 1), (0, 1), LEAF, (0, 0));
         assert_eq!(lines.bytes(), before);
-        assert!(before < MAX_LINES * (ENTRY_BYTES + 16));
+        assert!(before < MAX_LINES * (ENTRY_BYTES + 32) + 64);
         lines.clear();
         assert_eq!(lines.bytes(), 0);
     }

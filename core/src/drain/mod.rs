@@ -11,6 +11,7 @@
 mod builtin;
 mod candidates;
 mod clusters;
+mod growth;
 mod lines;
 mod mask;
 mod options;
@@ -20,10 +21,11 @@ mod postings;
 mod state;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod tree;
+mod words;
 
 use std::hash::{BuildHasher as _, BuildHasherDefault};
+use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
@@ -32,15 +34,16 @@ use self::clusters::Clusters;
 use self::lines::Lines;
 use self::mask::Masks;
 use self::postings::Postings;
-use self::tokens::{PARAMETER, Separators, Tokens};
 use self::tree::{Leaf, Tree};
+use self::words::{PARAMETER, Separators, Word, word};
+use crate::memory::{allocation, vec};
 use crate::options::OptionError;
 
 pub use options::{BuiltinMasks, DrainOptions};
 pub use state::State;
 
 /// What stands in a template where its lines differ.
-pub const PARAMETER_TEXT: &str = tokens::PARAMETER_TEXT;
+pub const PARAMETER_TEXT: &str = words::PARAMETER_TEXT;
 
 /// What a line did to the clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,23 +96,63 @@ pub struct Statistics {
 /// Finds the templates of log lines.
 #[derive(Debug, Clone)]
 pub struct Miner {
-    options: DrainOptions,
-    masks: Masks,
-    separators: Separators,
-    tokens: Tokens,
+    given: Arc<Given>,
     tree: Tree,
     clusters: Clusters,
     postings: Postings,
     lines: Lines,
     statistics: Statistics,
-    /// The last line, masked.
+    desk: Desk,
+    /// It may take more memory than when that was asked for last.
+    grown: bool,
+}
+
+/// What a miner is told at first and never changes; its clones share it.
+#[derive(Debug)]
+struct Given {
+    options: DrainOptions,
+    masks: Masks,
+    separators: Separators,
+}
+
+/// Where a line is taken apart: the last one lies here still. It is worth nothing to the next line but its room.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Desk {
+    /// The line, masked.
     masked: String,
     /// Whether a placeholder in it may stand for words.
     words_masked: bool,
-    /// Room to work in: text while it is masked, where the words are, their numbers.
+    /// Room for text while it is masked.
     spare: String,
-    words: Vec<(usize, usize)>,
-    line: Vec<u32>,
+    /// Where the words are.
+    spans: Vec<(usize, usize)>,
+    /// The words.
+    line: Vec<Word>,
+}
+
+impl Desk {
+    /// Splits the masked line into words, the first `most` of it.
+    fn split(&mut self, separators: &Separators, most: usize) {
+        self.spans.clear();
+        self.line.clear();
+        for (from, to) in separators.words(&self.masked).take(most) {
+            self.spans.push((from, to));
+            self.line.push(word(&self.masked[from..to]));
+        }
+    }
+
+    /// The texts of the words.
+    fn texts(&self) -> impl Iterator<Item = &str> + Clone {
+        self.spans.iter().map(|&(from, to)| &self.masked[from..to])
+    }
+
+    /// How much memory it takes, in bytes.
+    fn bytes(&self) -> usize {
+        allocation(self.masked.capacity())
+            + allocation(self.spare.capacity())
+            + vec(&self.spans)
+            + vec(&self.line)
+    }
 }
 
 impl Miner {
@@ -119,43 +162,53 @@ impl Miner {
     /// Options that are wrong or contradict each other.
     pub fn new(options: DrainOptions) -> Result<Self, OptionError> {
         options.validate()?;
-        Ok(Self {
+        let given = Given {
             masks: Masks::new(&options)?,
             separators: Separators::new(&options.extra_delimiters),
-            tokens: Tokens::new(),
+            options,
+        };
+        Ok(Self::of(Arc::new(given)))
+    }
+
+    /// A miner that knows no template yet, under the options of this one.
+    pub(crate) fn blank(&self) -> Self {
+        Self::of(self.given.clone())
+    }
+
+    fn of(given: Arc<Given>) -> Self {
+        let options = &given.options;
+        Self {
             tree: Tree::new(
                 options.depth,
                 options.max_children,
                 options.parametrize_numeric_tokens,
             ),
             clusters: Clusters::new(),
-            postings: Postings::default(),
+            postings: Postings::new(),
             lines: Lines::new(options.max_bytes / 8),
             statistics: Statistics::default(),
-            masked: String::new(),
-            words_masked: false,
-            spare: String::new(),
-            words: Vec::new(),
-            line: Vec::new(),
-            options,
-        })
+            desk: Desk::default(),
+            grown: false,
+            given,
+        }
     }
 
     /// The options that this was made with.
     pub fn options(&self) -> &DrainOptions {
-        &self.options
+        &self.given.options
     }
 
     /// Finds the cluster of a line and adds the line to it.
     pub fn add(&mut self, line: &str) -> Added {
         self.statistics.lines += 1;
-        let mut masked = std::mem::take(&mut self.masked);
-        self.words_masked = self
+        let line = self.given.within(line);
+        let desk = &mut self.desk;
+        desk.words_masked = self
+            .given
             .masks
-            .apply(self.within(line), &mut masked, &mut self.spare);
-        self.masked = masked;
-        let hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*self.masked);
-        if let Some(known) = self.lines.find(hash, &self.masked)
+            .apply(line, &mut desk.masked, &mut desk.spare);
+        let hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*desk.masked);
+        if let Some(known) = self.lines.find(hash, &desk.masked)
             && self.clusters.get(known.slot).id == known.cluster
             && self.tree.versions(known.leaf) == known.versions
         {
@@ -166,38 +219,39 @@ impl Miner {
             };
         }
         self.split();
-        let leaf = self.tree.search(&self.line);
+        let leaf = self.tree.search(&self.desk.line);
         let Some((leaf, slot)) = leaf.and_then(|leaf| Some((leaf, self.most_similar(leaf)?)))
         else {
-            return self.create();
+            return Added {
+                cluster: self.create(1),
+                change: Change::New,
+            };
         };
         let change = self.generalise(slot);
         self.clusters.seen(slot);
         let cluster = self.clusters.get(slot).id;
+        self.grown = true;
         if change == Change::None {
             let versions = self.tree.versions(leaf);
             self.lines
-                .keep(hash, &self.masked, (slot, cluster), leaf, versions);
+                .keep(hash, &self.desk.masked, (slot, cluster), leaf, versions);
         }
         Added { cluster, change }
     }
 
     /// The cluster whose template fits a line word by word, without learning from the line.
     pub fn find(&self, line: &str) -> Option<u64> {
-        let (mut masked, mut spare) = (String::new(), String::new());
-        self.masks.apply(self.within(line), &mut masked, &mut spare);
-        let numbers: Vec<u32> = self
-            .separators
-            .words(&masked)
-            .take(self.options.max_tokens)
-            .map(|(from, to)| self.tokens.number(&masked[from..to]))
-            .collect();
-        let leaf = self.tree.search(&numbers)?;
+        let mut desk = Desk::default();
+        let Given { masks, .. } = &*self.given;
+        masks.apply(self.given.within(line), &mut desk.masked, &mut desk.spare);
+        desk.split(&self.given.separators, self.given.options.max_tokens);
+        let leaf = self.tree.search(&desk.line)?;
         let mut best: Option<(usize, u64)> = None;
-        for &slot in self.tree.clusters(leaf.node) {
+        for slot in self.clusters.of(self.tree.members(leaf.node)) {
             let cluster = self.clusters.get(slot);
-            let (same, parameters) = common(&cluster.template, &numbers);
-            if same + parameters == numbers.len() && best.is_none_or(|(most, _)| parameters > most)
+            let (same, parameters) = common(cluster.words(), &desk.line);
+            if same + parameters == desk.line.len()
+                && best.is_none_or(|(most, _)| parameters > most)
             {
                 best = Some((parameters, cluster.id));
             }
@@ -207,25 +261,25 @@ impl Miner {
 
     /// The masked text of the line added last.
     pub fn masked(&self) -> &str {
-        &self.masked
+        &self.desk.masked
     }
 
     /// `line`, which was added last, with placeholders for its values as far as those have no words in them: identifiers,
     /// addresses and numbers. Where a placeholder may stand for words, that of a command or of one of the user's own masks,
     /// the line as it is.
     pub(crate) fn masked_values<'a>(&'a self, line: &'a str) -> &'a str {
-        let whole = line.len() <= self.options.max_line_bytes;
-        if self.words_masked || !whole {
+        let whole = line.len() <= self.given.options.max_line_bytes;
+        if self.desk.words_masked || !whole {
             line
         } else {
-            &self.masked
+            &self.desk.masked
         }
     }
 
     /// The template of a cluster, or `None` where there is no such cluster (any more).
     pub fn template(&self, cluster: u64) -> Option<&str> {
         let slot = self.clusters.slot(cluster)?;
-        Some(self.clusters.text(slot, &self.tokens))
+        Some(self.clusters.get(slot).text())
     }
 
     /// How many lines a cluster has had, or `None` where there is no such cluster (any more).
@@ -240,23 +294,25 @@ impl Miner {
         let Some(slot) = self.clusters.slot(cluster) else {
             return Vec::new();
         };
-        let template = &self.clusters.get(slot).template;
-        let line = self.within(line);
-        let (masked, spans) = self.masks.spans(line);
+        let template = self.clusters.get(slot);
+        let line = self.given.within(line);
+        let (masked, spans) = self.given.masks.spans(line);
         let words: Vec<_> = self
+            .given
             .separators
             .words(&masked)
-            .take(self.options.max_tokens)
+            .take(self.given.options.max_tokens)
             .collect();
-        let fits = template.len() == words.len()
-            && template.iter().zip(&words).all(|(&word, &(from, to))| {
-                word == PARAMETER || self.tokens.text(word) == &masked[from..to]
-            });
+        let fits = template.words().len() == words.len()
+            && template
+                .texts()
+                .zip(&words)
+                .all(|((word, text), &(from, to))| word == PARAMETER || *text == masked[from..to]);
         if !fits {
             return Vec::new();
         }
         let mut values = Vec::new();
-        for (&word, &(from, to)) in template.iter().zip(&words) {
+        for (&word, &(from, to)) in template.words().iter().zip(&words) {
             if word == PARAMETER {
                 let (from, to) = (
                     mask::origin(&spans, from, false),
@@ -279,7 +335,7 @@ impl Miner {
             ClusterView {
                 id: cluster.id,
                 size: cluster.size,
-                template: self.clusters.text(slot, &self.tokens),
+                template: cluster.text(),
             }
         })
     }
@@ -287,18 +343,16 @@ impl Miner {
     /// Adds a template to start from, as [`Miner::template`] shows it, and gives the id of its cluster; where there is a
     /// cluster with that very template already, its id. Sample lines are seeds, too: add them as any other.
     pub fn seed(&mut self, template: &str) -> u64 {
-        self.masked.clear();
-        let mut masked = std::mem::take(&mut self.masked);
-        masked.push_str(self.within(template));
-        self.masked = masked;
+        self.desk.masked.clear();
+        self.desk.masked.push_str(self.given.within(template));
         self.split();
-        let same = self.tree.search(&self.line).and_then(|leaf| {
-            let mut there = self.tree.clusters(leaf.node).iter();
-            there.find(|&&slot| *self.clusters.get(slot).template == *self.line)
+        let same = self.tree.search(&self.desk.line).and_then(|leaf| {
+            let mut there = self.clusters.of(self.tree.members(leaf.node));
+            there.find(|&slot| self.clusters.get(slot).words() == self.desk.line)
         });
         match same {
-            Some(&slot) => self.clusters.get(slot).id,
-            None => self.create_sized(0).cluster,
+            Some(slot) => self.clusters.get(slot).id,
+            None => self.create(0),
         }
     }
 
@@ -311,15 +365,102 @@ impl Miner {
         }
     }
 
-    /// About how much memory is in use, in bytes; at most the option `max_bytes`, unless a single cluster takes more.
+    /// How much memory is in use, in bytes; at most the option `max_bytes`, unless a single cluster takes more.
     pub fn bytes(&self) -> usize {
-        self.tokens.bytes()
-            + self.tree.bytes()
-            + self.clusters.bytes()
-            + self.postings.bytes()
-            + self.lines.bytes()
+        self.tree.bytes() + self.clusters.bytes() + self.postings.bytes() + self.lines.bytes()
     }
 
+    /// Whether it may take more memory than when this was asked for last.
+    pub(crate) fn has_grown(&mut self) -> bool {
+        std::mem::take(&mut self.grown)
+    }
+
+    /// Where lines are taken apart: miners that take turns can do with one such place.
+    pub(crate) fn desk(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    /// How much memory that place takes, in bytes.
+    pub(crate) fn desk_bytes(&self) -> usize {
+        self.desk.bytes()
+    }
+
+    /// Splits the masked line into words.
+    fn split(&mut self) {
+        let Given {
+            separators,
+            options,
+            ..
+        } = &*self.given;
+        self.desk.split(separators, options.max_tokens);
+        self.postings.next_line();
+    }
+
+    /// The cluster of a leaf that has the most words in common with the line, if they are enough: of several, that with
+    /// more parameters; of several again, the oldest.
+    fn most_similar(&mut self, leaf: Leaf) -> Option<u32> {
+        let there = self.tree.members(leaf.node);
+        let (clusters, line) = (&self.clusters, &self.desk.line);
+        if line.is_empty() {
+            return there.first();
+        }
+        let least = self.least(line.len());
+        let mut best: Option<(usize, usize, u64, u32)> = None;
+        let mut consider = |slot: u32| {
+            let cluster = clusters.get(slot);
+            if cluster.leaf != leaf.node || cluster.words().len() != line.len() {
+                return;
+            }
+            let (same, parameters) = common(cluster.words(), line);
+            let better = best.is_none_or(|(most, more, id, _)| {
+                (same, parameters) > (most, more)
+                    || (same, parameters) == (most, more) && cluster.id < id
+            });
+            if same >= least && better {
+                best = Some((same, parameters, cluster.id, slot));
+            }
+        };
+        if there.len() <= postings::SCANNED || least == 0 {
+            clusters.of(there).for_each(consider);
+        } else {
+            self.postings
+                .candidates(leaf.node, line, least, &mut consider);
+        }
+        best.map(|(.., slot)| slot)
+    }
+
+    /// How many of so many words two lines have to have in common.
+    #[inline]
+    fn least(&self, words: usize) -> usize {
+        let sim_th = self.given.options.sim_th;
+        let guess = (sim_th * words as f64) as usize;
+        let enough = |same: &usize| *same as f64 / words as f64 >= sim_th;
+        (guess.saturating_sub(1)..words)
+            .find(enough)
+            .unwrap_or(words)
+    }
+
+    /// Makes the template of a cluster fit the line.
+    fn generalise(&mut self, slot: u32) -> Change {
+        let cluster = self.clusters.get(slot);
+        if let Some(posted) = cluster.posted {
+            let words = cluster.words().iter().zip(&self.desk.line);
+            for (position, (&word, other)) in words.enumerate() {
+                if word != *other && posted & postings::bit(position) != 0 {
+                    self.postings.remove(cluster.leaf, slot, position, word);
+                }
+            }
+        }
+        if !self.clusters.generalise(slot, &self.desk.line) {
+            return Change::None;
+        }
+        self.statistics.changed += 1;
+        self.tree.changed(self.clusters.get(slot).leaf);
+        Change::Template
+    }
+}
+
+impl Given {
     /// What of a line is looked at.
     #[inline]
     fn within<'a>(&self, line: &'a str) -> &'a str {
@@ -333,199 +474,11 @@ impl Miner {
             .find(|&at| line.is_char_boundary(at));
         &line[..end.unwrap_or(0)]
     }
-
-    /// Splits the masked line into words and looks up their numbers.
-    fn split(&mut self) {
-        self.words.clear();
-        self.line.clear();
-        let words = self.separators.words(&self.masked);
-        for (from, to) in words.take(self.options.max_tokens) {
-            self.words.push((from, to));
-            self.line.push(self.tokens.number(&self.masked[from..to]));
-        }
-    }
-
-    /// The cluster of a leaf that has the most words in common with the line, if they are enough: of several, that with
-    /// more parameters; of several again, the oldest.
-    fn most_similar(&self, leaf: Leaf) -> Option<u32> {
-        let there = self.tree.clusters(leaf.node);
-        let words = self.line.len();
-        if words == 0 {
-            return there.front().copied();
-        }
-        let least = self.least(words);
-        let mut best: Option<(usize, usize, u64, u32)> = None;
-        let (clusters, line) = (&self.clusters, &self.line);
-        let mut consider = |slot: u32| {
-            let cluster = clusters.get(slot);
-            if cluster.leaf != leaf.node || cluster.template.len() != line.len() {
-                return;
-            }
-            let (same, parameters) = common(&cluster.template, line);
-            let better = best.is_none_or(|(most, more, id, _)| {
-                (same, parameters) > (most, more)
-                    || (same, parameters) == (most, more) && cluster.id < id
-            });
-            if same >= least && better {
-                best = Some((same, parameters, cluster.id, slot));
-            }
-        };
-        if there.len() <= postings::SCANNED || least == 0 {
-            there.iter().for_each(|&slot| consider(slot));
-        } else {
-            self.postings.candidates(leaf.node, line, &mut consider);
-        }
-        best.map(|(.., slot)| slot)
-    }
-
-    /// How many of so many words two lines have to have in common.
-    #[inline]
-    fn least(&self, words: usize) -> usize {
-        let guess = (self.options.sim_th * words as f64) as usize;
-        let enough = |same: &usize| *same as f64 / words as f64 >= self.options.sim_th;
-        (guess.saturating_sub(1)..words)
-            .find(enough)
-            .unwrap_or(words)
-    }
-
-    /// Makes the template of a cluster fit the line.
-    fn generalise(&mut self, slot: u32) -> Change {
-        let mut change = Change::None;
-        for position in 0..self.line.len() {
-            let word = self.clusters.get(slot).template[position];
-            if word == self.line[position] || word == PARAMETER {
-                continue;
-            }
-            self.tokens.hold_again(PARAMETER);
-            let old = self
-                .clusters
-                .set_word(slot, position, PARAMETER, &self.tokens);
-            self.tokens.release(old);
-            change = Change::Template;
-        }
-        if change == Change::Template {
-            self.statistics.changed += 1;
-            self.tree.changed(self.clusters.get(slot).leaf);
-        }
-        change
-    }
-
-    /// Makes a cluster of the line.
-    fn create(&mut self) -> Added {
-        self.create_sized(1)
-    }
-
-    fn create_sized(&mut self, size: u64) -> Added {
-        while self.clusters.len() >= self.options.max_clusters {
-            self.evict_oldest();
-        }
-        for (number, &(from, to)) in self.line.iter_mut().zip(&self.words) {
-            // A word that was known may have gone with a cluster just now.
-            *number = self.tokens.hold(&self.masked[from..to]);
-        }
-        self.statistics.created += 1;
-        let id = self.statistics.created;
-        let template: Box<[u32]> = self.line.as_slice().into();
-        self.place(id, size, template);
-        self.make_room();
-        Added {
-            cluster: id,
-            change: Change::New,
-        }
-    }
-
-    /// Puts a cluster, whose words are in use already, into the tree.
-    fn place(&mut self, id: u64, size: u64, template: Box<[u32]>) -> u32 {
-        let leaf = self.tree.leaf_for(&template, &mut self.tokens).node;
-        let slot = self.clusters.add(id, size, template, leaf, &self.tokens);
-        self.attach(slot);
-        slot
-    }
-
-    /// Adds a cluster to its leaf, and to the postings where the leaf has that many.
-    fn attach(&mut self, slot: u32) {
-        let leaf = self.clusters.get(slot).leaf;
-        self.tree.add(leaf, slot);
-        let there = self.tree.clusters(leaf).len();
-        if there == postings::SCANNED + 1 {
-            for at in 0..there {
-                self.post(self.tree.clusters(leaf)[at]);
-            }
-        } else if there > postings::SCANNED {
-            self.post(slot);
-        }
-    }
-
-    /// Adds a cluster to the postings.
-    fn post(&mut self, slot: u32) {
-        let cluster = self.clusters.get(slot);
-        let least = self.least(cluster.template.len()).max(1);
-        self.postings
-            .add(cluster.leaf, slot, &cluster.template, least);
-    }
-
-    fn evict_oldest(&mut self) {
-        let Some(slot) = self.clusters.oldest() else {
-            return;
-        };
-        self.tree.remove(self.clusters.get(slot).leaf, slot);
-        for &word in &self.clusters.remove(slot) {
-            self.tokens.release(word);
-        }
-        self.statistics.evicted += 1;
-        if self.postings.len() > 2 * self.clusters.words() + 1024 {
-            self.rebuild_postings();
-        }
-    }
-
-    fn rebuild_postings(&mut self) {
-        self.postings.clear();
-        let slots: Vec<u32> = self.clusters.by_age().collect();
-        for slot in slots {
-            let leaf = self.clusters.get(slot).leaf;
-            if self.tree.clusters(leaf).len() > postings::SCANNED {
-                self.post(slot);
-            }
-        }
-    }
-
-    /// Keeps within the memory allowed: by forgetting clusters, and nodes of the tree that lead to none.
-    fn make_room(&mut self) {
-        let limit = self.options.max_bytes;
-        while self.bytes() > limit && self.clusters.len() > 1 {
-            self.evict_oldest();
-        }
-        // The tree keeps nodes whose clusters are gone; it must not squeeze out the clusters.
-        while self.tree.bytes() > limit / 4 {
-            for _ in 0..self.clusters.len() / 2 {
-                self.evict_oldest();
-            }
-            self.rebuild_tree();
-            if self.clusters.len() <= 1 {
-                break;
-            }
-        }
-    }
-
-    /// Makes the tree anew, of the clusters that there are.
-    fn rebuild_tree(&mut self) {
-        self.lines.clear();
-        self.postings.clear();
-        self.tree.clear(&mut self.tokens);
-        let mut slots: Vec<u32> = self.clusters.by_age().collect();
-        slots.sort_unstable_by_key(|&slot| self.clusters.get(slot).id);
-        for slot in slots {
-            let template = &self.clusters.get(slot).template;
-            let leaf = self.tree.leaf_for(template, &mut self.tokens).node;
-            self.clusters.set_leaf(slot, leaf);
-            self.attach(slot);
-        }
-    }
 }
 
 /// How many words a template has in common with a line as long, and how many parameters it has.
 #[inline]
-fn common(template: &[u32], line: &[u32]) -> (usize, usize) {
+fn common(template: &[Word], line: &[Word]) -> (usize, usize) {
     let (mut same, mut parameters) = (0, 0);
     for (&word, &other) in template.iter().zip(line) {
         parameters += usize::from(word == PARAMETER);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tree::SavedNode;
+use super::words::word;
 use super::{DrainOptions, Miner, Statistics};
 
 /// What a [`Miner`] has learnt, without its options.
@@ -27,23 +28,20 @@ impl Miner {
     /// What was learnt; [`Miner::restore`] continues from it as if nothing had happened.
     pub fn state(&self) -> State {
         State {
-            depth: self.options.depth as u32,
+            depth: self.given.options.depth as u32,
             clusters: self
                 .clusters
                 .by_age()
                 .map(|slot| {
                     let cluster = self.clusters.get(slot);
-                    let words = cluster.template.iter();
                     SavedCluster {
                         id: cluster.id,
                         size: cluster.size,
-                        template: words.map(|&w| self.tokens.text(w).to_owned()).collect(),
+                        template: cluster.texts().map(|(_, text)| text.to_owned()).collect(),
                     }
                 })
                 .collect(),
-            nodes: self
-                .tree
-                .save(&self.tokens, |slot| self.clusters.get(slot).id),
+            nodes: self.tree.save(&self.clusters),
             statistics: self.statistics,
         }
     }
@@ -54,7 +52,7 @@ impl Miner {
     /// # Errors
     /// What is wrong with the state; this miner is then as before.
     pub fn restore(&mut self, state: &State) -> Result<(), String> {
-        let mut new = Self::new(self.options.clone()).map_err(|e| e.to_string())?;
+        let mut new = self.blank();
         new.load(state)?;
         *self = new;
         Ok(())
@@ -63,38 +61,41 @@ impl Miner {
     /// Takes the content of `state` into this miner, which is new.
     fn load(&mut self, state: &State) -> Result<(), String> {
         self.statistics = state.statistics;
-        let same_tree = state.depth as usize == self.options.depth;
+        let DrainOptions {
+            depth,
+            max_tokens,
+            max_line_bytes,
+            max_clusters,
+            ..
+        } = self.given.options;
+        let same_tree = state.depth as usize == depth;
         if same_tree {
-            self.tree.restore(&state.nodes, &mut self.tokens)?;
+            self.tree.restore(&state.nodes)?;
         }
         for saved in &state.clusters {
             let known = self.clusters.slot(saved.id).is_some();
-            if known || saved.id == 0 || saved.id > state.statistics.created {
+            let words = || saved.template.iter().map(String::as_str);
+            let whole = words().all(|word| !word.is_empty() && !word.contains(' '));
+            if known || !whole || saved.id == 0 || saved.id > state.statistics.created {
                 return Err(format!("cluster {} cannot be", saved.id));
             }
-            let DrainOptions {
-                max_tokens,
-                max_line_bytes,
-                ..
-            } = self.options;
             // Only a line of now could make use of it.
             let long = saved.template.len() > max_tokens
                 || saved.template.iter().any(|w| w.len() > 2 * max_line_bytes);
             if long && !same_tree {
                 continue;
             }
-            let template = saved.template.iter().map(|w| self.tokens.hold(w));
-            let template: Box<[u32]> = template.collect();
-            let leaf = u32::MAX;
+            self.desk.line.clear();
+            self.desk.line.extend(words().map(word));
             self.clusters
-                .add(saved.id, saved.size, template, leaf, &self.tokens);
+                .add(saved.id, saved.size, &self.desk.line, words());
         }
         if same_tree {
             self.attach_saved(&state.nodes)?;
         } else {
             self.rebuild_tree();
         }
-        while self.clusters.len() > self.options.max_clusters {
+        while self.clusters.len() > max_clusters {
             self.evict_oldest();
         }
         self.make_room();
@@ -109,14 +110,13 @@ impl Miner {
                 let slot = self
                     .clusters
                     .slot(id)
-                    .filter(|&slot| self.clusters.get(slot).leaf == u32::MAX)
+                    .filter(|&slot| !self.clusters.get(slot).is_placed())
                     .ok_or_else(|| format!("cluster {id} is missing or there twice"))?;
-                let words = self.clusters.get(slot).template.len();
+                let words = self.clusters.get(slot).words().len();
                 if !self.tree.is_leaf_of(node as u32, words) {
                     return Err(format!("cluster {id} is in a place for other lines"));
                 }
-                self.clusters.set_leaf(slot, node as u32);
-                self.attach(slot);
+                self.attach(slot, node as u32);
                 attached += 1;
             }
         }

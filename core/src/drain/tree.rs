@@ -3,26 +3,25 @@
 //! Nodes are never removed one by one: in the reference implementation, too, one whose clusters are gone still leads the
 //! lines with its words to it, and so decides what they become.
 
-use std::collections::VecDeque;
-
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::tokens::{PARAMETER, Tokens};
-
-/// What a node costs: itself, its place among the children of its parent, and the word it holds.
-const NODE_BYTES: usize = 160;
+use super::clusters::{Clusters, Members};
+use super::words::{PARAMETER, PARAMETER_TEXT, Word, word};
+use crate::memory::{allocation, grow, table, vec};
 
 /// A node of the tree.
 #[derive(Debug, Clone)]
 struct Node {
-    /// The slots of the clusters here, in the order of their creation; only leaves have any.
-    clusters: VecDeque<u32>,
+    /// The clusters here; only leaves have any.
+    members: Members,
     children: u32,
     /// How many words the lines here have.
     words: u32,
     /// How many of them led here.
     level: u32,
+    /// The last of those.
+    text: Box<str>,
     /// Counts what may change which cluster a line that arrives here gets.
     version: u64,
 }
@@ -45,7 +44,9 @@ pub(super) struct Tree {
     /// By number of words.
     groups: FxHashMap<u32, u32>,
     /// By parent and word.
-    children: FxHashMap<(u32, u32), u32>,
+    children: FxHashMap<(u32, Word), u32>,
+    /// What the nodes' texts take, and what all of it takes, in bytes.
+    texts: usize,
     bytes: usize,
 }
 
@@ -75,6 +76,7 @@ impl Tree {
             nodes: Vec::new(),
             groups: FxHashMap::default(),
             children: FxHashMap::default(),
+            texts: 0,
             bytes: 0,
         }
     }
@@ -86,7 +88,7 @@ impl Tree {
 
     /// The leaf that a line of these words is led to.
     #[inline]
-    pub fn search(&self, line: &[u32]) -> Option<Leaf> {
+    pub fn search(&self, line: &[Word]) -> Option<Leaf> {
         let group = *self.groups.get(&(line.len() as u32))?;
         let mut node = group;
         for &word in &line[..self.steps(line.len())] {
@@ -98,90 +100,93 @@ impl Tree {
         Some(Leaf { group, node })
     }
 
-    /// The leaf that a template of these words belongs to, made where there is none.
-    pub fn leaf_for(&mut self, template: &[u32], tokens: &mut Tokens) -> Leaf {
-        let group = match self.groups.get(&(template.len() as u32)) {
+    /// The leaf that a template of so many words belongs to, made where there is none; `words` are its words with their
+    /// texts.
+    pub fn leaf_for<'a>(
+        &mut self,
+        len: usize,
+        words: impl Iterator<Item = (Word, &'a str)>,
+    ) -> Leaf {
+        let group = match self.groups.get(&(len as u32)) {
             Some(&group) => group,
             None => {
-                let group = self.node(template.len() as u32, 0);
-                self.groups.insert(template.len() as u32, group);
+                let group = self.node(len as u32, 0, "");
+                self.groups.insert(len as u32, group);
+                self.weigh();
                 group
             }
         };
         let mut node = group;
-        for &word in &template[..self.steps(template.len())] {
-            let key = self.key(node, word, tokens);
+        for (word, text) in words.take(self.steps(len)) {
+            let (key, text) = self.key(node, word, text);
             node = match self.children.get(&(node, key)) {
                 Some(&child) => child,
-                None => self.child(group, node, key, tokens),
+                None => self.child(group, node, key, text),
             };
         }
         Leaf { group, node }
     }
 
     /// The word under which a template with `word` goes down from `node`: itself, or the one that all others share.
-    fn key(&self, node: u32, word: u32, tokens: &Tokens) -> u32 {
+    fn key<'a>(&self, node: u32, word: Word, text: &'a str) -> (Word, &'a str) {
         if self.children.contains_key(&(node, word)) {
-            return word;
+            return (word, text);
         }
-        let numeric = || tokens.text(word).bytes().any(|b| b.is_ascii_digit());
+        let numeric = || text.bytes().any(|b| b.is_ascii_digit());
         if self.parametrize_numeric_tokens && numeric() {
-            return PARAMETER;
+            return (PARAMETER, PARAMETER_TEXT);
         }
         // The last place is kept for the child that all others share.
         let shared = usize::from(!self.children.contains_key(&(node, PARAMETER)));
         if (self.nodes[node as usize].children as usize) + shared < self.max_children {
-            word
+            (word, text)
         } else {
-            PARAMETER
+            (PARAMETER, PARAMETER_TEXT)
         }
     }
 
-    fn node(&mut self, words: u32, level: u32) -> u32 {
+    fn node(&mut self, words: u32, level: u32, text: &str) -> u32 {
+        grow(&mut self.nodes, 1);
         self.nodes.push(Node {
-            clusters: VecDeque::new(),
+            members: Members::NONE,
             children: 0,
             words,
             level,
+            text: text.into(),
             version: 0,
         });
-        self.bytes += NODE_BYTES;
+        self.texts += allocation(text.len());
         (self.nodes.len() - 1) as u32
     }
 
-    fn child(&mut self, group: u32, parent: u32, key: u32, tokens: &mut Tokens) -> u32 {
+    fn child(&mut self, group: u32, parent: u32, key: Word, text: &str) -> u32 {
         let Node { words, level, .. } = self.nodes[parent as usize];
-        let child = self.node(words, level + 1);
-        tokens.hold_again(key);
-        self.bytes += tokens.text(key).len();
+        let child = self.node(words, level + 1, text);
         self.children.insert((parent, key), child);
         self.nodes[parent as usize].children += 1;
         // Lines that went another way so far may come here from now on.
         self.nodes[group as usize].version += 1;
+        self.weigh();
         child
     }
 
-    /// The slots of the clusters of a leaf.
+    /// The clusters of a leaf.
     #[inline]
-    pub fn clusters(&self, node: u32) -> &VecDeque<u32> {
-        &self.nodes[node as usize].clusters
+    pub fn members(&self, node: u32) -> Members {
+        self.nodes[node as usize].members
     }
 
     /// Adds the cluster of a slot to a leaf.
-    pub fn add(&mut self, node: u32, slot: u32) {
+    pub fn add(&mut self, node: u32, slot: u32, clusters: &mut Clusters) {
         let leaf = &mut self.nodes[node as usize];
-        leaf.clusters.push_back(slot);
+        clusters.join(&mut leaf.members, node, slot);
         leaf.version += 1;
-        self.bytes += size_of::<u32>();
     }
 
-    /// Takes the cluster of a slot from a leaf. No other line's cluster is another for that.
-    pub fn remove(&mut self, node: u32, slot: u32) {
-        let clusters = &mut self.nodes[node as usize].clusters;
-        if let Some(at) = clusters.iter().position(|&s| s == slot) {
-            clusters.remove(at);
-            self.bytes -= size_of::<u32>();
-        }
+    /// Takes the cluster of a slot from its leaf. No other line's cluster is another for that.
+    pub fn remove(&mut self, slot: u32, clusters: &mut Clusters) {
+        let leaf = &mut self.nodes[clusters.get(slot).leaf as usize];
+        clusters.leave(&mut leaf.members, slot);
     }
 
     /// A template in the leaf has changed.
@@ -199,39 +204,46 @@ impl Tree {
     }
 
     /// Forgets all nodes.
-    pub fn clear(&mut self, tokens: &mut Tokens) {
-        for &(_, word) in self.children.keys() {
-            tokens.release(word);
-        }
-        self.nodes = Vec::new();
-        self.groups = FxHashMap::default();
-        self.children = FxHashMap::default();
-        self.bytes = 0;
+    pub fn clear(&mut self) {
+        *self = Self::new(
+            self.depth,
+            self.max_children,
+            self.parametrize_numeric_tokens,
+        );
     }
 
-    /// About how much memory the tree takes, without the clusters.
+    /// How much memory the tree takes, without the clusters, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// All nodes, parents before children; `id` gives the id of the cluster of a slot.
-    pub fn save(&self, tokens: &Tokens, id: impl Fn(u32) -> u64) -> Vec<SavedNode> {
+    /// Looks how much memory it takes.
+    fn weigh(&mut self) {
+        self.bytes = self.texts
+            + vec(&self.nodes)
+            + table(self.groups.capacity(), size_of::<(u32, u32)>())
+            + table(self.children.capacity(), size_of::<((u32, Word), u32)>());
+    }
+
+    /// All nodes, parents before children.
+    pub fn save(&self, clusters: &Clusters) -> Vec<SavedNode> {
         let mut saved: Vec<SavedNode> = self
             .nodes
             .iter()
             .map(|node| SavedNode {
                 parent: None,
-                key: SavedKey::Words(0),
-                clusters: node.clusters.iter().map(|&slot| id(slot)).collect(),
+                key: match node.level {
+                    0 => SavedKey::Words(node.words),
+                    _ => SavedKey::Word(node.text.to_string()),
+                },
+                clusters: clusters
+                    .of(node.members)
+                    .map(|slot| clusters.get(slot).id)
+                    .collect(),
             })
             .collect();
-        for (&words, &node) in &self.groups {
-            saved[node as usize].key = SavedKey::Words(words);
-        }
-        for (&(parent, word), &node) in &self.children {
-            let node = &mut saved[node as usize];
-            node.parent = Some(parent);
-            node.key = SavedKey::Word(tokens.text(word).to_owned());
+        for (&(parent, _), &node) in &self.children {
+            saved[node as usize].parent = Some(parent);
         }
         saved
     }
@@ -241,30 +253,30 @@ impl Tree {
     ///
     /// # Errors
     /// What is wrong with the nodes; the tree is then of no use.
-    pub fn restore(&mut self, saved: &[SavedNode], tokens: &mut Tokens) -> Result<(), String> {
-        self.clear(tokens);
+    pub fn restore(&mut self, saved: &[SavedNode]) -> Result<(), String> {
+        self.clear();
         for node in saved {
             match (&node.key, node.parent) {
                 (SavedKey::Words(words), None) => {
-                    let group = self.node(*words, 0);
+                    let group = self.node(*words, 0, "");
                     if self.groups.insert(*words, group).is_some() {
                         return Err(format!("two nodes for {words} words"));
                     }
+                    self.weigh();
                 }
-                (SavedKey::Word(word), Some(parent)) => {
+                (SavedKey::Word(text), Some(parent)) => {
                     let Some(&Node { words, level, .. }) = self.nodes.get(parent as usize) else {
                         return Err("a node comes before its parent".into());
                     };
                     if level as usize >= self.steps(words as usize) {
                         return Err("a node below the leaves".into());
                     }
-                    let key = tokens.hold(word);
+                    let key = word(text);
                     if self.children.contains_key(&(parent, key)) {
                         return Err("two nodes for one word".into());
                     }
                     let group = self.groups[&words];
-                    self.child(group, parent, key, tokens);
-                    tokens.release(key);
+                    self.child(group, parent, key, text);
                 }
                 _ => return Err("a node without a place".into()),
             }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::inference::Family;
+use crate::memory::{allocation, vec};
 
 /// The most templates whose records an episode counts apart from each other.
 const TEMPLATES_MAX: usize = 64;
@@ -81,6 +82,18 @@ impl Episode {
     pub(super) fn is_over(&mut self, limit: usize) -> bool {
         self.quiet += 1;
         self.quiet >= limit
+    }
+
+    /// How much memory it takes outside of itself, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let Sign {
+            template,
+            phrase,
+            sample,
+            ..
+        } = &self.sign;
+        let texts = [template, phrase, sample].map(|text| allocation(text.capacity()));
+        texts.iter().sum::<usize>() + vec(&self.templates)
     }
 
     /// The records of `template` tell of no failure after all: whether nothing is left, which ends the episode.

@@ -8,6 +8,7 @@ use rustc_hash::FxHasher;
 
 use super::options::LadOptions;
 use crate::inference::{Finding, Inference, Lexicon, with_priority};
+use crate::memory::{allocation, vec};
 use crate::options::OptionError;
 
 /// Places for answers; a power of two.
@@ -23,6 +24,10 @@ pub(super) struct Judge {
     inference: SharedInference,
     /// Each answer has one place, by the hash of its question; the next one there takes it.
     places: Vec<Answer>,
+    /// The most memory that answers may take, in bytes.
+    limit: usize,
+    /// How much they take outside of their places.
+    bytes: usize,
 }
 
 #[derive(Clone, Default)]
@@ -34,12 +39,35 @@ struct Answer {
     finding: Option<Box<Finding>>,
 }
 
+impl Answer {
+    /// How much memory it takes outside of itself, in bytes.
+    fn bytes(&self) -> usize {
+        let finding = self.finding.as_ref().map_or(0, |finding| {
+            allocation(size_of::<Finding>()) + allocation(finding.reason.capacity())
+        });
+        allocation(self.masked.capacity()) + finding
+    }
+}
+
 impl Judge {
-    pub(super) fn new(inference: SharedInference) -> Self {
+    /// One that remembers answers in at most `limit` bytes, one answer and the empty places aside.
+    pub(super) fn new(inference: SharedInference, limit: usize) -> Self {
         Self {
             inference,
             places: Vec::new(),
+            limit,
+            bytes: 0,
         }
+    }
+
+    /// How much memory the answers take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        vec(&self.places) + self.bytes
+    }
+
+    /// The most memory that answers may take, in bytes.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// What `text` says. `masked` is the text with placeholders for its values, which have no words in them, `template` that
@@ -51,8 +79,9 @@ impl Judge {
         template: impl FnOnce() -> Option<&'a str>,
         priority: Option<u8>,
     ) -> Option<&Finding> {
-        if self.places.is_empty() {
+        if self.places.is_empty() || self.bytes > self.limit {
             self.places = vec![Answer::default(); PLACES];
+            self.bytes = 0;
         }
         let numbers = if text == masked {
             0
@@ -67,12 +96,15 @@ impl Judge {
         if !(keep && place.hidden == hidden && place.masked == masked) {
             let template = template().unwrap_or_default();
             let finding = with_priority(self.inference.judge(text, template), priority);
+            self.bytes -= place.bytes();
             place.finding = finding.map(Box::new);
             place.hidden = hidden;
             place.masked.clear();
             if keep {
+                place.masked.reserve_exact(masked.len());
                 place.masked.push_str(masked);
             }
+            self.bytes += place.bytes();
         }
         place.finding.as_deref()
     }
@@ -179,7 +211,7 @@ mod tests {
     #[test]
     fn what_says_the_same_is_asked_once_and_what_the_mask_hides_is_minded() {
         let counting = Arc::new(Counting::default());
-        let mut judge = Judge::new(counting.clone());
+        let mut judge = Judge::new(counting.clone(), 1 << 20);
         let mut ask = |text: &str, masked: &str, priority| {
             judge
                 .judge(text, masked, || None, priority)
@@ -238,7 +270,7 @@ mod tests {
             ),
         ) {
             let lexicon: SharedInference = Lexicon::builtin().clone();
-            let mut judge = Judge::new(lexicon.clone());
+            let mut judge = Judge::new(lexicon.clone(), 4096);
             let mut miner = Miner::new(DrainOptions::default()).unwrap();
             for line in &lines {
                 miner.add(line);
@@ -251,13 +283,25 @@ mod tests {
     #[test]
     fn long_and_empty_texts_are_asked_every_time() {
         let counting = Arc::new(Counting::default());
-        let mut judge = Judge::new(counting.clone());
+        let mut judge = Judge::new(counting.clone(), 1 << 20);
         let long = "bad ".repeat(300);
         for _ in 0..3 {
             assert!(judge.judge(&long, &long, || None, None).is_some());
             assert!(judge.judge("", "", || None, None).is_none());
         }
         assert_eq!(counting.0.load(Ordering::Relaxed), 6);
+    }
+
+    #[test]
+    fn answers_are_forgotten_where_they_take_too_much() {
+        let mut judge = Judge::new(Arc::new(Counting::default()), 100_000);
+        for i in 0..50_000 {
+            let text = format!("{} {i}", ["good", "bad"][i % 2].repeat(i % 50));
+            judge.judge(&text, &text, || None, None);
+            let held: usize = judge.places.iter().map(Answer::bytes).sum();
+            assert_eq!(judge.bytes, held);
+            assert!(held < 100_000 + 2_000, "{held}");
+        }
     }
 
     #[test]

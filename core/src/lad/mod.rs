@@ -5,12 +5,14 @@
 //! Each stream, the merged log of one host, is judged by itself. A [`Sequence`] is the part that needs no text, for log keys
 //! that were found elsewhere.
 
+mod births;
 mod episode;
 mod judge;
 mod novelty;
 mod options;
 mod paper;
 mod recent;
+mod room;
 mod sequence;
 mod snapshot;
 mod store;
@@ -117,7 +119,7 @@ pub struct Counters {
     pub templates_evicted: u64,
     /// Windows that are known, over all streams.
     pub windows: u64,
-    /// About how much memory the streams take, bytes.
+    /// How much memory all of it takes, bytes.
     pub bytes: u64,
 }
 
@@ -127,41 +129,63 @@ pub const NAME_MAX_BYTES: usize = 512;
 const TIME_MAX: f64 = 1e11;
 /// Most events that wait to be fetched; the oldest are lost first.
 const EVENTS_MAX: usize = 4096;
-/// A stream is weighed once in so many of its records.
-const WEIGHED_EVERY: u64 = 64;
 
 /// Events that wait to be fetched.
 #[derive(Debug, Default)]
 struct Waiting {
     events: VecDeque<Event>,
+    /// What they may take without the room for more, and do, in bytes.
+    limit: usize,
+    bytes: usize,
     lost: u64,
     /// Episodes raised so far.
     episodes: u64,
 }
 
 impl Waiting {
+    /// Takes one more; where too many wait, or they take too much, the oldest are lost.
     fn push(&mut self, event: Event) {
-        if self.events.len() >= EVENTS_MAX {
-            self.events.pop_front();
+        self.bytes += event.bytes();
+        self.events.push_back(event);
+        while self.events.len() > EVENTS_MAX || self.bytes > self.limit && self.events.len() > 1 {
+            self.pop();
             self.lost += 1;
         }
-        self.events.push_back(event);
+    }
+
+    /// How much memory all of them take, in bytes.
+    fn bytes(&self) -> usize {
+        let free = self.events.capacity() - self.events.len();
+        self.bytes + free * size_of::<Event>()
+    }
+
+    /// The oldest.
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.bytes -= event.bytes();
+        Some(event)
     }
 }
 
 /// Judges hosts by what their logs say.
 pub struct Detector {
     options: LadOptions,
+    /// The options, with what one stream may take cut to what is there for all.
+    limits: LadOptions,
     judge: Judge,
-    /// Knows nothing; a new stream's parser is a copy of it.
+    /// Knows nothing; that of a new stream is made like it.
     blank: Miner,
-    streams: Vec<Stream>,
+    #[expect(
+        clippy::vec_box,
+        reason = "when the list grows, it must not take the streams with it"
+    )]
+    streams: Vec<Box<Stream>>,
     index: FxHashMap<Box<str>, u32>,
     /// Where the stream of the last record is: many records of one come in a row.
     guess: usize,
     waiting: Waiting,
     counters: Counters,
-    /// How much memory the streams take, as they were last weighed.
+    /// How much memory the streams take, in bytes.
     bytes: usize,
     /// The newest time that [`Detector::advance`] looked for the silent at.
     swept: f64,
@@ -195,14 +219,20 @@ impl Detector {
         inference: SharedInference,
     ) -> Result<Self, OptionError> {
         options.validate()?;
+        let share = room::Shares::of(&options);
+        let limits = share.within(options.clone());
         Ok(Self {
-            blank: Miner::new(options.drain.clone())?,
+            blank: Miner::new(limits.drain.clone())?,
             options,
-            judge: Judge::new(inference),
+            limits,
+            judge: Judge::new(inference, share.answers),
             streams: Vec::new(),
             index: FxHashMap::default(),
             guess: 0,
-            waiting: Waiting::default(),
+            waiting: Waiting {
+                limit: share.events,
+                ..Waiting::default()
+            },
             counters: Counters::default(),
             bytes: 0,
             swept: f64::NEG_INFINITY,
@@ -237,15 +267,11 @@ impl Detector {
         self.counters.taken += 1;
         let stream = &mut self.streams[at];
         stream.past.heard = self.counters.taken;
-        let observed = stream.observe(&self.options, &mut self.judge, record, &mut self.waiting);
-        stream.records += 1;
-        // New ones grow fastest.
-        if stream.records.is_power_of_two() || stream.records.is_multiple_of(WEIGHED_EVERY) {
-            self.bytes -= stream.bytes;
-            stream.weigh();
-            self.bytes += stream.bytes;
-            self.make_room();
-        }
+        let observed = stream.observe(&self.limits, &mut self.judge, record, &mut self.waiting);
+        self.bytes -= stream.bytes;
+        stream.weigh();
+        self.bytes += stream.bytes;
+        self.make_room();
         observed
     }
 
@@ -286,7 +312,7 @@ impl Detector {
             Some(at) => *at as usize,
             None if self.streams.len() >= self.options.max_streams => return None,
             None => {
-                let stream = Stream::new(name, self.blank.clone(), &self.options);
+                let stream = Box::new(Stream::new(name, self.blank.blank(), &self.limits));
                 self.bytes += stream.bytes;
                 self.streams.push(stream);
                 self.index
@@ -294,74 +320,13 @@ impl Detector {
                 self.streams.len() - 1
             }
         };
+        // The desk goes from one to the next.
+        if let Some(last) = self.streams.get_mut(self.guess) {
+            let desk = std::mem::take(last.miner.desk());
+            *self.streams[at].miner.desk() = desk;
+        }
         self.guess = at;
         Some(at)
-    }
-
-    /// Forgets streams where all together take too much, those that were silent for longest first. The last one stays: its
-    /// own limits hold it.
-    fn make_room(&mut self) {
-        let limit = self.options.max_memory_mib << 20;
-        if self.bytes <= limit || self.streams.len() == 1 {
-            return;
-        }
-        // A little more than needed, so that not every new stream has to look through all the others.
-        let enough = limit - limit / 32;
-        let mut by_age: Vec<(u64, Box<str>)> = self
-            .streams
-            .iter()
-            .map(|stream| (stream.past.heard, stream.past.name.clone()))
-            .collect();
-        by_age.sort_unstable();
-        for (_, name) in &by_age[..by_age.len() - 1] {
-            if self.bytes <= enough {
-                break;
-            }
-            if let Some(&at) = self.index.get(name) {
-                let time = self.streams[at as usize].past.last;
-                self.forget(at as usize, time);
-            }
-        }
-    }
-
-    /// Forgets the stream that was silent for longest.
-    fn forget_oldest(&mut self) {
-        let oldest = (0..self.streams.len()).min_by_key(|&at| self.streams[at].past.heard);
-        if let Some(at) = oldest {
-            let time = self.streams[at].past.last;
-            self.forget(at, time);
-        }
-    }
-
-    /// Forgets the stream at `at`; the last one takes its place.
-    fn forget(&mut self, at: usize, time: f64) {
-        let mut stream = self.streams.swap_remove(at);
-        stream.end(&self.options, time, &mut self.waiting);
-        self.bytes -= stream.bytes;
-        self.counters.streams_forgotten += 1;
-        self.index.remove(&stream.past.name);
-        if let Some(moved) = self.streams.get(at) {
-            self.index.insert(moved.past.name.clone(), at as u32);
-        }
-    }
-
-    /// Says that no record with a time before `time` (seconds) is going to come any more: forgets the streams that have been
-    /// silent for too long. A time that is not finite or too far off is ignored.
-    pub fn advance(&mut self, time: f64) {
-        if time.is_nan() || time.abs() > TIME_MAX {
-            return;
-        }
-        let forget = self.options.forget_sec;
-        // Looking for the silent once in a fiftieth of the time they are given is enough.
-        if time - self.swept < forget / 50.0 {
-            return;
-        }
-        self.swept = time;
-        for at in (0..self.streams.len()).rev() {
-            if time - self.streams[at].past.last > forget {
-                self.forget(at, time);
-            }
-        }
     }
 
     /// Takes an operator's word for what the records of a template are, `None` to take an earlier word back. It holds from now
@@ -373,7 +338,11 @@ impl Detector {
             return false;
         };
         let stream = &mut self.streams[at as usize];
-        stream.feedback(&self.options, template_id, verdict, &mut self.waiting)
+        let known = stream.feedback(&self.limits, template_id, verdict, &mut self.waiting);
+        self.bytes -= stream.bytes;
+        stream.weigh();
+        self.bytes += stream.bytes;
+        known
     }
 
     /// The template with that number, or `None` where there is no such stream or template (any more).
@@ -391,7 +360,7 @@ impl Detector {
 
     /// The oldest event not yet fetched. At most 4096 wait; beyond that the oldest are lost and counted.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.waiting.events.pop_front()
+        self.waiting.pop()
     }
 
     /// What became of the records, and what there is.
@@ -400,7 +369,7 @@ impl Detector {
             episodes: self.waiting.episodes,
             events_lost: self.waiting.lost,
             streams: self.streams.len() as u64,
-            bytes: self.bytes as u64,
+            bytes: self.held() as u64,
             templates: 0,
             templates_evicted: 0,
             windows: 0,

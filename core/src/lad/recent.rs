@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::shortened;
+use crate::memory::{allocation, grow, vec};
 
 /// The longest line that an event shows, bytes.
 pub(super) const LINE_MAX_BYTES: usize = 256;
@@ -26,6 +27,7 @@ impl Recent {
     /// Takes a record, and forgets the oldest where there are `max` already.
     pub(super) fn push(&mut self, template_id: u64, text: &str, max: usize) {
         let at = if self.lines.len() < max {
+            grow(&mut self.lines, 1);
             self.lines.push(Line::default());
             self.lines.len() - 1
         } else {
@@ -40,6 +42,7 @@ impl Recent {
         let line = &mut self.lines[at];
         line.template_id = template_id;
         line.text.clear();
+        line.text.reserve_exact(end);
         line.text.push_str(&text[..end]);
     }
 
@@ -58,9 +61,9 @@ impl Recent {
         lines.join("\n")
     }
 
-    /// About how much memory it takes.
+    /// How much memory it takes at most, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.lines.capacity() * (size_of::<Line>() + LINE_MAX_BYTES)
+        vec(&self.lines) + self.lines.len() * allocation(LINE_MAX_BYTES)
     }
 
     /// Whether restored records are some that could have been saved.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::options::{LadOptions, Mode};
 use super::paper::PaperStore;
 use super::store::WindowStore;
+use crate::memory::vec;
 
 /// What one record of a sequence came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -144,13 +145,12 @@ impl Sequence {
         }
     }
 
-    /// About how much memory it takes.
+    /// About how much memory it takes outside of itself, in bytes.
     pub fn bytes(&self) -> usize {
         let size = self.window.capacity();
-        size_of::<Self>()
-            + size * size_of::<u64>()
+        vec(&self.window)
             + match &self.store {
-                Store::Symbolic(store) => store.bytes(size),
+                Store::Symbolic(store) => store.bytes(),
                 Store::Paper(store) => store.bytes(size),
             }
     }

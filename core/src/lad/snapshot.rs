@@ -79,47 +79,47 @@ impl Detector {
         snapshot::same_shape(&self.shape(), &saved.shape)?;
         let mut detector = Self {
             options: self.options.clone(),
-            judge: Judge::new(self.judge.inference()),
-            blank: self.blank.clone(),
+            limits: self.limits.clone(),
+            judge: Judge::new(self.judge.inference(), self.judge.limit()),
+            blank: self.blank.blank(),
             streams: Vec::with_capacity(saved.streams.len()),
             index: FxHashMap::default(),
             guess: 0,
             waiting: Waiting {
-                events: snapshot::events_from_json(&saved.events)?,
+                limit: self.waiting.limit,
                 lost: saved.lost,
                 episodes: saved.episodes,
+                ..Waiting::default()
             },
             counters: saved.counters,
             bytes: 0,
             swept: saved.swept,
         };
+        for event in snapshot::events_from_json(&saved.events)? {
+            detector.waiting.push(event);
+        }
         for (parser, past) in saved.streams {
             let at = detector.streams.len() as u32;
             let known_before = detector.index.insert(past.name.clone(), at).is_some();
-            if known_before || !past.is_sound(&detector.options) {
+            if known_before || !past.is_sound(&detector.limits) {
                 return Err(format!(
                     "damaged: the stream \"{}\" in it makes no sense",
                     past.name
                 ));
             }
-            let mut miner = self.blank.clone();
+            let mut miner = self.blank.blank();
             miner
                 .restore(&parser)
                 .map_err(|e| snapshot::senseless("a parser in it", &e))?;
-            let mut stream = Stream {
-                miner,
-                past,
-                bytes: 0,
-                records: 0,
-            };
-            stream.weigh();
+            let stream = Stream::restored(miner, past);
             detector.bytes += stream.bytes;
-            detector.streams.push(stream);
+            detector.streams.push(Box::new(stream));
         }
         // Made with larger limits: what was silent for longest goes.
         while detector.streams.len() > detector.options.max_streams {
             detector.forget_oldest();
         }
+        detector.make_room();
         Ok(detector)
     }
 }

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::births::Births;
 use super::episode::{Episode, Sign};
 use super::judge::Judge;
 use super::novelty::{Change as NoveltyChange, Novelty};
@@ -14,9 +15,8 @@ use super::{Observed, Outcome, Record, Verdict, Waiting};
 use crate::drain::{Change, Miner};
 use crate::event::{share, shortened};
 use crate::inference::{Family, Finding};
+use crate::memory::{allocation, table};
 
-/// What an entry of a map takes.
-const ENTRY_BYTES: usize = 24;
 /// The severity of what an operator calls a failure.
 const FEEDBACK_SEVERITY: f64 = 1.0;
 
@@ -25,10 +25,10 @@ const FEEDBACK_SEVERITY: f64 = 1.0;
 pub(super) struct Stream {
     pub(super) miner: Miner,
     pub(super) past: Past,
-    /// About how much memory it takes, as of late.
+    /// How much memory it takes, in bytes, as it was last weighed.
     pub(super) bytes: usize,
-    /// How many records it has had since it was made or loaded.
-    pub(super) records: u64,
+    /// It may take more than it took when it was weighed.
+    grown: bool,
 }
 
 /// All of a stream but its parser.
@@ -37,8 +37,8 @@ pub(super) struct Past {
     pub(super) name: Box<str>,
     sequence: Sequence,
     pub(super) recent: Recent,
-    /// When each template was first seen, in seconds.
-    pub(super) first_seen: FxHashMap<u64, f64>,
+    /// When each template was first seen.
+    pub(super) first_seen: Births,
     /// What an operator says of templates.
     verdicts: FxHashMap<u64, Verdict>,
     pub(super) episode: Option<Episode>,
@@ -63,18 +63,23 @@ impl Stream {
             name: name.into(),
             sequence: Sequence::new(options),
             recent: Recent::default(),
-            first_seen: FxHashMap::default(),
+            first_seen: Births::default(),
             verdicts: FxHashMap::default(),
             episode: None,
             novelty: Novelty::default(),
             last: f64::NEG_INFINITY,
             heard: 0,
         };
+        Self::restored(miner, past)
+    }
+
+    /// A stream that goes on with what a snapshot has of it.
+    pub(super) fn restored(miner: Miner, past: Past) -> Self {
         let mut stream = Self {
             miner,
             past,
             bytes: 0,
-            records: 0,
+            grown: true,
         };
         stream.weigh();
         stream
@@ -90,10 +95,12 @@ impl Stream {
     ) -> Observed {
         let added = self.miner.add(record.text);
         let id = added.cluster;
-        if added.change == Change::New {
-            self.remember_first(id, record.time, options);
-        }
         let miner = &self.miner;
+        if added.change == Change::New {
+            let known = miner.statistics().clusters as usize;
+            let lives = |id| miner.template(id).is_some();
+            self.past.first_seen.add(id, record.time, known, lives);
+        }
         let finding = judge.judge(
             record.text,
             miner.masked_values(record.text),
@@ -103,10 +110,13 @@ impl Stream {
         let judged = self.past.judged(options, id, finding);
         let past = &mut self.past;
         past.last = past.last.max(record.time);
+        let windows = past.sequence.windows();
         past.recent.push(id, record.text, options.window_size);
         let step = past
             .sequence
             .observe(options, id, judged.severity, judged.failure);
+        let learnt = windows != past.sequence.windows();
+        self.grown |= self.miner.has_grown() || step.alarm || learnt;
         let observed = Observed {
             outcome: Outcome::Taken,
             template_id: id,
@@ -139,15 +149,6 @@ impl Stream {
             self.follow_novelty(options, step.novel, record.time, waiting);
         }
         observed
-    }
-
-    fn remember_first(&mut self, id: u64, time: f64, options: &LadOptions) {
-        let first_seen = &mut self.past.first_seen;
-        // Templates come and go with the parser's limits; those that went are dropped now and then.
-        if first_seen.len() >= 2 * options.drain.max_clusters {
-            first_seen.retain(|&id, _| self.miner.template(id).is_some());
-        }
-        first_seen.insert(id, time);
     }
 
     /// What an event says of a record that tells of a failure.
@@ -238,6 +239,7 @@ impl Stream {
         if self.miner.template(id).is_none() {
             return false;
         }
+        self.grown = true;
         let verdicts = &mut self.past.verdicts;
         if verdicts.len() >= options.drain.max_clusters {
             verdicts.retain(|&id, _| self.miner.template(id).is_some());
@@ -279,16 +281,26 @@ impl Stream {
         self.past.sequence.windows()
     }
 
-    /// Looks how much memory it takes.
+    /// Looks how much memory it takes, unless it cannot take more than before.
+    #[inline]
     pub(super) fn weigh(&mut self) {
+        if std::mem::take(&mut self.grown) {
+            self.bytes = self.weight();
+        }
+    }
+
+    /// How much memory it takes, in bytes, with its place in the detector.
+    pub(super) fn weight(&self) -> usize {
         let past = &self.past;
-        let maps = past.first_seen.capacity() + past.verdicts.capacity();
-        self.bytes = size_of::<Self>()
-            + past.name.len()
+        let name = allocation(past.name.len());
+        allocation(size_of::<Self>())
+            + 2 * name
             + self.miner.bytes()
             + past.sequence.bytes()
             + past.recent.bytes()
-            + maps * ENTRY_BYTES;
+            + past.first_seen.bytes()
+            + table(past.verdicts.capacity(), size_of::<(u64, Verdict)>())
+            + past.episode.as_ref().map_or(0, Episode::bytes)
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
         sample: Some(sign.sample.clone()),
         count: Some(episode.count),
         seen: stream.miner.size(sign.template_id),
-        first_seen: past.first_seen.get(&sign.template_id).copied(),
+        first_seen: past.first_seen.of(sign.template_id),
         at_startup: episode.at_startup.then_some(true),
         window: Some(past.recent.to_text()),
         ..with_sign(event, stream, sign)

@@ -1,0 +1,98 @@
+//! Clusters come, and go when there are too many of them or they take too much memory.
+
+use super::{Miner, postings};
+
+impl Miner {
+    /// Makes a cluster of the line, which has had so many lines, and gives its id.
+    pub(super) fn create(&mut self, size: u64) -> u64 {
+        while self.clusters.len() >= self.given.options.max_clusters {
+            self.evict_oldest();
+        }
+        self.grown = true;
+        self.statistics.created += 1;
+        let id = self.statistics.created;
+        let desk = &self.desk;
+        let words = desk.line.iter().copied().zip(desk.texts());
+        let leaf = self.tree.leaf_for(desk.line.len(), words).node;
+        let slot = self.clusters.add(id, size, &desk.line, desk.texts());
+        self.attach(slot, leaf);
+        self.make_room();
+        id
+    }
+
+    /// Adds a cluster to a leaf, and to the postings where the leaf has that many.
+    pub(super) fn attach(&mut self, slot: u32, leaf: u32) {
+        self.tree.add(leaf, slot, &mut self.clusters);
+        let there = self.tree.members(leaf);
+        if there.len() == postings::SCANNED + 1 {
+            let all: Vec<u32> = self.clusters.of(there).collect();
+            for slot in all {
+                self.post(slot);
+            }
+        } else if there.len() > postings::SCANNED {
+            self.post(slot);
+        }
+    }
+
+    /// Adds a cluster to the postings, unless it is there from the time when its leaf had as many before.
+    fn post(&mut self, slot: u32) {
+        let cluster = self.clusters.get(slot);
+        if cluster.posted.is_none() {
+            let words = cluster.words();
+            let least = self.least(words.len()).max(1);
+            let posted = self.postings.add(cluster.leaf, slot, words, least);
+            self.clusters.get_mut(slot).posted = Some(posted);
+        }
+    }
+
+    /// Forgets the cluster not seen for longest.
+    pub(super) fn evict_oldest(&mut self) {
+        let Some(slot) = self.clusters.oldest() else {
+            return;
+        };
+        self.tree.remove(slot, &mut self.clusters);
+        let cluster = self.clusters.get(slot);
+        if let Some(posted) = cluster.posted {
+            for (position, &word) in cluster.words().iter().enumerate() {
+                if posted & postings::bit(position) != 0 {
+                    self.postings.remove(cluster.leaf, slot, position, word);
+                }
+            }
+        }
+        self.clusters.remove(slot);
+        self.statistics.evicted += 1;
+    }
+
+    /// Keeps within the memory allowed: by forgetting clusters, and nodes of the tree that lead to none.
+    pub(super) fn make_room(&mut self) {
+        let limit = self.given.options.max_bytes;
+        while self.bytes() > limit && self.clusters.len() > 1 {
+            self.evict_oldest();
+        }
+        // The tree keeps nodes whose clusters are gone; it must not squeeze out the clusters.
+        while self.tree.bytes() > limit / 4 {
+            for _ in 0..self.clusters.len() / 2 {
+                self.evict_oldest();
+            }
+            self.rebuild_tree();
+            if self.clusters.len() <= 1 {
+                break;
+            }
+        }
+    }
+
+    /// Makes the tree anew, of the clusters that there are.
+    pub(super) fn rebuild_tree(&mut self) {
+        self.lines.clear();
+        self.postings.clear();
+        self.tree.clear();
+        let mut slots: Vec<u32> = self.clusters.by_age().collect();
+        slots.sort_unstable_by_key(|&slot| self.clusters.get(slot).id);
+        for slot in slots {
+            let cluster = self.clusters.get(slot);
+            let leaf = self.tree.leaf_for(cluster.words().len(), cluster.texts());
+            self.clusters.get_mut(slot).posted = None;
+            self.attach(slot, leaf.node);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The memory of a detector: what each part of it may take, and which streams are forgotten for others.
+
+use super::options::{LadOptions, Mode};
+use super::{Detector, TIME_MAX};
+use crate::memory::{table, vec};
+
+/// What a window takes beside its keys, in bytes, with its place in the index while that grows: where windows are symbols,
+/// and as published.
+const SYMBOLIC_BYTES: usize = 32;
+const PAPER_BYTES: usize = 160;
+
+/// What of the option `max_memory_mib` is there for what, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shares {
+    /// The parser of one stream.
+    parser: usize,
+    /// The windows of one stream.
+    windows: usize,
+    /// Verdicts that are remembered.
+    pub(super) answers: usize,
+    /// Events that wait.
+    pub(super) events: usize,
+}
+
+impl Shares {
+    pub(super) fn of(options: &LadOptions) -> Self {
+        let limit = options.max_memory_mib << 20;
+        Self {
+            parser: limit / 2,
+            windows: limit / 8,
+            answers: limit / 16,
+            events: limit / 16,
+        }
+    }
+
+    /// The options, cut so that one stream alone keeps within the memory that is there for all.
+    pub(super) fn within(self, mut options: LadOptions) -> LadOptions {
+        let keys = options.window_size * size_of::<u64>();
+        let window = match options.mode {
+            Mode::Symbolic => keys + SYMBOLIC_BYTES,
+            Mode::Paper => 2 * keys + PAPER_BYTES,
+        };
+        options.max_windows = options.max_windows.min(self.windows / window);
+        options.drain.max_bytes = options.drain.max_bytes.min(self.parser);
+        options
+    }
+}
+
+impl Detector {
+    /// How much memory all of it takes, in bytes.
+    pub(super) fn held(&self) -> usize {
+        let index = table(self.index.capacity(), size_of::<(Box<str>, u32)>());
+        let desk = self.streams.get(self.guess);
+        let desk = desk.map_or(0, |stream| stream.miner.desk_bytes());
+        self.bytes + vec(&self.streams) + index + desk + self.judge.bytes() + self.waiting.bytes()
+    }
+
+    /// Forgets streams where all together take too much, those that were silent for longest first. The last one stays: its
+    /// own limits hold it.
+    #[inline]
+    pub(super) fn make_room(&mut self) {
+        let limit = self.options.max_memory_mib << 20;
+        if self.bytes > limit / 2 && self.streams.len() > 1 {
+            let held = self.held();
+            // A table that grows is there twice for a moment.
+            if held > limit - limit / 16 {
+                // A little more than needed, so that not every new stream has to look through all the others.
+                self.forget_oldest_bytes(held - (limit - limit / 8));
+            }
+        }
+    }
+
+    /// Forgets the streams that were silent for longest, until so many bytes are free.
+    fn forget_oldest_bytes(&mut self, mut bytes: usize) {
+        let mut by_age: Vec<(u64, u32)> = (0_u32..)
+            .zip(&self.streams)
+            .map(|(at, stream)| (stream.past.heard, at))
+            .collect();
+        by_age.sort_unstable();
+        by_age.pop();
+        let enough = by_age.iter().position(|&(_, at)| {
+            let done = bytes == 0;
+            bytes = bytes.saturating_sub(self.streams[at as usize].bytes);
+            done
+        });
+        by_age.truncate(enough.unwrap_or(by_age.len()));
+        for &(_, at) in &by_age {
+            let stream = &mut self.streams[at as usize];
+            stream.end(&self.limits, stream.past.last, &mut self.waiting);
+        }
+        // Whoever takes the place of one that goes has a higher one, and stays or is gone already.
+        by_age.sort_unstable_by_key(|&(_, at)| std::cmp::Reverse(at));
+        for (_, at) in by_age {
+            self.remove(at as usize);
+        }
+    }
+
+    /// Forgets the stream that was silent for longest.
+    pub(super) fn forget_oldest(&mut self) {
+        let oldest = (0..self.streams.len()).min_by_key(|&at| self.streams[at].past.heard);
+        if let Some(at) = oldest {
+            let time = self.streams[at].past.last;
+            self.forget(at, time);
+        }
+    }
+
+    /// Forgets the stream at `at`.
+    fn forget(&mut self, at: usize, time: f64) {
+        self.streams[at].end(&self.limits, time, &mut self.waiting);
+        self.remove(at);
+    }
+
+    /// Removes the stream at `at`; the last one takes its place.
+    fn remove(&mut self, at: usize) {
+        let stream = self.streams.swap_remove(at);
+        if self.guess == self.streams.len() {
+            self.guess = at;
+        }
+        self.bytes -= stream.bytes;
+        self.counters.streams_forgotten += 1;
+        self.index.remove(&stream.past.name);
+        if let Some(moved) = self.streams.get(at)
+            && let Some(place) = self.index.get_mut(&moved.past.name)
+        {
+            *place = at as u32;
+        }
+    }
+
+    /// Says that no record with a time before `time` (seconds) is going to come any more: forgets the streams that have been
+    /// silent for too long. A time that is not finite or too far off is ignored.
+    pub fn advance(&mut self, time: f64) {
+        if time.is_nan() || time.abs() > TIME_MAX {
+            return;
+        }
+        let forget = self.options.forget_sec;
+        // Looking for the silent once in a fiftieth of the time they are given is enough.
+        if time - self.swept < forget / 50.0 {
+            return;
+        }
+        self.swept = time;
+        for at in (0..self.streams.len()).rev() {
+            if time - self.streams[at].past.last > forget {
+                self.forget(at, time);
+            }
+        }
+    }
+}
