@@ -2,6 +2,7 @@
 
 pub mod collectd;
 pub mod demo;
+pub mod documentation;
 pub mod fluentbit;
 pub mod testbed;
 

@@ -163,6 +163,18 @@ impl Host {
         Ok(())
     }
 
+    /// The most memory that it had so far.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn peak_memory_bytes(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.context("the host has ended")?.parse()?;
+        Ok(kib * 1024)
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();

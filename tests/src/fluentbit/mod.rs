@@ -3,6 +3,7 @@
 pub mod chunk;
 pub mod host;
 mod real;
+mod receiver;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,6 +15,7 @@ use anyhow::{Context, Result};
 use crate::testbed::plugin::Plugin;
 
 pub use real::{FluentBit, find, free_port, get};
+pub use receiver::{Receiver, Request};
 
 /// The filter's file, as hosts look for it.
 pub const FILTER: &str = "flb-filter_bellwether.so";

@@ -15,6 +15,7 @@ macro_rules! needs_collectd {
     };
 }
 
+mod documentation;
 mod identity;
 mod life;
 mod samples;

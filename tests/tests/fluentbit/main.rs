@@ -1,5 +1,6 @@
 //! The plugin in a real Fluent Bit, where one is installed.
 
+mod documentation;
 mod life;
 mod pipeline;
 

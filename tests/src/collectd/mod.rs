@@ -3,6 +3,9 @@
 //! Values go in through the `unixsock` or the `network` plugin, with times of their own choosing; what comes out is recorded
 //! by a small plugin of ours that is compiled against the installed headers.
 
+mod check;
+mod guests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::fs;
@@ -18,6 +21,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::testbed::capabilities::CollectdInstallation;
 use crate::testbed::plugin::Plugin;
 use crate::testbed::process::wait_for;
+
+pub use check::{check, not_loadable};
+pub use guests::{Guests, putnotif, putval};
 
 /// How to run a collectd.
 #[derive(Debug, Clone)]
@@ -144,6 +150,22 @@ fn compile(name: &str, plugins: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Puts plugins into a folder: that under test, collectd's own, and those of the folder `tests/plugins`.
+fn provide(names: &[&str], installation: &CollectdInstallation, folder: &Path) -> Result<()> {
+    for name in names {
+        let stock = installation.plugins.join(name).with_extension("so");
+        if *name == "bellwether" {
+            plugin()?.copy_into(folder)?;
+        } else if stock.exists() {
+            // collectd has one folder of plugins and follows no symbolic links in it.
+            fs::copy(&stock, folder.join(name).with_extension("so"))?;
+        } else {
+            compile(name, folder)?;
+        }
+    }
+    Ok(())
+}
+
 impl Collectd {
     /// Starts one and waits until it is ready.
     ///
@@ -156,21 +178,11 @@ impl Collectd {
             .tempdir()?;
         let plugins = folder.path().join("plugins");
         fs::create_dir(&plugins)?;
-        // collectd has one folder of plugins and follows no symbolic links in it.
         let mut names = vec!["unixsock", "logfile"];
         names.extend(setup.record.then_some("recorder"));
         names.extend(&setup.plugins);
-        for name in &names {
-            let stock = installation.plugins.join(name).with_extension("so");
-            if stock.exists() {
-                fs::copy(&stock, plugins.join(name).with_extension("so"))?;
-            } else {
-                compile(name, &plugins)?;
-            }
-        }
-        if setup.bellwether.is_some() {
-            plugin()?.copy_into(&plugins)?;
-        }
+        names.extend(setup.bellwether.is_some().then_some("bellwether"));
+        provide(&names, installation, &plugins)?;
         let file = folder.path().join("collectd.conf");
         fs::write(&file, configuration(setup, installation, folder.path())?)?;
         let child = spawn(&installation.daemon, folder.path())?;
@@ -426,76 +438,4 @@ fn configuration(
         )?;
     }
     Ok(text)
-}
-
-/// CPU time of VMs of one hypervisor as the counters that the `virt` plugin would tell, with an occasional common jump.
-///
-/// Each VM has a level of its own with some noise. Everything follows from the seed.
-#[derive(Debug, Clone)]
-pub struct Guests {
-    levels: Vec<f64>,
-    used_ns: Vec<u64>,
-    random: u64,
-}
-
-impl Guests {
-    /// So many VMs.
-    pub fn new(count: usize, seed: u64) -> Self {
-        let mut guests = Self {
-            levels: Vec::new(),
-            used_ns: vec![1_000_000_000; count],
-            random: seed | 1,
-        };
-        guests.levels = (0..count).map(|_| 20.0 + 30.0 * guests.unit()).collect();
-        guests
-    }
-
-    /// A number from 0 to 1 (xorshift64*).
-    fn unit(&mut self) -> f64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        (self.random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Lets `seconds` pass in which every VM needs `factor` times its level; gives the counters in nanoseconds.
-    pub fn pass(&mut self, seconds: f64, factor: f64) -> &[u64] {
-        self.pass_each(seconds, |_| factor)
-    }
-
-    /// The same with a factor for each VM.
-    pub fn pass_each(&mut self, seconds: f64, factor: impl Fn(usize) -> f64) -> &[u64] {
-        for vm in 0..self.used_ns.len() {
-            let noise = 0.9 + 0.2 * self.unit();
-            let percent = (self.levels[vm] * factor(vm) * noise).min(100.0);
-            self.used_ns[vm] += (percent / 100.0 * seconds * 1e9) as u64;
-        }
-        &self.used_ns
-    }
-
-    /// Lets the counter of a VM start anew.
-    pub fn restart(&mut self, vm: usize) {
-        self.used_ns[vm] = 0;
-    }
-}
-
-/// The command that gives one counter of a VM to the unixsock plugin.
-pub fn putval(identifier: &str, interval_sec: f64, time: f64, counter: u64) -> String {
-    format!("PUTVAL \"{identifier}\" interval={interval_sec} {time:.3}:{counter}")
-}
-
-/// The command that gives a `domain_state` notification to the unixsock plugin, as the `virt` plugin writes it.
-pub fn putnotif(host: &str, plugin_instance: &str, state: &str, reason: &str) -> String {
-    let instance = if plugin_instance.is_empty() {
-        String::new()
-    } else {
-        format!(" plugin_instance=\"{plugin_instance}\"")
-    };
-    format!(
-        "PUTNOTIF message=\"Domain state: {state}. Reason: {reason}\" severity=warning time={} host=\"{host}\" \
-         plugin=virt{instance} type=domain_state",
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs())
-    )
 }
