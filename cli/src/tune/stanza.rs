@@ -26,6 +26,14 @@ pub fn collectd(options: &[Chosen<'_>], interval: f64) -> String {
 pub fn fluent_bit_classic(options: &[Chosen<'_>], tag: &str) -> String {
     let mut out = format!("[FILTER]\n    name bellwether\n    match {tag}\n");
     for (spec, value) in options {
+        if value.is_empty() {
+            // Refused there, and quotation marks would be part of the value.
+            out += &format!(
+                "    # {} has to be empty, which only the YAML form can say.\n",
+                spec.name
+            );
+            continue;
+        }
         // A value ends with its line; masks may be separated otherwise.
         out += &format!("    {} {}\n", spec.name, value.replace('\n', " ; "));
     }
@@ -96,6 +104,11 @@ mod tests {
             classic.ends_with("match host\n    drain_masks A=\"\\d+ ; B=x\n    push false\n"),
             "{classic}"
         );
+        let empty = [(spec(specs, "drain_extra_delimiters"), String::new())];
+        let classic = fluent_bit_classic(&empty, "host");
+        let last = classic.lines().last().expect("a line").trim();
+        assert!(last.starts_with("# drain_extra_delimiters "), "{classic}");
+        assert!(fluent_bit_yaml(&empty, "host").ends_with(": \"\"\n"));
         let yaml = fluent_bit_yaml(&options, "*");
         let line = yaml
             .lines()
