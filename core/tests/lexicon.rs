@@ -4,6 +4,7 @@ use bellwether_core::inference::{FAULT, Family, Inference, Lexicon, with_priorit
 
 const FLAGGED: &str = include_str!("messages/flagged.txt");
 const QUIET: &str = include_str!("messages/quiet.txt");
+const LEXICON: &str = include_str!("../src/inference/lexicon.txt");
 
 /// The messages of a file: no comments, no empty lines.
 fn messages(file: &str) -> impl Iterator<Item = &str> {
@@ -38,6 +39,32 @@ fn what_speaks_of_failure_is_flagged_in_every_family() {
         }
     }
     assert_eq!(seen, Family::ALL, "each family has its messages");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_phrase_of_failure_is_not_explained_away_by_its_own_words() {
+    let mut family = None;
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    for line in messages(LEXICON) {
+        if let Some(head) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            family = Family::from_name(head);
+            continue;
+        }
+        let Some((weight, phrase)) = line.split_once(' ') else {
+            continue;
+        };
+        if family.is_none() || weight.parse().is_ok_and(|weight: f32| weight < FAULT) {
+            continue;
+        }
+        let text = phrase.replace(" * ", " sda ").replace('*', "0");
+        checked += 1;
+        if severity(&text) < FAULT {
+            wrong.push(text);
+        }
+    }
+    assert!(checked > 1000, "{checked} phrases");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
