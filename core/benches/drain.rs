@@ -3,8 +3,10 @@
 //! The lines are those of the VM failure logs where they are on the machine (`../shared/data/vm-failure-logs`), else
 //! generated ones. The peers' masks are regular expressions: theirs have no look-around, so that the border is `\b`.
 
+mod random;
+mod recorded;
+
 use std::hint::black_box;
-use std::io::Read as _;
 use std::sync::LazyLock;
 
 use bellwether_core::drain::{DrainOptions, Miner};
@@ -20,10 +22,6 @@ fn main() {
     divan::main();
 }
 
-const LOGS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../shared/data/vm-failure-logs/logs"
-);
 /// Lines in a sample, and of the logs.
 const SAMPLE: u32 = 40_000;
 
@@ -45,23 +43,9 @@ static LINES: LazyLock<Lines> = LazyLock::new(|| match recorded() {
 
 /// Messages of the recorded logs, one of so many, all files alike.
 fn recorded() -> Option<Vec<String>> {
-    let mut files: Vec<_> = std::fs::read_dir(LOGS)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    files.sort();
-    let mut lines = Vec::new();
-    for file in files {
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(std::fs::File::open(file).ok()?)
-            .read_to_string(&mut text)
-            .ok()?;
-        let messages = text.lines().filter_map(|line| line.split_once(": "));
-        lines.extend(messages.map(|(_, message)| message.to_owned()));
-    }
-    let step = lines.len().div_ceil(SAMPLE as usize).max(1);
-    let lines: Vec<_> = lines.into_iter().step_by(step).collect();
-    (!lines.is_empty()).then_some(lines)
+    let lines: Vec<_> = recorded::recorded()?.collect();
+    let step = lines.len().div_ceil(SAMPLE as usize);
+    Some(lines.into_iter().step_by(step).collect())
 }
 
 fn generated() -> Vec<String> {
@@ -205,32 +189,17 @@ mod known_templates {
 mod explosion {
     use super::*;
 
-    /// Distinct lines of so many words of `letters` letters out of 16.
-    fn random(words: u32, letters: u32) -> impl FnMut(&mut String) {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        move |line| {
-            line.clear();
-            for _ in 0..words {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                line.extend((0..letters).map(|i| char::from(b'g' + (state >> (4 * i) & 15) as u8)));
-                line.push(' ');
-            }
-        }
-    }
-
     #[divan::bench(args = [2, 6])]
     fn bellwether_random_words_of_letters(bencher: Bencher, letters: u32) {
         let mut miner = miner(&[]);
-        let mut next = random(8, letters);
+        let mut random = random::Random(0x9e37_79b9_7f4a_7c15);
         let mut line = String::new();
         for _ in 0..SAMPLE {
-            next(&mut line);
+            random.words(8, letters, &mut line);
             miner.add(&line);
         }
         bencher.bench_local(|| {
-            next(&mut line);
+            random.words(8, letters, &mut line);
             black_box(miner.add(&line))
         });
     }

@@ -1,11 +1,16 @@
 //! What Drain and LAD take when they are fed what no limit was made for: time a record and a byte on the processor, beside that
-//! of ordinary records, as they are and as long as the others, and the most memory that LAD held at the end of any record.
+//! of recorded logs and of ordinary records, as they are and as long as the others, and the most memory that LAD held after
+//! a few hundred records.
+
+mod random;
+mod recorded;
 
 use std::alloc::System;
 
 use bellwether_core::drain::Miner;
 use bellwether_core::lad::{Detector, LadOptions, Record};
 use cap::Cap;
+use random::Random;
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
@@ -30,6 +35,13 @@ fn main() {
         "streams"
     );
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    if let Some(logs) = recorded::recorded() {
+        let logs: Vec<String> = logs.collect();
+        let count = logs.len() as u64;
+        feed("the VM failure logs", 2 * count, 1, |i, text| {
+            text.clone_from(&logs[(i % count) as usize]);
+        });
+    }
     feed("ordinary records", 1_000_000, 1, ordinary);
     feed("ordinary records of 8 words, 56 bytes", 1_000_000, 1, alike);
     let mut words = |words, letters| {
@@ -189,26 +201,4 @@ fn cpu_ns() -> u64 {
                 .elapsed()
                 .as_nanos() as u64
         })
-}
-
-/// Marsaglia's xorshift.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A line of so many words of so many letters out of 16.
-    fn words(&mut self, words: u32, letters: u32, line: &mut String) {
-        line.clear();
-        for _ in 0..words {
-            let word = self.next();
-            line.extend((0..letters).map(|i| char::from(b'g' + ((word >> (4 * i)) & 15) as u8)));
-            line.push(' ');
-        }
-    }
 }

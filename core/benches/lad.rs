@@ -4,8 +4,9 @@
 //! The records are those of the VM failure logs where they are on the machine (`../shared/data/vm-failure-logs`), else
 //! generated ones.
 
+mod recorded;
+
 use std::hint::black_box;
-use std::io::Read as _;
 use std::sync::LazyLock;
 
 use bellwether_core::drain::Miner;
@@ -22,10 +23,6 @@ fn main() {
     divan::main();
 }
 
-const LOGS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../shared/data/vm-failure-logs/logs"
-);
 /// Records of a sample, in their order.
 const SAMPLE: usize = 40_000;
 
@@ -33,25 +30,8 @@ static RECORDS: LazyLock<Vec<String>> = LazyLock::new(|| recorded().unwrap_or_el
 
 /// The messages of the first logs of ordinary life, one log after the other.
 fn recorded() -> Option<Vec<String>> {
-    let mut files: Vec<_> = std::fs::read_dir(LOGS)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    files.sort();
-    let mut records = Vec::new();
-    for file in files {
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(std::fs::File::open(file).ok()?)
-            .read_to_string(&mut text)
-            .ok()?;
-        let messages = text.lines().filter_map(|line| line.split_once(": "));
-        records.extend(messages.map(|(_, message)| message.to_owned()));
-        if records.len() >= SAMPLE {
-            records.truncate(SAMPLE);
-            return Some(records);
-        }
-    }
-    None
+    let records: Vec<_> = recorded::recorded()?.take(SAMPLE).collect();
+    (records.len() == SAMPLE).then_some(records)
 }
 
 fn generated() -> Vec<String> {

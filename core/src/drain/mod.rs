@@ -365,6 +365,11 @@ impl Miner {
         }
     }
 
+    /// How many clusters there are.
+    pub(crate) fn len(&self) -> usize {
+        self.clusters.len()
+    }
+
     /// How much memory is in use, in bytes; at most the option `max_bytes`, unless a single cluster takes more.
     pub fn bytes(&self) -> usize {
         self.tree.bytes() + self.clusters.bytes() + self.postings.bytes() + self.lines.bytes()

@@ -22,12 +22,27 @@ pub type SharedInference = Arc<dyn Inference + Send + Sync>;
 /// Asks an inference, and remembers what it answered.
 pub(super) struct Judge {
     inference: SharedInference,
-    /// Each answer has one place, by the hash of its question; the next one there takes it.
+    /// Each answer has one place, by the hash of its question; another takes it whose question comes twice without a third
+    /// between. What never comes again leaves no trace.
     places: Vec<Answer>,
+    /// Those of the places.
+    marks: Vec<Marks>,
+    /// An answer that found no place.
+    homeless: Option<Finding>,
     /// The most memory that answers may take, in bytes.
     limit: usize,
     /// How much they take outside of their places.
     bytes: usize,
+}
+
+/// Of a place: by which part of their hashes questions are told apart without a look at the answers, of which there are too
+/// many for the processor's nearest cache. 0 stands for none.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    /// That of the question that has the place.
+    kept: u32,
+    /// That of the one that would have liked to have it last.
+    refused: u32,
 }
 
 #[derive(Clone, Default)]
@@ -55,6 +70,8 @@ impl Judge {
         Self {
             inference,
             places: Vec::new(),
+            marks: Vec::new(),
+            homeless: None,
             limit,
             bytes: 0,
         }
@@ -62,7 +79,7 @@ impl Judge {
 
     /// How much memory the answers take, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        vec(&self.places) + self.bytes
+        vec(&self.places) + vec(&self.marks) + self.bytes
     }
 
     /// The most memory that answers may take, in bytes.
@@ -81,6 +98,7 @@ impl Judge {
     ) -> Option<&Finding> {
         if self.places.is_empty() || self.bytes > self.limit {
             self.places = vec![Answer::default(); PLACES];
+            self.marks = vec![Marks::default(); PLACES];
             self.bytes = 0;
         }
         let numbers = if text == masked {
@@ -91,21 +109,28 @@ impl Judge {
         let hidden = numbers << 4 | u64::from(priority.map_or(15, |p| p.min(14)));
         let hash = BuildHasherDefault::<FxHasher>::default().hash_one((masked, hidden));
         // The best bits of this hash are the highest.
-        let place = &mut self.places[(hash >> (64 - PLACES.ilog2())) as usize];
-        let keep = (1..=TEXT_MAX_BYTES).contains(&masked.len());
-        if !(keep && place.hidden == hidden && place.masked == masked) {
-            let template = template().unwrap_or_default();
-            let finding = with_priority(self.inference.judge(text, template), priority);
-            self.bytes -= place.bytes();
-            place.finding = finding.map(Box::new);
-            place.hidden = hidden;
-            place.masked.clear();
-            if keep {
-                place.masked.reserve_exact(masked.len());
-                place.masked.push_str(masked);
-            }
-            self.bytes += place.bytes();
+        let at = (hash >> (64 - PLACES.ilog2())) as usize;
+        let mark = (hash >> 20) as u32 | 1;
+        let (place, marks) = (&mut self.places[at], &mut self.marks[at]);
+        if marks.kept == mark && place.hidden == hidden && place.masked == masked {
+            return place.finding.as_deref();
         }
+        let template = template().unwrap_or_default();
+        let finding = with_priority(self.inference.judge(text, template), priority);
+        let free = marks.kept == 0 || marks.kept == mark || marks.refused == mark;
+        if !free || !(1..=TEXT_MAX_BYTES).contains(&masked.len()) {
+            marks.refused = mark;
+            self.homeless = finding;
+            return self.homeless.as_ref();
+        }
+        marks.kept = mark;
+        self.bytes -= place.bytes();
+        place.finding = finding.map(Box::new);
+        place.hidden = hidden;
+        place.masked.clear();
+        place.masked.reserve_exact(masked.len());
+        place.masked.push_str(masked);
+        self.bytes += place.bytes();
         place.finding.as_deref()
     }
 
@@ -290,6 +315,23 @@ mod tests {
             assert!(judge.judge("", "", || None, None).is_none());
         }
         assert_eq!(counting.0.load(Ordering::Relaxed), 6);
+    }
+
+    #[test]
+    fn what_never_comes_again_makes_nobody_forget_what_does() {
+        let counting = Arc::new(Counting::default());
+        let mut judge = Judge::new(counting.clone(), 1 << 20);
+        let mut ask = |text: String| judge.judge(&text, &text, || None, None).is_some();
+        for i in 0..100_000 {
+            assert!(ask(format!("bad {}", ["disk", "link", "fan"][i % 3])));
+            assert!(!ask(format!("good {i}")));
+        }
+        let again = counting.0.load(Ordering::Relaxed) - 100_000;
+        assert!(again < 50, "{again}");
+        for _ in 0..10 {
+            assert!(ask("bad from now on".into()));
+        }
+        assert!(counting.0.load(Ordering::Relaxed) - 100_000 - again <= 2);
     }
 
     #[test]

@@ -42,7 +42,7 @@ options! {
         max_streams: usize = "1024", Kind::Integer { min: 1, max: 1_000_000 }, "",
             "The most streams to keep state of; records of further ones are judged by what they say alone.";
         max_memory_mib: usize = "512", Kind::Integer { min: 8, max: 1_048_576 }, "MiB",
-            "What all streams may take together; beyond that, the one silent for longest is forgotten.";
+            "All memory to use, half of it at most for the parser of one stream; beyond that, the streams silent for longest are forgotten.";
         forget_sec: f64 = "604800", Kind::Number { min: 1.0, max: 31_536_000.0 }, "seconds",
             "A stream that is silent for this long is forgotten.";
         @nested drain: DrainOptions = "drain_", "Those of the parser; their names begin with drain_.";

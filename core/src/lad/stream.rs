@@ -97,9 +97,9 @@ impl Stream {
         let id = added.cluster;
         let miner = &self.miner;
         if added.change == Change::New {
-            let known = miner.statistics().clusters as usize;
             let lives = |id| miner.template(id).is_some();
-            self.past.first_seen.add(id, record.time, known, lives);
+            let first_seen = &mut self.past.first_seen;
+            first_seen.add(id, record.time, miner.len(), lives);
         }
         let finding = judge.judge(
             record.text,
