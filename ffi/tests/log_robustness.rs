@@ -10,7 +10,7 @@ use std::{fs, ptr};
 
 use bellwether::*;
 use fastrand::Rng;
-use random::{c, coded, hostile, hostile_name};
+use random::{Half, c, coded, hostile, hostile_name};
 
 const RECORDS: usize = 300_000;
 const RECORDS_PER_CONFIGURATION: usize = 6_000;
@@ -64,54 +64,23 @@ fn option_value(rng: &mut Rng, default: &str) -> String {
     }
 }
 
+/// Its options and itself.
+const LAD: Half<bw_lad_options, bw_lad> = Half {
+    options_new: bw_lad_options_new,
+    options_set: bw_lad_options_set,
+    options_free: bw_lad_options_free,
+    count: bw_lad_option_count,
+    describe: bw_lad_option_describe,
+    new: bw_lad_new,
+};
+
 /// A detector of whose options some are set to something, or with the defaults where they contradict each other.
 fn detector(rng: &mut Rng) -> *mut bw_lad {
-    let options = bw_lad_options_new();
-    let set = |name: &str, value: &str| {
-        let ((name, name_len), (value, value_len)) = (c(name.as_bytes()), c(value.as_bytes()));
-        // SAFETY: the options are ours, and the strings have these lengths.
-        coded(|error| unsafe {
-            bw_lad_options_set(options, name, name_len, value, value_len, error)
-        })
-    };
-    set("novelty_events", "true");
-    set("mode", rng.choice(["symbolic", "paper"]).unwrap());
-    for _ in 0..rng.u8(..12) {
-        // SAFETY: zeros are a size, and pointers that are NULL.
-        let mut info: bw_option_info = unsafe { std::mem::zeroed() };
-        info.size = size_of::<bw_option_info>();
-        let index = rng.usize(..bw_lad_option_count());
-        // SAFETY: `info` has the size that it says, and gets static strings.
-        let (name, default) = unsafe {
-            coded(|error| bw_lad_option_describe(index, &mut info, error));
-            (
-                CStr::from_ptr(info.name),
-                CStr::from_ptr(info.default_value),
-            )
-        };
-        let name = name.to_str().unwrap();
-        if name != "lexicon" {
-            set(name, &option_value(rng, default.to_str().unwrap()));
-        }
-    }
-    let mut lad = ptr::null_mut();
-    // SAFETY: the options are ours until they are freed, once.
-    unsafe {
-        coded(|error| {
-            lad = bw_lad_new(options, error);
-            if lad.is_null() {
-                bw_error_code(*error)
-            } else {
-                bw_result::BW_OK
-            }
-        });
-        bw_lad_options_free(options);
-        if lad.is_null() {
-            bw_lad_new(ptr::null(), ptr::null_mut())
-        } else {
-            lad
-        }
-    }
+    let first = [
+        ("novelty_events", "true"),
+        ("mode", rng.choice(["symbolic", "paper"]).unwrap()),
+    ];
+    LAD.detector(rng, &first, option_value)
 }
 
 /// Gives one record, and says whether it was one at all.

@@ -5,12 +5,12 @@
 mod random;
 
 use std::ffi::CStr;
+use std::fs;
 use std::path::Path;
-use std::{fs, ptr};
 
 use bellwether::*;
 use fastrand::Rng;
-use random::{c, coded, hostile, hostile_name};
+use random::{Half, c, coded, hostile, hostile_name};
 
 const SAMPLES: usize = 1_000_000;
 const SAMPLES_PER_CONFIGURATION: usize = 8_000;
@@ -48,61 +48,23 @@ fn option_value(rng: &mut Rng, default: &str) -> String {
     }
 }
 
-/// Options of which some are set to something, and a detector with them, or with the defaults where they contradict each other.
+/// Its options and itself.
+const HAD: Half<bw_had_options, bw_had> = Half {
+    options_new: bw_had_options_new,
+    options_set: bw_had_options_set,
+    options_free: bw_had_options_free,
+    count: bw_had_option_count,
+    describe: bw_had_option_describe,
+    new: bw_had_new,
+};
+
+/// A detector of whose options some are set to something, or with the defaults where they contradict each other.
 fn detector(rng: &mut Rng) -> *mut bw_had {
-    let options = bw_had_options_new();
-    let algorithm = rng.choice(["rank", "zscore", "iad"]).unwrap();
-    let set = |name: &str, value: &str| {
-        let ((name, name_len), (value, value_len)) = (c(name.as_bytes()), c(value.as_bytes()));
-        // SAFETY: the options are ours, and the strings have these lengths.
-        coded(|error| unsafe {
-            bw_had_options_set(options, name, name_len, value, value_len, error)
-        })
-    };
-    set("algorithm", algorithm);
-    set("metrics", "cpu,disk_ops");
-    for _ in 0..rng.u8(..12) {
-        let mut info = bw_option_info {
-            size: size_of::<bw_option_info>(),
-            name: ptr::null(),
-            kind: ptr::null(),
-            default_value: ptr::null(),
-            allowed: ptr::null(),
-            unit: ptr::null(),
-            help: ptr::null(),
-        };
-        let index = rng.usize(..bw_had_option_count());
-        // SAFETY: `info` has the size that it says, and gets static strings.
-        let (name, default) = unsafe {
-            coded(|error| bw_had_option_describe(index, &mut info, error));
-            (
-                CStr::from_ptr(info.name),
-                CStr::from_ptr(info.default_value),
-            )
-        };
-        set(
-            name.to_str().unwrap(),
-            &option_value(rng, default.to_str().unwrap()),
-        );
-    }
-    let mut had = ptr::null_mut();
-    // SAFETY: the options are ours until they are freed, once.
-    unsafe {
-        coded(|error| {
-            had = bw_had_new(options, error);
-            if had.is_null() {
-                bw_error_code(*error)
-            } else {
-                bw_result::BW_OK
-            }
-        });
-        bw_had_options_free(options);
-        if had.is_null() {
-            bw_had_new(ptr::null(), ptr::null_mut())
-        } else {
-            had
-        }
-    }
+    let first = [
+        ("algorithm", rng.choice(["rank", "zscore", "iad"]).unwrap()),
+        ("metrics", "cpu,disk_ops"),
+    ];
+    HAD.detector(rng, &first, option_value)
 }
 
 /// A fleet with its clock, how its samples differ from what they should be, and what was said of it.

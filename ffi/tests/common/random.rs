@@ -6,27 +6,10 @@ use std::ptr;
 use bellwether::*;
 use fastrand::Rng;
 
-/// Numbers at which arithmetic breaks.
-const HOSTILE: [f64; 18] = [
-    f64::NAN,
-    f64::INFINITY,
-    f64::NEG_INFINITY,
-    f64::MAX,
-    f64::MIN,
-    f64::MIN_POSITIVE,
-    f64::EPSILON,
-    5e-324,
-    0.0,
-    -0.0,
-    -1.0,
-    1e-9,
-    1e11,
-    -1e11,
-    1e18,
-    9.3e18,
-    1e154,
-    1e300,
-];
+#[path = "hostile.rs"]
+mod numbers;
+
+use numbers::HOSTILE;
 
 pub fn hostile(rng: &mut Rng) -> f64 {
     match rng.u8(..4) {
@@ -71,4 +54,78 @@ pub fn coded(call: impl FnOnce(*mut *mut bw_error) -> bw_result) -> bw_result {
         }
     }
     code
+}
+
+/// What a half of the interface has for options and a detector with them: `O` and `D` are the handles.
+pub struct Half<O, D> {
+    pub options_new: extern "C" fn() -> *mut O,
+    pub options_set: unsafe extern "C" fn(
+        *mut O,
+        *const c_char,
+        usize,
+        *const c_char,
+        usize,
+        *mut *mut bw_error,
+    ) -> bw_result,
+    pub options_free: unsafe extern "C" fn(*mut O),
+    pub count: extern "C" fn() -> usize,
+    pub describe: unsafe extern "C" fn(usize, *mut bw_option_info, *mut *mut bw_error) -> bw_result,
+    pub new: unsafe extern "C" fn(*const O, *mut *mut bw_error) -> *mut D,
+}
+
+impl<O, D> Half<O, D> {
+    /// A detector with the options `first`, and some others set to a `value` that is drawn for them, their default given; or
+    /// with the defaults where they contradict each other. No option has a file of this machine read.
+    pub fn detector(
+        &self,
+        rng: &mut Rng,
+        first: &[(&str, &str)],
+        value: impl Fn(&mut Rng, &str) -> String,
+    ) -> *mut D {
+        let options = (self.options_new)();
+        let set = |name: &str, value: &str| {
+            let ((name, name_len), (value, value_len)) = (c(name.as_bytes()), c(value.as_bytes()));
+            // SAFETY: the options are ours, and the strings have these lengths.
+            coded(|error| unsafe {
+                (self.options_set)(options, name, name_len, value, value_len, error)
+            })
+        };
+        for (name, value) in first {
+            set(name, value);
+        }
+        for _ in 0..rng.u8(..12) {
+            // SAFETY: zeros are a size, and pointers that are NULL.
+            let mut info: bw_option_info = unsafe { std::mem::zeroed() };
+            info.size = size_of::<bw_option_info>();
+            let index = rng.usize(..(self.count)());
+            // SAFETY: `info` has the size that it says, and gets static strings.
+            let (name, default) = unsafe {
+                coded(|error| (self.describe)(index, &mut info, error));
+                (
+                    CStr::from_ptr(info.name),
+                    CStr::from_ptr(info.default_value),
+                )
+            };
+            let name = name.to_str().unwrap();
+            if name != "lexicon" {
+                set(name, &value(rng, default.to_str().unwrap()));
+            }
+        }
+        let mut made = ptr::null_mut();
+        // SAFETY: the options are ours until they are freed, once.
+        unsafe {
+            coded(|error| {
+                made = (self.new)(options, error);
+                match made.is_null() {
+                    true => bw_error_code(*error),
+                    false => bw_result::BW_OK,
+                }
+            });
+            (self.options_free)(options);
+            match made.is_null() {
+                true => (self.new)(ptr::null(), ptr::null_mut()),
+                false => made,
+            }
+        }
+    }
 }
