@@ -38,6 +38,8 @@ pub struct Lexicon {
     uses: Vec<Use>,
     phrases: Vec<Phrase>,
     numbers: Numbers,
+    /// Finds the words without which no number makes a difference; `None` where there is a phrase that has no such word.
+    number_words: Option<Scanner>,
 }
 
 type Hits = SmallVec<[Hit; HITS_INLINE]>;
@@ -149,6 +151,7 @@ impl Lexicon {
             patterns,
             uses: uses.concat(),
             phrases,
+            number_words: numbers.words().as_deref().map(Scanner::new),
             numbers,
         }
     }
@@ -299,6 +302,18 @@ impl Inference for Lexicon {
     fn kind_of_number(&self, digits: &[u8]) -> u64 {
         self.numbers.kind(digits)
     }
+
+    fn minds_numbers(&self, masked: &str) -> bool {
+        let Some(words) = &self.number_words else {
+            return true;
+        };
+        let mut found = false;
+        words.scan(masked.as_bytes(), |_, _, _| {
+            found = true;
+            false
+        });
+        found
+    }
 }
 
 #[cfg(test)]
@@ -361,6 +376,21 @@ mod tests {
         assert_eq!(severity(&lexicon, "warp7 has been checked"), 0.0);
         let far = format!("warp {} has breached", "x".repeat(200));
         assert_eq!(severity(&lexicon, &far), 0.0);
+    }
+
+    #[test]
+    fn numbers_make_a_difference_only_beside_words_of_phrases_that_have_some() {
+        let lexicon = Lexicon::builtin();
+        for (masked, minded) in [
+            ("session <:NUM:> opened for user root(uid=<:NUM:>)", false),
+            ("<:IP:> logged in on port <:NUM:>", false),
+            ("Errors: <:NUM:>", true),
+            ("qemu[<:NUM:>]: terminating on signal <:NUM:>", true),
+        ] {
+            assert_eq!(lexicon.minds_numbers(masked), minded, "{masked}");
+        }
+        let wordless = site("[storage]\n0.9 (7/\n");
+        assert!(wordless.minds_numbers("session <:NUM:>"));
     }
 
     #[test]

@@ -44,6 +44,14 @@ pub trait Inference {
     fn kind_of_number(&self, digits: &[u8]) -> u64 {
         numbers::own_kind(digits)
     }
+
+    /// Whether any number in a text can make a difference to what it says. `masked` is the text with placeholders for its
+    /// numbers, addresses and identifiers and with all its words; where this is `false`, all texts that are the same masked, and
+    /// that have no number with a sign, say the same.
+    fn minds_numbers(&self, masked: &str) -> bool {
+        let _ = masked;
+        true
+    }
 }
 
 /// What a message says.

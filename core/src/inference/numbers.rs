@@ -1,5 +1,9 @@
 //! Which numbers make a difference to a lexicon.
 
+use std::collections::BTreeSet;
+
+use super::words::in_word;
+
 /// Numbers of at most so many digits are looked up, longer ones compared.
 const SHORT_DIGITS: usize = 4;
 /// Where the numbers of each length begin among all short ones.
@@ -19,6 +23,10 @@ pub(super) struct Numbers {
     long: Vec<Box<[u8]>>,
     /// Those that may go on in a text.
     open: Vec<Box<[u8]>>,
+    /// Of each part of a phrase with a number a word, without which the part is not there.
+    words: BTreeSet<String>,
+    /// There is a part with a number that has no word to tell it by.
+    wordless: bool,
 }
 
 impl Default for Numbers {
@@ -27,6 +35,8 @@ impl Default for Numbers {
             short: vec![0; SHORT.div_ceil(64)].into(),
             long: Vec::new(),
             open: Vec::new(),
+            words: BTreeSet::new(),
+            wordless: false,
         }
     }
 }
@@ -36,6 +46,7 @@ impl Numbers {
     pub fn mind_those_of(&mut self, part: &str, open: bool) {
         let bytes = part.as_bytes();
         let mut from = 0_usize;
+        let mut minded = false;
         for run in bytes.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
             let before = from.checked_sub(1).map(|at| bytes[at]);
             from += run.len();
@@ -44,6 +55,7 @@ impl Numbers {
                 continue;
             }
             self.mind(run);
+            minded = true;
             if open && from == bytes.len() {
                 self.open.push(run.into());
             }
@@ -51,6 +63,18 @@ impl Numbers {
         // The longest that fits decides.
         self.open
             .sort_unstable_by_key(|open| std::cmp::Reverse(open.len()));
+        if minded {
+            match telling_word(part) {
+                Some(word) => _ = self.words.insert(word.to_owned()),
+                None => self.wordless = true,
+            }
+        }
+    }
+
+    /// Words, in lower case and at the begin of a text's words: where a masked text has none of them, no number in the text makes
+    /// a difference. `None` where that cannot be told.
+    pub fn words(&self) -> Option<Vec<String>> {
+        (!self.wordless).then(|| self.words.iter().cloned().collect())
     }
 
     fn mind(&mut self, digits: &[u8]) {
@@ -86,6 +110,23 @@ impl Numbers {
     }
 }
 
+/// The longest run of letters at the begin of a word of `part`: no mask hides it, for that would be to hide a word.
+fn telling_word(part: &str) -> Option<&str> {
+    let begins =
+        |&(at, byte): &(usize, u8)| in_word(byte) && (at == 0 || !in_word(part.as_bytes()[at - 1]));
+    let letters = |at: usize| {
+        let rest = &part[at..];
+        let end = rest.bytes().position(|b| !b.is_ascii_lowercase());
+        &rest[..end.unwrap_or(rest.len())]
+    };
+    part.bytes()
+        .enumerate()
+        .filter(begins)
+        .map(|(at, _)| letters(at))
+        .filter(|word| word.len() >= 2)
+        .max_by_key(|word| word.len())
+}
+
 /// A kind that a number shares with no other.
 pub(super) fn own_kind(digits: &[u8]) -> u64 {
     digits.iter().fold(digits.len() as u64, |kind, &digit| {
@@ -113,6 +154,29 @@ mod tests {
             assert_eq!(kind(alike), kind("5"), "{alike}");
         }
         assert_ne!(kind("0"), kind("11"));
+    }
+
+    #[test]
+    fn a_part_with_a_number_is_told_by_its_longest_word() {
+        let words = |parts: &[&str]| {
+            let mut numbers = Numbers::default();
+            parts
+                .iter()
+                .for_each(|part| numbers.mind_those_of(part, false));
+            numbers.words()
+        };
+        let found = words(&[
+            "errors: 0",
+            "no number here",
+            "exit code=1",
+            "9th of 12",
+            "x2",
+        ]);
+        let wanted = ["code", "errors", "of"].map(str::to_owned);
+        assert_eq!(found, Some(wanted.to_vec()));
+        for untold in ["0", "0xfade 1", "(3)"] {
+            assert_eq!(words(&["errors: 0", untold]), None, "{untold}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::hash::{BuildHasher as _, BuildHasherDefault};
 use std::sync::Arc;
 
+use memchr::memchr2_iter;
 use rustc_hash::FxHasher;
 
 use super::options::LadOptions;
@@ -15,6 +16,10 @@ use crate::options::OptionError;
 const PLACES: usize = 4096;
 /// Longer texts are not worth their place.
 const TEXT_MAX_BYTES: usize = 1024;
+/// Stands for the numbers of a text in which none makes a difference.
+const ANY_NUMBERS: u64 = u64::MAX >> 4;
+/// Places for texts in which numbers make a difference; a power of two.
+const MINDED: usize = 256;
 
 /// An inference that several detectors can share.
 pub type SharedInference = Arc<dyn Inference + Send + Sync>;
@@ -29,6 +34,8 @@ pub(super) struct Judge {
     marks: Vec<Marks>,
     /// An answer that found no place.
     homeless: Option<Finding>,
+    /// Hashes of masked texts in which numbers make a difference, each at the place that its last bits say.
+    minded: Box<[u64; MINDED]>,
     /// The most memory that answers may take, in bytes.
     limit: usize,
     /// How much they take outside of their places.
@@ -43,6 +50,31 @@ struct Marks {
     kept: u32,
     /// That of the one that would have liked to have it last.
     refused: u32,
+}
+
+/// What is asked of a masked text.
+struct Question {
+    /// What the mask hides and still matters.
+    hidden: u64,
+    hash: u64,
+}
+
+impl Question {
+    fn new(masked: &str, numbers: u64, priority: Option<u8>) -> Self {
+        let hidden = numbers << 4 | u64::from(priority.map_or(15, |p| p.min(14)));
+        let hash = BuildHasherDefault::<FxHasher>::default().hash_one((masked, hidden));
+        Self { hidden, hash }
+    }
+
+    /// The place of the answer: the best bits of the hash are the highest.
+    fn place(&self) -> usize {
+        (self.hash >> (64 - PLACES.ilog2())) as usize
+    }
+
+    /// Tells it from others with its place.
+    fn mark(&self) -> u32 {
+        (self.hash >> 20) as u32 | 1
+    }
 }
 
 #[derive(Clone, Default)]
@@ -72,6 +104,7 @@ impl Judge {
             places: Vec::new(),
             marks: Vec::new(),
             homeless: None,
+            minded: Box::new([0; MINDED]),
             limit,
             bytes: 0,
         }
@@ -101,22 +134,14 @@ impl Judge {
             self.marks = vec![Marks::default(); PLACES];
             self.bytes = 0;
         }
-        let numbers = if text == masked {
-            0
-        } else {
-            numbers(text, &*self.inference)
-        };
-        let hidden = numbers << 4 | u64::from(priority.map_or(15, |p| p.min(14)));
-        let hash = BuildHasherDefault::<FxHasher>::default().hash_one((masked, hidden));
-        // The best bits of this hash are the highest.
-        let at = (hash >> (64 - PLACES.ilog2())) as usize;
-        let mark = (hash >> 20) as u32 | 1;
-        let (place, marks) = (&mut self.places[at], &mut self.marks[at]);
-        if marks.kept == mark && place.hidden == hidden && place.masked == masked {
-            return place.finding.as_deref();
+        let (question, known) = self.question(text, masked, priority);
+        let (at, mark) = (question.place(), question.mark());
+        if known {
+            return self.places[at].finding.as_deref();
         }
         let template = template().unwrap_or_default();
         let finding = with_priority(self.inference.judge(text, template), priority);
+        let (place, marks) = (&mut self.places[at], &mut self.marks[at]);
         let free = marks.kept == 0 || marks.kept == mark || marks.refused == mark;
         if !free || !(1..=TEXT_MAX_BYTES).contains(&masked.len()) {
             marks.refused = mark;
@@ -126,12 +151,43 @@ impl Judge {
         marks.kept = mark;
         self.bytes -= place.bytes();
         place.finding = finding.map(Box::new);
-        place.hidden = hidden;
+        place.hidden = question.hidden;
         place.masked.clear();
         place.masked.reserve_exact(masked.len());
         place.masked.push_str(masked);
         self.bytes += place.bytes();
         place.finding.as_deref()
+    }
+
+    /// What is asked of a text, and whether the answer is known.
+    fn question(&mut self, text: &str, masked: &str, priority: Option<u8>) -> (Question, bool) {
+        let of = |numbers| Question::new(masked, numbers, priority);
+        // In most texts no number makes a difference; a sign before one may.
+        if text != masked && !has_signed_number(text) {
+            let question = of(ANY_NUMBERS);
+            if self.knows(&question, masked) {
+                return (question, true);
+            }
+            let minded = &mut self.minded[question.hash as usize % MINDED];
+            if *minded != question.hash && !self.inference.minds_numbers(masked) {
+                return (question, false);
+            }
+            *minded = question.hash;
+        }
+        let question = of(match text == masked {
+            true => 0,
+            false => numbers(text, &*self.inference),
+        });
+        let known = self.knows(&question, masked);
+        (question, known)
+    }
+
+    fn knows(&self, question: &Question, masked: &str) -> bool {
+        let at = question.place();
+        let answer = &self.places[at];
+        self.marks[at].kept == question.mark()
+            && answer.hidden == question.hidden
+            && answer.masked == masked
     }
 
     /// The inference that is asked.
@@ -143,6 +199,13 @@ impl Judge {
     pub(super) fn judge_anew(&self, text: &str, template: &str) -> Option<Finding> {
         self.inference.judge(text, template)
     }
+}
+
+/// Whether `text` has a number with a sign before it, or something like one.
+#[inline]
+fn has_signed_number(text: &str) -> bool {
+    let text = text.as_bytes();
+    memchr2_iter(b'-', b'+', text).any(|sign| text.get(sign + 1).is_some_and(u8::is_ascii_digit))
 }
 
 /// A digest of the numbers in `text` by the kinds that `inference` tells apart: "0 errors" and "12 errors" are the same
@@ -231,6 +294,10 @@ mod tests {
         fn kind_of_number(&self, digits: &[u8]) -> u64 {
             u64::from(digits == b"0")
         }
+
+        fn minds_numbers(&self, masked: &str) -> bool {
+            !masked.contains("calm")
+        }
     }
 
     #[test]
@@ -263,6 +330,24 @@ mod tests {
     }
 
     #[test]
+    fn where_no_number_makes_a_difference_all_are_asked_for_once() {
+        let counting = Arc::new(Counting::default());
+        let mut judge = Judge::new(counting.clone(), 1 << 20);
+        for number in 0..100 {
+            let text = format!("calm {number} bad");
+            assert!(
+                judge
+                    .judge(&text, "calm <:NUM:> bad", || None, None)
+                    .is_some()
+            );
+        }
+        assert_eq!(counting.0.load(Ordering::Relaxed), 1);
+        // A sign may make one all the same.
+        judge.judge("calm -1 bad", "calm <:NUM:> bad", || None, None);
+        assert_eq!(counting.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
     fn the_digest_tells_numbers_apart_by_their_kind_wherever_they_stand() {
         let lexicon = Lexicon::builtin();
         let numbers = |text: &str| numbers(text, &**lexicon);
@@ -290,7 +375,7 @@ mod tests {
         fn a_remembered_verdict_is_what_the_text_says(
             lines in proptest::collection::vec(
                 "(errors: |failed|read failed after |/dev/sda|-fs error|Oops: |[0-9]{1,5}|0|0000|-|\\+|0x1f|10\\.0\\.0\\.1|\
-                 killed by signal |executed cmd \"(panic|ls 1)\"| of |, | |got r=|bdev x _aio_thread ){1,8}",
+                 killed by signal |executed cmd \"(panic|ls 1)\"| of |, | |got r=|bdev x _aio_thread |oops: |\\.|=|disk failed|usb ){1,8}",
                 1..40,
             ),
         ) {

@@ -1,6 +1,6 @@
 //! The detector of failing hosts by their logs.
 
-use std::ptr;
+use std::{ptr, slice, str};
 
 use crate::error::Error;
 use crate::handle::{Detector, found, text};
@@ -121,8 +121,17 @@ impl Lad {
             self.0
                 .call(|f, handle, error| (f.bw_lad_observe)(handle, &record, &mut observed, error))
         }?;
-        // SAFETY: the template lives until the handle's next use, which the borrow of `self` puts off; the family is static.
-        let (template, family) = unsafe { (text(observed.template_text), text(observed.family)) };
+        // SAFETY: the template has as many bytes of UTF-8 as it says, and lives until the handle's next use, which the borrow
+        // of `self` puts off; the family is static.
+        let (template, family) = unsafe {
+            let bytes = (!observed.template_text.is_null()).then(|| {
+                slice::from_raw_parts(observed.template_text.cast(), observed.template_len)
+            });
+            (
+                bytes.map(|b| str::from_utf8_unchecked(b)),
+                text(observed.family),
+            )
+        };
         Ok(Observed {
             outcome: observed.outcome.into(),
             template_id: observed.template_id,
