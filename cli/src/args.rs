@@ -7,7 +7,7 @@ use bellwether_core::event::EventKind;
 use bellwether_core::had::HadOptions;
 use bellwether_core::lad::LadOptions;
 use bellwether_core::options::OptionError;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::report::ReportArguments;
 
@@ -25,6 +25,23 @@ Exit status: 0 when all is well, also when the reader of the output closed it; 1
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The arguments that the command was started with. Exits where they are wrong.
+pub fn parse() -> Arguments {
+    let matches = with_negative_numbers(Arguments::command()).get_matches();
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// Lets options take a number below zero for a value, so that what is said of it is what the option takes, and not that it
+/// looks like an option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|argument| {
+            let takes_value = argument.get_action().takes_values() && !argument.is_positional();
+            argument.allow_negative_numbers(takes_value)
+        })
+        .mut_subcommands(with_negative_numbers)
 }
 
 #[derive(Debug, Subcommand)]
@@ -332,11 +349,20 @@ pub enum Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_number_below_zero_is_a_value_and_not_an_option() {
+        let command = with_negative_numbers(Arguments::command());
+        let error = command
+            .try_get_matches_from(["bellwether", "evaluate", "metrics", "--vms", "-3"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("invalid value '-3' for '--vms"), "{error}");
     }
 
     #[test]

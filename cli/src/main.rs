@@ -20,12 +20,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser as _;
 
 use args::{Command, Replay};
 
 fn main() -> ExitCode {
-    let command = args::Arguments::parse().command;
+    let command = args::parse().command;
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

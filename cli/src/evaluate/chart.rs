@@ -121,7 +121,8 @@ pub struct Panel {
 pub struct Chart {
     pub title: String,
     pub x: Axis,
-    pub panels: Vec<Panel>,
+    /// Panels that belong together, each group on lines of its own.
+    pub groups: Vec<Vec<Panel>>,
 }
 
 impl Chart {
@@ -138,7 +139,7 @@ impl Chart {
     /// The names of all lines, in the order in which they come.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for line in self.panels.iter().flat_map(|panel| &panel.lines) {
+        for line in self.groups.iter().flatten().flat_map(|panel| &panel.lines) {
             if !names.contains(&line.name.as_str()) {
                 names.push(&line.name);
             }
@@ -149,8 +150,10 @@ impl Chart {
     /// The chart as SVG.
     fn svg(&self) -> Result<String> {
         let names = self.names();
-        let columns = self.panels.len().clamp(1, COLUMNS);
-        let rows = self.panels.len().div_ceil(columns).max(1);
+        let panels = self.groups.iter().flat_map(|group| group.chunks(COLUMNS));
+        let panels: Vec<&[Panel]> = panels.collect();
+        let columns = panels.iter().map(|row| row.len()).max().unwrap_or(1);
+        let rows = panels.len().max(1);
         let width = columns as u32 * PANEL.0;
         let panels_height = rows as u32 * PANEL.1;
         let legend_height = (names.len() as u32 + 1) * LEGEND_HEIGHT;
@@ -161,13 +164,12 @@ impl Chart {
             root.fill(&WHITE)?;
             root.draw(&Text::new(self.title.clone(), (16, 12), font(17)))?;
             let (_, below) = root.split_vertically(TITLE_HEIGHT);
-            let (panels, legend) = below.split_vertically(panels_height);
-            for (area, panel) in panels
-                .split_evenly((rows, columns))
-                .iter()
-                .zip(&self.panels)
-            {
-                self.draw(area, panel, &names)?;
+            let (above, legend) = below.split_vertically(panels_height);
+            let areas = above.split_evenly((rows, columns));
+            for (areas, panels) in areas.chunks(columns).zip(panels) {
+                for (area, panel) in areas.iter().zip(panels) {
+                    self.draw(area, panel, &names)?;
+                }
             }
             for (at, name) in names.iter().enumerate() {
                 let y = at as i32 * LEGEND_HEIGHT as i32 + LEGEND_HEIGHT as i32 / 2;
@@ -268,7 +270,10 @@ mod tests {
         let chart = Chart {
             title: "Faults & alarms".into(),
             x: Axis::of_names("VMs", ["5".to_owned(), "thirty".to_owned()]),
-            panels: vec![panel("easy", &["rank"]), panel("hard", &["zscore", "rank"])],
+            groups: vec![
+                vec![panel("easy", &["rank"])],
+                vec![panel("hard", &["zscore", "rank"])],
+            ],
         };
         assert_eq!(chart.names(), ["rank", "zscore"]);
         let svg = chart.svg().unwrap();

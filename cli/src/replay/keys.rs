@@ -105,7 +105,12 @@ fn write(episode: &Episode<'_>, lines: &mut Vec<u8>) -> Result<()> {
 /// A file that cannot be read or is no such JSON.
 pub fn series(path: &Path) -> Result<BTreeMap<String, Vec<u64>>> {
     let of_path = || path.display().to_string();
-    serde_json::from_reader(decoded(path).with_context(of_path)?).with_context(of_path)
+    serde_json::from_reader(decoded(path).with_context(of_path)?).with_context(|| {
+        format!(
+            "{}: it takes an object of series, each a list of log keys, whole numbers from 0 on",
+            of_path()
+        )
+    })
 }
 
 /// The keys that are faulty by a file of `key,faulty`.
@@ -115,6 +120,13 @@ pub fn series(path: &Path) -> Result<BTreeMap<String, Vec<u64>>> {
 pub fn verdicts(path: &Path) -> Result<HashSet<u64>> {
     let of_path = || path.display().to_string();
     let mut reader = csv::Reader::from_reader(decoded(path).with_context(of_path)?);
+    let header = reader.headers().with_context(of_path)?;
+    ensure!(
+        header.iter().eq(["key", "faulty"]),
+        "{}: the first line is \"{}\"; it has to be \"key,faulty\"",
+        of_path(),
+        header.iter().collect::<Vec<_>>().join(",")
+    );
     let mut verdicts = BTreeMap::new();
     for row in reader.deserialize() {
         let (key, verdict): (u64, String) = row.with_context(of_path)?;
@@ -155,6 +167,9 @@ mod tests {
             let error = of(lines).unwrap_err().to_string();
             assert!(error.contains(says) && error.contains("key 9"), "{error}");
         }
+        std::fs::write(file.path(), "").unwrap();
+        let error = verdicts(file.path()).unwrap_err().to_string();
+        assert!(error.contains("\"key,faulty\""), "{error}");
     }
 
     #[test]

@@ -86,6 +86,10 @@ fn replay(
         index += 1;
         Ok(())
     })?;
+    if index == 0 {
+        let warning = format!("{}: there are no lines in it", file.display());
+        replayed.warnings.push(warning);
+    }
     if untimed > 0 {
         let warning = format!(
             "{}: lines without a time, taken whole and at the time of the line before: {untimed}",

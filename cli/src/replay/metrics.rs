@@ -90,14 +90,20 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
     let mut feed = Feed::new(options, &hypervisor, series.vms().to_vec())?;
     let mut lines = Vec::new();
     let mut values = Vec::new();
+    let mut rows = 0_u64;
     while let Some(row) = series.next_row(&mut values)? {
+        rows += 1;
         feed.row(row, &values);
         print_events(&mut feed, &arguments.kinds, &mut lines)?;
     }
 
+    let mut warnings = warnings(file, series.bad_cells, &feed.counters());
+    if rows == 0 {
+        warnings.push(format!("{}: there are no rows in it", file.display()));
+    }
     Ok(Replayed {
         lines,
-        warnings: warnings(file, series.bad_cells, &feed.counters()),
+        warnings,
         ..Replayed::default()
     })
 }

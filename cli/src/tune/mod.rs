@@ -252,6 +252,12 @@ fn find<P: Problem>(problem: &P, arguments: &SearchArguments, data: &str) -> Res
         known.len(),
         search.trials()
     );
+    if !known.is_empty() {
+        eprintln!(
+            "bellwether: {place}: going on after the {} trials in it",
+            known.len()
+        );
+    }
     let bar = progress(search.trials() * problem.work(), "runs of the detector");
     let mut past: Vec<Trial> = Vec::new();
     loop {

@@ -63,16 +63,16 @@ fn swept(judged: &[Judged]) -> Chart {
     Chart {
         title: format!("Alarms by {option}"),
         x: Axis::of_names(option, values.iter().map(|value| (*value).to_owned())),
-        panels: PERCENT.into_iter().map(panel).collect(),
+        groups: vec![PERCENT.into_iter().map(panel).collect()],
     }
 }
 
 fn roc(judged: &[Judged]) -> Chart {
     let scenarios = judged.iter().flat_map(|judged| judged.figures.roc.keys());
     let scenarios: BTreeSet<&String> = scenarios.collect();
-    let mut panels = Vec::new();
+    let mut groups = Vec::new();
     for (criterion, word) in CRITERIA {
-        for scenario in &scenarios {
+        let panel = |scenario: &&String| {
             let line = |judged: &Judged| {
                 let points = judged.figures.roc.get(*scenario)?.get(criterion);
                 Some(Line {
@@ -84,16 +84,17 @@ fn roc(judged: &[Judged]) -> Chart {
                         .collect(),
                 })
             };
-            panels.push(Panel {
+            Panel {
                 title: format!("{scenario}, {word}"),
                 y: Axis::up_to("true positive rate", 1.0),
                 lines: judged.iter().filter_map(line).collect(),
-            });
-        }
+            }
+        };
+        groups.push(scenarios.iter().map(panel).collect());
     }
     Chart {
         title: "Receiver operating characteristic, thresholds in steps of 0.05".to_owned(),
         x: Axis::up_to("false positive rate", 1.0),
-        panels,
+        groups,
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::files::decoded;
 
@@ -62,36 +63,32 @@ struct Raw {
     lead_s: Vec<(usize, f64)>,
 }
 
-/// A file of labels, with or without its envelope.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Labels {
-    Within { series: BTreeMap<String, Raw> },
-    Bare(BTreeMap<String, Raw>),
-}
-
 /// The labels in a file of JSON, plain or gzip, in the order of their names.
 ///
 /// # Errors
 /// A file that cannot be read or is no such JSON, and a label that contradicts itself.
 pub fn read(path: &Path) -> Result<Vec<Label>> {
     let of_path = || path.display().to_string();
-    let labels: Labels = serde_json::from_reader(decoded(path).with_context(of_path)?)
-        .with_context(|| {
+    let mut labels: BTreeMap<String, Value> =
+        serde_json::from_reader(decoded(path).with_context(of_path)?).with_context(|| {
             format!(
                 "{}: no labels; they are an object \"series\" of names, each with \"scenario\", \"n\" (records), \"inject\" and \
                  \"fail\" (the first record of the fault and of the failure, or null)",
                 of_path()
             )
         })?;
-    let series = match labels {
-        Labels::Within { series } | Labels::Bare(series) => series,
+    // With or without an envelope: no label is called "series" that holds labels.
+    let within = match labels.get_mut("series") {
+        Some(Value::Object(series)) => Some(std::mem::take(series)),
+        _ => None,
     };
+    let series = within.map_or(labels, |series| series.into_iter().collect());
     ensure!(!series.is_empty(), "{}: labels of no series", of_path());
     series
         .into_iter()
         .map(|(name, raw)| {
             let of_label = || format!("{}: the label of \"{name}\"", of_path());
+            let raw = serde_json::from_value(raw).with_context(of_label)?;
             label(&name, raw).with_context(of_label)
         })
         .collect()
@@ -176,6 +173,7 @@ mod tests {
             (r#""n": 9, "inject": 5, "fail": 4"#, "in this order"),
             (r#""n": 9, "inject": 5, "fail": 9"#, "below \"n\" 9"),
             (r#""n": 9, "inject": 5"#, "both"),
+            (r#""n": -9"#, "integer `-9`"),
             (r#""n": 1000000000000"#, "100000000"),
             (
                 r#""n": 9, "inject": 5, "fail": 7, "lead_s": [[6, 1], [5, 2]]"#,

@@ -5,7 +5,7 @@ use super::tables::{Measure, by_cell};
 use super::{Judged, Report, Sweep};
 use crate::evaluate::chart::{Axis, Chart, Line, Panel};
 
-/// A panel for each measure and cell, where there is anything to show. With a sweep, by whose values the detectors of `report`
+/// A panel for each measure and cell, those of a measure together, where there is anything to show. With a sweep, by whose values the detectors of `report`
 /// are in their order, these are the horizontal axis and numbers of VMs the lines; otherwise numbers of VMs are the axis and
 /// detectors the lines.
 pub fn chart(report: &Report, measures: &[Measure], sweep: Option<&Sweep>) -> Chart {
@@ -23,47 +23,46 @@ pub fn chart(report: &Report, measures: &[Measure], sweep: Option<&Sweep>) -> Ch
     };
     let cells = report.detectors.first().map(|judged| by_cell(&judged.rows));
     let cells: Vec<&str> = cells.into_iter().flatten().map(|(cell, _)| cell).collect();
-    let mut panels = Vec::new();
+    let mut groups = Vec::new();
     for &measure in measures {
-        for cell in &cells {
+        let lines = |cell: &&str| -> Vec<Line> {
             let at = |judged: &Judged, vms: usize| {
                 let rows = judged.rows.iter();
                 let mut rows = rows.filter(|row| row.cell == *cell && row.vms == Some(vms));
                 let figures: Option<&Figures> = rows.next().map(|row| &row.figures);
                 figures.and_then(|figures| measure.value(figures))
             };
-            let lines: Vec<Line> = match sweep {
-                Some(_) => {
-                    let line = |vms: &usize| {
-                        let name = format!("{vms} VMs");
-                        line(name, report.detectors.iter().map(|judged| at(judged, *vms)))
-                    };
-                    vms.iter().map(line).collect()
-                }
-                None => {
-                    let line = |judged: &Judged| {
-                        line(
-                            judged.detector.clone(),
-                            vms.iter().map(|vms| at(judged, *vms)),
-                        )
-                    };
-                    report.detectors.iter().map(line).collect()
-                }
-            };
-            if lines.iter().all(|line| line.points.is_empty()) {
-                continue;
+            if sweep.is_some() {
+                let line = |vms: &usize| {
+                    let name = format!("{vms} VMs");
+                    line(name, report.detectors.iter().map(|judged| at(judged, *vms)))
+                };
+                vms.iter().map(line).collect()
+            } else {
+                let line = |judged: &Judged| {
+                    let values = vms.iter().map(|vms| at(judged, *vms));
+                    line(judged.detector.clone(), values)
+                };
+                report.detectors.iter().map(line).collect()
             }
-            let points = lines.iter().flat_map(|line| &line.points);
-            let most = points.map(|point| point.1).fold(0.0, f64::max);
-            let most = if measure.is_share() { 1.0 } else { most };
-            panels.push(Panel {
-                title: (*cell).to_owned(),
-                y: Axis::up_to(measure.title(), most),
-                lines,
-            });
-        }
+        };
+        let shown = |(_, lines): &(&str, Vec<Line>)| lines.iter().any(|l| !l.points.is_empty());
+        let panels = cells.iter().map(|cell| (*cell, lines(cell)));
+        let panels: Vec<(&str, Vec<Line>)> = panels.filter(shown).collect();
+        // One scale for all, so that they can be compared.
+        let points = panels.iter().flat_map(|(_, lines)| lines);
+        let points = points.flat_map(|line| &line.points);
+        let most = points.map(|point| point.1).fold(0.0, f64::max);
+        let most = if measure.is_share() { 1.0 } else { most };
+        let panel = |(cell, lines): (&str, Vec<Line>)| Panel {
+            title: cell.to_owned(),
+            y: Axis::up_to(measure.title(), most),
+            lines,
+        };
+        let panels = panels.into_iter().map(panel).collect();
+        groups.push(panels);
     }
-    Chart { title, x, panels }
+    Chart { title, x, groups }
 }
 
 /// The line through `values` at the places 0, 1, 2, ...; what cannot be said is left out.

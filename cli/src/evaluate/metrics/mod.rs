@@ -33,7 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   bellwether evaluate metrics --regime quiet,raw --vms 5,8,13,30 --reps 100
   bellwether evaluate metrics --baseline zscore,iad --pivot f1 --plot f1.svg
-  bellwether evaluate metrics --sweep false_alarms_per_month=0.01,0.1,1,10 --pivot f1,false_alarms
+  bellwether evaluate metrics --sweep false_alarms_per_month=0.01,0.1,1,10 --pivot f1,false_alarms_per_month
   bellwether evaluate metrics --baseline iad:window_sz=30:change_threshold=0.05 cases/
   bellwether evaluate metrics --detections events.jsonl cases/
   bellwether evaluate metrics --json >before.json; bellwether evaluate metrics --against before.json

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::generate::metrics::label::{Label, Labels};
 use crate::generate::metrics::plan::{Case, CaseArguments, Plan};
@@ -80,19 +80,24 @@ impl Source {
                 ..
             } => {
                 let (name, label) = &hypervisors[at];
-                read(&file(folder, name), name, label)
+                read(&file(folder, name)?, name, label)
             }
         }
     }
 }
 
 /// The file of the hypervisor `name`, plain or gzip.
-pub fn file(folder: &Path, name: &str) -> PathBuf {
-    let plain = folder.join(format!("{name}.csv"));
-    if plain.exists() {
-        return plain;
-    }
-    folder.join(format!("{name}.csv.gz"))
+///
+/// # Errors
+/// There is none.
+pub fn file(folder: &Path, name: &str) -> Result<PathBuf> {
+    let files = [".csv", ".csv.gz"].map(|ending| folder.join(format!("{name}{ending}")));
+    files.into_iter().find(|file| file.exists()).with_context(|| {
+        format!(
+            "{}: there is a label of the hypervisor \"{name}\" and no file {name}.csv or {name}.csv.gz",
+            folder.display()
+        )
+    })
 }
 
 fn read(file: &Path, name: &str, label: &Label) -> Result<Case> {
@@ -112,6 +117,7 @@ fn read(file: &Path, name: &str, label: &Label) -> Result<Case> {
         }
     }
     let rows = values[0].len() as u64;
+    ensure!(rows > 0, "{}: there are no rows in it", file.display());
     if let Some((t0, _)) = label.fault() {
         ensure!(
             t0 < rows,
@@ -151,6 +157,9 @@ mod tests {
         std::fs::write(folder.path().join("labels.json"), late).unwrap();
         let late = Source::folder(folder.path()).unwrap().case(0).unwrap_err();
         assert!(late.to_string().contains("3 rows"), "{late}");
+        std::fs::write(folder.path().join("hv.csv"), "t,a,b\n").unwrap();
+        let empty = source.case(0).unwrap_err();
+        assert!(empty.to_string().contains("no rows"), "{empty}");
         std::fs::remove_file(folder.path().join("hv.csv")).unwrap();
         let error = format!("{:#}", source.case(0).unwrap_err());
         assert!(error.contains("hv.csv"), "{error}");

@@ -8,6 +8,9 @@ use super::score::Figures;
 use super::{Judged, Report};
 use crate::evaluate::table::markdown;
 
+/// The days of a month, on average.
+const MONTH_DAYS: f64 = 365.25 / 12.0;
+
 /// What a table may be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -22,6 +25,8 @@ pub enum Measure {
     Delay,
     /// False alarms in 1000 days of one hypervisor
     FalseAlarms,
+    /// The same in a month, as the option false_alarms_per_month counts them
+    FalseAlarmsPerMonth,
     /// Share of the hypervisors that have a false alarm, percent
     FalseShare,
 }
@@ -35,6 +40,7 @@ impl Measure {
             Self::Recall => "Recall",
             Self::Delay => "Median delay, rows",
             Self::FalseAlarms => "False alarms in 1000 hypervisor-days",
+            Self::FalseAlarmsPerMonth => "False alarms a month of a hypervisor",
             Self::FalseShare => "Hypervisors with a false alarm, %",
         }
     }
@@ -52,12 +58,21 @@ impl Measure {
             Self::Recall => figures.recall,
             Self::Delay => figures.delay_median,
             Self::FalseAlarms => figures.false_alarms_per_1000_days,
+            Self::FalseAlarmsPerMonth => {
+                let rate = figures.false_alarms_per_1000_days;
+                rate.map(|rate| rate * MONTH_DAYS / 1000.0)
+            }
             Self::FalseShare => Some(false_share(figures)),
         }
     }
 
     fn cell(self, figures: &Figures) -> String {
-        number(self.value(figures), if self.is_share() { 2 } else { 1 })
+        let digits = match self {
+            Self::FalseAlarmsPerMonth => 2,
+            measure if measure.is_share() => 2,
+            _ => 1,
+        };
+        number(self.value(figures), digits)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known of a hypervisor that detectors are judged by: the file labels.json.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -8,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// The file's name.
 pub const FILE: &str = "labels.json";
+
+/// What may be between two rows, seconds.
+const INTERVALS_S: RangeInclusive<f64> = 0.001..=86_400.0;
 
 /// The truth about one hypervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +92,14 @@ impl Labels {
         let place = || file.display().to_string();
         let text = std::fs::read_to_string(&file).with_context(place)?;
         let labels: Self = serde_json::from_str(&text).with_context(place)?;
+        ensure!(
+            INTERVALS_S.contains(&labels.interval_s),
+            "{}: \"interval_s\" is {}; it takes {} to {} seconds",
+            place(),
+            labels.interval_s,
+            INTERVALS_S.start(),
+            INTERVALS_S.end()
+        );
         for (name, label) in &labels.hypervisors {
             ensure!(
                 !label.anomaly || label.fault().is_some_and(|(t0, end)| t0 <= end),
@@ -133,6 +145,10 @@ mod tests {
                 "hypervisor hv has a fault",
             ),
             (r#"{"hypervisors": {}}"#, "no hypervisor"),
+            (
+                r#"{"interval_s": -5, "hypervisors": {}}"#,
+                "\"interval_s\" is -5",
+            ),
             ("[]", "labels.json"),
         ] {
             let error = format!("{:#}", read(text).unwrap_err());

@@ -277,6 +277,10 @@ fn background(arguments: &CaseArguments) -> Result<Background> {
             bail!("--part {part}: it takes K/N, K from 1 to N, such as 1/2");
         };
         background.keep_part(part, of);
+        ensure!(
+            background.vms() > 0,
+            "--part {part}/{of}: that part has no VM of some day of the traces; take fewer parts"
+        );
     }
     Ok(background)
 }

@@ -74,7 +74,7 @@ fn hypervisors(folder: &Path) -> Result<(Hypervisors, f64)> {
 
 /// The names that say which VMs a hypervisor has.
 fn vms(folder: &Path, hypervisor: &str, local: bool) -> Result<Vec<String>> {
-    let file = source::file(folder, hypervisor);
+    let file = source::file(folder, hypervisor)?;
     let series = Series::open(&file, false)?;
     let name = |vm: &String| {
         if local {
