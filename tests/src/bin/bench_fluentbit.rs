@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use bellwether_tests::fluentbit::{FluentBit, find};
@@ -44,6 +46,8 @@ fn lines() -> String {
                     .expect("writing to a string cannot fail");
             }
         }
+        // A word of its own: a number that goes on in letters would make every line one of a kind.
+        text.push(' ');
         let length = text.len() - start;
         text.extend(std::iter::repeat_n('x', LINE_BYTES - 1 - length));
         text.push('\n');
@@ -61,18 +65,75 @@ fn children_cpu_sec() -> Result<f64> {
     Ok(ticks / 100.0)
 }
 
-/// CPU seconds of one run with that filter.
-fn run(fluent_bit: &mut FluentBit, filter: &str) -> Result<f64> {
+/// What comes between an input of the lines and an output.
+struct Pipeline {
+    name: &'static str,
+    filters: String,
+}
+
+impl Pipeline {
+    fn new(name: &'static str, filter: &str, options: &[&str]) -> Self {
+        let options: String = options.iter().map(|o| format!("    {o}\n")).collect();
+        let filters = match filter {
+            "" => String::new(),
+            filter => format!("[FILTER]\n    name {filter}\n    match *\n{options}"),
+        };
+        Self { name, filters }
+    }
+}
+
+/// Runs a Fluent Bit to its end with these filters and this output; its CPU seconds.
+fn run(fluent_bit: &mut FluentBit, input: &str, filters: &str, output: &str) -> Result<f64> {
     let configuration = format!(
         "[SERVICE]\n    flush 1\n    grace 60\n    log_level warn\n    parsers_file @FOLDER@/parsers.conf\n\
-         [INPUT]\n    name tail\n    path @FOLDER@/in.log\n    tag log\n    read_from_head on\n    exit_on_eof on\n    \
-         static_batch_size 4G\n    mem_buf_limit 4G\n{filter}[OUTPUT]\n    name null\n    match *\n"
+         [INPUT]\n    name tail\n    path @FOLDER@/{input}\n    tag log\n    read_from_head on\n    exit_on_eof on\n    \
+         static_batch_size 4G\n    mem_buf_limit 4G\n{filters}[OUTPUT]\n    match *\n    {output}\n"
     );
     let before = children_cpu_sec()?;
-    fluent_bit.start("fluent-bit.conf", &configuration)?;
+    let plugins = ["filter_bellwether", "filter_adding"].map(|p| format!("-e@FOLDER@/flb-{p}.so"));
+    let plugins = plugins.each_ref().map(String::as_str);
+    fluent_bit.start_with("fluent-bit.conf", &configuration, &plugins)?;
     let status = fluent_bit.wait_end()?;
     ensure!(status.success(), "{status}; log:\n{}", fluent_bit.log());
     Ok(children_cpu_sec()? - before)
+}
+
+/// Compiles the filter that adds templates of so many bytes.
+fn compile_adding(fluent_bit: &FluentBit, template_bytes: usize) -> Result<()> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/adding.c");
+    let status = Command::new("cc")
+        .args(["-std=gnu11", "-O2", "-shared", "-fPIC"])
+        .arg(format!("-DTEMPLATE_BYTES={template_bytes}"))
+        .arg("-o")
+        .arg(fluent_bit.folder().join("flb-filter_adding.so"))
+        .arg(source)
+        .status()
+        .context("cc cannot be run")?;
+    ensure!(status.success(), "adding.c does not compile");
+    Ok(())
+}
+
+/// How long the templates are that bellwether adds, on average.
+fn template_bytes(fluent_bit: &mut FluentBit) -> Result<usize> {
+    compile_adding(fluent_bit, 1)?;
+    let text = fs::read_to_string(fluent_bit.folder().join("in.log"))?;
+    let some: String = text.split_inclusive('\n').take(1000).collect();
+    fluent_bit.write("some.log", &some)?;
+    let output = "name file\n    path @FOLDER@\n    file out\n    format plain";
+    run(
+        fluent_bit,
+        "some.log",
+        &Pipeline::new("", "bellwether", &[]).filters,
+        output,
+    )?;
+    let records = fluent_bit.records("out");
+    let lengths = records
+        .iter()
+        .filter_map(|r| r["bellwether_template"].as_str())
+        .map(str::len);
+    let sum: usize = lengths.sum();
+    ensure!(sum > 0, "no record has a template");
+    Ok(sum / records.len())
 }
 
 fn main() -> Result<()> {
@@ -80,27 +141,6 @@ fn main() -> Result<()> {
         skipped(error);
         return Ok(());
     }
-    let filters = [
-        ("no filter", String::new()),
-        ("bellwether", bellwether("")),
-        (
-            "bellwether, record_keys none",
-            bellwether("    record_keys none\n"),
-        ),
-        (
-            "grep",
-            "[FILTER]\n    name grep\n    match *\n    exclude log ^never$\n".into(),
-        ),
-        (
-            "Lua that passes through",
-            "[FILTER]\n    name lua\n    match *\n    script @FOLDER@/pass.lua\n    call pass\n"
-                .into(),
-        ),
-        (
-            "parser with a regular expression",
-            "[FILTER]\n    name parser\n    match *\n    key_name log\n    parser words\n".into(),
-        ),
-    ];
     let mut fluent_bit = FluentBit::prepare()?;
     fluent_bit.write("in.log", &lines())?;
     fluent_bit.write(
@@ -111,11 +151,54 @@ fn main() -> Result<()> {
         "parsers.conf",
         "[PARSER]\n    name words\n    format regex\n    regex ^(?<first>[^ ]+) (?<second>[^ ]+) (?<rest>.*)$\n",
     )?;
+    let template_bytes = template_bytes(&mut fluent_bit)?;
+    compile_adding(&fluent_bit, template_bytes)?;
+    let template = format!("add bellwether_template {}", "x".repeat(template_bytes));
+    let pipelines = [
+        Pipeline::new("no filter", "", &[]),
+        Pipeline::new("bellwether", "bellwether", &[]),
+        Pipeline::new(
+            "bellwether, `record_keys template_id`",
+            "bellwether",
+            &["record_keys template_id"],
+        ),
+        Pipeline::new(
+            "bellwether, `record_keys none`",
+            "bellwether",
+            &["record_keys none"],
+        ),
+        Pipeline::new(
+            "one that adds as many bytes and does nothing else",
+            "adding",
+            &[],
+        ),
+        Pipeline::new(
+            "`modify` that adds as many bytes",
+            "modify",
+            &["add bellwether_template_id 1", &template],
+        ),
+        Pipeline::new("`grep`", "grep", &["exclude log ^never$"]),
+        Pipeline::new(
+            "Lua that passes through",
+            "lua",
+            &["script @FOLDER@/pass.lua", "call pass"],
+        ),
+        Pipeline::new(
+            "`parser` with a regular expression",
+            "parser",
+            &["key_name log", "parser words"],
+        ),
+    ];
     // In turns, so that what else the machine does meets all alike.
-    let mut seconds = vec![Vec::new(); filters.len()];
+    let mut seconds = vec![Vec::new(); pipelines.len()];
     for _ in 0..RUNS {
-        for (filter, seconds) in filters.iter().zip(&mut seconds) {
-            seconds.push(run(&mut fluent_bit, &filter.1)?);
+        for (pipeline, seconds) in pipelines.iter().zip(&mut seconds) {
+            seconds.push(run(
+                &mut fluent_bit,
+                "in.log",
+                &pipeline.filters,
+                "name null",
+            )?);
         }
     }
     let medians: Vec<f64> = seconds
@@ -126,15 +209,12 @@ fn main() -> Result<()> {
         })
         .collect();
     println!(
-        "\nA million lines of {LINE_BYTES} bytes, tail to null; CPU seconds of the process, medians of {RUNS}:\n"
+        "\nA million lines of {LINE_BYTES} bytes, tail to null; CPU seconds of the process, medians of {RUNS}; templates of \
+         {template_bytes} bytes:\n"
     );
     println!("| filter | CPU, s | to no filter |\n| --- | ---: | ---: |");
-    for ((name, _), seconds) in filters.iter().zip(&medians) {
+    for (Pipeline { name, .. }, seconds) in pipelines.iter().zip(&medians) {
         println!("| {name} | {seconds:.2} | {:.2} |", seconds / medians[0]);
     }
     Ok(())
-}
-
-fn bellwether(options: &str) -> String {
-    format!("[FILTER]\n    name bellwether\n    match *\n{options}")
 }
