@@ -11,6 +11,7 @@
 mod builtin;
 mod candidates;
 mod clusters;
+mod desk;
 mod growth;
 mod lines;
 mod mask;
@@ -31,12 +32,12 @@ use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
 
 use self::clusters::Clusters;
+use self::desk::Desk;
 use self::lines::Lines;
 use self::mask::Masks;
 use self::postings::Postings;
 use self::tree::{Leaf, Tree};
-use self::words::{PARAMETER, Separators, Word, word};
-use crate::memory::{allocation, vec};
+use self::words::{PARAMETER, Separators, Word};
 use crate::options::OptionError;
 
 pub use options::{BuiltinMasks, DrainOptions};
@@ -113,46 +114,6 @@ struct Given {
     options: DrainOptions,
     masks: Masks,
     separators: Separators,
-}
-
-/// Where a line is taken apart: the last one lies here still. It is worth nothing to the next line but its room.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Desk {
-    /// The line, masked.
-    masked: String,
-    /// Whether a placeholder in it may stand for words.
-    words_masked: bool,
-    /// Room for text while it is masked.
-    spare: String,
-    /// Where the words are.
-    spans: Vec<(usize, usize)>,
-    /// The words.
-    line: Vec<Word>,
-}
-
-impl Desk {
-    /// Splits the masked line into words, the first `most` of it.
-    fn split(&mut self, separators: &Separators, most: usize) {
-        self.spans.clear();
-        self.line.clear();
-        for (from, to) in separators.words(&self.masked).take(most) {
-            self.spans.push((from, to));
-            self.line.push(word(&self.masked[from..to]));
-        }
-    }
-
-    /// The texts of the words.
-    fn texts(&self) -> impl Iterator<Item = &str> + Clone {
-        self.spans.iter().map(|&(from, to)| &self.masked[from..to])
-    }
-
-    /// How much memory it takes, in bytes.
-    fn bytes(&self) -> usize {
-        allocation(self.masked.capacity())
-            + allocation(self.spare.capacity())
-            + vec(&self.spans)
-            + vec(&self.line)
-    }
 }
 
 impl Miner {

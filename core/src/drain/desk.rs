@@ -1,0 +1,65 @@
+//! A line on its way to its cluster: masked, then split into words.
+
+use super::words::{Separators, Word, word};
+use crate::memory::{allocation, vec};
+
+/// Where a line is taken apart: the last one lies here still. It is worth nothing to the next line but its room.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Desk {
+    /// The line, masked.
+    pub(super) masked: String,
+    /// Whether a placeholder in it may stand for words.
+    pub(super) words_masked: bool,
+    /// Room for text while it is masked.
+    pub(super) spare: String,
+    /// Where the words are.
+    spans: Vec<(usize, usize)>,
+    /// The words.
+    pub(super) line: Vec<Word>,
+}
+
+impl Desk {
+    /// Splits the masked line into words, the first `most` of it.
+    pub(super) fn split(&mut self, separators: &Separators, most: usize) {
+        self.spans.clear();
+        self.line.clear();
+        for (from, to) in separators.words(&self.masked).take(most) {
+            self.spans.push((from, to));
+            self.line.push(word(&self.masked[from..to]));
+        }
+    }
+
+    /// The texts of the words.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> + Clone {
+        self.spans.iter().map(|&(from, to)| &self.masked[from..to])
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        allocation(self.masked.capacity())
+            + allocation(self.spare.capacity())
+            + vec(&self.spans)
+            + vec(&self.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_its_words_as_far_as_they_are_looked_at_and_leaves_nothing_to_the_next() {
+        let mut desk = Desk::default();
+        let separators = Separators::new("_");
+        for (line, words) in [
+            ("of_many words", vec!["of", "many"]),
+            (" one ", vec!["one"]),
+        ] {
+            line.clone_into(&mut desk.masked);
+            desk.split(&separators, 2);
+            assert_eq!(desk.texts().collect::<Vec<_>>(), words);
+            let hashed: Vec<Word> = words.into_iter().map(word).collect();
+            assert_eq!(desk.line, hashed);
+        }
+    }
+}
