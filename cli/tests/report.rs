@@ -94,6 +94,21 @@ fn a_start_and_a_zone_make_the_times_those_of_a_calendar() {
 }
 
 #[test]
+fn a_page_of_data_without_rows_or_lines_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("report.html");
+    for (option, name, content) in [
+        ("--metrics", "hv1.csv", "t,vm00,vm01\n"),
+        ("--logs", "hv1.log", ""),
+    ] {
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        let page = page(&[option, file.to_str().unwrap()], &out);
+        assert!(page.contains("the page says nothing of it"), "{name}");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_told_what_would_be_right() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("report.html");

@@ -7,7 +7,7 @@ use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference};
 
-use super::model::{Host, Log, Records, take};
+use super::model::{Host, Log, Records, nothing_in, take};
 use crate::logs;
 
 /// The most templates of an episode that are listed.
@@ -63,12 +63,18 @@ pub fn replay(
     for incident in &mut host.incidents {
         incident.records.sort_by_key(|r| std::cmp::Reverse(r.count));
     }
+    let mut warnings = Vec::new();
+    if log.records.is_empty() {
+        warnings.push(nothing_in(file, "a line"));
+    }
+    if untimed > 0 {
+        warnings.push(format!(
+            "{}: lines without a time, taken whole and at the time of the line before: {untimed}",
+            file.display()
+        ));
+    }
     host.log = Some(log);
-    let warning = format!(
-        "{}: lines without a time, taken whole and at the time of the line before: {untimed}",
-        file.display()
-    );
-    Ok((host, (untimed > 0).then_some(warning).into_iter().collect()))
+    Ok((host, warnings))
 }
 
 /// Counts a failing record with those of its template.

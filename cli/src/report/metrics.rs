@@ -8,7 +8,7 @@ use bellwether_core::event::{Direction, EventKind, Severity, State};
 use bellwether_core::had::{Algorithm, Detector, HadOptions};
 
 use super::change::{Way, best_step, change_points};
-use super::model::{Host, Incident, Moment, Panel, Vm, Vote, take};
+use super::model::{Host, Incident, Moment, Panel, Vm, Vote, nothing_in, take};
 use crate::replay::feed::Feed;
 use crate::replay::metrics::warnings;
 use crate::series::{Series, hypervisor};
@@ -75,7 +75,10 @@ pub fn replay(file: &Path, replay: &Replay<'_>) -> Result<(Host, Vec<String>)> {
         );
         gathered.take(&mut feed, &name, row, &values);
     }
-    let warnings = warnings(file, series.bad_cells, &feed.counters());
+    let mut warnings = warnings(file, series.bad_cells, &feed.counters());
+    if gathered.is_none() {
+        warnings.push(nothing_in(file, "a row of samples"));
+    }
     let mut host = Host {
         name,
         ..Host::default()

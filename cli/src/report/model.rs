@@ -1,5 +1,7 @@
 //! What a report shows, before it is a page.
 
+use std::path::Path;
+
 use bellwether_core::event::{Cause, Event, EventKind, Severity, State};
 
 use super::change::Step;
@@ -357,6 +359,14 @@ impl Report {
     pub fn count(&self, level: Level) -> usize {
         self.hosts.iter().filter(|h| h.level() == level).count()
     }
+}
+
+/// What is said of a file without `what` it should have: a page that shows nothing of it would look like good news.
+pub fn nothing_in(file: &Path, what: &str) -> String {
+    format!(
+        "{}: there is not {what} in it, so the page says nothing of it",
+        file.display()
+    )
 }
 
 #[cfg(test)]
