@@ -85,11 +85,14 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 	@echo "==> documentation"
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
 
+# VMFT_LAD=CLONE, a clone of github.com/CloudnetUCSC/VMFT-LAD, runs its authors' Python beside ours, too.
 bench: build ## Measure speed and memory: the detectors alone, then in a real collectd and a real Fluent Bit
 	@echo "==> the detectors"
 	$(CARGO) bench $(LOCKED) -p bellwether-core
 	@echo "==> the same lines through drain3 in Python"
 	@tests/parity.py $(RELEASE)/bellwether || echo "==> going on without drain3"
+	@echo "==> the same log keys through VMFT-LAD as published"
+	@tests/vmft_lad.py $(RELEASE)/bellwether || echo "==> VMFT-LAD could not be compared with"
 	@echo "==> in a real collectd"
 	@tests/setup.sh check
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd
