@@ -92,7 +92,7 @@ bench: build ## Measure speed and memory: the detectors alone, then in a real co
 	@echo "==> the same lines through drain3 in Python"
 	@tests/parity.py $(RELEASE)/bellwether || echo "==> going on without drain3"
 	@echo "==> the same log keys through VMFT-LAD as published"
-	@tests/vmft_lad.py $(RELEASE)/bellwether || echo "==> VMFT-LAD could not be compared with"
+	@tests/vmft_lad.py $(RELEASE)/bellwether || echo "==> going on: VMFT-LAD differs or cannot be run, as said above"
 	@echo "==> in a real collectd"
 	@tests/setup.sh check
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd

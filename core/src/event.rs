@@ -173,21 +173,56 @@ pub struct Event {
 impl Event {
     /// How much memory it takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
+        // Each field is named, so that a new one that holds memory cannot be forgotten.
+        let Self {
+            event: _,
+            schema: _,
+            time: _,
+            state: _,
+            severity: _,
+            hypervisor,
+            vm,
+            metric,
+            score: _,
+            message,
+            since: _,
+            provisional: _,
+            cause: _,
+            consensus: _,
+            distinctiveness: _,
+            consistency: _,
+            direction: _,
+            channel,
+            vms: _,
+            voters: _,
+            changed_vms,
+            reason,
+            stream,
+            template,
+            template_id: _,
+            family,
+            phrase,
+            sample,
+            count: _,
+            seen: _,
+            first_seen: _,
+            at_startup: _,
+            window,
+        } = self;
         let texts = [
-            &self.vm,
-            &self.metric,
-            &self.channel,
-            &self.changed_vms,
-            &self.reason,
-            &self.stream,
-            &self.template,
-            &self.family,
-            &self.phrase,
-            &self.sample,
-            &self.window,
+            vm,
+            metric,
+            channel,
+            changed_vms,
+            reason,
+            stream,
+            template,
+            family,
+            phrase,
+            sample,
+            window,
         ];
-        let texts = texts.into_iter().flatten();
-        let texts = texts.chain([&self.hypervisor, &self.message]);
+        let texts = texts.into_iter().flatten().chain([hypervisor, message]);
         size_of::<Self>() + texts.map(|text| allocation(text.capacity())).sum::<usize>()
     }
 

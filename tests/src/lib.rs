@@ -1,6 +1,7 @@
 //! What the tests that need more than one crate, or a real host, share with the demo.
 
 pub mod collectd;
+pub mod compile;
 pub mod demo;
 pub mod documentation;
 pub mod fluentbit;

@@ -1,7 +1,6 @@
 //! What `bellwether tune` prints for the hosts is what the hosts take.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -88,35 +87,6 @@ fn collectd_takes_the_stanza_for_it() -> Result<()> {
     Ok(())
 }
 
-/// Logs of hosts that fail, and of one that does not, with labels that say so.
-fn write_logs(folder: &Path) -> Result<()> {
-    let mut labels = serde_json::Map::new();
-    for number in 0..6 {
-        let failing = number < 4;
-        let mut text = String::new();
-        for record in 0..300 {
-            let what = match record {
-                260..270 if failing => "Out of memory: Killed process 17 (qemu)",
-                n if n % 2 == 0 => "session opened",
-                _ => "job done",
-            };
-            let clock = format!("{:02}:{:02}", record / 60, record % 60);
-            text += &format!("2024-02-05T12:{clock}Z host kernel: {what}\n");
-        }
-        fs::write(folder.join(format!("oom__{number}.log")), text)?;
-        let scenario = if failing { "oom" } else { "benign" };
-        let label = serde_json::json!({
-            "scenario": scenario, "n": 300, "inject": failing.then_some(250), "fail": failing.then_some(290),
-        });
-        labels.insert(format!("oom/{number}"), label);
-    }
-    fs::write(
-        folder.join("labels.json"),
-        serde_json::Value::from(labels).to_string(),
-    )?;
-    Ok(())
-}
-
 /// Masks with what configurations might take for something of their own.
 const MASKS: &str = "DISK=\\bsd[a-z]\\b\nTEXT=\"[^\"]*\"\nKEY=#\\w+: \\w+";
 
@@ -131,9 +101,22 @@ fn fluent_bit_takes_the_stanzas_for_it_and_they_have_their_effect() -> Result<()
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
-    write_logs(folder.path())?;
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let (data, labels, out) = (path(""), path("labels.json"), path("trials.csv"));
+    let (data, labels, out) = (path("logs"), path("labels.json"), path("trials.csv"));
+    bellwether(&[
+        "generate",
+        "logs",
+        "--scenario",
+        "oom,oom,none",
+        "--hosts",
+        "6",
+        "--hours",
+        "2",
+        "--out",
+        &data,
+        "--labels",
+        &labels,
+    ])?;
     let lexicon = path("a lexicon.txt");
     fs::write(&lexicon, "")?;
     let settings = [

@@ -33,8 +33,18 @@ fn the_page_loads_nothing_and_fits_on_a_desk_and_on_a_phone_in_light_and_dark() 
         return;
     };
     let folder = tempfile::tempdir().unwrap();
+    let long = folder
+        .path()
+        .join("compute-0017.rack-b.availability-zone-2.cloud.example.org.csv");
+    fs::copy(Path::new(CASES).join("quiet-n03.csv"), &long).unwrap();
     let file = report(
-        &["--metrics", CASES, "--start", "2026-03-03"],
+        &[
+            "--metrics",
+            CASES,
+            long.to_str().unwrap(),
+            "--start",
+            "2026-03-03",
+        ],
         folder.path(),
     );
     browser.call(
@@ -65,6 +75,10 @@ fn the_page_loads_nothing_and_fits_on_a_desk_and_on_a_phone_in_light_and_dark() 
                  .filter((r, i, all) => i > 0 && r.width > 0 && r.left < all[i - 1].right)).length",
             );
             assert_eq!(overlapping, 0, "{place}: labels of an axis overlap");
+            let cut = browser.evaluate(
+                "[...document.querySelectorAll('.tile .name')].filter((n) => n.scrollWidth > n.clientWidth).length",
+            );
+            assert_eq!(cut, 0, "{place}: names of hosts are cut");
             backgrounds.push(browser.evaluate("getComputedStyle(document.body).backgroundColor"));
             let picture = browser.picture();
             assert!(picture.starts_with(b"\x89PNG"), "{place}");

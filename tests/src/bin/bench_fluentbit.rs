@@ -3,10 +3,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use bellwether_tests::compile::compile;
 use bellwether_tests::fluentbit::{FluentBit, find};
 use bellwether_tests::skipped;
 
@@ -100,17 +99,17 @@ fn run(fluent_bit: &mut FluentBit, input: &str, filters: &str, output: &str) -> 
 
 /// Compiles the filter that adds templates of so many bytes.
 fn compile_adding(fluent_bit: &FluentBit, template_bytes: usize) -> Result<()> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/adding.c");
-    let status = Command::new("cc")
-        .args(["-std=gnu11", "-O2", "-shared", "-fPIC"])
-        .arg(format!("-DTEMPLATE_BYTES={template_bytes}"))
-        .arg("-o")
-        .arg(fluent_bit.folder().join("flb-filter_adding.so"))
-        .arg(source)
-        .status()
-        .context("cc cannot be run")?;
-    ensure!(status.success(), "adding.c does not compile");
-    Ok(())
+    compile(
+        "plugins/adding.c",
+        &fluent_bit.folder().join("flb-filter_adding.so"),
+        [
+            "-std=gnu11",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            &format!("-DTEMPLATE_BYTES={template_bytes}"),
+        ],
+    )
 }
 
 /// How long the templates are that bellwether adds, on average.

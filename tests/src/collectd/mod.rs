@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::compile::compile;
 use crate::testbed::capabilities::CollectdInstallation;
 use crate::testbed::plugin::Plugin;
 use crate::testbed::process::wait_for;
@@ -125,29 +126,16 @@ pub fn loadable(plugin: &str) -> Result<bool> {
 }
 
 /// Compiles a plugin of the folder `tests/plugins` into the folder `plugins`.
-fn compile(name: &str, plugins: &Path) -> Result<()> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("plugins")
-        .join(name)
-        .with_extension("c");
+fn compile_plugin(name: &str, plugins: &Path) -> Result<()> {
     let headers = std::env::var("COLLECTD_INCLUDE_DIR")
         .unwrap_or_else(|_| "/usr/include/collectd".to_owned());
-    let output = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O2", "-DHAVE_CONFIG_H"])
-        .args(["/core", "/core/daemon", "", "/.."].map(|below| format!("-I{headers}{below}")))
-        .arg("-o")
-        .arg(plugins.join(name).with_extension("so"))
-        .arg(&source)
-        .stdin(Stdio::null())
-        .output()
-        .context("cc cannot be run")?;
-    ensure!(
-        output.status.success(),
-        "{} does not compile: {}",
-        source.display(),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(())
+    let include = ["/core", "/core/daemon", "", "/.."].map(|below| format!("-I{headers}{below}"));
+    let usual = ["-shared", "-fPIC", "-O2", "-DHAVE_CONFIG_H"].map(String::from);
+    compile(
+        &format!("plugins/{name}.c"),
+        &plugins.join(name).with_extension("so"),
+        usual.into_iter().chain(include),
+    )
 }
 
 /// Puts plugins into a folder: that under test, collectd's own, and those of the folder `tests/plugins`.
@@ -160,7 +148,7 @@ fn provide(names: &[&str], installation: &CollectdInstallation, folder: &Path) -
             // collectd has one folder of plugins and follows no symbolic links in it.
             fs::copy(&stock, folder.join(name).with_extension("so"))?;
         } else {
-            compile(name, folder)?;
+            compile_plugin(name, folder)?;
         }
     }
     Ok(())

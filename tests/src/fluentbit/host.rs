@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::compile::compile;
 
 use super::{FILTER, INPUT, install_built};
 
@@ -31,34 +33,6 @@ pub struct Host {
     child: Child,
 }
 
-fn compile(folder: &Path, defines: &[&str]) -> Result<PathBuf> {
-    let program = folder.join("host");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts/fluentbit.c");
-    let output = Command::new("cc")
-        .args([
-            "-std=gnu11",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-g",
-            "-rdynamic",
-        ])
-        .args(defines)
-        .arg("-o")
-        .arg(&program)
-        .arg(&source)
-        .arg("-ldl")
-        .output()
-        .context("cc cannot be run")?;
-    ensure!(
-        output.status.success(),
-        "{} does not compile: {}",
-        source.display(),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(program)
-}
-
 impl Host {
     /// Starts one.
     ///
@@ -72,7 +46,18 @@ impl Host {
         if setup.without_library {
             fs::remove_file(folder.path().join("libbellwether.so.0"))?;
         }
-        let program = compile(folder.path(), &setup.defines)?;
+        let program = folder.path().join("host");
+        let usual = [
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-g",
+            "-rdynamic",
+            "-ldl",
+        ];
+        let arguments = usual.iter().chain(&setup.defines);
+        compile("hosts/fluentbit.c", &program, arguments)?;
         let mut command = if setup.valgrind {
             let mut command = Command::new("valgrind");
             command.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);

@@ -75,7 +75,7 @@ fn tile(host: &Host, at: usize, page: &Page<'_>) -> Markup {
     html! {
         li {
             a class={ "tile " (level.class()) " " (degree(host)) } href={ "#h" (at) } {
-                span class="name" { bdi { (words::printable(&host.name)) } }
+                span class="name" { bdi { (breakable(&host.name)) } }
                 (badge(level))
                 @match &host.panel {
                     Some(panel) => (bars(panel)),
@@ -88,6 +88,11 @@ fn tile(host: &Host, at: usize, page: &Page<'_>) -> Markup {
             }
         }
     }
+}
+
+/// The name of a host, which may be broken between the labels of a domain.
+fn breakable(name: &str) -> Markup {
+    html! { @for label in words::printable(name).split_inclusive('.') { (label) wbr; } }
 }
 
 /// How many VMs changed alike, or how much the log told, in words.
