@@ -1,6 +1,8 @@
 //! Where in a line a built-in mask can match at all, found 64 bytes at a time: one bit stands for each byte, and an addition
 //! carries along all words at once.
 
+use super::blocks::{self, BLOCK, bits};
+
 /// Where a mask can match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Candidate {
@@ -10,9 +12,6 @@ pub(super) enum Candidate {
     /// Here is a quotation mark.
     Quote(usize),
 }
-
-/// Bytes that are looked at together.
-const BLOCK: usize = u64::BITS as usize;
 
 /// For each byte of a block a bit.
 struct Classes {
@@ -44,33 +43,15 @@ impl Classes {
     }
 }
 
-/// One bit for each byte, all of which are 0 or 1.
-#[inline]
-fn bits(bytes: &[u8; BLOCK]) -> u64 {
-    // The product has the lowest bit of byte i at 56 + i.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (eights, _) = bytes.as_chunks();
-    eights.iter().enumerate().fold(0, |bits, (at, &eight)| {
-        bits | (u64::from_le_bytes(eight).wrapping_mul(GATHER) >> 56) << (8 * at)
-    })
-}
-
 /// Calls `look` with the candidates of a line in their order: of two that overlap, that which begins first.
 #[inline]
 pub(super) fn each(bytes: &[u8], mut look: impl FnMut(Candidate)) {
     // Of the word that reaches into the block: where it began, whether there is one, whether it is hexadecimal so far.
     let (mut open, mut in_word, mut in_hex) = (0, 0, 0);
-    // A word that reaches to the line's end ends with the padding, of which there is a byte at least.
-    for base in (0..=bytes.len()).step_by(BLOCK) {
-        let rest = &bytes[base..];
-        let Classes { word, hex, mark } = match rest.first_chunk() {
-            Some(block) => Classes::of(block),
-            None => {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                Classes::of(&block)
-            }
-        };
+    // A word that reaches to the line's end ends with the blank behind it.
+    for base in blocks::starts(bytes.len()) {
+        let mut room = [0; BLOCK];
+        let Classes { word, hex, mark } = Classes::of(blocks::block(bytes, base, &mut room));
         let starts = word & !(word << 1 | in_word);
         // Added to the first of a run of ones, a one comes out behind the run: the first byte of the word that is not
         // hexadecimal, or what is behind the word.

@@ -17,15 +17,73 @@ pub(super) struct Cluster {
     pub size: u64,
     /// The node of the tree that holds it.
     pub leaf: u32,
-    /// It is among the postings, under the positions with these [`bit`](super::postings::bit)s.
-    pub posted: Option<u64>,
     template: Template,
-    /// The slots of the clusters seen next before and next after this one.
-    older: u32,
-    newer: u32,
-    /// The slots of the clusters next to it in its leaf.
+    /// Those seen next before and next after it.
+    by_age: Neighbours,
+    /// Those next to it in its leaf.
+    in_leaf: Neighbours,
+}
+
+/// The slots of the clusters next to one in a list.
+#[derive(Debug, Clone, Copy, Default)]
+struct Neighbours {
     before: u32,
     behind: u32,
+}
+
+/// The slots of the first and the last cluster of a list.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+impl Ends {
+    const NONE: Ends = Ends {
+        first: NONE,
+        last: NONE,
+    };
+
+    /// Puts the cluster of a slot behind all others; `of` gives its neighbours in this list.
+    #[inline]
+    fn append(
+        &mut self,
+        slots: &mut [Cluster],
+        slot: u32,
+        of: impl Fn(&mut Cluster) -> &mut Neighbours,
+    ) {
+        let before = std::mem::replace(&mut self.last, slot);
+        let behind = NONE;
+        *of(&mut slots[slot as usize]) = Neighbours { before, behind };
+        match before {
+            NONE => self.first = slot,
+            _ => of(&mut slots[before as usize]).behind = slot,
+        }
+    }
+
+    /// Takes the cluster of a slot out.
+    #[inline]
+    fn take_out(
+        &mut self,
+        slots: &mut [Cluster],
+        slot: u32,
+        of: impl Fn(&mut Cluster) -> &mut Neighbours,
+    ) {
+        let Neighbours { before, behind } = *of(&mut slots[slot as usize]);
+        match before {
+            NONE => self.first = behind,
+            _ => of(&mut slots[before as usize]).behind = behind,
+        }
+        match behind {
+            NONE => self.last = before,
+            _ => of(&mut slots[behind as usize]).before = before,
+        }
+    }
+
+    /// The slot of the first one.
+    fn first(self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
 }
 
 /// The words of a template, and its text.
@@ -38,18 +96,13 @@ struct Template {
 
 impl Template {
     /// Puts other words in, in room that is there already if it fits.
-    fn refill<'a>(&mut self, words: &[Word], texts: impl Iterator<Item = &'a str> + Clone) {
+    fn refill(&mut self, words: &[Word], text: &str) {
         refit(&mut self.words, words.len());
         self.words.extend_from_slice(words);
-        let len = texts.clone().map(|text| text.len() + 1).sum();
-        let mut text = std::mem::take(&mut self.text).into_bytes();
-        refit(&mut text, len);
-        self.text = String::from_utf8(text).expect("it is empty");
-        for word in texts {
-            self.text.push_str(word);
-            self.text.push(' ');
-        }
-        self.text.pop();
+        let mut room = std::mem::take(&mut self.text).into_bytes();
+        refit(&mut room, text.len());
+        self.text = String::from_utf8(room).expect("it is empty");
+        self.text.push_str(text);
     }
 
     /// What it takes outside of itself, in bytes.
@@ -71,6 +124,14 @@ impl Cluster {
         &self.template.text
     }
 
+    fn by_age(&mut self) -> &mut Neighbours {
+        &mut self.by_age
+    }
+
+    fn in_leaf(&mut self) -> &mut Neighbours {
+        &mut self.in_leaf
+    }
+
     /// Whether it is in a leaf.
     pub fn is_placed(&self) -> bool {
         self.leaf != NONE
@@ -86,15 +147,13 @@ impl Cluster {
 /// The clusters of a leaf, in the order in which they came there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Members {
-    first: u32,
-    last: u32,
+    ends: Ends,
     len: u32,
 }
 
 impl Members {
     pub const NONE: Members = Members {
-        first: NONE,
-        last: NONE,
+        ends: Ends::NONE,
         len: 0,
     };
 
@@ -105,7 +164,7 @@ impl Members {
 
     /// The slot of the one that came first.
     pub fn first(self) -> Option<u32> {
-        (self.first != NONE).then_some(self.first)
+        self.ends.first()
     }
 }
 
@@ -115,11 +174,9 @@ pub(super) struct Clusters {
     slots: Vec<Cluster>,
     free: Vec<u32>,
     by_id: HashTable<u32>,
-    oldest: u32,
-    newest: u32,
-    /// That of the cluster removed last: the next one may need as much room.
-    spare: Template,
-    /// What the templates take, in bytes.
+    /// From the cluster not seen for longest to that seen last.
+    ages: Ends,
+    /// What the templates take, in bytes, with that of the first free slot.
     templates: usize,
 }
 
@@ -135,9 +192,7 @@ impl Clusters {
             slots: Vec::new(),
             free: Vec::new(),
             by_id: HashTable::new(),
-            oldest: NONE,
-            newest: NONE,
-            spare: Template::default(),
+            ages: Ends::NONE,
             templates: 0,
         }
     }
@@ -151,11 +206,6 @@ impl Clusters {
         &self.slots[slot as usize]
     }
 
-    #[inline]
-    pub fn get_mut(&mut self, slot: u32) -> &mut Cluster {
-        &mut self.slots[slot as usize]
-    }
-
     pub fn slot(&self, id: u64) -> Option<u32> {
         let known = |&slot: &u32| self.slots[slot as usize].id == id;
         self.by_id.find(hash(id), known).copied()
@@ -163,64 +213,51 @@ impl Clusters {
 
     /// The slot of the cluster not seen for longest.
     pub fn oldest(&self) -> Option<u32> {
-        (self.oldest != NONE).then_some(self.oldest)
+        self.ages.first()
     }
 
     /// All slots in use, from the cluster not seen for longest on.
     pub fn by_age(&self) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(self.oldest(), |&slot| {
-            let newer = self.get(slot).newer;
+            let newer = self.get(slot).by_age.behind;
             (newer != NONE).then_some(newer)
         })
     }
 
-    /// Adds a cluster with a new id, as the one seen last; it is in no leaf yet.
-    pub fn add<'a>(
-        &mut self,
-        id: u64,
-        size: u64,
-        words: &[Word],
-        texts: impl Iterator<Item = &'a str> + Clone,
-    ) -> u32 {
-        let mut template = std::mem::take(&mut self.spare);
-        template.refill(words, texts);
-        self.templates += template.bytes();
-        let cluster = Cluster {
-            id,
-            size,
-            leaf: NONE,
-            template,
-            ..Cluster::default()
-        };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = cluster;
-                slot
-            }
-            None => {
-                grow(&mut self.slots, 1);
-                self.slots.push(cluster);
-                (self.slots.len() - 1) as u32
-            }
-        };
+    /// Adds a cluster with a new id, as the one seen last; it is in no leaf yet. `text` is its words with a blank between
+    /// every two.
+    pub fn add(&mut self, id: u64, size: u64, words: &[Word], text: &str) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            grow(&mut self.slots, 1);
+            self.slots.push(Cluster::default());
+            self.slots.len() as u32 - 1
+        });
+        let cluster = &mut self.slots[slot as usize];
+        (cluster.id, cluster.size, cluster.leaf) = (id, size, NONE);
+        self.templates -= cluster.template.bytes();
+        cluster.template.refill(words, text);
+        self.templates += cluster.template.bytes();
         let slots = &self.slots;
         let rehash = |&slot: &u32| hash(slots[slot as usize].id);
         self.by_id.insert_unique(hash(id), slot, rehash);
-        self.link(slot);
+        self.ages.append(&mut self.slots, slot, Cluster::by_age);
         slot
     }
 
     /// Removes a cluster, which is in no leaf any more.
     pub fn remove(&mut self, slot: u32) {
-        self.unlink(slot);
+        self.ages.take_out(&mut self.slots, slot, Cluster::by_age);
         let cluster = &mut self.slots[slot as usize];
         let known = self.by_id.find_entry(hash(cluster.id), |&s| s == slot);
         if let Ok(entry) = known {
             entry.remove();
         }
         cluster.id = 0;
-        self.spare = std::mem::take(&mut cluster.template);
-        self.templates -= self.spare.bytes();
+        // The next cluster may need as much room, but more than one such room is not kept for it.
+        if !self.free.is_empty() {
+            self.templates -= cluster.template.bytes();
+            cluster.template = Template::default();
+        }
         grow(&mut self.free, 1);
         self.free.push(slot);
     }
@@ -229,9 +266,9 @@ impl Clusters {
     #[inline]
     pub fn seen(&mut self, slot: u32) {
         self.slots[slot as usize].size += 1;
-        if self.newest != slot {
-            self.unlink(slot);
-            self.link(slot);
+        if self.ages.last != slot {
+            self.ages.take_out(&mut self.slots, slot, Cluster::by_age);
+            self.ages.append(&mut self.slots, slot, Cluster::by_age);
         }
     }
 
@@ -253,8 +290,11 @@ impl Clusters {
                 text
             }
         };
-        let mut new = Template::default();
-        new.refill(&words, words.iter().zip(old.text.split(' ')).map(text));
+        let texts: Vec<&str> = words.iter().zip(old.text.split(' ')).map(text).collect();
+        let new = Template {
+            text: texts.join(" "),
+            words,
+        };
         self.templates = self.templates + new.bytes() - old.bytes();
         self.slots[slot as usize].template = new;
         true
@@ -263,67 +303,29 @@ impl Clusters {
     /// The clusters of a leaf, in their order.
     pub fn of(&self, members: Members) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(members.first(), |&slot| {
-            let behind = self.get(slot).behind;
+            let behind = self.get(slot).in_leaf.behind;
             (behind != NONE).then_some(behind)
         })
     }
 
     /// Puts a cluster at the end of those of a leaf.
     pub fn join(&mut self, members: &mut Members, leaf: u32, slot: u32) {
-        let before = std::mem::replace(&mut members.last, slot);
-        let cluster = &mut self.slots[slot as usize];
-        cluster.leaf = leaf;
-        (cluster.before, cluster.behind) = (before, NONE);
-        match before {
-            NONE => members.first = slot,
-            _ => self.slots[before as usize].behind = slot,
-        }
+        self.slots[slot as usize].leaf = leaf;
+        members.ends.append(&mut self.slots, slot, Cluster::in_leaf);
         members.len += 1;
     }
 
     /// Takes a cluster from those of its leaf.
     pub fn leave(&mut self, members: &mut Members, slot: u32) {
-        let Cluster { before, behind, .. } = self.slots[slot as usize];
-        match before {
-            NONE => members.first = behind,
-            _ => self.slots[before as usize].behind = behind,
-        }
-        match behind {
-            NONE => members.last = before,
-            _ => self.slots[behind as usize].before = before,
-        }
+        members
+            .ends
+            .take_out(&mut self.slots, slot, Cluster::in_leaf);
         members.len -= 1;
     }
 
     /// How much memory the clusters take, in bytes.
     pub fn bytes(&self) -> usize {
-        self.templates
-            + self.spare.bytes()
-            + vec(&self.slots)
-            + vec(&self.free)
-            + self.by_id.allocation_size()
-    }
-
-    fn link(&mut self, slot: u32) {
-        let older = std::mem::replace(&mut self.newest, slot);
-        let cluster = &mut self.slots[slot as usize];
-        (cluster.older, cluster.newer) = (older, NONE);
-        match older {
-            NONE => self.oldest = slot,
-            _ => self.slots[older as usize].newer = slot,
-        }
-    }
-
-    fn unlink(&mut self, slot: u32) {
-        let Cluster { older, newer, .. } = self.slots[slot as usize];
-        match older {
-            NONE => self.oldest = newer,
-            _ => self.slots[older as usize].newer = newer,
-        }
-        match newer {
-            NONE => self.newest = older,
-            _ => self.slots[newer as usize].older = older,
-        }
+        self.templates + vec(&self.slots) + vec(&self.free) + self.by_id.allocation_size()
     }
 }
 
@@ -334,7 +336,7 @@ mod tests {
 
     fn add(clusters: &mut Clusters, id: u64, text: &str) -> u32 {
         let words: Vec<Word> = text.split(' ').map(word).collect();
-        clusters.add(id, 1, &words, text.split(' '))
+        clusters.add(id, 1, &words, text)
     }
 
     #[test]
@@ -359,10 +361,13 @@ mod tests {
         assert_eq!(ids(&clusters), [1, 3]);
         clusters.remove(clusters.slot(3).unwrap());
         clusters.remove(clusters.slot(1).unwrap());
-        assert_eq!(
-            (ids(&clusters), clusters.templates, clusters.len()),
-            (vec![], 0, 0)
-        );
+        assert_eq!((ids(&clusters), clusters.len()), (vec![], 0));
+        let kept = clusters
+            .slots
+            .iter()
+            .map(|cluster| cluster.template.bytes());
+        assert_eq!(clusters.templates, kept.sum::<usize>());
+        assert!(clusters.templates <= allocation(8) + allocation(4));
         add(&mut clusters, 5, "word");
         assert_eq!(ids(&clusters), [5]);
         assert_eq!(clusters.slots.len(), 4);

@@ -21,12 +21,37 @@ pub(crate) struct Desk {
 impl Desk {
     /// Splits the masked line into words, the first `most` of it.
     pub(super) fn split(&mut self, separators: &Separators, most: usize) {
-        self.spans.clear();
-        self.line.clear();
-        for (from, to) in separators.words(&self.masked).take(most) {
-            self.spans.push((from, to));
-            self.line.push(word(&self.masked[from..to]));
+        separators.split(&self.masked, most, &mut self.spans);
+        let Self {
+            masked,
+            spans,
+            line,
+            ..
+        } = self;
+        line.clear();
+        line.extend(spans.iter().map(|&(from, to)| word(&masked[from..to])));
+    }
+
+    /// The words, and their texts with a blank between every two.
+    pub(super) fn template(&mut self) -> (&[Word], &str) {
+        let masked = self.masked.as_bytes();
+        let apart = |pair: &[(usize, usize)]| {
+            let (to, from) = (pair[0].1, pair[1].0);
+            to + 1 != from || masked[to] != b' '
+        };
+        let (Some(&(from, _)), Some(&(_, to))) = (self.spans.first(), self.spans.last()) else {
+            return (&[], "");
+        };
+        if !self.spans.windows(2).any(apart) {
+            return (&self.line, &self.masked[from..to]);
         }
+        self.spare.clear();
+        for &(from, to) in &self.spans {
+            self.spare.push_str(&self.masked[from..to]);
+            self.spare.push(' ');
+        }
+        self.spare.pop();
+        (&self.line, &self.spare)
     }
 
     /// The texts of the words.
@@ -54,10 +79,15 @@ mod tests {
         for (line, words) in [
             ("of_many words", vec!["of", "many"]),
             (" one ", vec!["one"]),
+            ("as_is", vec!["as", "is"]),
+            ("as  is", vec!["as", "is"]),
+            (" as is there", vec!["as", "is"]),
+            ("_ ", vec![]),
         ] {
             line.clone_into(&mut desk.masked);
             desk.split(&separators, 2);
             assert_eq!(desk.texts().collect::<Vec<_>>(), words);
+            assert_eq!(desk.template().1, words.join(" "));
             let hashed: Vec<Word> = words.into_iter().map(word).collect();
             assert_eq!(desk.line, hashed);
         }

@@ -1,20 +1,30 @@
 //! Clusters come, and go when there are too many of them or they take too much memory.
 
+use super::tree::Found;
 use super::{Miner, postings};
 
 impl Miner {
-    /// Makes a cluster of the line, which has had so many lines, and gives its id.
-    pub(super) fn create(&mut self, size: u64) -> u64 {
+    /// Makes a cluster of the line, which has had so many lines and was led where it is `found`, and gives its id.
+    pub(super) fn create(&mut self, size: u64, found: Option<Found>) -> u64 {
         while self.clusters.len() >= self.given.options.max_clusters {
             self.evict_oldest();
         }
         self.grown = true;
         self.statistics.created += 1;
         let id = self.statistics.created;
-        let desk = &self.desk;
-        let words = desk.line.iter().copied().zip(desk.texts());
-        let leaf = self.tree.leaf_for(desk.line.len(), words).node;
-        let slot = self.clusters.add(id, size, &desk.line, desk.texts());
+        let desk = &mut self.desk;
+        let leaf = match found {
+            Some(Found {
+                leaf,
+                settled: true,
+            }) => leaf.node,
+            _ => {
+                let words = desk.line.iter().copied().zip(desk.texts());
+                self.tree.leaf_for(desk.line.len(), words).node
+            }
+        };
+        let (words, text) = desk.template();
+        let slot = self.clusters.add(id, size, words, text);
         self.attach(slot, leaf);
         self.make_room();
         id
@@ -36,12 +46,11 @@ impl Miner {
 
     /// Adds a cluster to the postings, unless it is there from the time when its leaf had as many before.
     fn post(&mut self, slot: u32) {
-        let cluster = self.clusters.get(slot);
-        if cluster.posted.is_none() {
-            let words = cluster.words();
-            let least = self.least(words.len()).max(1);
-            let posted = self.postings.add(cluster.leaf, slot, words, least);
-            self.clusters.get_mut(slot).posted = Some(posted);
+        if !self.postings.has(slot) {
+            let cluster = self.clusters.get(slot);
+            let least = self.least(cluster.words().len()).max(1);
+            self.postings
+                .add(cluster.leaf, slot, cluster.words(), least);
         }
     }
 
@@ -51,14 +60,7 @@ impl Miner {
             return;
         };
         self.tree.remove(slot, &mut self.clusters);
-        let cluster = self.clusters.get(slot);
-        if let Some(posted) = cluster.posted {
-            for (position, &word) in cluster.words().iter().enumerate() {
-                if posted & postings::bit(position) != 0 {
-                    self.postings.remove(cluster.leaf, slot, position, word);
-                }
-            }
-        }
+        self.postings.remove_cluster(slot);
         self.clusters.remove(slot);
         self.statistics.evicted += 1;
     }
@@ -91,7 +93,6 @@ impl Miner {
         for slot in slots {
             let cluster = self.clusters.get(slot);
             let leaf = self.tree.leaf_for(cluster.words().len(), cluster.texts());
-            self.clusters.get_mut(slot).posted = None;
             self.attach(slot, leaf.node);
         }
     }

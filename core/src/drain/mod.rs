@@ -8,6 +8,7 @@
 //! and the first words to a leaf of the prefix tree. Of the clusters there, that with the most words in common gets the line
 //! if they are enough, and where they differ its template says so from then on; else the line is the first of a new cluster.
 
+mod blocks;
 mod builtin;
 mod candidates;
 mod clusters;
@@ -36,7 +37,7 @@ use self::desk::Desk;
 use self::lines::Lines;
 use self::mask::Masks;
 use self::postings::Postings;
-use self::tree::{Leaf, Tree};
+use self::tree::{Found, Leaf, Tree};
 use self::words::{PARAMETER, Separators, Word};
 use crate::options::OptionError;
 
@@ -180,11 +181,12 @@ impl Miner {
             };
         }
         self.split();
-        let leaf = self.tree.search(&self.desk.line);
-        let Some((leaf, slot)) = leaf.and_then(|leaf| Some((leaf, self.most_similar(leaf)?)))
+        let found = self.tree.search(&self.desk.line);
+        let Some((Found { leaf, .. }, slot)) =
+            found.and_then(|found| Some((found, self.most_similar(found.leaf)?)))
         else {
             return Added {
-                cluster: self.create(1),
+                cluster: self.create(1, found),
                 change: Change::New,
             };
         };
@@ -206,7 +208,7 @@ impl Miner {
         let Given { masks, .. } = &*self.given;
         masks.apply(self.given.within(line), &mut desk.masked, &mut desk.spare);
         desk.split(&self.given.separators, self.given.options.max_tokens);
-        let leaf = self.tree.search(&desk.line)?;
+        let Found { leaf, .. } = self.tree.search(&desk.line)?;
         let mut best: Option<(usize, u64)> = None;
         for slot in self.clusters.of(self.tree.members(leaf.node)) {
             let cluster = self.clusters.get(slot);
@@ -258,12 +260,13 @@ impl Miner {
         let template = self.clusters.get(slot);
         let line = self.given.within(line);
         let (masked, spans) = self.given.masks.spans(line);
-        let words: Vec<_> = self
-            .given
-            .separators
-            .words(&masked)
-            .take(self.given.options.max_tokens)
-            .collect();
+        let Given {
+            separators,
+            options,
+            ..
+        } = &*self.given;
+        let mut words = Vec::new();
+        separators.split(&masked, options.max_tokens, &mut words);
         let fits = template.words().len() == words.len()
             && template
                 .texts()
@@ -307,13 +310,14 @@ impl Miner {
         self.desk.masked.clear();
         self.desk.masked.push_str(self.given.within(template));
         self.split();
-        let same = self.tree.search(&self.desk.line).and_then(|leaf| {
-            let mut there = self.clusters.of(self.tree.members(leaf.node));
+        let found = self.tree.search(&self.desk.line);
+        let same = found.and_then(|found| {
+            let mut there = self.clusters.of(self.tree.members(found.leaf.node));
             there.find(|&slot| self.clusters.get(slot).words() == self.desk.line)
         });
         match same {
             Some(slot) => self.clusters.get(slot).id,
-            None => self.create(0),
+            None => self.create(0, found),
         }
     }
 
@@ -408,12 +412,13 @@ impl Miner {
 
     /// Makes the template of a cluster fit the line.
     fn generalise(&mut self, slot: u32) -> Change {
-        let cluster = self.clusters.get(slot);
-        if let Some(posted) = cluster.posted {
+        if self.postings.has(slot) {
+            let cluster = self.clusters.get(slot);
             let words = cluster.words().iter().zip(&self.desk.line);
             for (position, (&word, other)) in words.enumerate() {
-                if word != *other && posted & postings::bit(position) != 0 {
-                    self.postings.remove(cluster.leaf, slot, position, word);
+                if word != *other && word != PARAMETER {
+                    self.postings
+                        .remove_word(cluster.leaf, slot, position, word);
                 }
             }
         }

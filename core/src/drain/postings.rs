@@ -6,9 +6,6 @@
 //! Where all words are frequent, lists are long. Most clusters in them have no more than that one word in common with the
 //! line, which their signatures tell without a look at the cluster itself: they have four bits of each of the first words.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-
 use super::words::{PARAMETER, Word};
 use crate::memory::{grow, vec};
 
@@ -16,31 +13,42 @@ use crate::memory::{grow, vec};
 pub(super) const SCANNED: usize = 16;
 /// So many words have a part in a signature.
 const SIGNED: usize = 16;
-/// Added to the place of a list's slots, which are a single one otherwise.
-const LONG: u32 = 1 << 31;
+/// Stands for no posting.
+const NONE: u32 = u32::MAX;
 
-/// Clusters that have a word at a position in common. Nearly all lists of an explosion have a single one: a table of them is
-/// small enough to be at hand.
+/// That a cluster has a word at a position.
 #[derive(Debug, Clone, Copy)]
-struct List {
-    /// Of leaf, position and word. Two lists with the same are one: whoever looks compares the cluster itself.
+struct Posting {
+    /// Of leaf, position and word. Two with the same are taken for one: whoever looks compares the cluster itself.
     hash: u32,
-    /// The slot, or [`LONG`] and where the slots are.
-    slots: u32,
+    slot: u32,
+    /// Those next to it in its list; a free one has the next free one behind it.
+    before: u32,
+    behind: u32,
+    /// The next one of its cluster.
+    sibling: u32,
+}
+
+/// What there is of a cluster.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    signature: u64,
+    /// Its first posting.
+    first: u32,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Postings {
-    lists: HashTable<List>,
-    /// The slots of lists with more than one, and which of these places are free.
-    long: Vec<Vec<u32>>,
-    free: Vec<u32>,
-    /// What the long lists take outside of their places, in bytes.
-    spilled: usize,
+    /// The first posting of every list, which has all whose hashes begin with the same bits; a power of two of them.
+    lists: Vec<u32>,
+    postings: Vec<Posting>,
+    /// The first posting that is free, and how many are not.
+    free: u32,
+    used: usize,
     /// By slot.
-    signatures: Vec<u64>,
-    /// Of the words of the line looked up last, or of a template: the lengths of their lists, their hashes and positions.
-    looked_up: Vec<(u32, u32, u32)>,
+    listed: Vec<Listed>,
+    /// Of the words of the line looked up last, or of a template: how many clusters have them, and their hashes.
+    looked_up: Vec<(u32, u32)>,
     /// The leaf that the line was looked up in.
     looked_in: Option<u32>,
 }
@@ -50,18 +58,6 @@ fn hash(leaf: u32, position: usize, word: Word) -> u32 {
     let place = u64::from(leaf) << 32 | position as u64;
     let mixed = word ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed.wrapping_mul(0xff51_afd7_ed55_8ccd) >> 32) as u32
-}
-
-/// A hash as tables want it, with all of it in the lowest and in the highest bits.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
-}
-
-/// The bit of a position among those under which a cluster is listed; the last ones share one.
-#[inline]
-pub(super) fn bit(position: usize) -> u64 {
-    1 << position.min(63)
 }
 
 /// Four bits of each of the first words.
@@ -83,98 +79,162 @@ fn alike(a: u64, b: u64) -> usize {
 impl Postings {
     pub fn new() -> Self {
         Self {
-            lists: HashTable::new(),
-            long: Vec::new(),
-            free: Vec::new(),
-            spilled: 0,
-            signatures: Vec::new(),
+            lists: Vec::new(),
+            postings: Vec::new(),
+            free: NONE,
+            used: 0,
+            listed: Vec::new(),
             looked_up: Vec::new(),
             looked_in: None,
         }
     }
 
-    /// Adds the cluster of a slot, so that every line with at least `least` (at least 1) of its words finds it. Gives the
-    /// [`bit`]s of the positions under which it is listed.
-    pub fn add(&mut self, leaf: u32, slot: u32, template: &[Word], least: usize) -> u64 {
+    /// Whether the cluster of a slot is listed.
+    #[inline]
+    pub fn has(&self, slot: u32) -> bool {
+        let listed = self.listed.get(slot as usize);
+        listed.is_some_and(|listed| listed.first != NONE)
+    }
+
+    /// Adds the cluster of a slot, so that every line with at least `least` (at least 1) of its words finds it.
+    pub fn add(&mut self, leaf: u32, slot: u32, template: &[Word], least: usize) {
         // A new cluster's template is the line that was just looked up.
         if self.looked_in.take() != Some(leaf) {
             self.look_up(leaf, template, |_| {});
         }
         let words = &mut self.looked_up;
         let enough = (words.len() + 1).saturating_sub(least).min(words.len());
-        if enough < words.len() && words.iter().any(|&(len, ..)| len > 0) {
+        if enough < words.len() && words.iter().any(|&(len, _)| len > 0) {
             words.sort_unstable();
         }
-        let mut bits = 0;
+        while self.listed.len() <= slot as usize {
+            grow(&mut self.listed, 1);
+            self.listed.push(Listed {
+                signature: 0,
+                first: NONE,
+            });
+        }
+        if 2 * (self.used + enough) > self.lists.len() {
+            self.widen(2 * (self.used + enough));
+        }
+        let mut sibling = NONE;
         for at in 0..enough {
-            let (_, hash, position) = self.looked_up[at];
-            self.insert(hash, slot);
-            bits |= bit(position as usize);
+            let (_, hash) = self.looked_up[at];
+            sibling = self.insert(hash, slot, sibling);
         }
-        let slot = slot as usize;
-        while self.signatures.len() <= slot {
-            grow(&mut self.signatures, 1);
-            self.signatures.push(0);
-        }
-        self.signatures[slot] = signature(template);
-        bits
+        self.listed[slot as usize] = Listed {
+            signature: signature(template),
+            first: sibling,
+        };
     }
 
-    fn insert(&mut self, hash: u32, slot: u32) {
-        let same = |list: &List| list.hash == hash;
-        let rehash = |list: &List| spread(list.hash);
-        match self.lists.entry(spread(hash), same, rehash) {
-            Entry::Vacant(place) => {
-                place.insert(List { hash, slots: slot });
+    /// Where the list with a hash begins.
+    #[inline]
+    fn list(&self, hash: u32) -> usize {
+        // There are two at least.
+        (hash >> (self.lists.len().leading_zeros() - 31)) as usize
+    }
+
+    fn insert(&mut self, hash: u32, slot: u32, sibling: u32) -> u32 {
+        let list = self.list(hash);
+        let posting = Posting {
+            hash,
+            slot,
+            before: NONE,
+            behind: self.lists[list],
+            sibling,
+        };
+        let at = match self.postings.get(self.free as usize) {
+            Some(free) => {
+                let at = std::mem::replace(&mut self.free, free.behind);
+                self.postings[at as usize] = posting;
+                at
             }
-            Entry::Occupied(mut list) => {
-                let list = list.get_mut();
-                if list.slots < LONG {
-                    let place = self.free.pop().unwrap_or_else(|| {
-                        grow(&mut self.long, 1);
-                        self.long.push(Vec::new());
-                        self.long.len() as u32 - 1
-                    });
-                    self.long[place as usize].push(list.slots);
-                    self.spilled += vec(&self.long[place as usize]);
-                    list.slots = LONG + place;
+            None => {
+                grow(&mut self.postings, 1);
+                self.postings.push(posting);
+                self.postings.len() as u32 - 1
+            }
+        };
+        if let Some(behind) = self.postings.get_mut(posting.behind as usize) {
+            behind.before = at;
+        }
+        self.lists[list] = at;
+        self.used += 1;
+        at
+    }
+
+    /// Makes room for so many lists at least.
+    #[cold]
+    fn widen(&mut self, lists: usize) {
+        self.lists = vec![NONE; lists.next_power_of_two().max(2)];
+        for slot in 0..self.listed.len() {
+            let mut at = self.listed[slot].first;
+            while at != NONE {
+                let posting = self.postings[at as usize];
+                let list = self.list(posting.hash);
+                let behind = std::mem::replace(&mut self.lists[list], at);
+                self.postings[at as usize] = Posting {
+                    before: NONE,
+                    behind,
+                    ..posting
+                };
+                if let Some(behind) = self.postings.get_mut(behind as usize) {
+                    behind.before = at;
                 }
-                let slots = &mut self.long[(list.slots - LONG) as usize];
-                self.spilled -= vec(slots);
-                grow(slots, 1);
-                slots.push(slot);
-                self.spilled += vec(slots);
+                at = posting.sibling;
             }
+        }
+    }
+
+    /// Takes a posting out of its list; what comes after it in its cluster is the caller's to mend.
+    fn remove(&mut self, at: u32) -> Posting {
+        let posting = self.postings[at as usize];
+        match self.postings.get_mut(posting.before as usize) {
+            Some(before) => before.behind = posting.behind,
+            None => {
+                let list = self.list(posting.hash);
+                self.lists[list] = posting.behind;
+            }
+        }
+        if let Some(behind) = self.postings.get_mut(posting.behind as usize) {
+            behind.before = posting.before;
+        }
+        self.postings[at as usize].behind = std::mem::replace(&mut self.free, at);
+        self.used -= 1;
+        posting
+    }
+
+    /// Takes the cluster of a slot out again, wherever it is listed.
+    pub fn remove_cluster(&mut self, slot: u32) {
+        let Some(listed) = self.listed.get_mut(slot as usize) else {
+            return;
+        };
+        let mut at = std::mem::replace(&mut listed.first, NONE);
+        while at != NONE {
+            at = self.remove(at).sibling;
         }
     }
 
     /// Takes the cluster of a slot out again, as far as it is listed under the word at this position.
-    pub fn remove(&mut self, leaf: u32, slot: u32, position: usize, word: Word) {
+    pub fn remove_word(&mut self, leaf: u32, slot: u32, position: usize, word: Word) {
         let hash = hash(leaf, position, word);
-        let Ok(mut entry) = self
-            .lists
-            .find_entry(spread(hash), |list| list.hash == hash)
-        else {
+        let Some(mut at) = self.listed.get(slot as usize).map(|listed| listed.first) else {
             return;
         };
-        let list = entry.get_mut();
-        if list.slots == slot {
-            entry.remove();
+        let mut last = NONE;
+        while let Some(posting) = self.postings.get(at as usize)
+            && posting.hash != hash
+        {
+            (last, at) = (at, posting.sibling);
+        }
+        if at == NONE {
             return;
         }
-        let Some(place) = list.slots.checked_sub(LONG) else {
-            return;
-        };
-        let slots = &mut self.long[place as usize];
-        if let Some(at) = slots.iter().position(|&other| other == slot) {
-            slots.swap_remove(at);
-        }
-        if let [last] = slots[..] {
-            list.slots = last;
-            self.spilled -= vec(slots);
-            *slots = Vec::new();
-            grow(&mut self.free, 1);
-            self.free.push(place);
+        let Posting { sibling, .. } = self.remove(at);
+        match self.postings.get_mut(last as usize) {
+            Some(last) => last.sibling = sibling,
+            None => self.listed[slot as usize].first = sibling,
         }
     }
 
@@ -191,15 +251,13 @@ impl Postings {
         let own = signature(line);
         // What is no word is alike in all signatures, and what has no part in them may be in common.
         let least = (least + SIGNED).saturating_sub(line.len());
-        let signatures = std::mem::take(&mut self.signatures);
-        self.look_up(leaf, line, |slots| {
-            for &slot in slots {
-                if alike(own, signatures[slot as usize]) >= least {
-                    candidate(slot);
-                }
+        let listed = std::mem::take(&mut self.listed);
+        self.look_up(leaf, line, |slot| {
+            if alike(own, listed[slot as usize].signature) >= least {
+                candidate(slot);
             }
         });
-        self.signatures = signatures;
+        self.listed = listed;
         self.looked_in = Some(leaf);
     }
 
@@ -208,27 +266,30 @@ impl Postings {
         self.looked_in = None;
     }
 
-    /// Looks up the lists of the words, and shows those that there are.
+    /// Looks up the words, and shows the slots of the clusters that are listed under them.
     #[inline]
-    fn look_up(&mut self, leaf: u32, words: &[Word], mut show: impl FnMut(&[u32])) {
+    fn look_up(&mut self, leaf: u32, words: &[Word], mut show: impl FnMut(u32)) {
         self.looked_up.clear();
+        self.looked_up.reserve(words.len());
         for (position, &word) in words.iter().enumerate() {
             // What stands for any word is similar to none.
             if word == PARAMETER {
                 continue;
             }
             let hash = hash(leaf, position, word);
-            let list = self.lists.find(spread(hash), |list| list.hash == hash);
-            let slots = match list {
-                None => &[],
-                Some(list) => match list.slots.checked_sub(LONG) {
-                    None => std::slice::from_ref(&list.slots),
-                    Some(place) => &*self.long[place as usize],
-                },
+            let mut len = 0;
+            let mut at = match self.lists[..] {
+                [] => NONE,
+                ref lists => lists[self.list(hash)],
             };
-            show(slots);
-            self.looked_up
-                .push((slots.len() as u32, hash, position as u32));
+            while let Some(posting) = self.postings.get(at as usize) {
+                if posting.hash == hash {
+                    len += 1;
+                    show(posting.slot);
+                }
+                at = posting.behind;
+            }
+            self.looked_up.push((len, hash));
         }
     }
 
@@ -239,12 +300,7 @@ impl Postings {
 
     /// How much memory this takes, in bytes.
     pub fn bytes(&self) -> usize {
-        self.lists.allocation_size()
-            + vec(&self.long)
-            + vec(&self.free)
-            + self.spilled
-            + vec(&self.signatures)
-            + vec(&self.looked_up)
+        vec(&self.lists) + vec(&self.postings) + vec(&self.listed) + vec(&self.looked_up)
     }
 }
 
@@ -292,9 +348,13 @@ mod tests {
         let mut postings = Postings::new();
         let template = |slot: u32| [7, slot, slot / 10, 9].map(word);
         let remove = |postings: &mut Postings, slot: u32| {
-            for (position, word) in template(slot).into_iter().enumerate() {
-                postings.remove(3, slot % 501, position, word);
+            if slot.is_multiple_of(2) {
+                return postings.remove_cluster(slot % 501);
             }
+            for (position, word) in template(slot).into_iter().enumerate() {
+                postings.remove_word(3, slot % 501, position, word);
+            }
+            assert!(!postings.has(slot % 501));
         };
         for slot in 0..20_000 {
             if slot > 500 {
@@ -306,17 +366,12 @@ mod tests {
             postings.add(3, slot % 501, &template(slot), 2);
             assert!(candidates(&mut postings, 3, &template(slot), 2).contains(&(slot % 501)));
         }
-        let lists = postings.lists.iter();
-        let single = lists.filter(|list| list.slots < LONG).count();
-        let listed = postings.long.iter().map(Vec::len).sum::<usize>() + single;
-        assert_eq!(listed, 501 * 3);
-        let spilled: usize = postings.long.iter().map(vec).sum();
-        assert_eq!(postings.spilled, spilled);
+        assert_eq!(postings.used, 501 * 3);
         assert!(postings.bytes() < 100_000, "{}", postings.bytes());
         for slot in 20_000 - 501..20_000 {
             remove(&mut postings, slot);
         }
-        assert_eq!((postings.lists.len(), postings.spilled), (0, 0));
+        assert!(postings.used == 0 && postings.lists.iter().all(|&first| first == NONE));
     }
 
     #[test]

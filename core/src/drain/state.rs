@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tree::SavedNode;
-use super::words::word;
+use super::words::{Word, word};
 use super::{DrainOptions, Miner, Statistics};
 
 /// What a [`Miner`] has learnt, without its options.
@@ -85,10 +85,9 @@ impl Miner {
             if long && !same_tree {
                 continue;
             }
-            self.desk.line.clear();
-            self.desk.line.extend(words().map(word));
-            self.clusters
-                .add(saved.id, saved.size, &self.desk.line, words());
+            let line: Vec<Word> = words().map(word).collect();
+            let text = saved.template.join(" ");
+            self.clusters.add(saved.id, saved.size, &line, &text);
         }
         if same_tree {
             self.attach_saved(&state.nodes)?;

@@ -35,6 +35,14 @@ pub(super) struct Leaf {
     pub node: u32,
 }
 
+/// What a line is led to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub leaf: Leaf,
+    /// A template of the same words belongs there, too, and not to a node that would have to be made.
+    pub settled: bool,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     depth: usize,
@@ -86,18 +94,22 @@ impl Tree {
         (self.depth - 2).min(words).saturating_sub(1)
     }
 
-    /// The leaf that a line of these words is led to.
+    /// Where a line of these words is led to.
     #[inline]
-    pub fn search(&self, line: &[Word]) -> Option<Leaf> {
+    pub fn search(&self, line: &[Word]) -> Option<Found> {
         let group = *self.groups.get(&(line.len() as u32))?;
-        let mut node = group;
+        let (mut node, mut settled) = (group, true);
         for &word in &line[..self.steps(line.len())] {
             node = match self.children.get(&(node, word)) {
                 Some(&child) => child,
-                None => *self.children.get(&(node, PARAMETER))?,
+                None => {
+                    settled &= self.nodes[node as usize].children as usize >= self.max_children;
+                    *self.children.get(&(node, PARAMETER))?
+                }
             };
         }
-        Some(Leaf { group, node })
+        let leaf = Leaf { group, node };
+        Some(Found { leaf, settled })
     }
 
     /// The leaf that a template of so many words belongs to, made where there is none; `words` are its words with their

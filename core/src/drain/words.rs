@@ -4,6 +4,8 @@ use std::hash::Hasher as _;
 
 use rustc_hash::FxHasher;
 
+use super::blocks::{self, BLOCK, bits, take_lowest};
+
 /// What stands in a template where its lines differ.
 pub(super) const PARAMETER_TEXT: &str = "<:*:>";
 /// The word [`PARAMETER_TEXT`].
@@ -27,81 +29,93 @@ pub(super) fn word(text: &str) -> Word {
 /// What separates words: white space as Python's `str.split` has it, and the extra delimiters.
 #[derive(Debug, Clone)]
 pub(super) struct Separators {
-    table: [Kind; 256],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Word,
-    Separator,
-    /// The first byte of a character that may be white space outside of ASCII.
-    Perhaps,
+    /// ASCII punctuation.
+    extra: String,
 }
 
 impl Separators {
     pub fn new(extra: &str) -> Self {
-        let mut table = [Kind::Word; 256];
-        for byte in (0x09..=0x0d).chain(0x1c..=0x20).chain(extra.bytes()) {
-            table[usize::from(byte)] = Kind::Separator;
-        }
-        for lead in [0xc2, 0xe1, 0xe2, 0xe3] {
-            table[lead] = Kind::Perhaps;
-        }
-        Self { table }
-    }
-
-    /// How many bytes at `at` separate words; 0 where a word goes on.
-    #[inline]
-    fn width(&self, text: &str, at: usize) -> usize {
-        match self.table[usize::from(text.as_bytes()[at])] {
-            Kind::Word => 0,
-            Kind::Separator => 1,
-            Kind::Perhaps => text[at..]
-                .chars()
-                .next()
-                .filter(|c| c.is_whitespace())
-                .map_or(0, char::len_utf8),
+        Self {
+            extra: extra.to_owned(),
         }
     }
 
-    /// The first word of `text` at or after `from`, as byte offsets.
-    #[inline]
-    pub fn word(&self, text: &str, from: usize) -> Option<(usize, usize)> {
-        let mut start = from;
-        while start < text.len() {
-            match self.width(text, start) {
-                0 => break,
-                width => start += width,
+    /// Makes `words` the first words of `text`, `most` at most, as byte offsets.
+    pub fn split(&self, text: &str, most: usize, words: &mut Vec<(usize, usize)>) {
+        words.clear();
+        // Where the word began that reaches into the block.
+        let mut open = None;
+        for base in blocks::starts(text.len()) {
+            let mut room = [0; BLOCK];
+            let block = blocks::block(text.as_bytes(), base, &mut room);
+            let Some(separators) = self.of_block(block) else {
+                // What is before it is ASCII white space, or nothing.
+                self.split_slowly(text, open.unwrap_or(base), words);
+                break;
+            };
+            let behind = separators << 1 | u64::from(open.is_none());
+            let mut starts = !separators & behind;
+            let mut ends = separators & !behind;
+            while ends != 0 {
+                let from = open.take();
+                let from = from.unwrap_or_else(|| base + take_lowest(&mut starts));
+                words.push((from, base + take_lowest(&mut ends)));
+            }
+            if starts != 0 {
+                open = Some(base + take_lowest(&mut starts));
+            }
+            if words.len() >= most {
+                break;
             }
         }
-        if start >= text.len() {
-            return None;
-        }
-        let mut end = start + 1;
-        while end < text.len() && self.width(text, end) == 0 {
-            end += 1;
-        }
-        Some((start, end))
+        words.truncate(most);
     }
 
-    /// All words of `text` as byte offsets.
-    pub fn words<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let (start, end) = self.word(text, at)?;
-            at = end;
-            Some((start, end))
-        })
+    /// A bit for each byte that separates words; `None` where there may be white space outside of ASCII.
+    #[inline]
+    fn of_block(&self, block: &[u8; BLOCK]) -> Option<u64> {
+        // Whole arrays without a branch: the compiler makes vectors of them.
+        let mut separates = [0; BLOCK];
+        let mut wide = 0;
+        for (at, &byte) in block.iter().enumerate() {
+            let white = (byte.wrapping_sub(0x09) < 5) | (byte.wrapping_sub(0x1c) < 5);
+            separates[at] = u8::from(white);
+            // The first bytes of such characters.
+            wide |= u8::from((byte == 0xc2) | (byte.wrapping_sub(0xe1) < 3));
+        }
+        for delimiter in self.extra.bytes() {
+            for (at, &byte) in block.iter().enumerate() {
+                separates[at] |= u8::from(byte == delimiter);
+            }
+        }
+        (wide == 0).then(|| bits(&separates))
+    }
+
+    /// Adds the words from `from` on, character by character.
+    #[cold]
+    fn split_slowly(&self, text: &str, from: usize, words: &mut Vec<(usize, usize)>) {
+        let separates =
+            |c: char| matches!(c, '\x1c'..='\x1f') || c.is_whitespace() || self.extra.contains(c);
+        let mut at = from;
+        for word in text[from..].split(separates) {
+            if !word.is_empty() {
+                words.push((at, at + word.len()));
+            }
+            at += word.len();
+            at += text[at..].chars().next().map_or(0, char::len_utf8);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn words<'a>(text: &'a str, extra: &str) -> Vec<&'a str> {
-        let separators = Separators::new(extra);
-        separators.words(text).map(|(a, b)| &text[a..b]).collect()
+        let mut words = Vec::new();
+        Separators::new(extra).split(text, 10_000, &mut words);
+        words.into_iter().map(|(a, b)| &text[a..b]).collect()
     }
 
     #[test]
@@ -114,6 +128,25 @@ mod tests {
         );
         assert_eq!(words("é\u{200b}x ©", ""), ["é\u{200b}x", "©"]);
         assert!(words(" _ ", "_").is_empty());
+        assert!(words("", "").is_empty());
+    }
+
+    #[test]
+    fn no_more_words_are_given_than_are_asked_for() {
+        let mut words = Vec::new();
+        for (text, split) in [("a b c", 2), ("a\u{a0}b c", 2), (&"word ".repeat(500), 256)] {
+            Separators::new("").split(text, split, &mut words);
+            assert_eq!(words.len(), split);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_the_same_wherever_they_lie(text in "([a-z]{0,70}|[ \t\n\x1c-\x1f_=]{1,3}|[éü€\u{85}\u{a0}\u{2003}\u{200b}\u{3000}]|[a-z_= ]{0,70}){0,9}") {
+            let separates = |c: char| c.is_whitespace() || "\x1c\x1d\x1e\x1f_=".contains(c);
+            let plainly: Vec<&str> = text.split(separates).filter(|w| !w.is_empty()).collect();
+            prop_assert_eq!(words(&text, "_="), plainly);
+        }
     }
 
     #[test]
