@@ -17,16 +17,17 @@ mod sequence;
 mod snapshot;
 mod store;
 mod stream;
+mod streams;
 mod tell;
 
 use std::collections::VecDeque;
 use std::fmt;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use self::judge::Judge;
 use self::stream::Stream;
+use self::streams::Streams;
 use crate::drain::Miner;
 use crate::event::{Event, share};
 use crate::inference::{Family, with_priority};
@@ -175,12 +176,7 @@ pub struct Detector {
     judge: Judge,
     /// Knows nothing; that of a new stream is made like it.
     blank: Miner,
-    #[expect(
-        clippy::vec_box,
-        reason = "when the list grows, it must not take the streams with it"
-    )]
-    streams: Vec<Box<Stream>>,
-    index: FxHashMap<Box<str>, u32>,
+    streams: Streams,
     /// Where the stream of the last record is: many records of one come in a row.
     guess: usize,
     waiting: Waiting,
@@ -226,8 +222,7 @@ impl Detector {
             options,
             limits,
             judge: Judge::new(inference, share.answers),
-            streams: Vec::new(),
-            index: FxHashMap::default(),
+            streams: Streams::default(),
             guess: 0,
             waiting: Waiting {
                 limit: share.events,
@@ -308,16 +303,13 @@ impl Detector {
         {
             return Some(self.guess);
         }
-        let at = match self.index.get(name) {
-            Some(at) => *at as usize,
+        let at = match self.streams.find(name) {
+            Some(at) => at,
             None if self.streams.len() >= self.options.max_streams => return None,
             None => {
-                let stream = Box::new(Stream::new(name, self.blank.blank(), &self.limits));
+                let stream = Stream::new(name, self.blank.blank(), &self.limits);
                 self.bytes += stream.bytes;
-                self.streams.push(stream);
-                self.index
-                    .insert(name.into(), self.streams.len() as u32 - 1);
-                self.streams.len() - 1
+                self.streams.push(stream)
             }
         };
         // The desk goes from one to the next.
@@ -334,10 +326,10 @@ impl Detector {
     /// of which nothing is left is cleared, one that should be there is raised. `false` where there is no such stream or
     /// template.
     pub fn feedback(&mut self, stream: &str, template_id: u64, verdict: Option<Verdict>) -> bool {
-        let Some(&at) = self.index.get(stream) else {
+        let Some(at) = self.streams.find(stream) else {
             return false;
         };
-        let stream = &mut self.streams[at as usize];
+        let stream = &mut self.streams[at];
         let known = stream.feedback(&self.limits, template_id, verdict, &mut self.waiting);
         self.bytes -= stream.bytes;
         stream.weigh();
@@ -353,7 +345,7 @@ impl Detector {
             .filter(|s| &*s.past.name == stream);
         let stream = match guess {
             Some(stream) => stream,
-            None => &self.streams[*self.index.get(stream)? as usize],
+            None => &self.streams[self.streams.find(stream)?],
         };
         stream.miner.template(template_id)
     }
@@ -375,7 +367,7 @@ impl Detector {
             windows: 0,
             ..self.counters
         };
-        for stream in &self.streams {
+        for stream in self.streams.iter() {
             let parser = stream.miner.statistics();
             counters.templates += parser.clusters;
             counters.templates_evicted += parser.evicted;

@@ -2,7 +2,6 @@
 
 use super::options::{LadOptions, Mode};
 use super::{Detector, TIME_MAX};
-use crate::memory::{table, vec};
 
 /// What a window takes beside its keys, in bytes, with its place in the index while that grows: where windows are symbols,
 /// and as published.
@@ -49,10 +48,9 @@ impl Shares {
 impl Detector {
     /// How much memory all of it takes, in bytes.
     pub(super) fn held(&self) -> usize {
-        let index = table(self.index.capacity(), size_of::<(Box<str>, u32)>());
         let desk = self.streams.get(self.guess);
         let desk = desk.map_or(0, |stream| stream.miner.desk_bytes());
-        self.bytes + vec(&self.streams) + index + desk + self.judge.bytes() + self.waiting.bytes()
+        self.bytes + self.streams.bytes() + desk + self.judge.bytes() + self.waiting.bytes()
     }
 
     /// Forgets streams where all together take too much, those that were silent for longest first. The last one stays: its
@@ -73,7 +71,7 @@ impl Detector {
     /// Forgets the streams that were silent for longest, until so many bytes are free.
     fn forget_oldest_bytes(&mut self, mut bytes: usize) {
         let mut by_age: Vec<(u64, u32)> = (0_u32..)
-            .zip(&self.streams)
+            .zip(self.streams.iter())
             .map(|(at, stream)| (stream.past.heard, at))
             .collect();
         by_age.sort_unstable();
@@ -118,12 +116,6 @@ impl Detector {
         }
         self.bytes -= stream.bytes;
         self.counters.streams_forgotten += 1;
-        self.index.remove(&stream.past.name);
-        if let Some(moved) = self.streams.get(at)
-            && let Some(place) = self.index.get_mut(&moved.past.name)
-        {
-            *place = at as u32;
-        }
     }
 
     /// Says that no record with a time before `time` (seconds) is going to come any more: forgets the streams that have been

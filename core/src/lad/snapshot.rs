@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::judge::Judge;
 use super::stream::{Past, Stream};
+use super::streams::Streams;
 use super::{Counters, Detector, Waiting};
 use crate::drain::State;
 use crate::snapshot::{self, Shape, SnapshotError, Tag};
@@ -82,8 +82,7 @@ impl Detector {
             limits: self.limits.clone(),
             judge: Judge::new(self.judge.inference(), self.judge.limit()),
             blank: self.blank.blank(),
-            streams: Vec::with_capacity(saved.streams.len()),
-            index: FxHashMap::default(),
+            streams: Streams::default(),
             guess: 0,
             waiting: Waiting {
                 limit: self.waiting.limit,
@@ -99,8 +98,7 @@ impl Detector {
             detector.waiting.push(event);
         }
         for (parser, past) in saved.streams {
-            let at = detector.streams.len() as u32;
-            let known_before = detector.index.insert(past.name.clone(), at).is_some();
+            let known_before = detector.streams.find(&past.name).is_some();
             if known_before || !past.is_sound(&detector.limits) {
                 return Err(format!(
                     "damaged: the stream \"{}\" in it makes no sense",
@@ -113,7 +111,7 @@ impl Detector {
                 .map_err(|e| snapshot::senseless("a parser in it", &e))?;
             let stream = Stream::restored(miner, past);
             detector.bytes += stream.bytes;
-            detector.streams.push(Box::new(stream));
+            detector.streams.push(stream);
         }
         // Made with larger limits: what was silent for longest goes.
         while detector.streams.len() > detector.options.max_streams {

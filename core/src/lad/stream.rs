@@ -294,7 +294,7 @@ impl Stream {
         let past = &self.past;
         let name = allocation(past.name.len());
         allocation(size_of::<Self>())
-            + 2 * name
+            + name
             + self.miner.bytes()
             + past.sequence.bytes()
             + past.recent.bytes()
