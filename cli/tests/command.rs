@@ -1,44 +1,15 @@
 //! The command as a user runs it.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
+
+use common::{command, failure, json, run, shared, stdout};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
-    command.args(arguments);
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    command(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts")
-}
-
-/// The standard output of a run that has to succeed.
-fn stdout(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// The exit code and the standard error of a run that has to fail.
-fn failure(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = run(arguments);
-    assert!(!output.status.success(), "{arguments:?} has to fail");
-    let errors = String::from_utf8(output.stderr).expect("UTF-8");
-    (output.status.code(), errors)
-}
-
-fn json(line: &str) -> serde_json::Value {
-    serde_json::from_str(line).expect("a line of JSON")
-}
 
 /// Hypervisor and row of every line.
 fn detections(lines: &str) -> BTreeSet<(String, u64)> {
@@ -76,18 +47,9 @@ fn zscore_detects_what_the_published_definition_gives() {
 
 #[test]
 fn zscore_detects_what_the_published_definition_gives_on_real_traces() {
-    let folder =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/eval/had_zscore_cases");
-    if !folder.is_dir() {
-        // Straight to the standard error: the harness keeps what a passing test prints to itself.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: there is no {}",
-            folder.display()
-        );
-        return;
+    if let Some(folder) = shared("eval/had_zscore_cases") {
+        assert_published_detections(&folder);
     }
-    assert_published_detections(&folder);
 }
 
 #[test]

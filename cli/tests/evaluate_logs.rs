@@ -1,38 +1,28 @@
 //! The evaluation of detectors for logs, against the script that defines its measures.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
+use std::path::Path;
+
+use common::{Script, json, shared};
 use serde_json::Value;
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/evaluate-logs");
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
-    command.args(["evaluate", "logs"]).args(arguments);
-    command.output().expect("the command starts")
+fn stdout(arguments: &[&str]) -> String {
+    common::stdout(&[&["evaluate", "logs"], arguments].concat())
 }
 
-/// The standard output of a run that has to succeed.
-fn stdout(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+fn failure(arguments: &[&str]) -> (Option<i32>, String) {
+    common::failure(&[&["evaluate", "logs"], arguments].concat())
 }
 
 /// What is found of the only detector.
 fn judged(arguments: &[&str]) -> Value {
     let arguments = [arguments, &["--json", "--bootstrap", "0"]].concat();
-    let report: Value = serde_json::from_str(&stdout(&arguments)).expect("JSON");
+    let report = json(&stdout(&arguments));
     assert_eq!(report["detectors"].as_array().map(Vec::len), Some(1));
     report["detectors"][0].clone()
-}
-
-fn skip(why: &str) {
-    // Straight to the standard error: the harness keeps what a passing test prints to itself.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// Everything that the script says is what the command says, up to the script's rounding.
@@ -93,8 +83,7 @@ fn assert_alike(script: &Value, ours: &Value, path: &str, tolerance: f64) {
 }
 
 fn expected(name: &str) -> Value {
-    let text = std::fs::read_to_string(Path::new(CASES).join(name)).expect("a file");
-    serde_json::from_str(&text).expect("JSON")
+    json(&std::fs::read_to_string(Path::new(CASES).join(name)).expect("a file"))
 }
 
 #[test]
@@ -110,52 +99,14 @@ fn the_figures_are_those_of_the_script_on_the_committed_cases() {
     );
 }
 
-/// The folder that other projects' data and scripts are in, where it is there.
-fn shared() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    if !folder.is_dir() {
-        skip(&format!("there is no {}", folder.display()));
-        return None;
-    }
-    Some(folder)
-}
-
-/// A Python with numpy: the one that `make quality` installs, or the system's.
-fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_BIN_EXE_bellwether"))
-        .ancestors()
-        .nth(2);
-    let candidates = [
-        target.map(|folder| folder.join("venv/bin/python")),
-        Some(PathBuf::from("python3")),
-    ];
-    let with_numpy = candidates.into_iter().flatten().find(|python| {
-        let import = Command::new(python).args(["-c", "import numpy"]).output();
-        import.is_ok_and(|output| output.status.success())
-    });
-    if with_numpy.is_none() {
-        skip("there is no python3 with numpy; \"make quality\" installs one into target/venv");
-    }
-    with_numpy
-}
-
-/// What the script says.
-fn script(python: &Path, shared: &Path, arguments: &[&str]) -> Value {
-    let output = Command::new(python)
-        .arg(shared.join("eval/eval_lad.py"))
-        .args(arguments)
-        .output()
-        .expect("python starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
 #[test]
 fn the_figures_are_those_of_the_script_on_real_series() {
-    let Some(shared) = shared() else { return };
-    let Some(python) = python() else { return };
-    let data = shared.join("data/vm-failure-logs");
+    let Some(data) = shared("data/vm-failure-logs") else {
+        return;
+    };
+    let Some(script) = Script::find("eval_lad.py") else {
+        return;
+    };
     let of_data = |name: &str| data.join(name).display().to_string();
     let (labels, keys) = (of_data("labels.json"), of_data("keys.json.gz"));
     let verdicts = of_data("gpt35_verdicts.csv");
@@ -163,15 +114,10 @@ fn the_figures_are_those_of_the_script_on_real_series() {
     let scores = folder.path().join("scores.jsonl").display().to_string();
     let as_published = ["--set", "mode=paper", "--set", "push=false"];
     let given = ["--keys", &keys, "--verdicts", &verdicts];
-    let replay = Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(["replay", "keys", "--scores", &scores])
-        .args(given)
-        .args(as_published)
-        .output()
-        .unwrap();
-    assert!(replay.status.success());
+    let replay = ["replay", "keys", "--scores", &scores];
+    common::stdout(&[&replay[..], &given, &as_published].concat());
     let scored = ["--labels", &labels, "--scores", &scores, "--all"];
-    let by_script = script(&python, &shared, &scored);
+    let by_script = json(&script.run(&scored));
     let standard = &by_script["nab"]["strict"]["standard"];
     let published = standard["score_paper"].as_f64().unwrap();
     assert!((published - 90.81).abs() < 0.005, "{published}");
@@ -182,17 +128,14 @@ fn the_figures_are_those_of_the_script_on_real_series() {
 
 #[test]
 fn lines_are_judged_as_the_scores_that_replay_writes() {
-    let Some(shared) = shared() else { return };
-    let data = shared.join("data/vm-failure-logs");
+    let Some(data) = shared("data/vm-failure-logs") else {
+        return;
+    };
     let of_data = |name: &str| data.join(name).display().to_string();
     let (labels, logs) = (of_data("labels.json"), of_data("logs"));
     let folder = tempfile::tempdir().unwrap();
     let scores = folder.path().join("scores.jsonl").display().to_string();
-    let replay = Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(["replay", "logs", "--scores", &scores, &logs])
-        .output()
-        .unwrap();
-    assert!(replay.status.success());
+    common::stdout(&["replay", "logs", "--scores", &scores, &logs]);
     let observed = judged(&["--labels", &labels, &logs]);
     let scored = judged(&["--labels", &labels, "--scores", &scores, "--all"]);
     assert_eq!(observed["figures"], scored["figures"]);
@@ -245,8 +188,8 @@ fn the_time_to_migrate_is_held_against_the_lead_time() {
     assert!(in_time(0) > in_time(1) && in_time(1) >= in_time(2));
     let text = stdout(&[&input[..], &migrations, &["--tables", "lead"]].concat());
     assert!(text.contains("| migration, all in turn"), "{text}");
-    let alone = run(&[&input[..], &migrations[..2]].concat());
-    assert!(String::from_utf8_lossy(&alone.stderr).contains("--vm-memory"));
+    let (_, alone) = failure(&[&input[..], &migrations[..2]].concat());
+    assert!(alone.contains("--vm-memory"), "{alone}");
 }
 
 #[test]
@@ -327,8 +270,7 @@ fn a_sweep_is_a_row_for_each_combination_of_values() {
             .all(|row| row.trim_end_matches(" |").ends_with(" 1")),
         "{text}"
     );
-    let wrong = run(&[&input[..], &["--sweep", "window_size=2,many"]].concat());
-    let errors = String::from_utf8_lossy(&wrong.stderr);
+    let (_, errors) = failure(&[&input[..], &["--sweep", "window_size=2,many"]].concat());
     assert!(
         errors.contains("window_size") && errors.contains("many"),
         "{errors}"
@@ -351,9 +293,8 @@ fn what_is_wrong_with_the_input_is_said() {
         ),
     ];
     for (arguments, code, says) in cases {
-        let output = run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        let (found, errors) = failure(arguments);
+        assert_eq!(found, Some(code), "{arguments:?}: {errors}");
         assert!(errors.contains(says), "{arguments:?}: {errors}");
     }
 }

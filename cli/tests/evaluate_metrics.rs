@@ -1,38 +1,19 @@
 //! `bellwether generate metrics` and `bellwether evaluate metrics`, as a user runs them, and against the scripts that define
 //! their formats, where these are there.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use common::{Script, failure, json, shared, stdout};
 use serde_json::Value;
 
 const SCORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/evaluate-metrics");
 
-fn stdout(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
 fn usage_error(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts");
-    assert!(!output.status.success(), "{arguments:?} has to fail");
-    String::from_utf8(output.stderr).expect("UTF-8")
-}
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).expect("JSON")
+    failure(arguments).1
 }
 
 fn read_json(path: &Path) -> Value {
@@ -259,38 +240,11 @@ fn a_wrong_command_line_says_what_would_be_right() {
     }
 }
 
-/// The folder with the scripts that define the formats, and whether python3 and numpy are there to run them.
-fn scripts() -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let numpy = Command::new("python3")
-        .args(["-c", "import numpy"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    let there = numpy && shared.join("eval/gen_had.py").is_file();
-    if !there {
-        eprintln!(
-            "SKIPPED: it takes python3 with numpy, and gen_had.py and eval_had.py in {}",
-            shared.display()
-        );
-    }
-    there.then_some(shared)
-}
-
-fn python(script: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("python3")
-        .arg(script)
-        .args(arguments)
-        .output()
-        .expect("python3 starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {errors}", script.display());
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
 #[test]
 fn the_scorers_script_gives_the_same_figures_on_what_we_generate_and_detect() {
-    let Some(shared) = scripts() else { return };
+    let Some(script) = Script::find("eval_had.py") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     generated(folder.path(), "9");
     let path = folder.path().to_str().unwrap();
@@ -304,15 +258,12 @@ fn the_scorers_script_gives_the_same_figures_on_what_we_generate_and_detect() {
     let detections = folder.path().join("detections.jsonl");
     fs::write(&detections, raised).unwrap();
     let labels = folder.path().join("labels.json");
-    let theirs = python(
-        &shared.join("eval/eval_had.py"),
-        &[
-            "--labels",
-            labels.to_str().unwrap(),
-            "--detections",
-            detections.to_str().unwrap(),
-        ],
-    );
+    let theirs = script.run(&[
+        "--labels",
+        labels.to_str().unwrap(),
+        "--detections",
+        detections.to_str().unwrap(),
+    ]);
     assert_same_figures(
         &json(&stdout(&["evaluate", "metrics", path, "--json"])),
         &json(&theirs),
@@ -394,8 +345,12 @@ fn character(folder: &Path) -> BTreeMap<String, [f64; 6]> {
 
 #[test]
 fn what_we_generate_is_like_what_the_generators_script_makes() {
-    let Some(shared) = scripts() else { return };
-    let traces = shared.join("data/vm-cpu-traces");
+    let Some(script) = Script::find("gen_had.py") else {
+        return;
+    };
+    let Some(traces) = shared("data/vm-cpu-traces") else {
+        return;
+    };
     let traces = traces.to_str().unwrap();
     let scenarios = "easy,hard,difficult,normal,idle,missing,churn,diurnal,tenant30";
     for regime in ["raw", "quiet"] {
@@ -423,7 +378,7 @@ fn what_we_generate_is_like_what_the_generators_script_makes() {
         let for_us: Vec<&str> = for_us.iter().map(String::as_str).collect();
         let for_them: Vec<&str> = for_them.iter().map(String::as_str).collect();
         stdout(&[&["generate", "metrics"], &for_us[..]].concat());
-        python(&shared.join("eval/gen_had.py"), &for_them);
+        script.run(&for_them);
         let (ours, theirs) = (character(ours.path()), character(theirs.path()));
         assert_eq!(
             ours.keys().collect::<Vec<_>>(),

@@ -1,23 +1,11 @@
 //! Made-up data, as a user makes them.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
 
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(arguments)
-        .output()
-        .expect("the command starts")
-}
-
-/// The standard output of a run that has to succeed.
-fn stdout(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
+use common::{failure, json, stdout};
 
 fn logs(arguments: &str) -> String {
     let arguments: Vec<&str> = ["generate", "logs"]
@@ -25,10 +13,6 @@ fn logs(arguments: &str) -> String {
         .chain(arguments.split_whitespace())
         .collect();
     stdout(&arguments)
-}
-
-fn json(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).expect("JSON")
 }
 
 /// The message and what follows it that all forms have in common: what replaying makes of a file.
@@ -183,9 +167,8 @@ fn arguments_that_cannot_be_are_refused_with_what_would_be_right() {
             .into_iter()
             .chain(arguments.split(' '))
             .collect();
-        let output = run(&all);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments}: {errors}");
+        let (code, errors) = failure(&all);
+        assert_eq!(code, Some(2), "{arguments}: {errors}");
         assert!(errors.contains(wanted), "{arguments}: {errors}");
     }
 }

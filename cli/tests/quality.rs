@@ -3,17 +3,14 @@
 //! Where a change makes it better, or worse on purpose, `BELLWETHER_UPDATE_QUALITY=1 cargo test -p bellwether-cli --test quality`
 //! writes the figures anew.
 
-use std::process::{Command, Output, Stdio};
+mod common;
+
+use std::process::Output;
 
 const GENERATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/quality/generated.json");
 
 fn evaluate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(["evaluate", "metrics"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts")
+    common::run(&[&["evaluate", "metrics"], arguments].concat())
 }
 
 #[test]

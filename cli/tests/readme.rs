@@ -1,7 +1,8 @@
 //! The README's table of options is what the command prints.
 
+mod common;
+
 use std::path::Path;
-use std::process::Command;
 
 const BEGIN: &str = "<!-- options -->\n";
 const END: &str = "<!-- end of options -->";
@@ -10,12 +11,7 @@ const END: &str = "<!-- end of options -->";
 fn the_readme_has_the_table_of_options() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = std::fs::read_to_string(&path).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(["options", "had", "--format", "markdown"])
-        .output()
-        .unwrap();
-    assert!(output.status.success());
-    let table = String::from_utf8(output.stdout).unwrap();
+    let table = common::stdout(&["options", "had", "--format", "markdown"]);
     let (before, rest) = readme
         .split_once(BEGIN)
         .expect("the README marks where the table begins");

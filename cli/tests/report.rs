@@ -1,24 +1,18 @@
 //! `bellwether report` as a user runs it.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+
+use common::{failure, stdout};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
-
-fn bellwether(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(arguments)
-        .output()
-        .expect("the command starts")
-}
 
 /// The page that these arguments make.
 fn page(arguments: &[&str], out: &Path) -> String {
     let out_text = out.to_str().unwrap();
-    let output = bellwether(&[&["report", "--out", out_text], arguments].concat());
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
+    stdout(&[&["report", "--out", out_text], arguments].concat());
     fs::read_to_string(out).unwrap()
 }
 
@@ -52,9 +46,8 @@ fn recorded_metrics_and_logs_make_one_page() {
         assert!(page.contains(expected), "{expected}");
     }
     // What is replayed is what is reported.
-    let replayed = bellwether(&["replay", "metrics", "--set", "provisional_sec=0", CASES]);
-    let raised = String::from_utf8(replayed.stdout).unwrap();
-    let raised = raised
+    let replayed = stdout(&["replay", "metrics", "--set", "provisional_sec=0", CASES]);
+    let raised = replayed
         .lines()
         .filter(|l| l.contains("\"state\":\"raised\""))
         .count();
@@ -65,8 +58,8 @@ fn recorded_metrics_and_logs_make_one_page() {
 fn events_that_were_told_make_a_page_without_series() {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("events.jsonl");
-    let replayed = bellwether(&["replay", "metrics", "--kinds", "all", CASES]);
-    fs::write(&events, replayed.stdout).unwrap();
+    let replayed = stdout(&["replay", "metrics", "--kinds", "all", CASES]);
+    fs::write(&events, replayed).unwrap();
     let page = page(
         &[
             "--events",
@@ -133,19 +126,17 @@ fn a_wrong_command_line_is_told_what_would_be_right() {
         (vec!["--metrics", "/nowhere"], 1, "/nowhere"),
         (vec!["--events", "/nowhere"], 1, "/nowhere"),
     ] {
-        let output = bellwether(&[&["report", "--out", out], &arguments[..]].concat());
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        let (found, errors) = failure(&[&["report", "--out", out], &arguments[..]].concat());
+        assert_eq!(found, Some(code), "{arguments:?}: {errors}");
         assert!(errors.contains(says), "{arguments:?}: {errors}");
     }
-    let output = bellwether(&[
+    let (_, errors) = failure(&[
         "report",
         "--metrics",
         CASES,
         "--out",
         "/nowhere/report.html",
     ]);
-    let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         errors.contains("/nowhere/report.html: the page cannot be written"),
         "{errors}"

@@ -1,7 +1,10 @@
 //! `bellwether templates` as a user runs it.
 
+mod common;
+
 use std::io::Write as _;
-use std::process::{Command, Output};
+
+use common::{failure, stdout};
 
 const LINES: &str = "\
 2024-03-05T07:25:47+00:00 host sshd[12]: Accepted password for root from 10.0.0.1 port 22 ssh2
@@ -9,13 +12,6 @@ const LINES: &str = "\
 Mar  5 07:25:49 host kernel: Out of memory: Killed process 123 (qemu-system-x86)
 2024-03-05T07:25:50+00:00 host sshd[14]: Accepted password for root from 10.0.0.3 port 24 ssh2
 ";
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .args(arguments)
-        .output()
-        .expect("the command starts")
-}
 
 #[test]
 fn templates_are_printed_with_counts_and_verdicts_and_lines_assigned_to_them() {
@@ -27,9 +23,7 @@ fn templates_are_printed_with_counts_and_verdicts_and_lines_assigned_to_them() {
     let assigned = folder.path().join("assigned");
     let paths = [folder.path(), &assigned].map(|p| p.to_str().unwrap());
 
-    let output = run(&["templates", "--assign", paths[1], paths[0]]);
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = stdout(&["templates", "--assign", paths[1], paths[0]]);
     let rows: Vec<Vec<&str>> = text.lines().map(|row| row.split('\t').collect()).collect();
     assert_eq!(rows[0], ["id", "lines", "severity", "family", "template"]);
     assert_eq!(
@@ -55,17 +49,15 @@ fn an_option_that_is_none_and_a_mask_that_is_none_are_refused_with_status_2() {
         ("sim_th=2", "0 to 1"),
         ("masks=X=(", "unclosed group"),
     ] {
-        let output = run(&["templates", "--set", setting, "/nowhere"]);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{errors}");
+        let (code, errors) = failure(&["templates", "--set", setting, "/nowhere"]);
+        assert_eq!(code, Some(2), "{errors}");
         assert!(errors.contains(says), "{errors}");
     }
 }
 
 #[test]
 fn the_options_of_the_parser_are_listed() {
-    let output = run(&["options", "drain"]);
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = stdout(&["options", "drain"]);
     assert!(
         text.contains("max_clusters = 5000") && text.contains("sim_th = 0.4"),
         "{text}"

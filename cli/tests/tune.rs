@@ -1,33 +1,22 @@
 //! `bellwether tune`, as a user runs it, on small made-up data.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use bellwether_core::had::HadOptions;
 use bellwether_core::lad::LadOptions;
 use bellwether_core::options::camel_case;
+use common::{failure, json, stdout};
 use serde_json::Value;
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
-    command
-        .args(arguments)
-        .output()
-        .expect("the command starts")
-}
-
 fn report(arguments: &[&str]) -> Value {
-    let output = run(&[arguments, &["--json"]].concat());
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    json(&stdout(&[arguments, &["--json"]].concat()))
 }
 
 fn error(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert!(!output.status.success(), "{arguments:?} has to fail");
-    String::from_utf8(output.stderr).expect("UTF-8")
+    failure(arguments).1
 }
 
 /// A search over few small hypervisors.
@@ -188,25 +177,21 @@ fn logs_are_tuned_on_one_half_and_judged_on_the_other() {
     logs(folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (data, labels, out) = (path(""), path("labels.json"), path("trials.csv"));
+    let tune = |out: &str, more: &[&str]| {
+        let input = ["tune", "logs", &data, "--labels", &labels, "--out", out];
+        let how = ["--method", "grid", "--bootstrap", "200"];
+        report(&[&input[..], &how, more].concat())
+    };
     // What a line says counts whatever else: nothing here makes a difference, and that is said.
-    let arguments = [
-        "tune",
-        "logs",
-        &data,
-        "--labels",
-        &labels,
-        "--out",
+    let tuned = tune(
         &out,
-        "--method",
-        "grid",
-        "--param",
-        "training=150,599",
-        "--param",
-        "severity_threshold=0.5,1",
-        "--bootstrap",
-        "200",
-    ];
-    let tuned = report(&arguments);
+        &[
+            "--param",
+            "training=150,599",
+            "--param",
+            "severity_threshold=0.5,1",
+        ],
+    );
     assert_eq!(tuned["train"], "6 series, 4 of them failing");
     assert_eq!(tuned["test"], "6 series, 4 of them failing");
     assert_eq!(tuned["trials"], 4);
@@ -215,27 +200,17 @@ fn logs_are_tuned_on_one_half_and_judged_on_the_other() {
     let classic = tuned["stanzas"][0][1].as_str().unwrap();
     assert_eq!(classic, "[FILTER]\n    name bellwether\n    match host\n");
 
-    let other = path("other.csv");
-    let deaf = [
-        "tune",
-        "logs",
-        &data,
-        "--labels",
-        &labels,
-        "--out",
-        &other,
-        "--method",
-        "grid",
-        "--set",
-        "severity_threshold=1",
-        "--param",
-        "drain_sim_th=0.4,0.5",
-        "--param",
-        "window_size=3,4",
-        "--bootstrap",
-        "200",
-    ];
-    let deaf = report(&deaf);
+    let deaf = tune(
+        &path("other.csv"),
+        &[
+            "--set",
+            "severity_threshold=1",
+            "--param",
+            "drain_sim_th=0.4,0.5",
+            "--param",
+            "window_size=3,4",
+        ],
+    );
     assert_eq!(deaf["trials"], 4);
     let mut options = LadOptions::default();
     let yaml = deaf["stanzas"][1][1].as_str().unwrap();

@@ -201,20 +201,22 @@ mod tests {
         }
     }
 
+    /// The VM of these names at the time `now`, in seconds, on the host "here" with an interval of 10 s.
+    fn get<'a>(
+        vms: &'a mut Vms,
+        clock: &mut Clock,
+        names: &Names<'_>,
+        now: f64,
+    ) -> Result<&'a mut Vm, NoVm> {
+        vms.get(names, Identity::Auto, "here", now, 10.0, clock)
+    }
+
     #[test]
     fn a_vm_is_found_again_by_the_names_of_its_values() {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
         let mut masked = |host, instance, mask| {
-            let vm = vms
-                .get(
-                    &names(host, instance, ""),
-                    Identity::Auto,
-                    "here",
-                    0.0,
-                    10.0,
-                    &mut clock,
-                )
-                .expect("it is named");
+            let vm =
+                get(&mut vms, &mut clock, &names(host, instance, ""), 0.0).expect("it is named");
             std::mem::replace(&mut vm.masked, mask)
         };
         assert!(!masked("hv1", "vm1", true));
@@ -227,16 +229,8 @@ mod tests {
     fn vms_of_one_name_on_two_senders_are_two() {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
         for sender in ["192.0.2.1", "192.0.2.2"] {
-            let vm = vms
-                .get(
-                    &names("vm1", "", sender),
-                    Identity::Auto,
-                    "here",
-                    0.0,
-                    10.0,
-                    &mut clock,
-                )
-                .expect("it is named");
+            let vm =
+                get(&mut vms, &mut clock, &names("vm1", "", sender), 0.0).expect("it is named");
             assert_eq!(&*vm.hypervisor, sender);
         }
         assert_eq!(vms.counts(), (2, 2));
@@ -247,15 +241,7 @@ mod tests {
     fn silent_vms_and_their_hypervisors_are_forgotten() {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
         for (host, now) in [("a", 0.0), ("b", 4000.0)] {
-            let vm = vms
-                .get(
-                    &names(host, "vm", "192.0.2.1"),
-                    Identity::Auto,
-                    "here",
-                    now,
-                    10.0,
-                    &mut clock,
-                )
+            let vm = get(&mut vms, &mut clock, &names(host, "vm", "192.0.2.1"), now)
                 .expect("it is named");
             let number = vm.clock;
             clock.saw(number, now, 10.0, now);
@@ -270,14 +256,7 @@ mod tests {
     #[test]
     fn what_names_no_vm_leaves_nothing_behind() {
         let (mut vms, mut clock) = (Vms::default(), Clock::default());
-        let result = vms.get(
-            &names("here", "", ""),
-            Identity::Auto,
-            "here",
-            0.0,
-            10.0,
-            &mut clock,
-        );
+        let result = get(&mut vms, &mut clock, &names("here", "", ""), 0.0);
         assert_eq!(result.err(), Some(NoVm::Unnamed));
         assert_eq!(vms.counts(), (0, 0));
     }

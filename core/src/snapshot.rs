@@ -104,20 +104,24 @@ pub(crate) fn save_state(
     save(path, tag, &payload)
 }
 
-/// Gives the payload at `path` to `restored`, which makes a detector of it; `None` where there is no such file.
+/// Puts in the place of `detector` what `restored` makes of it and the payload at `path`; `false` where there is no such file.
 ///
 /// # Errors
-/// As [`load`]. What `restored` cannot use is set aside likewise, with the reason that it gives.
+/// As [`load`]. What `restored` cannot use is set aside likewise, with the reason that it gives; `detector` is then as it was.
 pub(crate) fn load_state<T>(
+    detector: &mut T,
     path: &Path,
     tag: Tag,
-    restored: impl FnOnce(&[u8]) -> Result<T, String>,
-) -> Result<Option<T>, SnapshotError> {
+    restored: impl FnOnce(&T, &[u8]) -> Result<T, String>,
+) -> Result<bool, SnapshotError> {
     let Some(payload) = load(path, tag)? else {
-        return Ok(None);
+        return Ok(false);
     };
-    match restored(&payload) {
-        Ok(state) => Ok(Some(state)),
+    match restored(detector, &payload) {
+        Ok(state) => {
+            *detector = state;
+            Ok(true)
+        }
         Err(reason) => Err(set_aside(path, reason)),
     }
 }

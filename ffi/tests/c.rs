@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{WARNINGS, built, compile_c, compiler, in_package, succeed};
+use common::{WARNINGS, built, compile_c, compiler, in_package, skip, succeed};
 
 /// The programs in `tests/c`, without their `.c`.
 const PROGRAMS: [&str; 7] = [
@@ -71,8 +71,8 @@ fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
     // Without the symbols of the dynamic linker, valgrind is there and still cannot start.
     let works = Command::new("valgrind").args(["--quiet", "true"]).output();
     if !works.is_ok_and(|output| output.status.success()) {
-        eprintln!(
-            "SKIPPED: valgrind (with libc6-dbg) is not installed, so nobody looked for leaks and wrong reads"
+        skip(
+            "valgrind (with libc6-dbg) is not installed, so nobody looked for leaks and wrong reads",
         );
         return;
     }
@@ -99,7 +99,7 @@ fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
 #[test]
 fn the_header_is_cplusplus_too() {
     if compiler("CXX", "c++").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no C++ compiler, so nobody looked whether the header is C++");
+        skip("there is no C++ compiler, so nobody looked whether the header is C++");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{built, compile_c, in_package, succeed};
+use common::{built, compile_c, in_package, skip, succeed};
 
 /// What pkg-config says of the library that was installed into `libdir`, as arguments of a compiler.
 fn pkg_config(libdir: &Path, arguments: &[&str]) -> Vec<String> {
@@ -28,9 +28,7 @@ fn there_is_no_pkg_config() -> bool {
         .output()
         .is_err();
     if missing {
-        eprintln!(
-            "SKIPPED: pkg-config is not installed, so nobody looked whether an installation can be used"
-        );
+        skip("pkg-config is not installed, so nobody looked whether an installation can be used");
     }
     missing
 }

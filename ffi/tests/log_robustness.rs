@@ -6,7 +6,7 @@ mod random;
 
 use std::ffi::CStr;
 use std::path::Path;
-use std::{fs, ptr};
+use std::ptr;
 
 use bellwether::*;
 use fastrand::Rng;
@@ -44,26 +44,6 @@ fn text(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// A value for any option: one that some option takes, or one that none does.
-fn option_value(rng: &mut Rng, default: &str) -> String {
-    match rng.u8(..8) {
-        0 => default.to_owned(),
-        1 => rng.bool().to_string(),
-        2 => rng
-            .choice(["symbolic", "paper", "none", "published"])
-            .unwrap()
-            .to_owned(),
-        3 => rng.u16(..300).to_string(),
-        4 => rng.f64().to_string(),
-        5 => hostile(rng).to_string(),
-        6 => rng
-            .choice(["VM=vm-[0-9]+", "A=(a|b)+ ; B=x{2}", "A=(", "_", "_=,"])
-            .unwrap()
-            .to_owned(),
-        _ => String::from_utf8_lossy(&hostile_name(rng)).into_owned(),
-    }
-}
-
 /// Its options and itself.
 const LAD: Half<bw_lad_options, bw_lad> = Half {
     options_new: bw_lad_options_new,
@@ -72,6 +52,11 @@ const LAD: Half<bw_lad_options, bw_lad> = Half {
     count: bw_lad_option_count,
     describe: bw_lad_option_describe,
     new: bw_lad_new,
+    save: bw_lad_save,
+    load: bw_lad_load,
+    next_event: bw_lad_next_event,
+    words: &["symbolic", "paper", "none", "published"],
+    lists: &["VM=vm-[0-9]+", "A=(a|b)+ ; B=x{2}", "A=(", "_", "_=,"],
 };
 
 /// A detector of whose options some are set to something, or with the defaults where they contradict each other.
@@ -80,7 +65,7 @@ fn detector(rng: &mut Rng) -> *mut bw_lad {
         ("novelty_events", "true"),
         ("mode", rng.choice(["symbolic", "paper"]).unwrap()),
     ];
-    LAD.detector(rng, &first, option_value)
+    LAD.detector(rng, &first)
 }
 
 /// Gives one record, and says whether it was one at all.
@@ -132,56 +117,10 @@ fn observe(rng: &mut Rng, lad: *mut bw_lad, clock: f64) -> bool {
 /// Reads the waiting events: how many failures began.
 fn read_events(lad: *mut bw_lad) -> usize {
     let mut raised = 0;
-    // SAFETY: the detector is ours, and so is each event until it is freed, after its last string was read.
-    unsafe {
-        loop {
-            let event = bw_lad_next_event(lad);
-            if event.is_null() {
-                return raised;
-            }
-            let json = CStr::from_ptr(bw_event_json(event)).to_str().unwrap();
-            let json: serde_json::Value = serde_json::from_str(json).unwrap();
-            assert_eq!(json.as_object().unwrap().len(), bw_event_field_count(event));
-            assert!(
-                (0.0..=1.0).contains(&json["score"].as_f64().unwrap()),
-                "{json}"
-            );
-            assert!(
-                json["time"].is_number() && json["since"].is_number(),
-                "{json}"
-            );
-            assert!(json["message"].as_str().unwrap().len() <= 255, "{json}");
-            raised += usize::from(json["event"] == "log_failure" && json["state"] == "raised");
-            bw_event_free(event);
-        }
+    while let Some(event) = LAD.next_event(lad) {
+        raised += usize::from(event["event"] == "log_failure" && event["state"] == "raised");
     }
-}
-
-/// Saves, damages the file now and then, and loads it.
-fn save_and_load(rng: &mut Rng, lad: *mut bw_lad, folder: &Path) {
-    let path = folder.join("state");
-    let (start, length) = c(path.as_os_str().as_encoded_bytes());
-    // SAFETY: the detector is ours, and the path has this length.
-    let code = coded(|error| unsafe { bw_lad_save(lad, start, length, error) });
-    assert_eq!(code, bw_result::BW_OK);
-    let damaged = rng.bool();
-    if damaged {
-        let mut bytes = fs::read(&path).unwrap();
-        let at = rng.usize(..bytes.len());
-        bytes[at] ^= 1 << rng.u8(..8);
-        fs::write(&path, bytes).unwrap();
-    }
-    // SAFETY: as above.
-    let code = coded(|error| unsafe { bw_lad_load(lad, start, length, error) });
-    let right = if damaged {
-        bw_result::BW_SNAPSHOT_UNUSABLE
-    } else {
-        bw_result::BW_OK
-    };
-    assert_eq!(code, right);
-    for file in fs::read_dir(folder).unwrap() {
-        fs::remove_file(file.unwrap().path()).unwrap();
-    }
+    raised
 }
 
 /// Does one of the things that are done less often than giving records.
@@ -189,7 +128,7 @@ fn interlude(rng: &mut Rng, lad: *mut bw_lad, clock: f64, folder: &Path) -> usiz
     let stream = rng.choice(STREAMS).unwrap().as_bytes();
     let (stream, stream_len) = c(stream);
     match rng.u8(..100) {
-        0..2 => save_and_load(rng, lad, folder),
+        0..2 => LAD.save_and_load(rng, lad, folder),
         2..30 => {
             let (id, verdict) = (rng.u64(..200), rng.u32(..4));
             // SAFETY: the detector is ours, and the string has this length.

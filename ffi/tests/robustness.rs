@@ -5,7 +5,6 @@
 mod random;
 
 use std::ffi::CStr;
-use std::fs;
 use std::path::Path;
 
 use bellwether::*;
@@ -31,23 +30,6 @@ fn is_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
 }
 
-/// A value for any option: one that some option takes, or one that none does.
-fn option_value(rng: &mut Rng, default: &str) -> String {
-    match rng.u8(..8) {
-        0 => default.to_owned(),
-        1 => rng.bool().to_string(),
-        2 => rng.choice(["rank", "zscore", "iad"]).unwrap().to_owned(),
-        3 => rng.u16(..200).to_string(),
-        4 => rng.f64().to_string(),
-        5 => hostile(rng).to_string(),
-        6 => rng
-            .choice(["cpu,disk_ops", "cpu", "net_packets , cpu,cpu", ","])
-            .unwrap()
-            .to_owned(),
-        _ => String::from_utf8_lossy(&hostile_name(rng)).into_owned(),
-    }
-}
-
 /// Its options and itself.
 const HAD: Half<bw_had_options, bw_had> = Half {
     options_new: bw_had_options_new,
@@ -56,15 +38,22 @@ const HAD: Half<bw_had_options, bw_had> = Half {
     count: bw_had_option_count,
     describe: bw_had_option_describe,
     new: bw_had_new,
+    save: bw_had_save,
+    load: bw_had_load,
+    next_event: bw_had_next_event,
+    words: &ALGORITHMS,
+    lists: &["cpu,disk_ops", "cpu", "net_packets , cpu,cpu", ","],
 };
+
+const ALGORITHMS: [&str; 3] = ["rank", "zscore", "iad"];
 
 /// A detector of whose options some are set to something, or with the defaults where they contradict each other.
 fn detector(rng: &mut Rng) -> *mut bw_had {
     let first = [
-        ("algorithm", rng.choice(["rank", "zscore", "iad"]).unwrap()),
+        ("algorithm", rng.choice(ALGORITHMS).unwrap()),
         ("metrics", "cpu,disk_ops"),
     ];
-    HAD.detector(rng, &first, option_value)
+    HAD.detector(rng, &first)
 }
 
 /// A fleet with its clock, how its samples differ from what they should be, and what was said of it.
@@ -135,7 +124,7 @@ impl Fleet {
         let rng = &mut self.rng;
         match rng.u8(..200) {
             0 => {
-                save_and_load(&mut self.rng, had, folder);
+                HAD.save_and_load(&mut self.rng, had, folder);
             }
             1..80 => {
                 // SAFETY: the detector is ours.
@@ -149,69 +138,18 @@ impl Fleet {
                 coded(|error| unsafe { bw_had_mask(had, h, h_len, v, v_len, masked, error) });
             }
             100..150 => read_statuses(had),
-            _ => {
-                self.read_events(had);
-            }
+            _ => self.read_events(had),
         }
     }
 
-    /// Reads the waiting events, sometimes not all, and says whether there may be more.
-    fn read_events(&mut self, had: *mut bw_had) -> bool {
-        // SAFETY: the detector is ours, and so is each event until it is freed, after its last string was read.
-        unsafe {
-            loop {
-                let event = bw_had_next_event(had);
-                if event.is_null() {
-                    return false;
-                }
-                let json = CStr::from_ptr(bw_event_json(event)).to_str().unwrap();
-                let json: serde_json::Value = serde_json::from_str(json).unwrap();
-                assert_eq!(json.as_object().unwrap().len(), bw_event_field_count(event));
-                let score = json["score"].as_f64().unwrap();
-                assert!((0.0..=1.0).contains(&score), "{json}");
-                assert!(
-                    json["time"].is_number() && json["since"].is_number(),
-                    "{json}"
-                );
-                assert!(json["message"].as_str().unwrap().len() <= 255, "{json}");
-                self.anomalies += usize::from(json["event"] == "hypervisor_anomaly");
-                bw_event_free(event);
-                if self.rng.u8(..10) == 0 {
-                    return true;
-                }
+    /// Reads the waiting events, sometimes not all.
+    fn read_events(&mut self, had: *mut bw_had) {
+        while let Some(event) = HAD.next_event(had) {
+            self.anomalies += usize::from(event["event"] == "hypervisor_anomaly");
+            if self.rng.u8(..10) == 0 {
+                return;
             }
         }
-    }
-}
-
-/// Saves, damages the file now and then, and loads it.
-fn save_and_load(rng: &mut Rng, had: *mut bw_had, folder: &Path) {
-    let path = folder.join("state");
-    let (start, length) = c(path.as_os_str().as_encoded_bytes());
-    // SAFETY: the detector is ours, and the path has this length.
-    let code = coded(|error| unsafe { bw_had_save(had, start, length, error) });
-    assert_eq!(code, bw_result::BW_OK);
-    let damaged = rng.bool();
-    if damaged {
-        let mut bytes = fs::read(&path).unwrap();
-        let at = rng.usize(..bytes.len());
-        if rng.bool() {
-            bytes[at] ^= 1 << rng.u8(..8);
-        } else {
-            bytes.truncate(at);
-        }
-        fs::write(&path, bytes).unwrap();
-    }
-    // SAFETY: as above.
-    let code = coded(|error| unsafe { bw_had_load(had, start, length, error) });
-    let right = if damaged {
-        bw_result::BW_SNAPSHOT_UNUSABLE
-    } else {
-        bw_result::BW_OK
-    };
-    assert_eq!(code, right);
-    for file in fs::read_dir(folder).unwrap() {
-        fs::remove_file(file.unwrap().path()).unwrap();
     }
 }
 

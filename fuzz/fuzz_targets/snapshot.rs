@@ -10,6 +10,7 @@ use bellwether_core::had::{self, HadOptions, Observation};
 use bellwether_core::inference::Lexicon;
 use bellwether_core::lad::{self, LadOptions, Record};
 use bellwether_core::snapshot::{self, SnapshotError, Tag};
+use bellwether_fuzz::sound::sound_state;
 use bellwether_fuzz::state::Folder;
 use libfuzzer_sys::fuzz_target;
 
@@ -264,13 +265,7 @@ fn loaded<L: Learner>(
 }
 
 fn check_had(had: &mut had::Detector) {
-    let (options, n) = (had.options(), had.counters());
-    assert!(n.hypervisors <= options.max_hypervisors as u64);
-    for status in had.statuses() {
-        assert!((0.0..=1.0).contains(&status.score), "{status:?}");
-        assert!((0.0..=1.0).contains(&status.consensus), "{status:?}");
-        assert!(status.vms as usize <= options.max_vms, "{status:?}");
-    }
+    sound_state(had);
     while let Some(event) = had.next_event() {
         assert!(event.to_json().starts_with('{'));
     }

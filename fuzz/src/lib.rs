@@ -5,4 +5,5 @@ pub mod fleet;
 pub mod line;
 pub mod number;
 pub mod option;
+pub mod sound;
 pub mod state;

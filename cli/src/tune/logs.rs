@@ -1,7 +1,6 @@
 //! The options of LAD.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use bellwether_core::lad::LadOptions;
@@ -14,10 +13,10 @@ use super::sides::divide;
 use super::space::{Assignment, Parameter, parameter};
 use super::{Measured, Problem, SearchArguments, Tested, find, parameters, stanza, usage};
 use crate::args::{Setting, lad_setting};
-use crate::evaluate::logs::Series;
 use crate::evaluate::logs::corpus::Corpus;
 use crate::evaluate::logs::figures::{Evaluation, Figures};
 use crate::evaluate::logs::labels::{self, Label};
+use crate::evaluate::logs::{LabelledArguments, Series};
 use crate::replay::logs::detector_options;
 
 const EXAMPLES: &str = "\
@@ -43,22 +42,8 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("input").args(["paths", "keys"]).required(true))]
 pub struct TuneLogsArguments {
-    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
-    #[arg(value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-
-    /// JSON, plain or gzip: when the fault of each series was injected, and when it failed
-    #[arg(long, value_name = "FILE")]
-    pub labels: PathBuf,
-
-    /// JSON, plain or gzip: an object of series, each a list of log keys
-    #[arg(long, value_name = "FILE", requires = "verdicts")]
-    pub keys: Option<PathBuf>,
-
-    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false; a key that is not there
-    /// tells of none
-    #[arg(long, value_name = "CSV", requires = "keys")]
-    pub verdicts: Option<PathBuf>,
+    #[command(flatten)]
+    pub labelled: LabelledArguments,
 
     /// Series to tune with: those whose names match this regular expression [default: all]
     #[arg(long, value_name = "REGEX")]
@@ -187,9 +172,9 @@ pub fn run(arguments: &TuneLogsArguments) -> Result<()> {
     let labels = &problem.data.each_ref().map(|side| &side.labels);
     let data = format!(
         "{:?} {:?} {:?} {:?} {:?} {:?}",
-        arguments.paths,
-        arguments.keys,
-        arguments.verdicts,
+        arguments.labelled.paths,
+        arguments.labelled.keys,
+        arguments.labelled.verdicts,
         problem.setup.options,
         problem.threshold,
         labels
@@ -199,14 +184,14 @@ pub fn run(arguments: &TuneLogsArguments) -> Result<()> {
 
 /// The series to tune on and those to judge on.
 fn sides(arguments: &TuneLogsArguments) -> Result<[Side; 2]> {
-    let mut labels = labels::read(&arguments.labels)?;
+    let mut labels = labels::read(&arguments.labelled.labels)?;
     if let Some(only) = &arguments.only {
         labels.retain(|label| only.is_match(&label.name));
     }
     let wanted: HashSet<&str> = labels.iter().map(|label| &*label.name).collect();
-    let corpus = match (&arguments.keys, &arguments.verdicts) {
+    let corpus = match (&arguments.labelled.keys, &arguments.labelled.verdicts) {
         (Some(keys), Some(verdicts)) => Corpus::read_keys(keys, verdicts, &wanted)?,
-        _ => Corpus::read_text(&arguments.paths, arguments.year, &wanted)?,
+        _ => Corpus::read_text(&arguments.labelled.paths, arguments.year, &wanted)?,
     };
     let there: HashSet<String> = corpus.names().into_iter().map(str::to_owned).collect();
     let labelled = labels.len();

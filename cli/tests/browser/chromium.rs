@@ -11,6 +11,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::common::skip;
+
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 /// An answer that takes longer than this never comes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -43,8 +45,7 @@ impl Chromium {
     /// Starts it; `None`, said loudly, where there is none.
     pub fn start() -> Option<Self> {
         let Some(program) = installed() else {
-            // Straight to the standard error: the harness keeps what a passing test prints to itself.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: there is no Chromium");
+            skip("there is no Chromium");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();

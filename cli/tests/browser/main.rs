@@ -1,10 +1,11 @@
 //! The page of `bellwether report` in a real browser: it loads nothing, moves nothing, and can be used without a mouse.
 
 mod chromium;
+#[path = "../common/mod.rs"]
+mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use chromium::Chromium;
 use serde_json::json;
@@ -17,13 +18,9 @@ const WATCH_SHIFTS: &str = "window.shifted = 0; new PerformanceObserver((list) =
 /// Writes the page of these arguments into `folder`.
 fn report(arguments: &[&str], folder: &Path) -> PathBuf {
     let out = folder.join("report.html");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
-    command
-        .args(["report", "--set", "provisional_sec=0", "--out"])
-        .arg(&out);
-    let output = command.args(arguments).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
+    let out_text = out.to_str().unwrap();
+    let report = ["report", "--set", "provisional_sec=0", "--out", out_text];
+    common::stdout(&[&report[..], arguments].concat());
     out
 }
 

@@ -65,12 +65,7 @@ impl Detector {
     /// A file that cannot be read, is damaged, of another version, or made with options that shape the state otherwise; the
     /// detector is then as it was.
     pub fn load(&mut self, path: &Path) -> Result<bool, SnapshotError> {
-        let restored = snapshot::load_state(path, TAG, |payload| self.restored(payload))?;
-        let found = restored.is_some();
-        if let Some(restored) = restored {
-            *self = restored;
-        }
-        Ok(found)
+        snapshot::load_state(self, path, TAG, Self::restored)
     }
 
     /// The detector that a snapshot's payload describes.

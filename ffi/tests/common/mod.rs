@@ -2,11 +2,18 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Warnings that a program built against the header may turn on, and that then must not come.
 pub const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"];
+
+/// Says that a test was skipped, and why: straight to the standard error, since the harness keeps what a passing test prints to
+/// itself.
+pub fn skip(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
 
 /// The folder that the tests' own library was built into. Cargo builds it before them, and it lies beside them.
 pub fn built() -> PathBuf {

@@ -1,7 +1,8 @@
 //! What the tests draw at random, and how they call.
 
 use std::ffi::{CStr, c_char};
-use std::ptr;
+use std::path::Path;
+use std::{fs, ptr};
 
 use bellwether::*;
 use fastrand::Rng;
@@ -71,17 +72,32 @@ pub struct Half<O, D> {
     pub count: extern "C" fn() -> usize,
     pub describe: unsafe extern "C" fn(usize, *mut bw_option_info, *mut *mut bw_error) -> bw_result,
     pub new: unsafe extern "C" fn(*const O, *mut *mut bw_error) -> *mut D,
+    pub save: unsafe extern "C" fn(*const D, *const c_char, usize, *mut *mut bw_error) -> bw_result,
+    pub load: unsafe extern "C" fn(*mut D, *const c_char, usize, *mut *mut bw_error) -> bw_result,
+    pub next_event: unsafe extern "C" fn(*mut D) -> *mut bw_event,
+    /// What is not a number, a text of chance or the like, and some option takes: words, and lists or rules, not all of them sound.
+    pub words: &'static [&'static str],
+    pub lists: &'static [&'static str],
 }
 
 impl<O, D> Half<O, D> {
-    /// A detector with the options `first`, and some others set to a `value` that is drawn for them, their default given; or
-    /// with the defaults where they contradict each other. No option has a file of this machine read.
-    pub fn detector(
-        &self,
-        rng: &mut Rng,
-        first: &[(&str, &str)],
-        value: impl Fn(&mut Rng, &str) -> String,
-    ) -> *mut D {
+    /// A value for any option: one that some option takes, or one that none does.
+    fn option_value(&self, rng: &mut Rng, default: &str) -> String {
+        match rng.u8(..8) {
+            0 => default.to_owned(),
+            1 => rng.bool().to_string(),
+            2 => rng.choice(self.words).unwrap().to_string(),
+            3 => rng.u16(..300).to_string(),
+            4 => rng.f64().to_string(),
+            5 => hostile(rng).to_string(),
+            6 => rng.choice(self.lists).unwrap().to_string(),
+            _ => String::from_utf8_lossy(&hostile_name(rng)).into_owned(),
+        }
+    }
+
+    /// A detector with the options `first`, and some others set to a value that is drawn for them; or with the defaults where
+    /// they contradict each other. No option has a file of this machine read.
+    pub fn detector(&self, rng: &mut Rng, first: &[(&str, &str)]) -> *mut D {
         let options = (self.options_new)();
         let set = |name: &str, value: &str| {
             let ((name, name_len), (value, value_len)) = (c(name.as_bytes()), c(value.as_bytes()));
@@ -108,7 +124,7 @@ impl<O, D> Half<O, D> {
             };
             let name = name.to_str().unwrap();
             if name != "lexicon" {
-                set(name, &value(rng, default.to_str().unwrap()));
+                set(name, &self.option_value(rng, default.to_str().unwrap()));
             }
         }
         let mut made = ptr::null_mut();
@@ -126,6 +142,60 @@ impl<O, D> Half<O, D> {
                 true => (self.new)(ptr::null(), ptr::null_mut()),
                 false => made,
             }
+        }
+    }
+
+    /// Saves `detector`, damages the file now and then, and loads it.
+    pub fn save_and_load(&self, rng: &mut Rng, detector: *mut D, folder: &Path) {
+        let path = folder.join("state");
+        let (start, length) = c(path.as_os_str().as_encoded_bytes());
+        // SAFETY: the detector is ours, and the path has this length.
+        let code = coded(|error| unsafe { (self.save)(detector, start, length, error) });
+        assert_eq!(code, bw_result::BW_OK);
+        let damaged = rng.bool();
+        if damaged {
+            let mut bytes = fs::read(&path).unwrap();
+            let at = rng.usize(..bytes.len());
+            if rng.bool() {
+                bytes[at] ^= 1 << rng.u8(..8);
+            } else {
+                bytes.truncate(at);
+            }
+            fs::write(&path, bytes).unwrap();
+        }
+        // SAFETY: as above.
+        let code = coded(|error| unsafe { (self.load)(detector, start, length, error) });
+        let right = if damaged {
+            bw_result::BW_SNAPSHOT_UNUSABLE
+        } else {
+            bw_result::BW_OK
+        };
+        assert_eq!(code, right);
+        for file in fs::read_dir(folder).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+
+    /// The next event that waits, as JSON, which is in its ranges.
+    pub fn next_event(&self, detector: *mut D) -> Option<serde_json::Value> {
+        // SAFETY: the detector is ours, and so is the event until it is freed, after its last string was read.
+        unsafe {
+            let event = (self.next_event)(detector);
+            if event.is_null() {
+                return None;
+            }
+            let json = CStr::from_ptr(bw_event_json(event)).to_str().unwrap();
+            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(json.as_object().unwrap().len(), bw_event_field_count(event));
+            bw_event_free(event);
+            let score = json["score"].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&score), "{json}");
+            assert!(
+                json["time"].is_number() && json["since"].is_number(),
+                "{json}"
+            );
+            assert!(json["message"].as_str().unwrap().len() <= 255, "{json}");
+            Some(json)
         }
     }
 }

@@ -100,17 +100,8 @@ pub fn capabilities() -> Result<Tools> {
         .or_else(|| Some(PathBuf::from(QEMU_ASIDE)).filter(|path| path.exists()))
         .context("qemu-system-x86_64 is not installed")?;
     process::run(
-        Command::new("unshare")
-            .args([
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount",
-                "--mount-proc",
-                "--uts",
-                "sh",
-                "-c",
-            ])
+        process::shell_in_namespaces()
+            .arg("-c")
             .arg("hostname bellwether-trial && mount -t tmpfs tmpfs /run"),
     )
     .context("private PID, mount and UTS namespaces are refused here")?;

@@ -226,16 +226,7 @@ fn start_daemons(bed: &TestBed, name: &str, folder: &Path) -> Result<u32> {
     fs::write(&script, SCRIPT)?;
     let messages_file = folder.join("daemons.out");
     let messages = fs::File::create(&messages_file)?;
-    let mut command = Command::new("unshare");
-    command.args([
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount",
-        "--mount-proc",
-        "--uts",
-        "sh",
-    ]);
+    let mut command = process::shell_in_namespaces();
     command
         .arg(&script)
         .args([name, &host_uuid()?])

@@ -30,6 +30,20 @@ use process::Processes;
 /// What names a test bed's folder, before the owner's process id.
 const FOLDER_PREFIX: &str = "bellwether-testbed-";
 
+/// A folder for one run and processes, which end before it is removed: when the [`Cleanup`] is dropped, or by [`interrupt`].
+pub(crate) fn make_workplace() -> Result<(PathBuf, Processes, Cleanup)> {
+    let folder = make_folder()?;
+    let processes = Processes::default();
+    let cleanup = {
+        let (folder, processes) = (folder.clone(), processes.clone());
+        Cleanup::new(move || {
+            processes.end_all();
+            let _ = fs::remove_dir_all(&folder);
+        })
+    };
+    Ok((folder, processes, cleanup))
+}
+
 /// A folder for one run, of a name that tells its owner; removed by [`interrupt`] with what runs in it.
 ///
 /// Folders of dead owners are removed first.
@@ -131,15 +145,7 @@ impl FedCollectd {
         interval_s: f64,
         options: &str,
     ) -> Result<Self> {
-        let folder = make_folder()?;
-        let processes = Processes::default();
-        let cleanup = {
-            let (folder, processes) = (folder.clone(), processes.clone());
-            Cleanup::new(move || {
-                processes.end_all();
-                let _ = fs::remove_dir_all(&folder);
-            })
-        };
+        let (folder, processes, cleanup) = make_workplace()?;
         let input = collectd::Input::Fed;
         let setup = collectd::Setup {
             host,

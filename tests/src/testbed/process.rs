@@ -66,6 +66,21 @@ impl Processes {
     }
 }
 
+/// A shell, whose arguments are still to be given, in PID, mount and UTS namespaces of its own, all of whose processes end with it.
+pub fn shell_in_namespaces() -> Command {
+    let mut command = Command::new("unshare");
+    command.args([
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount",
+        "--mount-proc",
+        "--uts",
+        "sh",
+    ]);
+    command
+}
+
 /// Asks a process to end. One that has ended already is no error.
 pub fn terminate(pid: u32) {
     let _ = signal(pid, "TERM");

@@ -48,22 +48,9 @@ Examples:
 
 \"bellwether options lad\" lists what --set takes.";
 
-/// Run LAD over labelled logs and print how good it is
-///
-/// Each PATH is a file of log lines, or a folder with such, as \"bellwether replay logs\" takes them. Series are matched with
-/// labels by their names; those without a label are left out. Log keys and verdicts (see \"bellwether replay keys\") and scores
-/// that another detector gave can be judged beside them or instead.
-///
-/// The labels are an object \"series\" of JSON: for each name \"scenario\", \"n\" (records), \"inject\" and \"fail\" (number from 0 of
-/// the first record of the fault and of the failure; null where nothing fails), and, if known, \"lead_s\": pairs of a record and the
-/// seconds from it on to the failure.
-///
-/// Ranges in brackets hold the figure with 95 % confidence: percentiles over draws of as many series of each scenario, with
-/// replacement.
+/// Series with labels: lines, or log keys with verdicts on them.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
-#[command(group = ArgGroup::new("input").args(["paths", "keys", "scores"]).required(true).multiple(true))]
-pub struct EvaluateLogsArguments {
+pub struct LabelledArguments {
     /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -80,6 +67,26 @@ pub struct EvaluateLogsArguments {
     /// tells of none
     #[arg(long, value_name = "CSV", requires = "keys")]
     pub verdicts: Option<PathBuf>,
+}
+
+/// Run LAD over labelled logs and print how good it is
+///
+/// Each PATH is a file of log lines, or a folder with such, as \"bellwether replay logs\" takes them. Series are matched with
+/// labels by their names; those without a label are left out. Log keys and verdicts (see \"bellwether replay keys\") and scores
+/// that another detector gave can be judged beside them or instead.
+///
+/// The labels are an object \"series\" of JSON: for each name \"scenario\", \"n\" (records), \"inject\" and \"fail\" (number from 0 of
+/// the first record of the fault and of the failure; null where nothing fails), and, if known, \"lead_s\": pairs of a record and the
+/// seconds from it on to the failure.
+///
+/// Ranges in brackets hold the figure with 95 % confidence: percentiles over draws of as many series of each scenario, with
+/// replacement.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+#[command(group = ArgGroup::new("input").args(["paths", "keys", "scores"]).required(true).multiple(true))]
+pub struct EvaluateLogsArguments {
+    #[command(flatten)]
+    pub labelled: LabelledArguments,
 
     /// Scores that a detector gave, plain or gzip: {"series": NAME, "index": RECORD, "score": S} a line; may be repeated
     #[arg(long, value_name = "FILE")]
@@ -251,7 +258,7 @@ pub fn print(arguments: &EvaluateLogsArguments) -> Result<()> {
 }
 
 fn evaluate_and_print(arguments: &EvaluateLogsArguments) -> Result<()> {
-    let mut labels = labels::read(&arguments.labels)?;
+    let mut labels = labels::read(&arguments.labelled.labels)?;
     if let Some(only) = &arguments.only {
         labels.retain(|label| only.is_match(&label.name));
         ensure!(

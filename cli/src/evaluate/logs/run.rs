@@ -46,11 +46,11 @@ pub fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<
     let options = detector_options(&arguments.settings)?;
     let wanted: HashSet<&str> = labels.iter().map(|label| &*label.name).collect();
     let mut corpora = Vec::new();
-    if !arguments.paths.is_empty() {
-        let corpus = Corpus::read_text(&arguments.paths, arguments.year, &wanted)?;
+    if !arguments.labelled.paths.is_empty() {
+        let corpus = Corpus::read_text(&arguments.labelled.paths, arguments.year, &wanted)?;
         corpora.push(("", corpus));
     }
-    if let (Some(keys), Some(verdicts)) = (&arguments.keys, &arguments.verdicts) {
+    if let (Some(keys), Some(verdicts)) = (&arguments.labelled.keys, &arguments.labelled.verdicts) {
         let corpus = Corpus::read_keys(keys, verdicts, &wanted)?;
         corpora.push((", given keys", corpus));
     }

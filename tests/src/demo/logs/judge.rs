@@ -13,9 +13,9 @@ use serde_json::Value;
 use super::hosts::{Hosts, Line};
 use crate::fluentbit;
 use crate::testbed::interrupt::Cleanup;
-use crate::testbed::make_folder;
+use crate::testbed::make_workplace;
 use crate::testbed::plugin::Plugin;
-use crate::testbed::process::{Processes, run};
+use crate::testbed::process::run;
 
 /// A line that was judged.
 #[derive(Debug)]
@@ -125,15 +125,7 @@ impl Tailing {
             .next()
             .unwrap_or_default()
             .replace(" v", " ");
-        let folder = make_folder()?;
-        let processes = Processes::default();
-        let cleanup = {
-            let (folder, processes) = (folder.clone(), processes.clone());
-            Cleanup::new(move || {
-                processes.end_all();
-                let _ = fs::remove_dir_all(&folder);
-            })
-        };
+        let (folder, processes, cleanup) = make_workplace()?;
         fluentbit::install(plugin, &folder)?;
         fs::write(folder.join("fluent-bit.conf"), CONFIGURATION)?;
         fs::write(folder.join("parsers.conf"), PARSERS)?;
