@@ -1,0 +1,159 @@
+//! What is told of failures, hints and novelty, and when.
+
+use super::*;
+
+#[test]
+fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
+    let mut detector = detector(&[]);
+    calm(&mut detector, "host-1", 0, 100);
+    for i in 100..107 {
+        let text = format!("disk sd{i} failed, sector {i}\u{1b}[0m");
+        let observed = observe(&mut detector, "host-1", f64::from(i), &text);
+        assert!(observed.failure && observed.alarm && !observed.training);
+        assert_eq!(
+            (observed.score, observed.family),
+            (0.8, Some(Family::Storage))
+        );
+    }
+    calm(&mut detector, "host-1", 107, 49);
+    let told = events(&mut detector);
+    assert_eq!(told.len(), 1, "{told:?}");
+    let raised = &told[0];
+    assert_eq!(
+        (raised.event, raised.state),
+        (EventKind::LogFailure, State::Raised)
+    );
+    assert_eq!(
+        (raised.severity, raised.score, raised.time),
+        (Severity::Failure, 0.8, 100.0)
+    );
+    assert_eq!(
+        (raised.hypervisor.as_str(), raised.stream.as_deref()),
+        ("host-1", Some("host-1"))
+    );
+    assert_eq!(
+        (raised.family.as_deref(), raised.phrase.as_deref()),
+        (Some("storage"), Some("\"failed\""))
+    );
+    assert_eq!(
+        (raised.count, raised.seen, raised.first_seen),
+        (Some(1), Some(1), Some(100.0))
+    );
+    assert_eq!(
+        raised.sample.as_deref(),
+        Some("disk sd100 failed, sector 100 [0m")
+    );
+    assert!(
+        raised.template.as_deref().unwrap().contains("failed"),
+        "{raised:?}"
+    );
+    assert_eq!(raised.at_startup, None);
+    let window: Vec<_> = raised.window.as_deref().unwrap().lines().collect();
+    assert_eq!(window.len(), 4);
+    assert_eq!(window[3], "disk sd100 failed, sector 100 [0m");
+    assert!(
+        raised
+            .message
+            .starts_with("host-1: storage failure in the log"),
+        "{}",
+        raised.message
+    );
+
+    calm(&mut detector, "host-1", 156, 2);
+    let told = events(&mut detector);
+    assert_eq!(told.len(), 1, "{told:?}");
+    let cleared = &told[0];
+    assert_eq!(
+        (cleared.state, cleared.severity),
+        (State::Cleared, Severity::Okay)
+    );
+    assert_eq!(
+        (cleared.count, cleared.since, cleared.time),
+        (Some(7), 100.0, 156.0)
+    );
+    assert_eq!(
+        cleared.reason.as_deref(),
+        Some("no sign of failure in 50 records")
+    );
+    assert_eq!(detector.counters().episodes, 1);
+    assert_eq!(detector.counters().failures, 7);
+}
+
+#[test]
+fn a_failure_in_training_is_told_as_one_that_may_be_older() {
+    let mut detector = detector(&[]);
+    assert!(observe(&mut detector, "host-1", 1.0, "disk sda failed").training);
+    let told = events(&mut detector);
+    assert_eq!(told[0].at_startup, Some(true));
+    assert!(
+        told[0].message.contains("may be older"),
+        "{}",
+        told[0].message
+    );
+}
+
+#[test]
+fn a_hint_raises_nothing_but_is_given() {
+    let mut detector = detector(&[]);
+    calm(&mut detector, "host-1", 0, 20);
+    let observed = observe(&mut detector, "host-1", 20.0, "disk sda is slow");
+    assert_eq!(
+        (observed.severity, observed.score, observed.failure),
+        (0.45, 0.0, false)
+    );
+    assert!(observed.novel && observed.template_id > 0);
+    assert!(events(&mut detector).is_empty());
+    let critical = Record {
+        stream: "host-1",
+        time: 21.0,
+        text: "disk sda is slow",
+        priority: Some(2),
+    };
+    assert!(detector.observe(&critical).failure);
+}
+
+#[test]
+fn streams_know_nothing_of_each_other() {
+    let mut alone = detector(&[]);
+    let mut both = detector(&[]);
+    for i in 0..200 {
+        let text = if i % 40 == 30 {
+            "disk failed"
+        } else {
+            "all is well"
+        };
+        let first = observe(&mut alone, "a", f64::from(i), text);
+        assert_eq!(first, observe(&mut both, "a", f64::from(i), text));
+        observe(
+            &mut both,
+            "b",
+            f64::from(i),
+            &format!("quite different {i} failed"),
+        );
+    }
+    let told: Vec<_> = events(&mut both)
+        .into_iter()
+        .filter(|e| e.hypervisor == "a")
+        .collect();
+    assert_eq!(events(&mut alone), told);
+}
+
+#[test]
+fn novelty_is_a_warning_and_only_where_asked_for() {
+    for (asked, expected) in [("false", 0), ("true", 1)] {
+        let mut detector = detector(&[("novelty_events", asked)]);
+        calm(&mut detector, "a", 0, 3_000);
+        for i in 3_000..3_100_u32 {
+            let text = format!("{} of another kind", "new ".repeat(i as usize % 50 + 1));
+            observe(&mut detector, "a", f64::from(i), &text);
+        }
+        let told = events(&mut detector);
+        assert_eq!(told.len(), expected, "{told:?}");
+        for event in told {
+            assert_eq!(
+                (event.event, event.severity),
+                (EventKind::LogNovelty, Severity::Warning)
+            );
+        }
+    }
+}

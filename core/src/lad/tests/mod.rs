@@ -1,0 +1,63 @@
+//! The detector as a whole, with a few words for a lexicon.
+
+mod episodes;
+mod feedback;
+mod restart;
+mod room;
+
+use std::sync::Arc;
+
+use super::*;
+use crate::event::{EventKind, Severity, State};
+use crate::inference::{Finding, Inference};
+
+/// Finds a failure of storage in what has the word "failed", and a hint in what has "slow".
+struct Words;
+
+impl Inference for Words {
+    fn judge(&self, text: &str, _: &str) -> Option<Finding> {
+        let severity = match text {
+            _ if text.contains("failed") => 0.8,
+            _ if text.contains("slow") => 0.45,
+            _ => return None,
+        };
+        Some(Finding {
+            severity,
+            family: Family::Storage,
+            reason: "\"failed\"".into(),
+        })
+    }
+}
+
+fn detector(settings: &[(&str, &str)]) -> Detector {
+    let mut options = LadOptions::default();
+    for (name, value) in [("training", "10")].iter().chain(settings) {
+        options.set(name, value).unwrap();
+    }
+    Detector::with_inference(options, Arc::new(Words)).unwrap()
+}
+
+fn observe(detector: &mut Detector, stream: &str, time: f64, text: &str) -> Observed {
+    detector.observe(&Record {
+        stream,
+        time,
+        text,
+        priority: None,
+    })
+}
+
+fn events(detector: &mut Detector) -> Vec<Event> {
+    std::iter::from_fn(|| detector.next_event()).collect()
+}
+
+/// `count` records of ordinary life from the time `from` on, one a second.
+fn calm(detector: &mut Detector, stream: &str, from: u32, count: u32) {
+    for i in from..from + count {
+        let text = [
+            "session opened for user root",
+            "session closed for user root",
+        ][i as usize % 2];
+        let observed = observe(detector, stream, f64::from(i), text);
+        assert!(!observed.failure && observed.score == 0.0);
+    }
+}

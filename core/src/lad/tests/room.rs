@@ -1,0 +1,104 @@
+//! Streams come, go and make room.
+
+use super::*;
+
+#[test]
+fn the_silent_are_forgotten_and_their_episodes_end() {
+    let mut detector = detector(&[("forget_sec", "100")]);
+    observe(&mut detector, "a", 0.0, "disk failed");
+    observe(&mut detector, "b", 90.0, "all is well");
+    events(&mut detector);
+    detector.advance(101.0);
+    let told = events(&mut detector);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].reason.as_deref().unwrap().contains("forgotten"));
+    assert_eq!(
+        (
+            detector.counters().streams,
+            detector.counters().streams_forgotten
+        ),
+        (1, 1)
+    );
+    assert!(observe(&mut detector, "a", 102.0, "all is well").training);
+    detector.advance(f64::NAN);
+    assert_eq!(detector.counters().streams, 2);
+}
+
+#[test]
+fn a_record_without_room_for_its_stream_is_judged_all_the_same() {
+    let mut detector = detector(&[("max_streams", "1")]);
+    observe(&mut detector, "a", 0.0, "all is well");
+    let observed = observe(&mut detector, "b", 0.0, "disk failed");
+    assert_eq!(
+        (observed.outcome, observed.failure, observed.score),
+        (Outcome::Full, true, 0.8)
+    );
+    for (stream, time) in [
+        ("", 0.0),
+        (&*"x".repeat(513), 0.0),
+        ("a", f64::NAN),
+        ("a", 1e12),
+    ] {
+        let observed = observe(&mut detector, stream, time, "disk failed");
+        assert_eq!(
+            (observed.outcome, observed.failure),
+            (Outcome::Refused, true)
+        );
+    }
+    assert_eq!(
+        (detector.counters().full, detector.counters().refused),
+        (1, 4)
+    );
+    assert!(events(&mut detector).is_empty());
+}
+
+#[test]
+fn however_many_streams_speak_of_whatever_memory_stays_within_its_limit() {
+    let mut detector = detector(&[("max_memory_mib", "8"), ("max_streams", "100000")]);
+    let mut random = 11_u64;
+    for i in 0..60_000_u32 {
+        let mut text = String::new();
+        for _ in 0..8 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            text.push_str(&format!("w{:x} ", random >> 40));
+        }
+        observe(
+            &mut detector,
+            &format!("host-{}", i / 3),
+            f64::from(i),
+            &text,
+        );
+    }
+    let counters = detector.counters();
+    assert!(
+        counters.bytes <= 8 << 20 && counters.streams > 100,
+        "{counters:?}"
+    );
+    assert!(counters.streams_forgotten > 0);
+    for at in 0..detector.streams.len() {
+        let name = detector.streams[at].past.name.clone();
+        assert_eq!(detector.streams.find(&name), Some(at));
+    }
+}
+
+#[test]
+fn streams_that_speak_in_turn_are_all_weighed_and_the_silent_ones_make_room() {
+    let mut detector = detector(&[("max_memory_mib", "8"), ("max_streams", "100000")]);
+    for i in 0..40_000_u32 {
+        // As many hosts as the records between two weighings: each is heard at its own turn.
+        observe(
+            &mut detector,
+            &format!("host-{}", i % 4096),
+            f64::from(i),
+            &format!("unit-{} of host {} says {i:x}", i / 4096, i % 4096),
+        );
+    }
+    let weights = detector.streams.iter().map(|stream| stream.weight());
+    assert_eq!(weights.sum::<usize>(), detector.bytes);
+    let counters = detector.counters();
+    assert!(counters.bytes <= 8 << 20 && counters.streams_forgotten > 0);
+    // The one heard last is there.
+    assert!(detector.streams.find("host-3135").is_some());
+}
