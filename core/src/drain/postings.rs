@@ -13,6 +13,8 @@ use crate::memory::{grow, vec};
 pub(super) const SCANNED: usize = 16;
 /// So many words have a part in a signature.
 const SIGNED: usize = 16;
+/// The most lists.
+const MAX_LISTS: usize = 1 << 31;
 /// Stands for no posting.
 const NONE: u32 = u32::MAX;
 
@@ -114,8 +116,9 @@ impl Postings {
                 first: NONE,
             });
         }
-        if 2 * (self.used + enough) > self.lists.len() {
-            self.widen(2 * (self.used + enough));
+        let lists = 2 * (self.used + enough);
+        if lists > self.lists.len() && self.lists.len() < MAX_LISTS {
+            self.widen(lists);
         }
         let mut sibling = NONE;
         for at in 0..enough {
@@ -131,8 +134,8 @@ impl Postings {
     /// Where the list with a hash begins.
     #[inline]
     fn list(&self, hash: u32) -> usize {
-        // There are two at least.
-        (hash >> (self.lists.len().leading_zeros() - 31)) as usize
+        // There are two at least, and one for every hash at most.
+        (hash >> (u32::BITS - self.lists.len().ilog2())) as usize
     }
 
     fn insert(&mut self, hash: u32, slot: u32, sibling: u32) -> u32 {
@@ -167,7 +170,9 @@ impl Postings {
     /// Makes room for so many lists at least.
     #[cold]
     fn widen(&mut self, lists: usize) {
-        self.lists = vec![NONE; lists.next_power_of_two().max(2)];
+        // The old ones go first: both together would be a leap beyond a limit.
+        self.lists = Vec::new();
+        self.lists = vec![NONE; lists.next_power_of_two().clamp(2, MAX_LISTS)];
         for slot in 0..self.listed.len() {
             let mut at = self.listed[slot].first;
             while at != NONE {
