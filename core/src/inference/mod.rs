@@ -3,9 +3,11 @@
 //! [`Inference`] is the border: text and template in, a [`Finding`] or "don't know" out. [`Lexicon`] is the judge that needs
 //! nothing but the binary; others may stand behind the same trait.
 
+mod compile;
 mod lexicon;
 mod numbers;
 mod phrase;
+mod reading;
 mod scale;
 mod scan;
 mod syntax;

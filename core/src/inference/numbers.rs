@@ -23,6 +23,12 @@ pub(super) struct Numbers {
     long: Vec<Box<[u8]>>,
     /// Those that may go on in a text.
     open: Vec<Box<[u8]>>,
+}
+
+/// Gathers the numbers of phrases, and the words to tell by whether there may be one of them.
+#[derive(Debug, Default)]
+pub(super) struct Minded {
+    numbers: Numbers,
     /// Of each part of a phrase with a number a word, without which the part is not there.
     words: BTreeSet<String>,
     /// There is a part with a number that has no word to tell it by.
@@ -35,13 +41,11 @@ impl Default for Numbers {
             short: vec![0; SHORT.div_ceil(64)].into(),
             long: Vec::new(),
             open: Vec::new(),
-            words: BTreeSet::new(),
-            wordless: false,
         }
     }
 }
 
-impl Numbers {
+impl Minded {
     /// Minds the numbers in a part of a phrase from now on; `open`: its last word may go on.
     pub fn mind_those_of(&mut self, part: &str, open: bool) {
         let bytes = part.as_bytes();
@@ -54,14 +58,15 @@ impl Numbers {
             if !run[0].is_ascii_digit() || before.is_some_and(|b| b.is_ascii_alphanumeric()) {
                 continue;
             }
-            self.mind(run);
+            self.numbers.mind(run);
             minded = true;
             if open && from == bytes.len() {
-                self.open.push(run.into());
+                self.numbers.open.push(run.into());
             }
         }
         // The longest that fits decides.
-        self.open
+        self.numbers
+            .open
             .sort_unstable_by_key(|open| std::cmp::Reverse(open.len()));
         if minded {
             match telling_word(part) {
@@ -71,12 +76,15 @@ impl Numbers {
         }
     }
 
-    /// Words, in lower case and at the begin of a text's words: where a masked text has none of them, no number in the text makes
-    /// a difference. `None` where that cannot be told.
-    pub fn words(&self) -> Option<Vec<String>> {
-        (!self.wordless).then(|| self.words.iter().cloned().collect())
+    /// The numbers; and words, in lower case and at the begin of a text's words: where a masked text has none of them, no number
+    /// in the text makes a difference. `None` where that cannot be told.
+    pub fn into_parts(self) -> (Numbers, Option<Vec<String>>) {
+        let words = (!self.wordless).then(|| self.words.into_iter().collect());
+        (self.numbers, words)
     }
+}
 
+impl Numbers {
     fn mind(&mut self, digits: &[u8]) {
         match Self::place(digits) {
             Some(place) => self.short[place / 64] |= 1 << (place % 64),
@@ -140,9 +148,10 @@ mod tests {
 
     #[test]
     fn numbers_of_phrases_are_of_their_own_kind_and_all_others_alike() {
-        let mut numbers = Numbers::default();
-        numbers.mind_those_of("errors: 0", false);
-        numbers.mind_those_of("exit 11 of 123456 on x5", false);
+        let mut minded = Minded::default();
+        minded.mind_those_of("errors: 0", false);
+        minded.mind_those_of("exit 11 of 123456 on x5", false);
+        let (numbers, _) = minded.into_parts();
         let kind = |digits: &str| numbers.kind(digits.as_bytes());
         for own in ["0", "11", "123456"] {
             assert_ne!(kind(own), kind("5"), "{own}");
@@ -159,11 +168,11 @@ mod tests {
     #[test]
     fn a_part_with_a_number_is_told_by_its_longest_word() {
         let words = |parts: &[&str]| {
-            let mut numbers = Numbers::default();
+            let mut minded = Minded::default();
             parts
                 .iter()
-                .for_each(|part| numbers.mind_those_of(part, false));
-            numbers.words()
+                .for_each(|part| minded.mind_those_of(part, false));
+            minded.into_parts().1
         };
         let found = words(&[
             "errors: 0",
@@ -181,10 +190,11 @@ mod tests {
 
     #[test]
     fn what_begins_like_a_number_that_may_go_on_is_of_one_kind() {
-        let mut numbers = Numbers::default();
-        numbers.mind_those_of("oops: 0", true);
-        numbers.mind_those_of("now 00", true);
-        numbers.mind_those_of("bnx2", true);
+        let mut minded = Minded::default();
+        minded.mind_those_of("oops: 0", true);
+        minded.mind_those_of("now 00", true);
+        minded.mind_those_of("bnx2", true);
+        let (numbers, _) = minded.into_parts();
         let kind = |digits: &str| numbers.kind(digits.as_bytes());
         for minded in ["0", "00", "000", "0123456789"] {
             assert_ne!(kind(minded), kind("1"), "{minded}");
