@@ -4,7 +4,7 @@
 #   tests/setup.sh [build] [check] [testbed] [browser]        default: all
 #
 #   build    the C compiler and collectd's headers, for the plugin's shim
-#   check    what the tests of the C ABI and of the plugin run: valgrind and collectd
+#   check    what the tests of the C ABI and of the plugin run: a C++ compiler, valgrind and collectd
 #   testbed  what the test bed of real virtual machines runs: collectd, libvirt, QEMU
 #   browser  what the tests of the HTML report look at it with: Chromium
 #
@@ -48,6 +48,7 @@ for group; do
             need collectd-dev /usr/include/collectd/core/daemon/plugin.h
             ;;
         check)
+            need g++ c++
             need valgrind valgrind
             # valgrind cannot start without the symbols of the dynamic linker.
             have valgrind || need libc6-dbg /usr/share/doc/libc6-dbg

@@ -101,8 +101,8 @@ pub fn play(plugin: &Plugin) -> Result<Outcome> {
         let due = hosts.lines[show.fed..].partition_point(|line| line.time <= time);
         judge.feed(&hosts.lines[show.fed..show.fed + due])?;
         show.fed += due;
-        show.happen(time, &mut screen);
         show.note(judge.as_mut(), &mut screen)?;
+        show.happen(time, &mut screen);
         screen.draw(&show.picture(time))?;
         if show.fed == hosts.lines.len() {
             let since = *ended.get_or_insert_with(Instant::now);
@@ -209,8 +209,11 @@ impl<'a> Show<'a> {
         }
         for event in events {
             let is_raised = event["state"] == "raised";
+            let time = event["time"].as_f64();
+            // What came before it is told before it.
+            self.happen(time.unwrap_or_default(), screen);
             if let Some(at) = self.hosts.find(&event["hypervisor"]) {
-                let (seen, time) = (&mut self.seen[at], event["time"].as_f64());
+                let seen = &mut self.seen[at];
                 seen.raised = is_raised;
                 let fault = self.hosts.all[at].fault.as_ref();
                 if is_raised && seen.alarm.is_none() && fault.is_some_and(|f| time >= Some(f.began))
@@ -223,7 +226,7 @@ impl<'a> Show<'a> {
                 .unwrap_or_default()
                 .to_uppercase();
             let message = event["message"].as_str().unwrap_or_default();
-            let when = clock(event["time"].as_f64().unwrap_or_default());
+            let when = clock(time.unwrap_or_default());
             screen.tell(&format!(">> {severity} log_failure, {when}: {message}"));
             self.events.push(event);
         }
