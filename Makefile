@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-run build demo test parity lint bench quality lexicon-audit fuzz install clean
+.PHONY: help setup setup-build setup-python setup-run build demo test parity lint bench quality lexicon-audit fuzz install clean
 
 help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
@@ -36,12 +36,16 @@ help: ## List these commands
 
 setup: ## Install what building and testing need and what is missing (Debian, as root)
 	@echo "==> installing what is missing"
-	tests/setup.sh build check testbed browser
+	tests/setup.sh build check testbed browser python
 
 # What no build can do without: a failure ends the command.
 setup-build:
 	@command -v $(CARGO) >/dev/null || { echo "There is no cargo: install Rust as https://rustup.rs says" >&2; exit 1; }
 	@tests/setup.sh build
+
+# What this project has in Python.
+setup-python:
+	@tests/setup.sh python
 
 # What only some tests and the demo run: they say so where it is not there.
 setup-run: setup-build
@@ -65,7 +69,7 @@ test: setup-run ## Run all tests, those with a real collectd and real VMs too
 	@echo "==> running the tests"
 	@$(CARGO) test $(LOCKED) --workspace --no-fail-fast 2>&1 | tests/summary.awk
 
-parity: setup-build ## Compare the log parser with drain3, its reference implementation (from PyPI), on recorded logs
+parity: setup-build setup-python ## Compare the log parser with drain3, its reference implementation (from PyPI), on recorded logs
 	@echo "==> the same clusters as drain3"
 	$(CARGO) build $(LOCKED) --quiet --release -p bellwether-cli
 	tests/parity.py $(RELEASE)/bellwether
@@ -89,6 +93,7 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 bench: build ## Measure speed and memory: the detectors alone, then in a real collectd and a real Fluent Bit
 	@echo "==> the detectors"
 	$(CARGO) bench $(LOCKED) -p bellwether-core
+	@tests/setup.sh python || echo "==> going on without what could not be installed"
 	@echo "==> the same lines through drain3 in Python"
 	@tests/parity.py $(RELEASE)/bellwether || echo "==> going on without drain3"
 	@echo "==> the same log keys through VMFT-LAD as published"
@@ -108,14 +113,14 @@ quality: setup-build ## Judge the detector for metrics on generated hypervisors,
 	test ! -d ../shared/data/vm-cpu-traces || \
 	  $(CARGO) run $(LOCKED) --quiet -p bellwether-cli -- evaluate metrics --against cli/tests/quality/traces.json
 
-lexicon-audit: setup-build ## Hold the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
+lexicon-audit: setup-build setup-python ## Hold the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
 	@CARGO="$(CARGO)" tests/lexicon-audit.sh
 
 # How long each target runs, and which.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?=
 
-fuzz: setup-build ## Feed the parsers, detectors, snapshots and the C ABI with what nobody would (10 minutes for each target)
+fuzz: setup-build setup-python ## Feed the parsers, detectors, snapshots and the C ABI with what nobody would (10 minutes for each target)
 	@CARGO="$(CARGO)" FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run.sh $(FUZZ_TARGETS)
 
 # Needs no cargo, so that it can be run by root after a build by somebody else.

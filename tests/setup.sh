@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs, with apt-get, the Debian packages that building and testing bellwether need and that are not there yet.
 #
-#   tests/setup.sh [build] [check] [testbed] [browser]        default: all
+#   tests/setup.sh [build] [check] [testbed] [browser] [python]        default: all
 #
 #   build    the C compiler and collectd's headers, for the plugin's shim
 #   check    what the tests of the C ABI and of the plugin run: a C++ compiler, valgrind and collectd
 #   testbed  what the test bed of real virtual machines runs: collectd, libvirt, QEMU
 #   browser  what the tests of the HTML report look at it with: Chromium
+#   python   what the peers in Python, the audit of the lexicon and the seeds of the fuzz targets run in
 #
 # Quick and silent when nothing is missing. Starts no service, and removes or downgrades no package: where Debian's QEMU
 # cannot stand beside what is installed (a qemu-utils from backports, for one), it is unpacked into $QEMU_ASIDE instead.
@@ -31,7 +32,7 @@ have() {
     return 1
 }
 
-[ $# -gt 0 ] || set -- build check testbed browser
+[ $# -gt 0 ] || set -- build check testbed browser python
 missing=
 qemu=
 need() { # need PACKAGE FILE_OR_COMMAND...
@@ -70,7 +71,11 @@ for group; do
             # Without any font it shows no text.
             need fonts-dejavu-core /usr/share/fonts/truetype/*/*.ttf
             ;;
-        *) fail "unknown group '$group'; known are build, check, testbed and browser" ;;
+        python)
+            need python3 python3
+            need python3-venv /usr/lib/python3*/ensurepip/__init__.py
+            ;;
+        *) fail "unknown group '$group'; known are build, check, testbed, browser and python" ;;
     esac
 done
 [ -n "$missing$qemu" ] || exit 0
