@@ -8,6 +8,7 @@
 //! and the first words to a leaf of the prefix tree. Of the clusters there, that with the most words in common gets the line
 //! if they are enough, and where they differ its template says so from then on; else the line is the first of a new cluster.
 
+mod ask;
 mod blocks;
 mod builtin;
 mod candidates;
@@ -202,26 +203,6 @@ impl Miner {
         Added { cluster, change }
     }
 
-    /// The cluster whose template fits a line word by word, without learning from the line.
-    pub fn find(&self, line: &str) -> Option<u64> {
-        let mut desk = Desk::default();
-        let Given { masks, .. } = &*self.given;
-        masks.apply(self.given.within(line), &mut desk.masked, &mut desk.spare);
-        desk.split(&self.given.separators, self.given.options.max_tokens);
-        let Found { leaf, .. } = self.tree.search(&desk.line)?;
-        let mut best: Option<(usize, u64)> = None;
-        for slot in self.clusters.of(self.tree.members(leaf.node)) {
-            let cluster = self.clusters.get(slot);
-            let (same, parameters) = common(cluster.words(), &desk.line);
-            if same + parameters == desk.line.len()
-                && best.is_none_or(|(most, _)| parameters > most)
-            {
-                best = Some((parameters, cluster.id));
-            }
-        }
-        best.map(|(_, id)| id)
-    }
-
     /// The masked text of the line added last.
     pub fn masked(&self) -> &str {
         &self.desk.masked
@@ -237,71 +218,6 @@ impl Miner {
         } else {
             &self.desk.masked
         }
-    }
-
-    /// The template of a cluster, or `None` where there is no such cluster (any more).
-    pub fn template(&self, cluster: u64) -> Option<&str> {
-        let slot = self.clusters.slot(cluster)?;
-        Some(self.clusters.get(slot).text())
-    }
-
-    /// How many lines a cluster has had, or `None` where there is no such cluster (any more).
-    pub fn size(&self, cluster: u64) -> Option<u64> {
-        let slot = self.clusters.slot(cluster)?;
-        Some(self.clusters.get(slot).size)
-    }
-
-    /// What stands in `line` where the template of `cluster` has placeholders, in their order; empty where the template does
-    /// not fit the line.
-    pub fn parameters<'a>(&self, cluster: u64, line: &'a str) -> Vec<&'a str> {
-        let Some(slot) = self.clusters.slot(cluster) else {
-            return Vec::new();
-        };
-        let template = self.clusters.get(slot);
-        let line = self.given.within(line);
-        let (masked, spans) = self.given.masks.spans(line);
-        let Given {
-            separators,
-            options,
-            ..
-        } = &*self.given;
-        let mut words = Vec::new();
-        separators.split(&masked, options.max_tokens, &mut words);
-        let fits = template.words().len() == words.len()
-            && template
-                .texts()
-                .zip(&words)
-                .all(|((word, text), &(from, to))| word == PARAMETER || *text == masked[from..to]);
-        if !fits {
-            return Vec::new();
-        }
-        let mut values = Vec::new();
-        for (&word, &(from, to)) in template.words().iter().zip(&words) {
-            if word == PARAMETER {
-                let (from, to) = (
-                    mask::origin(&spans, from, false),
-                    mask::origin(&spans, to, true),
-                );
-                values.push(&line[from..to]);
-            } else {
-                let first = spans.partition_point(|s| s.masked < from);
-                let within = spans[first..].iter().take_while(|s| s.masked < to);
-                values.extend(within.map(|s| &line[s.from..s.to]));
-            }
-        }
-        values
-    }
-
-    /// All clusters, from that not seen for longest on.
-    pub fn clusters(&self) -> impl Iterator<Item = ClusterView<'_>> + '_ {
-        self.clusters.by_age().map(|slot| {
-            let cluster = self.clusters.get(slot);
-            ClusterView {
-                id: cluster.id,
-                size: cluster.size,
-                template: cluster.text(),
-            }
-        })
     }
 
     /// Adds a template to start from, as [`Miner::template`] shows it, and gives the id of its cluster; where there is a
