@@ -212,6 +212,9 @@ Examples:
 /// "ISO8601-time host source[pid]: message", or syslog as RFC 3164 or RFC 5424 writes it. A line of another form is a message
 /// at the time of the line before.
 ///
+/// A record is judged by its message alone. Who says it, host and source, is left out, as it is where a log shipper takes lines
+/// apart: a phrase of a site's lexicon should name what is said and not the program that says it.
+///
 /// Each file is a stream of its own, named by the file without .log and .gz, "__" read as "/". Events come in the order of
 /// the files, and within one in the order of the lines. Each is a line of JSON with the keys of the event and "index", the
 /// number (from 0) of the line at which its episode was raised.

@@ -106,3 +106,17 @@ fn a_failure_that_is_logged_as_information_stays_one() {
     let finding = with_priority(Lexicon::builtin().judge(text, ""), Some(6)).unwrap();
     assert!(finding.severity >= FAULT && finding.reason.contains("blocked for more than"));
 }
+
+#[test]
+fn what_only_looks_like_failure_is_not_flagged_as_a_whole_line_either() {
+    let mut wrong = Vec::new();
+    for source in ["kernel", "systemd[1]", "sshd[77]"] {
+        for message in messages(QUIET) {
+            let line = format!("Nov 21 10:00:00 host-3 {source}: {message}");
+            if severity(&line) >= FAULT {
+                wrong.push(line);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
