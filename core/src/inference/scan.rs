@@ -3,7 +3,7 @@
 use super::words;
 
 /// Bits of each filter; a power of two.
-const FILTER_BITS: usize = 1 << 15;
+const FILTER_BITS: usize = 1 << 16;
 /// Stands for no pattern.
 const NONE: u32 = u32::MAX;
 /// Places of the roots: two bytes of seven bits each.
