@@ -120,3 +120,20 @@ fn what_only_looks_like_failure_is_not_flagged_as_a_whole_line_either() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn what_programs_log_as_critical_every_day_is_no_failure() {
+    for text in [
+        "fatal: Timeout before authentication for 203.0.113.9 port 53122",
+        "fatal: no matching mac found: client hmac-sha1 server hmac-sha2-256",
+        "fatal: parameter inet_interfaces: no local interface found for ::1",
+        "Process 11923 (roam-research) of user 1000 dumped core.",
+        "watchdog: watchdog0: watchdog did not stop!",
+        "admin : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND=/bin/ls",
+        "error: bad request, cannot parse it, giving up",
+    ] {
+        let finding = with_priority(Lexicon::builtin().judge(text, ""), Some(2));
+        let severity = finding.map_or(0.0, |finding| finding.severity);
+        assert!(severity < FAULT, "{text}");
+    }
+}

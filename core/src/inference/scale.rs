@@ -2,12 +2,10 @@
 
 use super::phrase::Phrase;
 use super::syntax::Role;
-use super::{Family, Finding};
+use super::Finding;
 
 /// Most words of failure that count in one message.
 const WORDS_MAX: usize = 8;
-/// The most that words of failure come to where they are said of nothing in particular.
-const THINGLESS_MAX: f32 = 0.45;
 /// Findings below this are not worth telling: no priority makes them a failure.
 pub(super) const FLOOR: f32 = 0.3;
 
@@ -37,13 +35,14 @@ impl<'a> Scale<'a> {
         }
     }
 
-    /// What the words come to: each makes up its share of what the others have left open.
+    /// What the words come to: each, and the thing, makes up its share of what the others have left open. Said of nothing they
+    /// come to nothing: any program may say them, and log them as critical.
     fn weak(&self) -> f32 {
         let open = |open: f32, phrase: &Phrase| open * (1.0 - phrase.weight);
         let words = self.words.iter().flatten().copied().fold(1.0, open);
         match self.thing {
             Some(thing) if words < 1.0 => 1.0 - open(words, thing),
-            _ => (1.0 - words).min(THINGLESS_MAX),
+            _ => 0.0,
         }
     }
 
@@ -55,18 +54,13 @@ impl<'a> Scale<'a> {
         if severity < FLOOR || severity <= self.benign {
             return None;
         }
-        Some(match phrase {
-            Some(phrase) => Finding {
-                severity,
-                family: phrase.role.family(),
-                reason: format!("\"{}\"", phrase.text),
-            },
-            None => Finding {
-                severity,
-                family: self
-                    .thing
-                    .map_or(Family::Service, |thing| thing.role.family()),
-                reason: self.words(),
+        let said = phrase.or(self.thing)?;
+        Some(Finding {
+            severity,
+            family: said.role.family(),
+            reason: match phrase {
+                Some(phrase) => format!("\"{}\"", phrase.text),
+                None => self.words(),
             },
         })
     }
