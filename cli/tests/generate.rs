@@ -105,20 +105,26 @@ fn labels_say_at_which_lines_the_fault_begins_and_the_guest_dies() {
 #[test]
 fn a_week_of_normal_life_raises_nothing_however_much_of_it_looks_like_trouble() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("hv1.log");
-    logs(&format!("--hours 168 --seed 2 --out {}", file.display()));
-    let log = std::fs::read_to_string(&file).unwrap();
-    for trouble in [
-        "Failed password",
-        "0 errors",
-        "errors=remount-ro",
-        "error: kex_exchange_identification",
-        "Input/output error",
-        "SMART Prefailure Attribute",
-    ] {
-        assert!(log.contains(trouble), "{trouble}");
+    // With and without the priorities that programs give their lines.
+    for format in ["rfc5424", "iso"] {
+        let file = folder.path().join("hv1.log");
+        logs(&format!(
+            "--hours 168 --seed 2 --format {format} --out {}",
+            file.display()
+        ));
+        let log = std::fs::read_to_string(&file).unwrap();
+        for trouble in [
+            "Failed password",
+            "0 errors",
+            "errors=remount-ro",
+            "error: kex_exchange_identification",
+            "Input/output error",
+            "SMART Prefailure Attribute",
+        ] {
+            assert!(log.contains(trouble), "{trouble}");
+        }
+        assert_eq!(events(&file), []);
     }
-    assert_eq!(events(&file), []);
 }
 
 #[test]
