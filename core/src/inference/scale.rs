@@ -1,8 +1,8 @@
 //! What has been found in a message, weighed.
 
+use super::Finding;
 use super::phrase::Phrase;
 use super::syntax::Role;
-use super::Finding;
 
 /// Most words of failure that count in one message.
 const WORDS_MAX: usize = 8;
