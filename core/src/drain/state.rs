@@ -83,6 +83,7 @@ impl Miner {
             let long = saved.template.len() > max_tokens
                 || saved.template.iter().any(|w| w.len() > 2 * max_line_bytes);
             if long && !same_tree {
+                self.statistics.evicted += 1;
                 continue;
             }
             let line: Vec<Word> = words().map(word).collect();

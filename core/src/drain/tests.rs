@@ -212,6 +212,14 @@ fn a_state_with_another_depth_is_taken_over_by_its_templates() {
     assert_eq!(listed(&new), [(2, 1, "one two three four".into())]);
     assert_eq!(new.add("one two three four").cluster, 2);
     assert_eq!(new.add("something new").cluster, 3);
+    // A template that no line of now can have is gone, and counted so.
+    let mut shorter = miner(&[("max_tokens", "3")]);
+    shorter.restore(&old.state()).unwrap();
+    let statistics = shorter.statistics();
+    assert_eq!(
+        (statistics.created, statistics.evicted, statistics.clusters),
+        (2, 1, 1)
+    );
 }
 
 #[test]
