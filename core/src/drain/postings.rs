@@ -139,12 +139,11 @@ impl Postings {
     }
 
     fn insert(&mut self, hash: u32, slot: u32, sibling: u32) -> u32 {
-        let list = self.list(hash);
         let posting = Posting {
             hash,
             slot,
             before: NONE,
-            behind: self.lists[list],
+            behind: NONE,
             sibling,
         };
         let at = match self.postings.get(self.free as usize) {
@@ -159,12 +158,21 @@ impl Postings {
                 self.postings.len() as u32 - 1
             }
         };
-        if let Some(behind) = self.postings.get_mut(posting.behind as usize) {
-            behind.before = at;
-        }
-        self.lists[list] = at;
+        self.lead(at);
         self.used += 1;
         at
+    }
+
+    /// Puts a posting, which is in no list, at the beginning of that of its hash.
+    #[inline]
+    fn lead(&mut self, at: u32) {
+        let list = self.list(self.postings[at as usize].hash);
+        let behind = std::mem::replace(&mut self.lists[list], at);
+        let posting = &mut self.postings[at as usize];
+        (posting.before, posting.behind) = (NONE, behind);
+        if let Some(behind) = self.postings.get_mut(behind as usize) {
+            behind.before = at;
+        }
     }
 
     /// Makes room for so many lists at least.
@@ -176,18 +184,8 @@ impl Postings {
         for slot in 0..self.listed.len() {
             let mut at = self.listed[slot].first;
             while at != NONE {
-                let posting = self.postings[at as usize];
-                let list = self.list(posting.hash);
-                let behind = std::mem::replace(&mut self.lists[list], at);
-                self.postings[at as usize] = Posting {
-                    before: NONE,
-                    behind,
-                    ..posting
-                };
-                if let Some(behind) = self.postings.get_mut(behind as usize) {
-                    behind.before = at;
-                }
-                at = posting.sibling;
+                self.lead(at);
+                at = self.postings[at as usize].sibling;
             }
         }
     }
