@@ -107,16 +107,18 @@ impl Inference for Lexicon {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::inference::scale::FLOOR;
     use crate::inference::{FAULT, Family};
 
-    fn site(file: &str) -> Lexicon {
+    /// The lexicon with a site's file.
+    pub fn site(file: &str) -> Lexicon {
         Lexicon::with_site_file(file).unwrap()
     }
 
-    fn severity(lexicon: &Lexicon, text: &str) -> f32 {
+    /// How severe what `text` says is, 0 where it says nothing.
+    pub fn severity(lexicon: &Lexicon, text: &str) -> f32 {
         lexicon.judge(text, "").map_or(0.0, |f| f.severity)
     }
 

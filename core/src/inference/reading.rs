@@ -152,16 +152,9 @@ impl Lexicon {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::lexicon::tests::{severity, site};
     use crate::inference::scale::FLOOR;
     use crate::inference::{FAULT, Family, Inference};
-
-    fn site(file: &str) -> Lexicon {
-        Lexicon::with_site_file(file).unwrap()
-    }
-
-    fn severity(lexicon: &Lexicon, text: &str) -> f32 {
-        lexicon.judge(text, "").map_or(0.0, |f| f.severity)
-    }
 
     #[test]
     fn a_phrase_begins_and_ends_at_the_border_of_a_word() {
