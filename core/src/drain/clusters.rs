@@ -1,5 +1,7 @@
 //! The clusters: their templates, their ids, the leaves that they are in, and the order in which they were last seen.
 
+use std::hint::black_box;
+
 use hashbrown::HashTable;
 
 use super::words::{PARAMETER, PARAMETER_TEXT, Word};
@@ -204,6 +206,11 @@ impl Clusters {
     #[inline]
     pub fn get(&self, slot: u32) -> &Cluster {
         &self.slots[slot as usize]
+    }
+
+    /// Reads some of the clusters.
+    pub fn prefetch(&self) {
+        black_box(self.slots.first().map(|cluster| cluster.id));
     }
 
     pub fn slot(&self, id: u64) -> Option<u32> {

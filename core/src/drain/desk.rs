@@ -8,6 +8,8 @@ use crate::memory::{allocation, vec};
 pub(crate) struct Desk {
     /// The line, masked.
     pub(super) masked: String,
+    /// Of the masked line.
+    pub(super) hash: u64,
     /// Whether a placeholder in it may stand for words.
     pub(super) words_masked: bool,
     /// Room for text while it is masked.
@@ -60,7 +62,7 @@ impl Desk {
     }
 
     /// How much memory it takes, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         allocation(self.masked.capacity())
             + allocation(self.spare.capacity())
             + vec(&self.spans)

@@ -1,18 +1,19 @@
 //! Clusters come, and go when there are too many of them or they take too much memory.
 
+use super::Miner;
+use super::desk::Desk;
+use super::postings::{Postings, SCANNED};
 use super::tree::Found;
-use super::{Miner, postings};
 
 impl Miner {
-    /// Makes a cluster of the line, which has had so many lines and was led where it is `found`, and gives its id.
-    pub(super) fn create(&mut self, size: u64, found: Option<Found>) -> u64 {
+    /// Makes a cluster of the line on the desk, which has had so many lines and was led where it is `found`, and gives its id.
+    pub(super) fn create(&mut self, desk: &mut Desk, size: u64, found: Option<Found>) -> u64 {
         while self.clusters.len() >= self.given.options.max_clusters {
             self.evict_oldest();
         }
         self.grown = true;
         self.statistics.created += 1;
         let id = self.statistics.created;
-        let desk = &mut self.desk;
         let leaf = match found {
             Some(Found {
                 leaf,
@@ -34,23 +35,25 @@ impl Miner {
     pub(super) fn attach(&mut self, slot: u32, leaf: u32) {
         self.tree.add(leaf, slot, &mut self.clusters);
         let there = self.tree.members(leaf);
-        if there.len() == postings::SCANNED + 1 {
+        if there.len() == SCANNED + 1 {
             let all: Vec<u32> = self.clusters.of(there).collect();
             for slot in all {
                 self.post(slot);
             }
-        } else if there.len() > postings::SCANNED {
+        } else if there.len() > SCANNED {
             self.post(slot);
         }
     }
 
     /// Adds a cluster to the postings, unless it is there from the time when its leaf had as many before.
     fn post(&mut self, slot: u32) {
-        if !self.postings.has(slot) {
-            let cluster = self.clusters.get(slot);
-            let least = self.least(cluster.words().len()).max(1);
-            self.postings
-                .add(cluster.leaf, slot, cluster.words(), least);
+        let cluster = self.clusters.get(slot);
+        let least = self.least(cluster.words().len()).max(1);
+        let postings = self
+            .postings
+            .get_or_insert_with(|| Box::new(Postings::new()));
+        if !postings.has(slot) {
+            postings.add(cluster.leaf, slot, cluster.words(), least);
         }
     }
 
@@ -60,7 +63,9 @@ impl Miner {
             return;
         };
         self.tree.remove(slot, &mut self.clusters);
-        self.postings.remove_cluster(slot);
+        if let Some(postings) = &mut self.postings {
+            postings.remove_cluster(slot);
+        }
         self.clusters.remove(slot);
         self.statistics.evicted += 1;
     }
@@ -86,7 +91,7 @@ impl Miner {
     /// Makes the tree anew, of the clusters that there are.
     pub(super) fn rebuild_tree(&mut self) {
         self.lines.clear();
-        self.postings.clear();
+        self.postings = None;
         self.tree.clear();
         let mut slots: Vec<u32> = self.clusters.by_age().collect();
         slots.sort_unstable_by_key(|&slot| self.clusters.get(slot).id);

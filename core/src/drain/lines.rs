@@ -5,6 +5,8 @@
 //! cluster lives, the same line gets the same cluster and changes nothing again. (Another cluster of the leaf that goes
 //! does not matter: it was not chosen when it was there.)
 
+use std::hint::black_box;
+
 use super::tree::Leaf;
 use crate::memory::{allocation, vec};
 
@@ -63,6 +65,13 @@ impl Lines {
             displaced: 0,
             bytes: 0,
         }
+    }
+
+    /// Reads where a line with that hash would be.
+    pub fn prefetch(&self, hash: u64) {
+        let place = self.place(hash);
+        black_box(self.marks.get(place).map(|marks| marks.kept));
+        black_box(self.places.get(place).map(Option::is_some));
     }
 
     #[inline]

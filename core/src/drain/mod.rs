@@ -34,7 +34,7 @@ use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
 
 use self::clusters::Clusters;
-use self::desk::Desk;
+pub(crate) use self::desk::Desk;
 use self::lines::Lines;
 use self::mask::Masks;
 use self::postings::Postings;
@@ -102,10 +102,12 @@ pub struct Miner {
     given: Arc<Given>,
     tree: Tree,
     clusters: Clusters,
-    postings: Postings,
+    /// Only where a leaf has very many clusters.
+    postings: Option<Box<Postings>>,
     lines: Lines,
     statistics: Statistics,
-    desk: Desk,
+    /// Made with the first line, and never where lines are taken apart on another's desk.
+    desk: Option<Box<Desk>>,
     /// It may take more memory than when that was asked for last.
     grown: bool,
 }
@@ -147,10 +149,10 @@ impl Miner {
                 options.parametrize_numeric_tokens,
             ),
             clusters: Clusters::new(),
-            postings: Postings::new(),
+            postings: None,
             lines: Lines::new(options.max_bytes / 8),
             statistics: Statistics::default(),
-            desk: Desk::default(),
+            desk: None,
             grown: false,
             given,
         }
@@ -163,14 +165,25 @@ impl Miner {
 
     /// Finds the cluster of a line and adds the line to it.
     pub fn add(&mut self, line: &str) -> Added {
-        self.statistics.lines += 1;
+        let mut desk = self.desk.take().unwrap_or_default();
+        self.mask_on(&mut desk, line);
+        let added = self.add_masked(&mut desk);
+        self.desk = Some(desk);
+        added
+    }
+
+    /// Lays a line on a desk, masked, for this miner or another with the same options.
+    pub(crate) fn mask_on(&self, desk: &mut Desk, line: &str) {
+        let Given { masks, .. } = &*self.given;
         let line = self.given.within(line);
-        let desk = &mut self.desk;
-        desk.words_masked = self
-            .given
-            .masks
-            .apply(line, &mut desk.masked, &mut desk.spare);
-        let hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*desk.masked);
+        desk.words_masked = masks.apply(line, &mut desk.masked, &mut desk.spare);
+        desk.hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*desk.masked);
+    }
+
+    /// Finds the cluster of the line that lies on the desk, masked, and adds the line to it.
+    pub(crate) fn add_masked(&mut self, desk: &mut Desk) -> Added {
+        self.statistics.lines += 1;
+        let hash = desk.hash;
         if let Some(known) = self.lines.find(hash, &desk.masked)
             && self.clusters.get(known.slot).id == known.cluster
             && self.tree.versions(known.leaf) == known.versions
@@ -181,59 +194,59 @@ impl Miner {
                 change: Change::None,
             };
         }
-        self.split();
-        let found = self.tree.search(&self.desk.line);
+        self.split(desk);
+        let found = self.tree.search(&desk.line);
         let Some((Found { leaf, .. }, slot)) =
-            found.and_then(|found| Some((found, self.most_similar(found.leaf)?)))
+            found.and_then(|found| Some((found, self.most_similar(found.leaf, &desk.line)?)))
         else {
             return Added {
-                cluster: self.create(1, found),
+                cluster: self.create(desk, 1, found),
                 change: Change::New,
             };
         };
-        let change = self.generalise(slot);
+        let change = self.generalise(slot, &desk.line);
         self.clusters.seen(slot);
         let cluster = self.clusters.get(slot).id;
         self.grown = true;
         if change == Change::None {
             let versions = self.tree.versions(leaf);
             self.lines
-                .keep(hash, &self.desk.masked, (slot, cluster), leaf, versions);
+                .keep(hash, &desk.masked, (slot, cluster), leaf, versions);
         }
         Added { cluster, change }
     }
 
     /// The masked text of the line added last.
     pub fn masked(&self) -> &str {
-        &self.desk.masked
+        self.desk.as_deref().map_or("", |desk| &desk.masked)
     }
 
-    /// `line`, which was added last, with placeholders for its values as far as those have no words in them: identifiers,
+    /// `line`, which lies on `desk`, with placeholders for its values as far as those have no words in them: identifiers,
     /// addresses and numbers. Where a placeholder may stand for words, that of a command or of one of the user's own masks,
     /// the line as it is.
-    pub(crate) fn masked_values<'a>(&'a self, line: &'a str) -> &'a str {
+    pub(crate) fn masked_values<'a>(&self, desk: &'a Desk, line: &'a str) -> &'a str {
         let whole = line.len() <= self.given.options.max_line_bytes;
-        if self.desk.words_masked || !whole {
+        if desk.words_masked || !whole {
             line
         } else {
-            &self.desk.masked
+            &desk.masked
         }
     }
 
     /// Adds a template to start from, as [`Miner::template`] shows it, and gives the id of its cluster; where there is a
     /// cluster with that very template already, its id. Sample lines are seeds, too: add them as any other.
     pub fn seed(&mut self, template: &str) -> u64 {
-        self.desk.masked.clear();
-        self.desk.masked.push_str(self.given.within(template));
-        self.split();
-        let found = self.tree.search(&self.desk.line);
+        let mut desk = Desk::default();
+        desk.masked.push_str(self.given.within(template));
+        self.split(&mut desk);
+        let found = self.tree.search(&desk.line);
         let same = found.and_then(|found| {
             let mut there = self.clusters.of(self.tree.members(found.leaf.node));
-            there.find(|&slot| self.clusters.get(slot).words() == self.desk.line)
+            there.find(|&slot| self.clusters.get(slot).words() == desk.line)
         });
         match same {
             Some(slot) => self.clusters.get(slot).id,
-            None => self.create(0, found),
+            None => self.create(&mut desk, 0, found),
         }
     }
 
@@ -246,6 +259,13 @@ impl Miner {
         }
     }
 
+    /// Reads what the line that lies on the desk, masked, is going to need.
+    pub(crate) fn prefetch(&self, desk: &Desk) {
+        self.lines.prefetch(desk.hash);
+        self.clusters.prefetch();
+        self.tree.prefetch();
+    }
+
     /// How many clusters there are.
     pub(crate) fn len(&self) -> usize {
         self.clusters.len()
@@ -253,7 +273,8 @@ impl Miner {
 
     /// How much memory is in use, in bytes; at most the option `max_bytes`, unless a single cluster takes more.
     pub fn bytes(&self) -> usize {
-        self.tree.bytes() + self.clusters.bytes() + self.postings.bytes() + self.lines.bytes()
+        let postings = self.postings.as_deref().map_or(0, Postings::bytes);
+        self.tree.bytes() + self.clusters.bytes() + self.lines.bytes() + postings
     }
 
     /// Whether it may take more memory than when this was asked for last.
@@ -261,32 +282,24 @@ impl Miner {
         std::mem::take(&mut self.grown)
     }
 
-    /// Where lines are taken apart: miners that take turns can do with one such place.
-    pub(crate) fn desk(&mut self) -> &mut Desk {
-        &mut self.desk
-    }
-
-    /// How much memory that place takes, in bytes.
-    pub(crate) fn desk_bytes(&self) -> usize {
-        self.desk.bytes()
-    }
-
     /// Splits the masked line into words.
-    fn split(&mut self) {
+    fn split(&mut self, desk: &mut Desk) {
         let Given {
             separators,
             options,
             ..
         } = &*self.given;
-        self.desk.split(separators, options.max_tokens);
-        self.postings.next_line();
+        desk.split(separators, options.max_tokens);
+        if let Some(postings) = &mut self.postings {
+            postings.next_line();
+        }
     }
 
     /// The cluster of a leaf that has the most words in common with the line, if they are enough: of several, that with
     /// more parameters; of several again, the oldest.
-    fn most_similar(&mut self, leaf: Leaf) -> Option<u32> {
+    fn most_similar(&mut self, leaf: Leaf, line: &[Word]) -> Option<u32> {
         let there = self.tree.members(leaf.node);
-        let (clusters, line) = (&self.clusters, &self.desk.line);
+        let clusters = &self.clusters;
         if line.is_empty() {
             return there.first();
         }
@@ -306,11 +319,11 @@ impl Miner {
                 best = Some((same, parameters, cluster.id, slot));
             }
         };
-        if there.len() <= postings::SCANNED || least == 0 {
-            clusters.of(there).for_each(consider);
-        } else {
-            self.postings
-                .candidates(leaf.node, line, least, &mut consider);
+        match &mut self.postings {
+            Some(postings) if there.len() > postings::SCANNED && least > 0 => {
+                postings.candidates(leaf.node, line, least, &mut consider);
+            }
+            _ => clusters.of(there).for_each(consider),
         }
         best.map(|(.., slot)| slot)
     }
@@ -327,18 +340,19 @@ impl Miner {
     }
 
     /// Makes the template of a cluster fit the line.
-    fn generalise(&mut self, slot: u32) -> Change {
-        if self.postings.has(slot) {
+    fn generalise(&mut self, slot: u32, line: &[Word]) -> Change {
+        if let Some(postings) = &mut self.postings
+            && postings.has(slot)
+        {
             let cluster = self.clusters.get(slot);
-            let words = cluster.words().iter().zip(&self.desk.line);
+            let words = cluster.words().iter().zip(line);
             for (position, (&word, other)) in words.enumerate() {
                 if word != *other && word != PARAMETER {
-                    self.postings
-                        .remove_word(cluster.leaf, slot, position, word);
+                    postings.remove_word(cluster.leaf, slot, position, word);
                 }
             }
         }
-        if !self.clusters.generalise(slot, &self.desk.line) {
+        if !self.clusters.generalise(slot, line) {
             return Change::None;
         }
         self.statistics.changed += 1;

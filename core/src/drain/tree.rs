@@ -3,6 +3,8 @@
 //! Nodes are never removed one by one: in the reference implementation, too, one whose clusters are gone still leads the
 //! lines with its words to it, and so decides what they become.
 
+use std::hint::black_box;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -208,6 +210,11 @@ impl Tree {
 
     /// Grows whenever lines led to this leaf may get another cluster than before.
     #[inline]
+    /// Reads some of the nodes.
+    pub fn prefetch(&self) {
+        black_box(self.nodes.first().map(|node| node.version));
+    }
+
     pub fn versions(&self, leaf: Leaf) -> (u64, u64) {
         (
             self.nodes[leaf.group as usize].version,

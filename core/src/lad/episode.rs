@@ -84,7 +84,7 @@ impl Episode {
         self.quiet >= limit
     }
 
-    /// How much memory it takes outside of itself, in bytes.
+    /// How much memory it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let Sign {
             template,
@@ -93,7 +93,7 @@ impl Episode {
             ..
         } = &self.sign;
         let texts = [template, phrase, sample].map(|text| allocation(text.capacity()));
-        texts.iter().sum::<usize>() + vec(&self.templates)
+        allocation(size_of::<Self>()) + texts.iter().sum::<usize>() + vec(&self.templates)
     }
 
     /// The records of `template` tell of no failure after all: whether nothing is left, which ends the episode.

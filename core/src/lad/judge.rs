@@ -273,7 +273,7 @@ pub fn inference(options: &LadOptions) -> Result<SharedInference, OptionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drain::{DrainOptions, Miner};
+    use crate::drain::{Desk, DrainOptions, Miner};
     use crate::inference::Family;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -382,9 +382,11 @@ mod tests {
             let lexicon: SharedInference = Lexicon::builtin().clone();
             let mut judge = Judge::new(lexicon.clone(), 4096);
             let mut miner = Miner::new(DrainOptions::default()).unwrap();
+            let mut desk = Desk::default();
             for line in &lines {
-                miner.add(line);
-                let found = judge.judge(line, miner.masked_values(line), || None, None).cloned();
+                miner.mask_on(&mut desk, line);
+                miner.add_masked(&mut desk);
+                let found = judge.judge(line, miner.masked_values(&desk, line), || None, None).cloned();
                 proptest::prop_assert_eq!(found, lexicon.judge(line, ""), "{}", line);
             }
         }

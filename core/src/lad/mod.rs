@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use self::judge::Judge;
 use self::stream::Stream;
 use self::streams::Streams;
-use crate::drain::Miner;
+use crate::drain::{Desk, Miner};
 use crate::event::{Event, share};
 use crate::inference::{Family, with_priority};
 use crate::options::OptionError;
@@ -173,6 +173,8 @@ pub struct Detector {
     options: LadOptions,
     /// The options, with what one stream may take cut to what is there for all.
     limits: LadOptions,
+    /// Where lines are taken apart, whichever stream they are of.
+    desk: Desk,
     judge: Judge,
     /// Knows nothing; that of a new stream is made like it.
     blank: Miner,
@@ -221,6 +223,7 @@ impl Detector {
             blank: Miner::new(limits.drain.clone())?,
             options,
             limits,
+            desk: Desk::default(),
             judge: Judge::new(inference, share.answers),
             streams: Streams::default(),
             guess: 0,
@@ -244,6 +247,7 @@ impl Detector {
         let sound =
             (1..=NAME_MAX_BYTES).contains(&record.stream.len()) && record.time.abs() <= TIME_MAX;
         let at = if sound {
+            self.blank.mask_on(&mut self.desk, record.text);
             self.stream_or_new(record.stream).ok_or(Outcome::Full)
         } else {
             Err(Outcome::Refused)
@@ -262,7 +266,13 @@ impl Detector {
         self.counters.taken += 1;
         let stream = &mut self.streams[at];
         stream.past.heard = self.counters.taken;
-        let observed = stream.observe(&self.limits, &mut self.judge, record, &mut self.waiting);
+        let observed = stream.observe(
+            &self.limits,
+            &mut self.desk,
+            &mut self.judge,
+            record,
+            &mut self.waiting,
+        );
         self.bytes -= stream.bytes;
         stream.weigh();
         self.bytes += stream.bytes;
@@ -312,12 +322,8 @@ impl Detector {
                 self.streams.push(stream)
             }
         };
-        // The desk goes from one to the next.
-        if let Some(last) = self.streams.get_mut(self.guess) {
-            let desk = std::mem::take(last.miner.desk());
-            *self.streams[at].miner.desk() = desk;
-        }
         self.guess = at;
+        self.streams[at].prefetch(&self.desk);
         Some(at)
     }
 

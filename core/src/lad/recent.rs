@@ -1,75 +1,139 @@
 //! The last records of a stream, as an event shows them.
 
+use std::hint::black_box;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::shortened;
-use crate::memory::{allocation, grow, vec};
+use crate::memory::vec;
 
 /// The longest line that an event shows, bytes.
 pub(super) const LINE_MAX_BYTES: usize = 256;
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// A record.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Line {
     pub(super) template_id: u64,
     /// The text, shortened.
     pub(super) text: String,
 }
 
-/// The last records, as many as a window has.
+/// The last records, as many as a window has. All texts are in one place: where there are very many streams, none of it is
+/// at hand, and each further place would be one more to wait for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Recent {
-    lines: Vec<Line>,
+    lines: Vec<Entry>,
     /// Where the oldest is.
     oldest: usize,
+    /// The texts, the oldest first, behind those of records that are forgotten.
+    texts: Vec<u8>,
+    /// How long those are.
+    forgotten: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    template_id: u64,
+    /// How long its text is.
+    bytes: u16,
 }
 
 impl Recent {
-    /// Takes a record, and forgets the oldest where there are `max` already.
-    pub(super) fn push(&mut self, template_id: u64, text: &str, max: usize) {
-        let at = if self.lines.len() < max {
-            grow(&mut self.lines, 1);
-            self.lines.push(Line::default());
-            self.lines.len() - 1
-        } else {
-            let at = self.oldest;
-            self.oldest = (at + 1) % max;
-            at
-        };
+    /// Takes a record, and forgets the oldest where there are `max` already; whether it takes more memory than before.
+    pub(super) fn push(&mut self, template_id: u64, text: &str, max: usize) -> bool {
+        let held = (self.lines.capacity(), self.texts.capacity());
         let mut end = text.len().min(LINE_MAX_BYTES);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        let line = &mut self.lines[at];
-        line.template_id = template_id;
-        line.text.clear();
-        line.text.reserve_exact(end);
-        line.text.push_str(&text[..end]);
+        let line = Entry {
+            template_id,
+            bytes: end as u16,
+        };
+        if self.lines.len() < max {
+            self.lines.reserve_exact(max - self.lines.len());
+            self.lines.push(line);
+        } else {
+            let oldest = std::mem::replace(&mut self.lines[self.oldest], line);
+            self.forgotten += usize::from(oldest.bytes);
+            self.oldest = match self.oldest + 1 {
+                next if next == max => 0,
+                next => next,
+            };
+        }
+        if self.texts.capacity() - self.texts.len() < end {
+            self.make_room(end, max);
+        }
+        self.texts.extend_from_slice(&text.as_bytes()[..end]);
+        held != (self.lines.capacity(), self.texts.capacity())
+    }
+
+    /// Makes room for a text so long.
+    #[cold]
+    fn make_room(&mut self, bytes: usize, max: usize) {
+        self.texts.drain(..std::mem::take(&mut self.forgotten));
+        // As if all that are still missing were as long; and a part of it free, so that this is not needed for every record.
+        let missing = max + 1 - self.lines.len();
+        let needed = self.texts.len() + missing * bytes;
+        if needed > self.texts.capacity() / 4 * 3 {
+            self.texts
+                .reserve_exact(needed + needed / 2 - self.texts.len());
+        }
+    }
+
+    /// Reads where the next record is going to be.
+    pub(super) fn prefetch(&self) {
+        black_box(self.lines.first().map(|line| line.template_id));
+        black_box(self.texts.last().copied());
     }
 
     /// The records, the oldest first.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Line> {
+    pub(super) fn lines(&self) -> Vec<Line> {
         let (newer, older) = self.lines.split_at(self.oldest);
-        older.iter().chain(newer)
+        let mut from = self.forgotten;
+        let line = |line: &Entry| {
+            let text = &self.texts[from..][..usize::from(line.bytes)];
+            from += text.len();
+            Line {
+                template_id: line.template_id,
+                text: String::from_utf8_lossy(text).into_owned(),
+            }
+        };
+        older.iter().chain(newer).map(line).collect()
+    }
+
+    /// The number of the newest record's template.
+    pub(super) fn newest(&self) -> Option<u64> {
+        let newest = match self.oldest {
+            0 => self.lines.last(),
+            oldest => self.lines.get(oldest - 1),
+        };
+        newest.map(|line| line.template_id)
     }
 
     /// The records as an event shows them, one a line.
     pub(super) fn to_text(&self) -> String {
         let lines: Vec<String> = self
+            .lines()
             .iter()
             .map(|line| shortened(&line.text, LINE_MAX_BYTES))
             .collect();
         lines.join("\n")
     }
 
-    /// How much memory it takes at most, in bytes.
+    /// How much memory it takes outside of itself, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        vec(&self.lines) + self.lines.len() * allocation(LINE_MAX_BYTES)
+        vec(&self.lines) + vec(&self.texts)
     }
 
     /// Whether restored records are some that could have been saved.
     pub(super) fn is_sound(&self, max: usize) -> bool {
         let full = self.lines.len() == max;
-        self.lines.len() <= max && (self.oldest == 0 || full && self.oldest < max)
+        let lens = self.lines.iter().map(|line| usize::from(line.bytes));
+        self.lines.len() <= max
+            && (self.oldest == 0 || full && self.oldest < max)
+            && lens.clone().all(|len| len <= LINE_MAX_BYTES)
+            && self.texts.len().checked_sub(self.forgotten) == Some(lens.sum())
     }
 }
 
@@ -83,8 +147,9 @@ mod tests {
         for i in 0..10_u64 {
             recent.push(i, &format!("record {i}"), 3);
             assert!(recent.is_sound(3));
-            let ids: Vec<u64> = recent.iter().map(|l| l.template_id).collect();
+            let ids: Vec<u64> = recent.lines().iter().map(|l| l.template_id).collect();
             assert_eq!(ids, (i.saturating_sub(2)..=i).collect::<Vec<_>>());
+            assert_eq!(recent.newest(), Some(i));
         }
         assert_eq!(recent.to_text(), "record 7\nrecord 8\nrecord 9");
     }
@@ -96,5 +161,32 @@ mod tests {
         assert!(recent.to_text().len() <= LINE_MAX_BYTES);
         recent.push(1, "two\nlines\u{1b}[31m", 1);
         assert_eq!(recent.to_text(), "two lines [31m");
+    }
+
+    #[test]
+    fn no_more_room_is_taken_than_the_lines_need_and_more_is_told() {
+        for max in [1, 4, 64] {
+            let mut recent = Recent::default();
+            for i in 0..1_000 {
+                let held = recent.bytes();
+                let more = recent.push(1, &"x".repeat(i * i % 400), max);
+                assert!(more || held == recent.bytes());
+                assert!(recent.texts.capacity() <= 2 * (max + 1) * LINE_MAX_BYTES);
+                assert!(recent.lines.capacity() <= max);
+            }
+        }
+    }
+
+    #[test]
+    fn records_that_cannot_have_been_saved_are_told_from_those_that_can() {
+        let mut recent = Recent::default();
+        recent.push(1, "one", 4);
+        recent.push(2, "three", 4);
+        assert!(recent.is_sound(2) && !recent.is_sound(1));
+        let mut short = recent.clone();
+        short.texts.pop();
+        assert!(!short.is_sound(4));
+        recent.lines[1].bytes = 300;
+        assert!(!recent.is_sound(4));
     }
 }

@@ -48,9 +48,11 @@ impl Shares {
 impl Detector {
     /// How much memory all of it takes, in bytes.
     pub(super) fn held(&self) -> usize {
-        let desk = self.streams.get(self.guess);
-        let desk = desk.map_or(0, |stream| stream.miner.desk_bytes());
-        self.bytes + self.streams.bytes() + desk + self.judge.bytes() + self.waiting.bytes()
+        self.bytes
+            + self.streams.bytes()
+            + self.desk.bytes()
+            + self.judge.bytes()
+            + self.waiting.bytes()
     }
 
     /// Forgets streams where all together take too much, those that were silent for longest first. The last one stays: its

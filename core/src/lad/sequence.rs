@@ -1,11 +1,12 @@
 //! A sequence of log keys, judged window by window: the part of LAD that comes after parsing and needs no text.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::options::{LadOptions, Mode};
 use super::paper::PaperStore;
 use super::store::WindowStore;
-use crate::memory::vec;
+use crate::memory::allocation;
 
 /// What one record of a sequence came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +31,7 @@ enum Store {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sequence {
     /// The last log keys, the oldest first.
-    window: Vec<u64>,
+    window: SmallVec<[u64; WINDOW_INLINE]>,
     /// Whether the last records told of a failure, one bit each, the last one lowest.
     flagged: u64,
     /// Records so far.
@@ -38,6 +39,8 @@ pub struct Sequence {
     store: Store,
 }
 
+/// A window as long as this needs no memory of its own.
+const WINDOW_INLINE: usize = 4;
 /// The longest window: one bit of [`Sequence::flagged`] each.
 const WINDOW_MAX: usize = 64;
 
@@ -45,13 +48,20 @@ impl Sequence {
     /// A sequence that knows nothing yet.
     pub fn new(options: &LadOptions) -> Self {
         Self {
-            window: Vec::with_capacity(options.window_size.min(WINDOW_MAX)),
+            window: SmallVec::with_capacity(options.window_size.min(WINDOW_MAX)),
             flagged: 0,
             seen: 0,
             store: match options.mode {
                 Mode::Symbolic => Store::Symbolic(WindowStore::default()),
                 Mode::Paper => Store::Paper(PaperStore::default()),
             },
+        }
+    }
+
+    /// Reads what the next record is going to need.
+    pub(super) fn prefetch(&self) {
+        if let Store::Symbolic(store) = &self.store {
+            store.prefetch();
         }
     }
 
@@ -148,7 +158,11 @@ impl Sequence {
     /// About how much memory it takes outside of itself, in bytes.
     pub fn bytes(&self) -> usize {
         let size = self.window.capacity();
-        vec(&self.window)
+        let window = match self.window.spilled() {
+            true => allocation(size * size_of::<u64>()),
+            false => 0,
+        };
+        window
             + match &self.store {
                 Store::Symbolic(store) => store.bytes(),
                 Store::Paper(store) => store.bytes(size),

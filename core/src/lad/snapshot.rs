@@ -8,7 +8,7 @@ use super::judge::Judge;
 use super::stream::{Past, Stream};
 use super::streams::Streams;
 use super::{Counters, Detector, Waiting};
-use crate::drain::State;
+use crate::drain::{Desk, State};
 use crate::snapshot::{self, Shape, SnapshotError, Tag};
 
 /// Marks the snapshots of LAD.
@@ -75,6 +75,7 @@ impl Detector {
         let mut detector = Self {
             options: self.options.clone(),
             limits: self.limits.clone(),
+            desk: Desk::default(),
             judge: Judge::new(self.judge.inference(), self.judge.limit()),
             blank: self.blank.blank(),
             streams: Streams::default(),

@@ -1,6 +1,7 @@
 //! The windows that are known, compared exactly: log keys are symbols, and their numbers say nothing.
 
 use std::hash::Hasher as _;
+use std::hint::black_box;
 
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -32,6 +33,13 @@ fn hash(window: &[u64]) -> u64 {
 }
 
 impl WindowStore {
+    /// Reads some of the windows and of their index.
+    pub(super) fn prefetch(&self) {
+        black_box(self.keys.first().copied());
+        black_box(self.used.first().copied());
+        black_box(self.index.iter().next().copied());
+    }
+
     /// Whether `window` is known; it then counts as used.
     pub(super) fn hit(&mut self, window: &[u64]) -> bool {
         // The keys were stored one by one just now. A comparison of the whole slice at once loads them with one wide access,

@@ -2,23 +2,27 @@
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::births::Births;
 use super::episode::{Episode, Sign};
 use super::judge::Judge;
 use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
-use super::recent::{LINE_MAX_BYTES, Recent};
+use super::recent::{LINE_MAX_BYTES, Line, Recent};
 use super::sequence::Sequence;
 use super::tell::{self, End};
 use super::{Observed, Outcome, Record, Verdict, Waiting};
-use crate::drain::{Change, Miner};
+use crate::drain::{Change, Desk, Miner};
 use crate::event::{share, shortened};
 use crate::inference::{Family, Finding};
 use crate::memory::{allocation, table};
 
 /// The severity of what an operator calls a failure.
 const FEEDBACK_SEVERITY: f64 = 1.0;
+
+/// What a name that does not fit into its place has beside it, in bytes.
+const NAME_COUNTS_BYTES: usize = 2 * size_of::<usize>();
 
 /// A stream.
 #[derive(Debug)]
@@ -34,14 +38,15 @@ pub(super) struct Stream {
 /// All of a stream but its parser.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Past {
-    pub(super) name: Box<str>,
+    pub(super) name: SmolStr,
     sequence: Sequence,
     pub(super) recent: Recent,
     /// When each template was first seen.
     pub(super) first_seen: Births,
     /// What an operator says of templates.
     verdicts: FxHashMap<u64, Verdict>,
-    pub(super) episode: Option<Episode>,
+    /// Boxed, as most streams have none.
+    pub(super) episode: Option<Box<Episode>>,
     novelty: Novelty,
     /// The newest time of a record, in seconds.
     pub(super) last: f64,
@@ -85,15 +90,24 @@ impl Stream {
         stream
     }
 
+    /// Reads what a record is going to need, from all the places where it lies, so that the processor waits for all of them at
+    /// once and not for one after the other: among very many streams, none lies in its caches.
+    pub(super) fn prefetch(&self, desk: &Desk) {
+        self.miner.prefetch(desk);
+        self.past.sequence.prefetch();
+        self.past.recent.prefetch();
+    }
+
     /// Takes the next record.
     pub(super) fn observe(
         &mut self,
         options: &LadOptions,
+        desk: &mut Desk,
         judge: &mut Judge,
         record: &Record<'_>,
         waiting: &mut Waiting,
     ) -> Observed {
-        let added = self.miner.add(record.text);
+        let added = self.miner.add_masked(desk);
         let id = added.cluster;
         let miner = &self.miner;
         if added.change == Change::New {
@@ -103,7 +117,7 @@ impl Stream {
         }
         let finding = judge.judge(
             record.text,
-            miner.masked_values(record.text),
+            miner.masked_values(desk, record.text),
             || miner.template(id),
             record.priority,
         );
@@ -111,12 +125,12 @@ impl Stream {
         let past = &mut self.past;
         past.last = past.last.max(record.time);
         let windows = past.sequence.windows();
-        past.recent.push(id, record.text, options.window_size);
+        let grows = past.recent.push(id, record.text, options.window_size);
         let step = past
             .sequence
             .observe(options, id, judged.severity, judged.failure);
         let learnt = windows != past.sequence.windows();
-        self.grown |= self.miner.has_grown() || step.alarm || learnt;
+        self.grown |= self.miner.has_grown() || step.alarm || learnt || grows;
         let observed = Observed {
             outcome: Outcome::Taken,
             template_id: id,
@@ -164,17 +178,23 @@ impl Stream {
 
     /// The same of the last record of the window that tells of a failure.
     fn sign_within(&self, options: &LadOptions, judge: &Judge) -> Sign {
-        let mut signs = self.past.recent.iter().rev().filter_map(|line| {
-            let template = self.miner.template(line.template_id).unwrap_or_default();
-            let finding = judge.judge_anew(&line.text, template);
-            let judged = self
-                .past
-                .judged(options, line.template_id, finding.as_ref());
-            judged.failure.then(|| {
-                let phrase = finding.map(|f| f.reason);
-                self.sign(line.template_id, &line.text, judged.family, phrase)
-            })
-        });
+        let mut signs = self
+            .past
+            .recent
+            .lines()
+            .into_iter()
+            .rev()
+            .filter_map(|line| {
+                let template = self.miner.template(line.template_id).unwrap_or_default();
+                let finding = judge.judge_anew(&line.text, template);
+                let judged = self
+                    .past
+                    .judged(options, line.template_id, finding.as_ref());
+                judged.failure.then(|| {
+                    let phrase = finding.map(|f| f.reason);
+                    self.sign(line.template_id, &line.text, judged.family, phrase)
+                })
+            });
         signs.next().unwrap_or_else(|| {
             self.sign(0, "", None, Some("a failure in an unknown window".into()))
         })
@@ -184,7 +204,7 @@ impl Stream {
         let episode = Episode::new(sign, time, score, training);
         waiting.push(tell::raised(self, &episode));
         waiting.episodes += 1;
-        self.past.episode = Some(episode);
+        self.past.episode = Some(Box::new(episode));
     }
 
     fn clear(&mut self, time: f64, end: End, waiting: &mut Waiting) {
@@ -258,9 +278,8 @@ impl Stream {
             }
             Some(Verdict::Failure) => {
                 self.past.sequence.take_back(id);
-                let lines = self.past.recent.iter().filter(|l| l.template_id == id);
-                let lines: Vec<String> = lines.map(|l| l.text.clone()).collect();
-                for text in lines {
+                let lines = self.past.recent.lines().into_iter();
+                for Line { text, .. } in lines.filter(|line| line.template_id == id) {
                     match &mut self.past.episode {
                         Some(episode) => episode.extend(id, time, FEEDBACK_SEVERITY),
                         None => {
@@ -292,7 +311,10 @@ impl Stream {
     /// How much memory it takes, in bytes, with its place in the detector.
     pub(super) fn weight(&self) -> usize {
         let past = &self.past;
-        let name = allocation(past.name.len());
+        let name = match past.name.is_heap_allocated() {
+            true => allocation(NAME_COUNTS_BYTES + past.name.len()),
+            false => 0,
+        };
         allocation(size_of::<Self>())
             + name
             + self.miner.bytes()
@@ -300,7 +322,7 @@ impl Stream {
             + past.recent.bytes()
             + past.first_seen.bytes()
             + table(past.verdicts.capacity(), size_of::<(u64, Verdict)>())
-            + past.episode.as_ref().map_or(0, Episode::bytes)
+            + past.episode.as_deref().map_or(0, Episode::bytes)
     }
 }
 

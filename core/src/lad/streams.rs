@@ -7,15 +7,7 @@ use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
 use super::stream::Stream;
-use crate::memory::vec;
-
-/// Where the stream is whose name has this hash. With all of the hash at hand, the names of other streams, which lie far
-/// apart, are not looked at.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    hash: u64,
-    at: u32,
-}
+use crate::memory::{grow, vec};
 
 /// The streams, in no order.
 #[derive(Debug, Default)]
@@ -25,7 +17,10 @@ pub(super) struct Streams {
         reason = "when the list grows, it must not take the streams with it"
     )]
     all: Vec<Box<Stream>>,
-    by_name: HashTable<Place>,
+    /// The hashes of their names, so that the table can grow without a look at the streams, which lie far apart.
+    hashes: Vec<u64>,
+    /// Where each is, by its name: as little as can be, so that the table stays in the processor's caches.
+    by_name: HashTable<u32>,
 }
 
 fn hash(name: &str) -> u64 {
@@ -42,56 +37,48 @@ impl Streams {
         self.all.get(at).map(|stream| &**stream)
     }
 
-    #[inline]
-    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Stream> {
-        self.all.get_mut(at).map(|stream| &mut **stream)
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
         self.all.iter().map(|stream| &**stream)
     }
 
     /// Where the stream with that name is.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        let hash = hash(name);
-        let place = self.by_name.find(hash, |place| {
-            place.hash == hash && *self[place.at as usize].past.name == *name
-        })?;
-        Some(place.at as usize)
+        let called = |&at: &u32| *self[at as usize].past.name == *name;
+        Some(*self.by_name.find(hash(name), called)? as usize)
     }
 
     /// Adds a stream whose name no other has, behind all others; gives where it is.
     pub(super) fn push(&mut self, stream: Stream) -> usize {
         let at = self.all.len();
-        let place = Place {
-            hash: hash(&stream.past.name),
-            at: at as u32,
-        };
-        self.by_name
-            .insert_unique(place.hash, place, |place| place.hash);
+        grow(&mut self.all, 1);
+        grow(&mut self.hashes, 1);
+        self.hashes.push(hash(&stream.past.name));
         self.all.push(Box::new(stream));
+        let hashes = &self.hashes;
+        self.by_name
+            .insert_unique(hashes[at], at as u32, |&at| hashes[at as usize]);
         at
     }
 
     /// Removes the stream at `at`; the last one takes its place.
     pub(super) fn swap_remove(&mut self, at: usize) -> Box<Stream> {
         let stream = self.all.swap_remove(at);
-        let is_at = |at: usize| move |place: &Place| place.at as usize == at;
-        if let Ok(entry) = self.by_name.find_entry(hash(&stream.past.name), is_at(at)) {
+        let hash = self.hashes.swap_remove(at);
+        let is_at = |at: usize| move |place: &u32| *place as usize == at;
+        if let Ok(entry) = self.by_name.find_entry(hash, is_at(at)) {
             entry.remove();
         }
-        if let Some(moved) = self.all.get(at) {
-            let last = is_at(self.all.len());
-            if let Some(place) = self.by_name.find_mut(hash(&moved.past.name), last) {
-                place.at = at as u32;
-            }
+        if let Some(&moved) = self.hashes.get(at)
+            && let Some(place) = self.by_name.find_mut(moved, is_at(self.all.len()))
+        {
+            *place = at as u32;
         }
         stream
     }
 
     /// How much memory the places take, without the streams, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        vec(&self.all) + self.by_name.allocation_size()
+        vec(&self.all) + vec(&self.hashes) + self.by_name.allocation_size()
     }
 }
 

@@ -119,7 +119,7 @@ pub(super) fn novelty_raised(stream: &Stream, time: f64, count: u32, expected: f
          a restart, an update, or something to look at",
         past.name
     );
-    let newest = past.recent.iter().next_back();
+    let newest = past.recent.newest();
     let event = Event::new(
         EventKind::LogNovelty,
         State::Raised,
@@ -130,8 +130,8 @@ pub(super) fn novelty_raised(stream: &Stream, time: f64, count: u32, expected: f
     );
     Event {
         stream: Some(past.name.to_string()),
-        template: newest.and_then(|line| Some(stream.miner.template(line.template_id)?.to_owned())),
-        template_id: newest.map(|line| line.template_id),
+        template: newest.and_then(|id| Some(stream.miner.template(id)?.to_owned())),
+        template_id: newest,
         count: Some(u64::from(count)),
         window: Some(past.recent.to_text()),
         ..event
