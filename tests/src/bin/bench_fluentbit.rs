@@ -14,6 +14,9 @@ const RUNS: usize = 5;
 
 const LINES: usize = 1_000_000;
 
+/// Hosts that are very many.
+const HOSTS: usize = 100_000;
+
 /// Bytes of a line, with its newline.
 const LINE_BYTES: usize = 106;
 
@@ -81,12 +84,17 @@ impl Pipeline {
     }
 }
 
-/// Runs a Fluent Bit to its end with these filters and this output; its CPU seconds.
+/// Runs a Fluent Bit to its end with these filters and this output; its CPU seconds. The lines of an
+/// input whose name ends with `.json` are that.
 fn run(fluent_bit: &mut FluentBit, input: &str, filters: &str, output: &str) -> Result<f64> {
+    let parser = match input.ends_with(".json") {
+        true => "    parser json\n",
+        false => "",
+    };
     let configuration = format!(
         "[SERVICE]\n    flush 1\n    grace 60\n    log_level warn\n    parsers_file @FOLDER@/parsers.conf\n\
          [INPUT]\n    name tail\n    path @FOLDER@/{input}\n    tag log\n    read_from_head on\n    exit_on_eof on\n    \
-         static_batch_size 4G\n    mem_buf_limit 4G\n{filters}[OUTPUT]\n    match *\n    {output}\n"
+         static_batch_size 4G\n    mem_buf_limit 4G\n{parser}{filters}[OUTPUT]\n    match *\n    {output}\n"
     );
     let before = children_cpu_sec()?;
     let plugins = ["filter_bellwether", "filter_adding"].map(|p| format!("-e@FOLDER@/flb-{p}.so"));
@@ -148,7 +156,8 @@ fn main() -> Result<()> {
     )?;
     fluent_bit.write(
         "parsers.conf",
-        "[PARSER]\n    name words\n    format regex\n    regex ^(?<first>[^ ]+) (?<second>[^ ]+) (?<rest>.*)$\n",
+        "[PARSER]\n    name json\n    format json\n\
+         [PARSER]\n    name words\n    format regex\n    regex ^(?<first>[^ ]+) (?<second>[^ ]+) (?<rest>.*)$\n",
     )?;
     let template_bytes = template_bytes(&mut fluent_bit)?;
     compile_adding(&fluent_bit, template_bytes)?;
@@ -188,25 +197,8 @@ fn main() -> Result<()> {
             &["key_name log", "parser words"],
         ),
     ];
-    // In turns, so that what else the machine does meets all alike.
-    let mut seconds = vec![Vec::new(); pipelines.len()];
-    for _ in 0..RUNS {
-        for (pipeline, seconds) in pipelines.iter().zip(&mut seconds) {
-            seconds.push(run(
-                &mut fluent_bit,
-                "in.log",
-                &pipeline.filters,
-                "name null",
-            )?);
-        }
-    }
-    let medians: Vec<f64> = seconds
-        .iter_mut()
-        .map(|runs| {
-            runs.sort_by(f64::total_cmp);
-            runs[RUNS / 2]
-        })
-        .collect();
+    let runs: Vec<_> = pipelines.iter().map(|p| ("in.log", p)).collect();
+    let medians = medians(&mut fluent_bit, &runs)?;
     println!(
         "\nA million lines of {LINE_BYTES} bytes, tail to null; CPU seconds of the process, medians of {RUNS}; templates of \
          {template_bytes} bytes:\n"
@@ -215,5 +207,61 @@ fn main() -> Result<()> {
     for (Pipeline { name, .. }, seconds) in pipelines.iter().zip(&medians) {
         println!("| {name} | {seconds:.2} | {:.2} |", seconds / medians[0]);
     }
+    very_many_hosts(&mut fluent_bit)
+}
+
+/// What it costs that records come from very many hosts in turn, instead of from one.
+fn very_many_hosts(fluent_bit: &mut FluentBit) -> Result<()> {
+    let filter = Pipeline::new(
+        "",
+        "bellwether",
+        &["max_streams 1000000", "max_memory_mib 1024"],
+    );
+    let inputs = [1, HOSTS].map(|hosts| (format!("of-{hosts}.json"), hosts));
+    let lines = lines().replace('"', "'");
+    let lines: Vec<&str> = lines.lines().collect();
+    for (file, hosts) in &inputs {
+        let mut text = String::new();
+        for number in 0..LINES {
+            // Each of them says all that there is to say.
+            let line = lines[(number + number / HOSTS) % LINES];
+            let host = number % hosts;
+            writeln!(text, r#"{{"host":"host-{host}","log":"{line}"}}"#)
+                .expect("writing to a string cannot fail");
+        }
+        fluent_bit.write(file, &text)?;
+    }
+    let none = Pipeline::new("", "", &[]);
+    let runs: Vec<_> = inputs
+        .iter()
+        .flat_map(|(file, _)| [(file.as_str(), &none), (file.as_str(), &filter)])
+        .collect();
+    let medians = medians(fluent_bit, &runs)?;
+    println!(
+        "\nThe same lines as JSON with the name of a host, {} lines of each of {HOSTS} hosts in turn:\n",
+        LINES / HOSTS
+    );
+    println!("| | no filter, CPU s | bellwether | to one host |\n| --- | ---: | ---: | ---: |");
+    for ((_, hosts), pair) in inputs.iter().zip(medians.chunks_exact(2)) {
+        let [without, with] = [pair[0], pair[1]];
+        let to_one = with / medians[1];
+        println!("| hosts: {hosts} | {without:.2} | {with:.2} | {to_one:.2} |");
+    }
     Ok(())
+}
+
+/// The medians of [`RUNS`] runs of each of these pipelines on its input, in CPU seconds.
+fn medians(fluent_bit: &mut FluentBit, runs: &[(&str, &Pipeline)]) -> Result<Vec<f64>> {
+    // In turns, so that what else the machine does meets all alike.
+    let mut seconds = vec![Vec::new(); runs.len()];
+    for _ in 0..RUNS {
+        for ((input, pipeline), seconds) in runs.iter().zip(&mut seconds) {
+            seconds.push(run(fluent_bit, input, &pipeline.filters, "name null")?);
+        }
+    }
+    let median = |mut seconds: Vec<f64>| {
+        seconds.sort_by(f64::total_cmp);
+        seconds[RUNS / 2]
+    };
+    Ok(seconds.into_iter().map(median).collect())
 }
