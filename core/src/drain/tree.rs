@@ -208,13 +208,13 @@ impl Tree {
         self.nodes[node as usize].version += 1;
     }
 
-    /// Grows whenever lines led to this leaf may get another cluster than before.
-    #[inline]
     /// Reads some of the nodes.
     pub fn prefetch(&self) {
         black_box(self.nodes.first().map(|node| node.version));
     }
 
+    /// Grows whenever lines led to this leaf may get another cluster than before.
+    #[inline]
     pub fn versions(&self, leaf: Leaf) -> (u64, u64) {
         (
             self.nodes[leaf.group as usize].version,

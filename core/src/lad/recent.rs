@@ -69,7 +69,6 @@ impl Recent {
     }
 
     /// Makes room for a text so long.
-    #[cold]
     fn make_room(&mut self, bytes: usize, max: usize) {
         self.texts.drain(..std::mem::take(&mut self.forgotten));
         // As if all that are still missing were as long; and a part of it free, so that this is not needed for every record.
