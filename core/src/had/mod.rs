@@ -23,6 +23,7 @@ mod window;
 mod zscore;
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
@@ -134,6 +135,8 @@ pub struct VmStatus<'a> {
 pub const NAME_MAX_BYTES: usize = 512;
 /// Times farther than this from the epoch are refused, seconds (some three thousand years).
 const TIME_MAX: f64 = 1e11;
+/// What may lie between two samples of a VM, seconds.
+const INTERVALS: RangeInclusive<f64> = 0.001..=86_400.0;
 /// Most events that wait to be fetched; the oldest are lost first.
 const EVENTS_MAX: usize = 4096;
 /// Marks the snapshots of HAD.
@@ -228,7 +231,7 @@ impl Detector {
         let sound = is_name(observation.hypervisor)
             && is_name(observation.vm)
             && observation.time.abs() <= TIME_MAX
-            && (observation.interval == 0.0 || (0.001..=86_400.0).contains(&observation.interval))
+            && (observation.interval == 0.0 || INTERVALS.contains(&observation.interval))
             && (observation.value.is_nan() || (0.0..f64::INFINITY).contains(&observation.value));
         if !sound {
             return Outcome::Refused;

@@ -9,7 +9,7 @@ use super::method::{Method, Verdict};
 use super::options::{Algorithm, HadOptions};
 use super::rank::Rank;
 use super::zscore::Zscore;
-use super::{Observation, Outcome};
+use super::{INTERVALS, Observation, Outcome, TIME_MAX};
 
 /// A step of the clock by more ticks than this is taken as many at once.
 const STEP_MAX: i64 = 416;
@@ -17,6 +17,8 @@ const STEP_MAX: i64 = 416;
 const LATE_MAX: u32 = 16;
 /// A VM is waited for as long as it gave a sample for one of so many last ticks: who misses one is not late at the next.
 const EXPECTED_TICKS: i64 = 3;
+/// No clock within [`TIME_MAX`] comes to so many ticks.
+const TICKS_MAX: i64 = 1_000_000_000_000_000;
 /// The clock of the samples follows their phase by this share of each deviation.
 const PHASE_SHARE: f64 = 1.0 / 16.0;
 
@@ -181,12 +183,18 @@ impl Panel {
         let Some(metric) = options.metrics.get(self.metric as usize) else {
             return false;
         };
-        let sound = self.interval > 0.0
-            && [self.interval, self.origin, self.since]
+        let seats = self.seats.len();
+        let counts = self.rows.iter().map(|row| row.reported);
+        let counts = counts.chain([self.expected, self.late, self.ahead]);
+        let sound = INTERVALS.contains(&self.interval)
+            && self.time(self.next).abs() <= 2.0 * TIME_MAX
+            && self.next.abs() <= TICKS_MAX
+            && [self.since, self.raised_since]
                 .iter()
                 .all(|x| x.is_finite())
-            && self.next.abs() < i64::MAX / 4
-            && self.seats.len() <= options.max_vms;
+            && seats <= options.max_vms
+            && counts.max() <= Some(u32::MAX / 2)
+            && self.silent.max(self.hushed) <= TICKS_MAX as u64;
         if !sound {
             return false;
         }
@@ -303,10 +311,14 @@ impl Panel {
             // Nothing has come in time for long: the clock was set back. What was learnt goes on from here.
             self.judge_all(&mut judged);
             let back = observation.time - self.time(self.next);
-            self.origin += back;
             self.since += back;
             self.raised_since += back;
-            tick = self.next;
+            // The ticks are counted anew, or a clock that leaps to and fro would let their number grow without end.
+            for seat in &mut self.seats {
+                seat.seen = seat.seen.saturating_sub(self.next);
+            }
+            (self.origin, self.next) = (observation.time, 0);
+            tick = 0;
         }
         let newest = self.next + self.rows.len() as i64 - 1;
         if tick > newest + STEP_MAX && self.ahead < self.seats.len() as u32 {
@@ -344,7 +356,7 @@ impl Panel {
     /// Judges the ticks whose time is over at `time`.
     pub(super) fn advance(&mut self, time: f64, mut judged: impl FnMut(&mut Self, Judged)) {
         let over = ((time - self.origin) / self.interval - 0.5 + 1e-6).floor();
-        let over = over.clamp(-1e15, 1e15) as i64;
+        let over = over.clamp(-(TICKS_MAX as f64), TICKS_MAX as f64) as i64;
         if over >= self.next {
             self.judge_until(over + 1, &mut judged);
         }
@@ -489,7 +501,7 @@ impl Panel {
 
     /// Forgets the VMs that have given no sample for `forget_sec` seconds; gives how many are left.
     pub(super) fn forget_silent(&mut self, forget_sec: f64) -> usize {
-        let oldest = self.next - (forget_sec / self.interval).ceil().min(1e15) as i64;
+        let oldest = self.next - (forget_sec / self.interval).ceil().min(TICKS_MAX as f64) as i64;
         for slot in 0..self.seats.len() {
             let seat = &mut self.seats[slot];
             if seat.seen < oldest && seat.name.is_some() {
@@ -502,5 +514,76 @@ impl Panel {
             }
         }
         self.slots.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: f64) -> Observation<'static> {
+        Observation {
+            hypervisor: "host",
+            vm: "a",
+            metric: "cpu",
+            time,
+            interval: 0.001,
+            value: 5.0,
+        }
+    }
+
+    fn panel(options: &HadOptions) -> Panel {
+        let mut panel = Panel::new(options, 0, &at(0.0), 0.001);
+        for tick in 0..100 {
+            panel.observe(&at(f64::from(tick) * 0.001), options, |_, _| {});
+        }
+        panel
+    }
+
+    /// Whether the panel can be saved and restored.
+    fn is_sound(panel: &Panel, options: &HadOptions) -> bool {
+        let bytes = postcard::to_stdvec(panel).unwrap();
+        let mut restored: Panel = postcard::from_bytes(&bytes).unwrap();
+        restored.restore(options)
+    }
+
+    #[test]
+    fn a_clock_that_leaps_to_and_fro_leaves_a_panel_that_can_go_on() {
+        let options = HadOptions::default();
+        let mut panel = panel(&options);
+        for leap in 0..50 {
+            let time = TIME_MAX * f64::from(1 - 2 * (leap % 2));
+            let mut taken = 0;
+            for tick in 0..40 {
+                let outcome = panel.observe(&at(time + f64::from(tick)), &options, |_, _| {});
+                taken += usize::from(outcome == Outcome::Taken);
+            }
+            assert!(taken > 10, "{leap}: {taken}");
+            assert!(panel.next.abs() < TICKS_MAX / 2, "{leap}: {}", panel.next);
+            assert!(is_sound(&panel, &options));
+        }
+    }
+
+    #[test]
+    fn what_no_panel_can_have_been_is_refused() {
+        let options = HadOptions::default();
+        let whole = panel(&options);
+        assert!(is_sound(&whole, &options));
+        let spoilt: [fn(&mut Panel); 9] = [
+            |panel| panel.interval = 1e-300,
+            |panel| panel.interval = f64::NAN,
+            |panel| panel.origin = 1e300,
+            |panel| panel.since = f64::INFINITY,
+            |panel| panel.next = i64::MAX / 8,
+            |panel| panel.late = u32::MAX,
+            |panel| panel.expected = u32::MAX,
+            |panel| panel.rows[0].reported = u32::MAX,
+            |panel| panel.silent = u64::MAX,
+        ];
+        for (at, spoil) in spoilt.into_iter().enumerate() {
+            let mut panel = whole.clone();
+            spoil(&mut panel);
+            assert!(!is_sound(&panel, &options), "{at}");
+        }
     }
 }
