@@ -66,6 +66,14 @@ fn the_page_loads_nothing_and_fits_on_a_desk_and_on_a_phone_in_light_and_dark() 
             // Two frames, so that what is going to move has moved.
             browser.evaluate("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => r(0))))");
             assert_eq!(browser.evaluate("window.shifted"), 0, "{place}");
+            // What has arrived of a page may be too short for a scroll bar.
+            let moved = browser.evaluate(
+                "[false, true].map((short) => { for (const part of document.body.children) part.hidden = short; \
+                 const { left, width } = document.body.getBoundingClientRect(); \
+                 for (const part of document.body.children) part.hidden = false; \
+                 return left + ' ' + width; }).reduce((long, short) => long !== short)",
+            );
+            assert_eq!(moved, false, "{place}: the scroll bar moves the page");
             let overlapping = browser.evaluate(
                 "[...document.querySelectorAll('details[open] .axis')].flatMap((axis) => \
                  [...axis.querySelectorAll('text')].map((t) => t.getBoundingClientRect()) \
