@@ -123,10 +123,13 @@ fn a_demo_of_logs_that_is_cut_short_leaves_no_process() {
                 .filter(|name| name.starts_with(&mark))
                 .collect::<Vec<_>>()
         };
-        // After a SIGKILL the next demo sweeps it.
-        assert_eq!(folders().is_empty(), name != "KILL", "after SIG{name}");
-        for folder in folders() {
-            fs::remove_dir_all(std::env::temp_dir().join(folder)).unwrap();
+        // After a SIGKILL the next demo sweeps it: maybe that of another test, and maybe now.
+        if name == "KILL" {
+            for folder in folders() {
+                let _ = fs::remove_dir_all(std::env::temp_dir().join(folder));
+            }
+        } else {
+            assert_eq!(folders(), Vec::<String>::new(), "after SIG{name}");
         }
     }
 }
