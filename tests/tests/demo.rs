@@ -98,9 +98,12 @@ fn a_demo_of_logs_that_is_cut_short_leaves_no_process() {
         skipped(reason);
         return;
     }
+    // Where no other test's demo sweeps what this one leaves.
+    let own = tempfile::tempdir().unwrap();
     for name in ["INT", "TERM", "KILL"] {
         let mut child = demo()
             .args(["--only", "logs"])
+            .env("TMPDIR", own.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -117,19 +120,16 @@ fn a_demo_of_logs_that_is_cut_short_leaves_no_process() {
         });
         assert!(gone.is_some(), "after SIG{name}");
         let folders = || {
-            let entries = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+            let entries = fs::read_dir(own.path()).unwrap().flatten();
             let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
             names
                 .filter(|name| name.starts_with(&mark))
                 .collect::<Vec<_>>()
         };
-        // After a SIGKILL the next demo sweeps it: maybe that of another test, and maybe now.
-        if name == "KILL" {
-            for folder in folders() {
-                let _ = fs::remove_dir_all(std::env::temp_dir().join(folder));
-            }
-        } else {
-            assert_eq!(folders(), Vec::<String>::new(), "after SIG{name}");
+        // After a SIGKILL the next demo sweeps it.
+        assert_eq!(folders().is_empty(), name != "KILL", "after SIG{name}");
+        for folder in folders() {
+            fs::remove_dir_all(own.path().join(folder)).unwrap();
         }
     }
 }
