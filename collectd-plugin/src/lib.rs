@@ -28,5 +28,11 @@ mod vm;
 mod vms;
 mod worker;
 
+use bellwether_alloc::HostAllocator;
+
 #[cfg(not(test))]
 pub use daemon::module_register;
+
+/// What the process's `malloc` promises is less than Rust's own allocator relies on.
+#[global_allocator]
+static ALLOCATOR: HostAllocator = HostAllocator;

@@ -25,6 +25,8 @@ mod record;
 mod status;
 mod version;
 
+use bellwether_alloc::HostAllocator;
+
 pub use drain::*;
 pub use error::*;
 pub use event::*;
@@ -36,3 +38,7 @@ pub use observation::*;
 pub use options::*;
 pub use record::*;
 pub use version::*;
+
+/// What the process's `malloc` promises is less than Rust's own allocator relies on.
+#[global_allocator]
+static ALLOCATOR: HostAllocator = HostAllocator;

@@ -67,6 +67,24 @@ fn the_c_programs_are_content_with_the_static_library() {
 }
 
 #[test]
+fn the_c_programs_are_content_with_a_malloc_that_aligns_to_8_bytes_only() {
+    let built = built();
+    let folder = tempfile::tempdir().unwrap();
+    let malloc = folder.path().join("malloc8.so");
+    compile_c(
+        &in_package("tests/c/malloc8.c"),
+        &malloc,
+        &["-shared", "-fPIC", "-ldl"].map(OsStr::new),
+    );
+    for name in PROGRAMS {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = program(name, folder.path(), &shared(&built));
+        program.env("LD_PRELOAD", &malloc).current_dir(&folder);
+        succeed(loading(&mut program, &built));
+    }
+}
+
+#[test]
 fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
     // Without the symbols of the dynamic linker, valgrind is there and still cannot start.
     let works = Command::new("valgrind").args(["--quiet", "true"]).output();
