@@ -30,7 +30,7 @@ const ADDED: &str =
     "none, or some of template_id, template, severity, family, score, novel, separated by commas";
 
 /// The options of the filter itself.
-pub const OWN: [OwnOption; 12] = [
+pub const OWN: [OwnOption; 13] = [
     OwnOption {
         key: "text_keys",
         kind: Kind::Text,
@@ -128,17 +128,32 @@ pub const OWN: [OwnOption; 12] = [
         unit: "",
         help: "Log each flagged record with what was found in it.",
     },
+    UNKNOWN_VERSION,
 ];
 
+/// The key of the option that lets the plugin start in a program whose interface is not known.
+pub const ALLOW_UNKNOWN: &str = "allow_unknown_version";
+
+const UNKNOWN_VERSION: OwnOption = OwnOption {
+    key: ALLOW_UNKNOWN,
+    kind: Kind::Flag,
+    default: "false",
+    allowed: "true or false",
+    unit: "",
+    help: "Start in a Fluent Bit whose plugin interface this version does not know, at the risk of a crash.",
+};
+
 /// The options of the companion input.
-pub const INPUT: [OwnOption; 1] = [OwnOption {
+pub const INPUT: [OwnOption; 2] = [QUEUE_LENGTH, UNKNOWN_VERSION];
+
+const QUEUE_LENGTH: OwnOption = OwnOption {
     key: "queue_length",
     kind: Kind::Integer,
     default: "1024",
     allowed: "1 to 1000000",
     unit: "events",
     help: "How many events may wait to be taken into the pipeline; further ones are dropped and counted.",
-}];
+};
 
 /// Where events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,6 +316,10 @@ impl Settings {
                 self.state_interval = value.parse().ok().filter(|s| (1.0..=86400.0).contains(s))?;
             }
             "debug" => self.debug = flag(value)?,
+            // Looked at before all others, by `allows_unknown`.
+            ALLOW_UNKNOWN => {
+                flag(value)?;
+            }
             other => unreachable!("{other} is in the table but not set"),
         }
         Some(())
@@ -312,12 +331,22 @@ impl Settings {
 /// # Errors
 /// The value is none that the option takes.
 pub fn queue_length(property: impl Fn(&str) -> Option<String>) -> Result<usize, String> {
-    let [option] = INPUT;
+    let option = QUEUE_LENGTH;
     let value = property(option.key).unwrap_or_else(|| option.default.into());
     let length = value.trim().parse().ok();
     length
         .filter(|n| (1..=1_000_000).contains(n))
         .ok_or_else(|| refused(&option, value.trim()))
+}
+
+/// Whether the configuration lets the plugin start in a program whose interface is not known.
+///
+/// # Errors
+/// The value is none that the option takes.
+pub fn allows_unknown(property: impl Fn(&str) -> Option<String>) -> Result<bool, String> {
+    let option = UNKNOWN_VERSION;
+    let value = property(option.key).unwrap_or_else(|| option.default.into());
+    flag(value.trim()).ok_or_else(|| refused(&option, value.trim()))
 }
 
 fn refused(option: &OwnOption, value: &str) -> String {

@@ -5,10 +5,10 @@
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::abi::{Handle, Host, Level, Metric, Metrics};
+use crate::abi::{Handle, Host, Layout, Level, Metric, Metrics};
 use crate::channel::{Channel, Figures};
 use crate::config;
-use crate::host::{guard, host};
+use crate::host::{check, guard, host};
 
 /// How often events are taken from the queue, in nanoseconds.
 const COLLECT_NANOS: i64 = 200_000_000;
@@ -169,7 +169,12 @@ pub unsafe extern "C" fn init(instance: Handle, config: Handle, _: *mut c_void) 
 unsafe fn start(host: Host, instance: Handle, config: Handle) -> Result<(), String> {
     // SAFETY: as the caller promises, in all of this.
     unsafe {
-        let limit = config::queue_length(|key| host.input_property(instance, key))?;
+        let property = |key: &str| host.input_property(instance, key);
+        if let Some(risk) = check(Layout::of_program().fits_input(), property)? {
+            let name = host.input_name(instance);
+            host.log(Level::Warning, &format!("[input:bellwether:{name}] {risk}"));
+        }
+        let limit = config::queue_length(property)?;
         let metrics = Metrics::of(instance);
         let of_filters = metrics.iter().flat_map(|metrics| {
             METRICS.iter().filter_map(|&(counter, name, help, read)| {

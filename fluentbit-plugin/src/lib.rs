@@ -26,7 +26,12 @@ mod record;
 
 use std::cell::UnsafeCell;
 
-use abi::{FilterPlugin, Host, InputPlugin};
+use abi::{FilterPlugin, Fit, InputPlugin, Layout};
+use bellwether_alloc::HostAllocator;
+
+/// What the process's `malloc` promises is less than Rust's own allocator relies on.
+#[global_allocator]
+static ALLOCATOR: HostAllocator = HostAllocator;
 
 /// A registration structure: filled in when the object is loaded, copied by the host after that.
 #[repr(transparent)]
@@ -40,7 +45,6 @@ unsafe impl<T> Sync for Registration<T> {}
 #[allow(non_upper_case_globals)]
 pub static filter_bellwether_plugin: Registration<FilterPlugin> = Registration(UnsafeCell::new(
     FilterPlugin::new(c"bellwether", c"Tell from logs that a host is failing").with(
-        plugin::pre_run,
         plugin::init,
         plugin::filter,
         plugin::exit,
@@ -64,19 +68,33 @@ pub static in_bellwether_plugin: Registration<InputPlugin> =
 static LOAD: extern "C" fn() = load;
 
 /// Makes the tables of options. Where the core cannot be loaded, the filter has none, so that the host takes any option and the
-/// filter's start can say what is wrong.
+/// filter's start can say what is wrong. In a program whose structures are not what the plugin takes them for, whatever it
+/// calls refuses.
 extern "C" fn load() {
     host::guard((), || {
-        let again = Host::looks_up_again();
-        let input = abi::config_map(&plugin::own_entries(&config::INPUT), again);
+        let layout = Layout::of_program();
         // SAFETY: see `Registration`.
-        unsafe { (*in_bellwether_plugin.0.get()).set_config_map(input) };
-        if let Ok(core) = plugin::core_entries() {
-            let mut entries = plugin::own_entries(&config::OWN);
-            entries.extend(core);
-            let filter = abi::config_map(&entries, again);
-            // SAFETY: as above.
-            unsafe { (*filter_bellwether_plugin.0.get()).set_config_map(filter) };
+        let (filter, input) = unsafe {
+            (
+                &mut *filter_bellwether_plugin.0.get(),
+                &mut *in_bellwether_plugin.0.get(),
+            )
+        };
+        match layout.fits_input() {
+            Fit::Impossible(_) => input.refuse(host::refuse),
+            _ => {
+                let entries = plugin::own_entries(&config::INPUT);
+                input.set_config_map(abi::config_map(&entries, layout.stride()));
+            }
+        }
+        match (layout.fits_filter(), plugin::core_entries()) {
+            (Fit::Impossible(_), _) => filter.refuse(host::refuse),
+            (_, Ok(core)) => {
+                let mut entries = plugin::own_entries(&config::OWN);
+                entries.extend(core);
+                filter.set_config_map(abi::config_map(&entries, layout.stride()));
+            }
+            (_, Err(_)) => {}
         }
     });
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use bellwether_sys::{Lad, LadOptions, Library, own_folder};
 use parking_lot::Mutex;
 
-use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Kind, Level};
+use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Kind, Layout, Level};
 use crate::channel::{Channel, Figures};
 use crate::config::{Events, OwnOption, Settings};
 use crate::filter::{Filter, Line, Verdict};
-use crate::host::{guard, host};
+use crate::host::{check, guard, host};
 use crate::lad::Judge;
 
 /// After an event the state is saved, however long the option state_interval is.
@@ -299,6 +299,10 @@ fn lad(library: &Library, property: impl Fn(&str) -> Option<String>) -> Result<L
 unsafe fn start(log: &Log, instance: Handle, config: Handle) -> Result<Instance, Vec<String>> {
     // SAFETY: as the caller promises.
     let property = |name: &str| unsafe { log.host.filter_property(instance, name) };
+    let fit = Layout::of_program().fits_filter();
+    if let Some(risk) = check(fit, property).map_err(|error| vec![error])? {
+        log.log(Level::Warning, &risk);
+    }
     let library = library().map_err(|error| vec![error])?;
     let (settings, lad) = match (Settings::read(property), lad(&library, property)) {
         (Ok(settings), Ok(lad)) => (settings, lad),
@@ -342,22 +346,6 @@ unsafe fn start(log: &Log, instance: Handle, config: Handle) -> Result<Instance,
     Ok(Instance {
         running: Mutex::new(running),
         pipeline,
-    })
-}
-
-/// `cb_pre_run`, which hosts older than 2.2 take for `cb_init`.
-pub unsafe extern "C" fn pre_run(_: Handle, _: Handle, _: *mut c_void) -> c_int {
-    guard(-1, || {
-        let Some(host) = host() else {
-            return -1;
-        };
-        if Host::too_old() {
-            let message =
-                "[filter:bellwether] this Fluent Bit is too old; bellwether works with 2.2 to 5.1";
-            host.log(Level::Error, message);
-            return -1;
-        }
-        0
     })
 }
 

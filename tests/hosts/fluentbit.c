@@ -14,7 +14,10 @@
  *
  * The log goes to the standard error. Exit status: 0; 2 the plugin cannot be loaded; 3 it does not start.
  *
- * Compiled with STRIDE=96 it is a host up to 5.0.2, and with 104 a newer one; with TOO_OLD one before 2.2.
+ * Its own plugins, which it exports as the real one does, have the layout of 5.1 where it is not compiled with another:
+ * FILTER_SIZE, INPUT_SIZE and STRIDE are the bytes of a filter's registration, of an input's, and of an option. With
+ * FILTER_SIZE=72 it is a host before 2.2, which calls init where newer ones call pre_run. With MOVED, a field stands before the
+ * name of a filter; with NO_PLUGINS it exports none.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,6 +31,12 @@
 
 #ifndef STRIDE
 #define STRIDE 104
+#endif
+#ifndef FILTER_SIZE
+#define FILTER_SIZE 88
+#endif
+#ifndef INPUT_SIZE
+#define INPUT_SIZE 232
 #endif
 
 struct instance {
@@ -162,11 +171,55 @@ void *cmt_counter_create(void *c, char *a, char *b, char *n, char *h, int l, cha
 void *cmt_gauge_create(void *c, char *a, char *b, char *n, char *h, int l, char **k) { return create(c, a, b, n, h, l, k); }
 int cmt_counter_set(void *m, uint64_t t, double v, int l, char **k) { return set(m, t, v, l, k); }
 int cmt_gauge_set(void *m, uint64_t t, double v, int l, char **k) { return set(m, t, v, l, k); }
-#if STRIDE > 96
-void *flb_config_map_find(void) { return NULL; }
+
+/* The host's own plugins. */
+
+#ifndef NO_PLUGINS
+static int own_callback(void) { return -1; }
+
+static struct {
+    struct config_entry entry;
+    char more[STRIDE - sizeof(struct config_entry)];
+} own_options[] = {
+    {{0, "regex", NULL, 1, 0, 0, "Keep records"}, {0}},
+    {{0, "logical_op", "legacy", 0, 0, 0, "How"}, {0}},
+    {{0, NULL, NULL, 0, 0, 0, NULL}, {0}},
+};
+
+struct {
+    int event_type, flags;
+#ifdef MOVED
+    void *moved;
 #endif
-#ifndef TOO_OLD
-int flb_output_enable_multi_threading(void) { return 0; }
+    const char *name, *description;
+    void *config_map;
+    void *callbacks[(FILTER_SIZE - 48) / 8];
+    void *list[2];
+} filter_grep_plugin = {
+    .name = "grep",
+    .description = "grep",
+    .config_map = own_options,
+#if FILTER_SIZE < 80
+    .callbacks = {own_callback, own_callback, own_callback},
+#else
+    .callbacks = {NULL, own_callback, own_callback, own_callback},
+#endif
+};
+
+struct {
+    int type;
+    void *proxy;
+    int flags;
+    const char *name, *description;
+    void *config_map;
+    void *callbacks[(INPUT_SIZE - 64) / 8];
+    void *list[2];
+} in_dummy_plugin = {
+    .name = "dummy",
+    .description = "dummy",
+    .config_map = own_options,
+    .callbacks = {own_callback},
+};
 #endif
 
 /* What the host does. */
@@ -228,7 +281,7 @@ static int start(struct filter_plugin *filter, struct input_plugin *input)
     metric_count = 0;
     if (input->init && input->init(&input_instance, &pipeline, NULL) != 0)
         return 3;
-#ifdef TOO_OLD
+#if FILTER_SIZE < 80
     /* A host without pre_run has init in its place. */
     return filter->pre_run(&filter_instance, &pipeline, NULL) == 0 ? 0 : 3;
 #else

@@ -2,9 +2,10 @@
 //!
 //! Fluent Bit has no interface for plugins that is versioned: a plugin is a shared object whose registration structure is
 //! copied by name, and its functions are found in the program. Each fact below says for which versions it was seen to hold;
-//! tested are 2.2 to 5.1. What differs between them is told apart by the functions that a program exports.
+//! tested are 2.2 to 5.1. What differs between them is measured in the program's own plugins ([`Layout`]).
 
 mod buffer;
+mod layout;
 mod metrics;
 mod options;
 mod program;
@@ -13,6 +14,7 @@ mod registration;
 use std::ffi::{c_char, c_int, c_void};
 
 pub use buffer::Buffer;
+pub use layout::{Fit, Layout};
 pub use metrics::{Metric, Metrics};
 pub use options::{ConfigOption, Kind, config_map};
 pub use program::Host;

@@ -43,15 +43,9 @@ struct ConfigEntry {
 
 const _: () = assert!(std::mem::offset_of!(ConfigEntry, description) == 40);
 
-/// Bytes from one entry of the table to the next: 96 up to 5.0.2. 5.0.3 lets values be looked up again later, which is what the
-/// function of that name does, and keeps a pointer more for it.
-fn config_stride(looks_up_again: bool) -> usize {
-    if looks_up_again { 104 } else { 96 }
-}
-
-/// Builds the host's table, which lives as long as the process.
-pub fn config_map(options: &[ConfigOption], looks_up_again: bool) -> *const c_void {
-    let stride = config_stride(looks_up_again);
+/// Builds the host's table, which lives as long as the process. `stride` is the bytes from one entry to the next, as measured
+/// in the host's own tables.
+pub fn config_map(options: &[ConfigOption], stride: usize) -> *const c_void {
     // One entry more, of zeros, ends it; words, so that every entry is aligned.
     let mut words = vec![0usize; (options.len() + 1) * stride / size_of::<usize>()];
     let text = |text: &CString| text.clone().into_raw().cast_const();
@@ -91,9 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_options_is_walked_with_either_stride() {
-        for (looks_up_again, stride) in [(false, 96), (true, 104)] {
-            let map = config_map(&options(), looks_up_again).cast::<u8>();
+    fn the_table_of_options_is_walked_with_any_stride() {
+        for stride in [96, 104, 112] {
+            let map = config_map(&options(), stride).cast::<u8>();
             let entry = |index: usize| {
                 // SAFETY: there are three entries at that stride.
                 unsafe { map.add(index * stride).cast::<ConfigEntry>().read() }

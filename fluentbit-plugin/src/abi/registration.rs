@@ -8,7 +8,8 @@ use super::{Collect, Exit, Filter, Init, LOGS};
 /// `struct flb_filter_plugin`: 88 bytes from 3.2 to 5.1; 80 bytes in 2.2 to 3.1, which have no `cb_notification`. What follows
 /// `cb_exit` is zero, and the host copies as many bytes as it knows of.
 ///
-/// Up to 2.1 there is no `cb_pre_run`, and what stands in its place is taken for `cb_init`: see [`Host::too_old`](super::Host::too_old).
+/// Up to 2.1 there is no `cb_pre_run`, and what stands in its place is taken for `cb_init`: such a host, as any that
+/// [`Layout`](super::Layout) finds impossible, gets [`FilterPlugin::refuse`].
 #[repr(C)]
 pub struct FilterPlugin {
     event_type: c_int,
@@ -63,8 +64,7 @@ impl FilterPlugin {
     }
 
     /// The filter with these callbacks.
-    pub const fn with(mut self, pre_run: Init, init: Init, filter: Filter, exit: Exit) -> Self {
-        self.cb_pre_run = Some(pre_run);
+    pub const fn with(mut self, init: Init, filter: Filter, exit: Exit) -> Self {
         self.cb_init = Some(init);
         self.cb_filter = Some(filter);
         self.cb_exit = Some(exit);
@@ -75,7 +75,31 @@ impl FilterPlugin {
     pub fn set_config_map(&mut self, map: *const c_void) {
         self.config_map = map;
     }
+
+    /// Has `refuse` be what the host calls first, wherever it looks for `cb_init`; it has to fail. Without a table of options,
+    /// the host checks none before that.
+    pub fn refuse(&mut self, refuse: Init) {
+        self.config_map = ptr::null();
+        refuse_from(&mut self.cb_pre_run, refuse);
+    }
 }
+
+/// How many fields a host may take for `cb_init` where its structure is not one that is known.
+const CALLBACKS: usize = 8;
+
+/// Sets the field `first` and those behind it to `refuse`.
+fn refuse_from(first: &mut Option<Init>, refuse: Init) {
+    let first = ptr::from_mut(first).cast::<usize>();
+    for i in 0..CALLBACKS {
+        // SAFETY: in both structures so many fields of a pointer's size follow, none of which may not be any number.
+        unsafe { first.add(i).write(refuse as usize) };
+    }
+}
+
+const _: () = assert!(
+    std::mem::offset_of!(FilterPlugin, cb_pre_run) + CALLBACKS * 8 <= size_of::<FilterPlugin>()
+        && std::mem::offset_of!(InputPlugin, cb_init) + CALLBACKS * 8 <= size_of::<InputPlugin>()
+);
 
 impl InputPlugin {
     /// An input that collects by a timer. The strings live as long as the process.
@@ -102,5 +126,11 @@ impl InputPlugin {
     /// Sets the table of options.
     pub fn set_config_map(&mut self, map: *const c_void) {
         self.config_map = map;
+    }
+
+    /// As [`FilterPlugin::refuse`].
+    pub fn refuse(&mut self, refuse: Init) {
+        self.config_map = ptr::null();
+        refuse_from(&mut self.cb_init, refuse);
     }
 }

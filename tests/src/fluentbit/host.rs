@@ -24,6 +24,8 @@ pub struct Setup<'a> {
     pub valgrind: bool,
     /// Whether the library that the plugin loads is left out.
     pub without_library: bool,
+    /// Whether its `malloc` aligns to 8 bytes only, as that of Fluent Bit's packages does.
+    pub malloc8: bool,
 }
 
 /// A running host. Dropping it kills it.
@@ -72,6 +74,15 @@ impl Host {
             true => command.arg(folder.path().join(INPUT)),
             false => command.arg(""),
         };
+        if setup.malloc8 {
+            let object = folder.path().join("malloc8.so");
+            compile(
+                "../ffi/tests/c/malloc8.c",
+                &object,
+                ["-std=gnu11", "-shared", "-fPIC", "-ldl"],
+            )?;
+            command.env("LD_PRELOAD", object);
+        }
         let log = fs::File::create(folder.path().join("log"))?;
         let child = command
             .args(&setup.properties)
