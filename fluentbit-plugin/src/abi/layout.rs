@@ -59,7 +59,7 @@ const INPUTS: [Known; 5] = [
     (c"in_tail_plugin", c"tail"),
     (c"in_emitter_plugin", c"emitter"),
     (c"in_forward_plugin", c"forward"),
-    (c"in_lib_plugin", c"lib"),
+    (c"in_syslog_plugin", c"syslog"),
 ];
 
 /// Whether the plugin can run in a program.
@@ -114,7 +114,7 @@ impl Layout {
                 size: plugin.size,
                 as_expected: plugin.has_name(INPUT_NAME) && plugin.has_callback(INPUT_INIT),
             })),
-            stride: agreed(strides),
+            stride: most_frequent(strides),
         }
     }
 
@@ -180,6 +180,15 @@ impl fmt::Display for Layout {
 fn agreed<T: PartialEq>(mut said: impl Iterator<Item = T>) -> Option<T> {
     let first = said.next()?;
     said.all(|other| other == first).then_some(first)
+}
+
+/// What more than half say: behind a table of a single option, the next one is another table's.
+fn most_frequent(said: impl Iterator<Item = usize>) -> Option<usize> {
+    let mut said: Vec<usize> = said.collect();
+    said.sort_unstable();
+    let middle = *said.get(said.len() / 2)?;
+    let times = said.iter().filter(|&&other| other == middle).count();
+    (2 * times > said.len()).then_some(middle)
 }
 
 /// Where the fields are, in bytes: of `struct flb_filter_plugin` 2.2 to 5.1, `struct flb_input_plugin` 2.0 to 5.1, and
@@ -370,6 +379,15 @@ mod tests {
         let input = layout(88, 240, 104);
         assert_eq!(input.fits_filter(), Fit::Known);
         assert!(matches!(input.fits_input(), Fit::Unknown(_)));
+    }
+
+    #[test]
+    fn a_stride_is_what_most_tables_say() {
+        let most = |said: &[usize]| most_frequent(said.iter().copied());
+        assert_eq!(most(&[104, 312, 104]), Some(104));
+        assert_eq!(most(&[96]), Some(96));
+        assert_eq!(most(&[96, 104]), None);
+        assert_eq!(most(&[]), None);
     }
 
     #[test]

@@ -16,6 +16,12 @@ use crate::testbed::process::{signal, terminate, wait_for};
 /// Where packages put it.
 const USUAL: &str = "/opt/fluent-bit/bin/fluent-bit";
 
+/// Where a build with jemalloc, which is what packages really have, is looked for beside one without.
+const JEMALLOC: &str = "/opt/fluent-bit-jemalloc/bin/fluent-bit";
+
+/// Where other versions are looked for, each in a folder of its own.
+const OTHERS: &str = "/opt";
+
 /// How long anything may take; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -43,6 +49,51 @@ pub fn find() -> Result<PathBuf> {
         })
 }
 
+/// A build of it with jemalloc: what `FLUENT_BIT_JEMALLOC` names, or the one in `/opt/fluent-bit-jemalloc`.
+///
+/// # Errors
+/// Where there is none.
+pub fn find_jemalloc() -> Result<PathBuf> {
+    let path =
+        std::env::var_os("FLUENT_BIT_JEMALLOC").map_or_else(|| JEMALLOC.into(), PathBuf::from);
+    ensure!(
+        path.is_file(),
+        "there is no {}, a Fluent Bit built with -DFLB_JEMALLOC=On; FLUENT_BIT_JEMALLOC can name one",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// Other versions, as `/opt/fluent-bit-3.0.7/bin/fluent-bit`: major, minor and patch number by their own account, and the
+/// program. The oldest comes first.
+pub fn other_versions() -> Vec<([u32; 3], PathBuf)> {
+    let folders = fs::read_dir(OTHERS).into_iter().flatten().flatten();
+    let mut versions: Vec<_> = folders
+        .filter(|folder| {
+            folder
+                .file_name()
+                .to_string_lossy()
+                .starts_with("fluent-bit-")
+        })
+        .map(|folder| folder.path().join("bin/fluent-bit"))
+        .filter_map(|program| Some((version(&program)?, program)))
+        .collect();
+    versions.sort();
+    versions
+}
+
+/// What version a program says it is.
+fn version(program: &Path) -> Option<[u32; 3]> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (_, version) = text.lines().next()?.split_once(" v")?;
+    let numbers: Vec<u32> = version
+        .split('.')
+        .map_while(|n| n.trim().parse().ok())
+        .collect();
+    numbers.try_into().ok()
+}
+
 /// A port that nobody listens on.
 ///
 /// # Errors
@@ -54,6 +105,7 @@ pub fn free_port() -> Result<u16> {
 /// A running Fluent Bit with a folder of its own. Dropping it kills it and removes the folder.
 #[derive(Debug)]
 pub struct FluentBit {
+    program: PathBuf,
     folder: tempfile::TempDir,
     arguments: Vec<String>,
     child: Option<Child>,
@@ -65,12 +117,20 @@ impl FluentBit {
     /// # Errors
     /// Where there is no Fluent Bit, or the plugin cannot be built.
     pub fn prepare() -> Result<Self> {
-        find()?;
+        Self::prepare_program(find()?)
+    }
+
+    /// The same with this program.
+    ///
+    /// # Errors
+    /// Where the plugin cannot be built.
+    pub fn prepare_program(program: PathBuf) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("bellwether-fluentbit-")
             .tempdir()?;
         install_built(folder.path())?;
         Ok(Self {
+            program,
             folder,
             arguments: Vec::new(),
             child: None,
@@ -109,7 +169,7 @@ impl FluentBit {
     /// Where it cannot be run.
     pub fn start_again(&mut self) -> Result<()> {
         let log = fs::File::create(self.folder().join("log"))?;
-        let child = Command::new(find()?)
+        let child = Command::new(&self.program)
             .args(&self.arguments)
             // cargo's, which would find a library that no administrator has.
             .env_remove("LD_LIBRARY_PATH")

@@ -1,4 +1,5 @@
-//! The plugin in a real Fluent Bit, where one is installed.
+//! The plugin in a real Fluent Bit, where one is installed; as the target `fluentbit_jemalloc` once more, in one that is built
+//! with jemalloc.
 
 mod documentation;
 mod life;
@@ -7,23 +8,29 @@ mod pipeline;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use bellwether_tests::fluentbit::{FluentBit, find};
+use bellwether_tests::fluentbit::{FluentBit, find, find_jemalloc};
 use bellwether_tests::skipped;
 use serde_json::Value;
 
 /// A folder with the plugin, or nothing where there is no Fluent Bit, which is said.
 fn prepared() -> Result<Option<FluentBit>> {
-    if let Err(error) = find() {
-        skipped(error);
-        return Ok(None);
+    let found = match env!("CARGO_CRATE_NAME") {
+        "fluentbit_jemalloc" => find_jemalloc(),
+        _ => find(),
+    };
+    match found {
+        Ok(program) => FluentBit::prepare_program(program).map(Some),
+        Err(error) => {
+            skipped(error);
+            Ok(None)
+        }
     }
-    FluentBit::prepare().map(Some)
 }
 
 /// [`prepared`], or the end of the test.
 macro_rules! fluent_bit {
     () => {
-        match $crate::prepared()? {
+        match super::prepared()? {
             Some(fluent_bit) => fluent_bit,
             None => return Ok(()),
         }
