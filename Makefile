@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-python setup-run build demo test parity lint bench quality lexicon-audit fuzz install clean
+.PHONY: help setup setup-build setup-python setup-run build demo test parity lint bench soak quality lexicon-audit fuzz install clean
 
 help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
@@ -103,6 +103,10 @@ bench: build ## Measure speed and memory: the detectors alone, then in a real co
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_collectd
 	@echo "==> in a real Fluent Bit"
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_fluentbit
+
+soak: build ## Run both plugins for long: millions of records and values, a hundred reloads and sudden ends (20 minutes)
+	@tests/setup.sh check
+	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin soak
 
 # The dev profile is optimised enough, and is built sooner.
 quality: setup-build ## Judge the detector for metrics on generated hypervisors, beside the committed figures; on traces too, where they are
