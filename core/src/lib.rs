@@ -25,6 +25,7 @@ pub mod lad;
 mod memory;
 pub mod options;
 pub mod snapshot;
+mod state_file;
 
 /// The version of the product, as `major.minor.patch`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

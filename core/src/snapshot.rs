@@ -1,18 +1,21 @@
 //! What a detector has learnt, saved to a file and restored from it.
 //!
 //! A snapshot survives a crash at any moment: it is written to a temporary file beside the old one, forced to the disk,
-//! and renamed over it. It carries a version and a checksum; one that is damaged or of another version is set aside under
-//! another name, never deleted and never half used.
+//! and renamed over it, or, where it cannot be renamed, written in place while the temporary file is the copy that remains
+//! whole. It carries a version and a checksum; one that is damaged or of another version is set aside under another name, never
+//! deleted and never half used.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::event::Event;
+use crate::state_file;
+
+pub use crate::state_file::Way;
 
 /// The first bytes of every snapshot.
 const MAGIC: [u8; 8] = *b"BELLWTHR";
@@ -36,22 +39,15 @@ pub enum SnapshotError {
         source: io::Error,
     },
     /// The file's content cannot be used; it was set aside, so that the next save does not overwrite it.
-    #[error("snapshot {}: {reason}; {}; starting without it", path.display(), match set_aside { Some(to) => format!("kept as {}", to.display()), None => "it could not be renamed".into() })]
+    #[error("snapshot {}: {reason}; {}; starting without it", path.display(), match set_aside { Some(to) => format!("kept as {}", to.display()), None => "it can be neither renamed nor copied".into() })]
     Unusable {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
-        /// Where it is now, or `None` where it could not be renamed.
+        /// Where it is kept now, or `None` where it can be neither renamed nor copied.
         set_aside: Option<PathBuf>,
     },
-}
-
-/// `path` with `suffix` added to its file name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// The bytes of a snapshot with `payload` as its content; [`payload`] is the way back.
@@ -66,29 +62,31 @@ pub fn bytes(tag: Tag, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Writes `payload` to `path` so that a reader finds either the old snapshot or the new one, whole.
+/// Makes sure that a snapshot can be kept at `path`: creates the folder where only that is missing (mode 0750), and finds out
+/// whether the file can be read and written, without changing it. Gives how it is going to be written.
 ///
 /// # Errors
-/// Whatever the operating system says; the old snapshot is then untouched.
-pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> {
-    let io_error = |source| SnapshotError::Io {
+/// [`SnapshotError::Io`] with the reason why it cannot.
+pub fn prepare(path: &Path) -> Result<Way, SnapshotError> {
+    state_file::prepare(path).map_err(|source| io_error(path, source))
+}
+
+fn io_error(path: &Path, source: io::Error) -> SnapshotError {
+    SnapshotError::Io {
         path: path.to_owned(),
         source,
-    };
-    let temporary = beside(path, ".tmp");
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(&bytes(tag, payload))?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        // The rename itself lives in the folder, so it is on the disk only once the folder is.
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(io_error)
+    }
+}
+
+/// Writes `payload` to `path` so that a reader finds either the old snapshot or the new one, whole. A symbolic link is followed.
+///
+/// Where the file cannot be replaced and is written in place ([`Way::InPlace`]), that holds as long as its folder has room for a
+/// copy; without one, a crash within the write leaves a file that is found to be damaged.
+///
+/// # Errors
+/// Whatever the operating system says; the old snapshot, or a copy of the new one, is then still there.
+pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> {
+    state_file::write(path, &bytes(tag, payload)).map_err(|source| io_error(path, source))
 }
 
 /// Saves a detector's `state` as the payload of a snapshot.
@@ -162,21 +160,15 @@ pub(crate) fn same_shape(now: &Shape, then: &Shape) -> Result<(), String> {
     }
 }
 
-/// Reads the payload that [`save`] wrote to `path`; `None` where there is no such file.
+/// Reads the payload that [`save`] wrote to `path`; `None` where there is no such file, or an empty one.
 ///
 /// # Errors
 /// [`SnapshotError::Io`] where the file cannot be read, [`SnapshotError::Unusable`] where it is damaged, of another version
 /// or of another detector; it is then set aside.
 pub fn load(path: &Path, tag: Tag) -> Result<Option<Vec<u8>>, SnapshotError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
-            return Err(SnapshotError::Io {
-                path: path.to_owned(),
-                source,
-            });
-        }
+    let read = state_file::read(path, |bytes| payload(bytes, tag).is_ok());
+    let Some(bytes) = read.map_err(|source| io_error(path, source))? else {
+        return Ok(None);
     };
     match payload(&bytes, tag) {
         Ok(payload) => Ok(Some(payload.to_vec())),
@@ -184,22 +176,12 @@ pub fn load(path: &Path, tag: Tag) -> Result<Option<Vec<u8>>, SnapshotError> {
     }
 }
 
-/// Renames the snapshot at `path` so that nothing overwrites it, and gives the error that says so.
+/// Keeps the snapshot at `path` under another name, so that nothing overwrites it, and gives the error that says so.
 fn set_aside(path: &Path, reason: String) -> SnapshotError {
-    let free = (0..100)
-        .map(|i| {
-            if i == 0 {
-                beside(path, ".unusable")
-            } else {
-                beside(path, &format!(".unusable.{i}"))
-            }
-        })
-        .find(|candidate| !candidate.exists());
-    let set_aside = free.filter(|to| fs::rename(path, to).is_ok());
     SnapshotError::Unusable {
         path: path.to_owned(),
         reason,
-        set_aside,
+        set_aside: state_file::set_aside(path),
     }
 }
 
@@ -245,6 +227,8 @@ pub fn payload(bytes: &[u8], tag: Tag) -> Result<&[u8], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state_file::beside;
+    use std::fs;
 
     const TAG: Tag = *b"test";
 
@@ -272,6 +256,23 @@ mod tests {
         assert_eq!(load(&path, TAG).unwrap().unwrap(), b"old");
         save(&path, TAG, b"new").unwrap();
         assert_eq!(load(&path, TAG).unwrap().unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_snapshot_that_a_crash_tore_in_place_is_taken_from_the_copy_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        save(&path, TAG, b"old and longer").unwrap();
+        let old = fs::read(&path).unwrap();
+        let new = bytes(TAG, b"new");
+        fs::write(beside(&path, ".tmp"), &new).unwrap();
+        for written in 1..new.len() {
+            fs::write(&path, [&new[..written], &old[written..]].concat()).unwrap();
+            let found = load(&path, TAG).unwrap().unwrap();
+            let torn = payload(&fs::read(&path).unwrap(), TAG).is_err();
+            let expected: &[u8] = if torn { b"new" } else { b"old and longer" };
+            assert_eq!(found, expected, "{written} bytes written");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod log_counters;
 mod observation;
 mod options;
 mod record;
+mod state;
 mod status;
 mod version;
 
@@ -37,6 +38,7 @@ pub use layout::*;
 pub use observation::*;
 pub use options::*;
 pub use record::*;
+pub use state::*;
 pub use version::*;
 
 /// What the process's `malloc` promises is less than Rust's own allocator relies on.

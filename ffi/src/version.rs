@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char};
 /// The version of this interface that the header describes. It is raised when something is added; what is removed or
 /// changes its meaning raises the number in the soname instead. A program works with every library of the same soname
 /// whose `bw_abi_version()` is at least the `BW_ABI_VERSION` that it was compiled with.
-pub const BW_ABI_VERSION: u32 = 2;
+pub const BW_ABI_VERSION: u32 = 3;
 
 const VERSION: &CStr =
     match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// In this order the header tells them.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     "version",
     "error",
     "layout",
@@ -12,6 +12,7 @@ const SOURCES: [&str; 12] = [
     "observation",
     "event",
     "status",
+    "state",
     "had",
     "lad_options",
     "record",
