@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bellwether_sys::{Had, Library, Options, own_folder};
+use bellwether_sys::{Had, Library, Options, Way, own_folders};
 use parking_lot::Mutex;
 
 use crate::config::{CoreOption, Settings, Written, in_our_words};
@@ -74,10 +75,18 @@ fn complain(errors: &[String]) {
     }
 }
 
+/// What is ready to be started.
+struct Ready {
+    library: Library,
+    settings: Settings,
+    interval: f64,
+    had: Had,
+}
+
 /// The detector that the configuration asks for.
-fn ready() -> Result<(Settings, f64, Had), Vec<String>> {
+fn ready() -> Result<Ready, Vec<String>> {
     let one = |error: String| vec![error];
-    let library = Library::load(own_folder().as_deref()).map_err(one)?;
+    let library = Library::load(own_folders()).map_err(one)?;
     let table = library.had_options().map_err(|e| one(e.to_string()))?;
     let table: Vec<CoreOption> = table
         .into_iter()
@@ -107,18 +116,52 @@ fn ready() -> Result<(Settings, f64, Had), Vec<String>> {
         });
         one(message)
     })?;
-    Ok((settings, interval, had))
+    Ok(Ready {
+        library,
+        settings,
+        interval,
+        had,
+    })
+}
+
+/// Makes sure that the state can be kept where the configuration says.
+fn prepare_state(library: &Library, settings: &Settings) -> Result<(), Vec<String>> {
+    let Some(path) = &settings.state_file else {
+        return Ok(());
+    };
+    let way = library.prepare_state(Path::new(path));
+    if way.map_err(|error| vec![format!("option StateFile: {error}")])? == Way::InPlace {
+        let message = format!(
+            "option StateFile: {path} cannot be replaced (it is a mount of its own, or its folder cannot be written to) and is \
+             written in place; mount its folder instead, so that no crash can damage it"
+        );
+        Daemon.log(Level::Warning, &message);
+    }
+    Ok(())
 }
 
 /// Starts the detector's thread and registers for values. A plugin that cannot start leaves the daemon as it is.
 pub fn start() -> Result<(), ()> {
-    let (settings, interval, had) = ready().map_err(|errors| {
+    let prepared = ready().and_then(|ready| {
+        prepare_state(&ready.library, &ready.settings)?;
+        Ok(ready)
+    });
+    let Ready {
+        library,
+        settings,
+        interval,
+        had,
+    } = prepared.map_err(|errors| {
         complain(&errors);
         Daemon.log(
             Level::Error,
             "is not started because of its configuration; the errors are above",
         );
     })?;
+    for file in library.passed_over() {
+        let path = library.path().display();
+        Daemon.log(Level::Warning, &format!("{path} is loaded, and not {file}"));
+    }
     let shared = Arc::new(Shared {
         queue: Queue::new(settings.queue_length),
         returned: AtomicU64::new(0),

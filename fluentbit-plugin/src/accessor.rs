@@ -17,31 +17,67 @@ pub struct Accessor {
 }
 
 impl Accessor {
-    /// What `text` names, as Fluent Bit's record accessors are written; without the `$` it is a plain key. `None` where it is
-    /// neither.
-    pub fn parse(text: &str) -> Option<Self> {
-        let Some(text) = text.strip_prefix('$') else {
-            return (!text.is_empty()).then(|| Self {
-                key: text.as_bytes().into(),
-                steps: Vec::new(),
-            });
+    /// What `text` names, as Fluent Bit's record accessors are written; without the `$` it is a plain key.
+    ///
+    /// # Errors
+    /// It is neither; what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix('$') else {
+            return Self::plain(text);
         };
-        let end = text.find('[').unwrap_or(text.len());
-        let (key, mut rest) = text.split_at(end);
+        let end = path.find('[').unwrap_or(path.len());
+        let (key, mut rest) = path.split_at(end);
+        if key.is_empty() {
+            return Err(format!("there is no key behind the $ of \"{text}\""));
+        }
+        if key == "TAG" {
+            return Err(format!(
+                "\"{text}\" is no key of a record; $TAG, the whole tag, is for stream_keys alone"
+            ));
+        }
+        if key.contains([']', '\'', '"']) {
+            return Err(format!("\"{key}\" in \"{text}\" is no key"));
+        }
         let mut steps = Vec::new();
         while !rest.is_empty() {
-            let inner;
-            if let Some(quoted) = rest.strip_prefix("['") {
-                (inner, rest) = quoted.split_once("']")?;
-                steps.push(Step::Key(inner.as_bytes().into()));
-            } else {
-                (inner, rest) = rest.strip_prefix('[')?.split_once(']')?;
-                steps.push(Step::Index(inner.parse().ok()?));
-            }
+            let (quoted, closing) = match rest.strip_prefix("['") {
+                Some(quoted) => (Some(quoted), "']"),
+                None => (None, "]"),
+            };
+            let Some(step) = quoted.or_else(|| rest.strip_prefix('[')) else {
+                return Err(format!("\"{rest}\" follows a ] in \"{text}\""));
+            };
+            let Some((inner, behind)) = step.split_once(closing) else {
+                return Err(format!("a [ of \"{text}\" is not closed by {closing}"));
+            };
+            steps.push(match quoted {
+                Some(_) => Step::Key(inner.as_bytes().into()),
+                None => Step::Index(inner.parse().map_err(|_| {
+                    format!("[{inner}] in \"{text}\" is neither ['a key'] nor [a number]")
+                })?),
+            });
+            rest = behind;
         }
-        (!key.is_empty()).then(|| Self {
+        Ok(Self {
             key: key.as_bytes().into(),
             steps,
+        })
+    }
+
+    /// The key `text`.
+    fn plain(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("there is an empty key".into());
+        }
+        if text.contains(['[', ']', '\'', '"']) {
+            return Err(match Self::parse(&format!("${text}")) {
+                Ok(_) => format!("did you mean ${text}?"),
+                Err(_) => format!("\"{text}\" is neither a key nor the way to one"),
+            });
+        }
+        Ok(Self {
+            key: text.as_bytes().into(),
+            steps: Vec::new(),
         })
     }
 
@@ -249,10 +285,29 @@ mod tests {
 
     #[test]
     fn what_is_no_accessor_is_refused() {
-        for text in [
-            "", "$", "$['a']", "$a[", "$a['b'", "$a[b]", "$a['b']c", "$a[-1]",
+        for (text, why) in [
+            ("", "there is an empty key"),
+            ("$", "there is no key behind the $ of \"$\""),
+            ("$['a']", "there is no key behind the $ of \"$['a']\""),
+            ("$a[", "a [ of \"$a[\" is not closed by ]"),
+            ("$a['b'", "a [ of \"$a['b'\" is not closed by ']"),
+            ("$a['b", "a [ of \"$a['b\" is not closed by ']"),
+            (
+                "$a[b]",
+                "[b] in \"$a[b]\" is neither ['a key'] nor [a number]",
+            ),
+            ("$a[\"b\"]", "[\"b\"] in \"$a[\"b\"]\" is neither"),
+            ("$a['b']c", "\"c\" follows a ] in \"$a['b']c\""),
+            ("$a[-1]", "[-1] in \"$a[-1]\" is neither"),
+            ("$TAG", "$TAG, the whole tag, is for stream_keys alone"),
+            ("$TAG[1]", "$TAG, the whole tag, is for stream_keys alone"),
+            ("a['b']", "did you mean $a['b']?"),
+            ("a[0]", "did you mean $a[0]?"),
+            ("a[", "\"a[\" is neither a key nor the way to one"),
+            ("'a'", "\"'a'\" is neither a key nor the way to one"),
         ] {
-            assert_eq!(Accessor::parse(text), None, "{text}");
+            let error = Accessor::parse(text).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
         }
         assert_eq!(Accessor::parse("$a['b'][0]").unwrap().last_key(), b"b");
     }

@@ -15,7 +15,7 @@ use crate::input::Companion;
 /// The figures of one filter, for metrics.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
-    /// What the host calls the filter.
+    /// What the filter is called: no other one of its pipeline is.
     pub name: String,
     /// What the filter counted.
     pub tallies: Tallies,
@@ -83,18 +83,47 @@ impl Channel {
         channel
     }
 
-    /// Adds a filter, whose figures are to be told of as long as it keeps them.
-    pub fn join(pipeline: usize, figures: &Arc<Mutex<Figures>>) -> Arc<Self> {
+    /// Adds a filter, whose figures are to be told of as long as it keeps them. It is called `name`, with a number where a filter
+    /// of this pipeline is called so already: each has metrics of its own.
+    pub fn join(pipeline: usize, figures: &Arc<Mutex<Figures>>, name: &str) -> (Arc<Self>, String) {
         let channel = Self::of(pipeline);
-        channel.filters.lock().push(Arc::downgrade(figures));
-        channel
+        let mut filters = channel.filters.lock();
+        let living: Vec<_> = filters.iter().filter_map(Weak::upgrade).collect();
+        let is_free = |name: &String| !living.iter().any(|other| other.lock().name == *name);
+        let numbered = (2u64..).map(|number| format!("{name}#{number}"));
+        let name = std::iter::once(name.to_owned())
+            .chain(numbered)
+            .find(is_free)
+            .expect("there are more numbers than filters");
+        figures.lock().name.clone_from(&name);
+        filters.push(Arc::downgrade(figures));
+        drop(filters);
+        (channel, name)
     }
 
-    /// Makes `companion` the one to take events, with room for so many; a former one of that pipeline is gone.
-    pub fn accompany(pipeline: usize, companion: Companion, limit: usize) {
+    /// Makes `companion` the one to take events, with room for so many. A former one of that pipeline, which `is_there` says is
+    /// not in it any more, is gone: the host says nothing of an input's end.
+    ///
+    /// # Errors
+    /// The pipeline has one already.
+    pub fn accompany(
+        pipeline: usize,
+        companion: Companion,
+        limit: usize,
+        is_there: impl FnOnce(&Companion) -> bool,
+    ) -> Result<(), String> {
         let channel = Self::of(pipeline);
+        let mut present = channel.companion.lock();
+        if let Some(other) = present.as_ref().filter(|other| is_there(other)) {
+            return Err(format!(
+                "the input {} of this pipeline takes its events already: remove one of the two; outputs match the tag of the \
+                 other",
+                other.name()
+            ));
+        }
         channel.queue.lock().limit = limit;
-        *channel.companion.lock() = Some(companion);
+        *present = Some(companion);
+        Ok(())
     }
 
     /// Forgets the pipeline once the last of its filters is gone: the host says nothing of an input's end.
@@ -180,7 +209,7 @@ mod tests {
     fn filters_of_one_pipeline_share_a_channel_until_the_last_has_left() {
         let figures = [7, 7, 8].map(|pipeline| {
             let figures = Arc::new(Mutex::new(Figures::default()));
-            (Channel::join(pipeline, &figures), figures)
+            (Channel::join(pipeline, &figures, "a").0, figures)
         });
         assert!(Arc::ptr_eq(&figures[0].0, &figures[1].0));
         assert!(!Arc::ptr_eq(&figures[0].0, &figures[2].0));
@@ -193,5 +222,24 @@ mod tests {
         Channel::leave(7);
         assert!(Channel::find(7).is_none() && Channel::find(8).is_some());
         Channel::leave(8);
+    }
+
+    #[test]
+    fn no_two_filters_of_a_pipeline_are_called_the_same() {
+        let mut figures = Vec::new();
+        let mut join = |name| {
+            let its = Arc::new(Mutex::new(Figures::default()));
+            let (_, name) = Channel::join(9, &its, name);
+            assert_eq!(its.lock().name, name);
+            figures.push(its);
+            name
+        };
+        let names = ["a", "b", "a", "a#2", "a"].map(&mut join);
+        assert_eq!(names, ["a", "b", "a#2", "a#2#2", "a#3"]);
+        figures.remove(0);
+        let again = Arc::new(Mutex::new(Figures::default()));
+        assert_eq!(Channel::join(9, &again, "a").1, "a");
+        drop((figures, again));
+        Channel::leave(9);
     }
 }

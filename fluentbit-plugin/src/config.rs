@@ -290,15 +290,15 @@ impl Settings {
     fn set(&mut self, key: &str, value: &str) -> Option<()> {
         let text = || (!value.is_empty()).then(|| value.to_owned());
         match key {
-            "text_keys" => self.text_keys = list(value, Accessor::parse)?,
+            "text_keys" => self.text_keys = list(value, accessor)?,
             "stream_keys" => {
                 self.stream_keys = list(value, |word| match word {
                     "$TAG" => Some(StreamKey::Tag),
-                    _ => Accessor::parse(word).map(StreamKey::Value),
+                    _ => accessor(word).map(StreamKey::Value),
                 })?;
             }
             "host" => self.host = Some(text()?),
-            "priority_keys" => self.priority_keys = list(value, Accessor::parse)?,
+            "priority_keys" => self.priority_keys = list(value, accessor)?,
             "key_prefix" => self.key_prefix = text()?,
             "template_key" => self.template_key = Some(text()?),
             "record_keys" => self.record_keys = added(value)?,
@@ -362,6 +362,13 @@ fn refused(option: &OwnOption, value: &str) -> String {
             .map(|word| near(word, Key::WORDS.iter().map(|&(known, _)| known)))
             .unwrap_or_default(),
         "events" => near(value, ["auto", "inline", "none"].into_iter()),
+        "text_keys" | "stream_keys" | "priority_keys" => value
+            .split(',')
+            .map(str::trim)
+            .filter(|word| option.key != "stream_keys" || *word != "$TAG")
+            .find_map(|word| Accessor::parse(word).err())
+            .map(|why| format!(" ({why})"))
+            .unwrap_or_default(),
         _ => String::new(),
     };
     format!(
@@ -386,6 +393,10 @@ fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     words
         .collect::<Option<Vec<T>>>()
         .filter(|list| list.len() <= KEYS_MAX)
+}
+
+fn accessor(word: &str) -> Option<Accessor> {
+    Accessor::parse(word).ok()
 }
 
 fn added(text: &str) -> Option<Vec<Key>> {
@@ -496,6 +507,42 @@ mod tests {
         has(["\"events\"", "auto, inline, none", "(did you mean inline?)"]);
         has(["\"state_interval\"", "\"0\"", "1 to 86400 (seconds)"]);
         has(["\"text_keys\"", "\"log,\"", "$log['message']"]);
+        for (key, value, why) in [
+            ("text_keys", "log,", "(there is an empty key)"),
+            (
+                "text_keys",
+                "$log[",
+                "(a [ of \"$log[\" is not closed by ])",
+            ),
+            (
+                "text_keys",
+                "msg, log['message']",
+                "(did you mean $log['message']?)",
+            ),
+            (
+                "priority_keys",
+                "$TAG",
+                "(\"$TAG\" is no key of a record; $TAG, the whole tag,",
+            ),
+            (
+                "stream_keys",
+                "$TAG,$TAG[1]",
+                "(\"$TAG[1]\" is no key of a record;",
+            ),
+            (
+                "stream_keys",
+                "$kubernetes[\"host\"]",
+                "is neither ['a key'] nor [a number])",
+            ),
+        ] {
+            let errors = read(&[(key, value)]).unwrap_err();
+            let start =
+                format!("option \"{key}\": \"{value}\" is not allowed; it takes 1 to 16 keys");
+            assert!(
+                errors.len() == 1 && errors[0].starts_with(&start) && errors[0].contains(why),
+                "{errors:#?}"
+            );
+        }
         let error = queue_length(|_| Some("many".into())).unwrap_err();
         assert!(error.contains("\"queue_length\": \"many\""), "{error}");
     }

@@ -5,7 +5,7 @@
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::abi::{Handle, Host, Layout, Level, Metric, Metrics};
+use crate::abi::{self, Handle, Host, Layout, Level, Metric, Metrics};
 use crate::channel::{Channel, Figures};
 use crate::config;
 use crate::host::{check, guard, host};
@@ -93,6 +93,8 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 15] = [
 /// The companion input of a pipeline.
 #[derive(Debug)]
 pub struct Companion {
+    /// The host's instance of it, to be told from others by.
+    instance: usize,
     name: String,
     metrics: Vec<(Metric, Read)>,
     dropped: Option<Metric>,
@@ -102,6 +104,25 @@ pub struct Companion {
 }
 
 impl Companion {
+    /// What the host calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is another input than `instance` and one of the pipeline with that configuration.
+    ///
+    /// # Safety
+    /// `instance` and `config` are what the host passes to `cb_init`.
+    unsafe fn is_beside(&self, host: Host, instance: Handle, config: Handle) -> bool {
+        // An input of the same name at the same place: one of a former pipeline is at most one of the two.
+        // SAFETY: as the caller promises; the host lists the inputs, which live.
+        let is_it = |&other: &Handle| unsafe {
+            other as usize == self.instance && host.input_name(other) == self.name
+        };
+        // SAFETY: as above; the pipeline has this input.
+        self.instance != instance as usize && unsafe { abi::inputs(config) }.iter().any(is_it)
+    }
+
     /// # Safety
     /// `instance` is this input, within its callback.
     unsafe fn collect(&mut self, host: Host, channel: &Channel, instance: Handle) {
@@ -188,6 +209,7 @@ unsafe fn start(host: Host, instance: Handle, config: Handle) -> Result<(), Stri
         });
         let now = Instant::now();
         let companion = Companion {
+            instance: instance as usize,
             name: host.input_name(instance),
             metrics: of_filters,
             dropped,
@@ -195,7 +217,9 @@ unsafe fn start(host: Host, instance: Handle, config: Handle) -> Result<(), Stri
             since: now,
             said_alone: false,
         };
-        Channel::accompany(config as usize, companion, limit);
+        Channel::accompany(config as usize, companion, limit, |former| {
+            former.is_beside(host, instance, config)
+        })?;
         // The context only has to be something: what is kept of a pipeline is found by its configuration.
         if host.collect_by_time(instance, config, config, collect, COLLECT_NANOS) {
             Ok(())

@@ -67,9 +67,7 @@ pub static in_bellwether_plugin: Registration<InputPlugin> =
 #[unsafe(link_section = ".init_array")]
 static LOAD: extern "C" fn() = load;
 
-/// Makes the tables of options. Where the core cannot be loaded, the filter has none, so that the host takes any option and the
-/// filter's start can say what is wrong. In a program whose structures are not what the plugin takes them for, whatever it
-/// calls refuses.
+/// Makes the tables of options. In a program whose structures are not what the plugin takes them for, whatever it calls refuses.
 extern "C" fn load() {
     host::guard((), || {
         let layout = Layout::of_program();
@@ -87,14 +85,12 @@ extern "C" fn load() {
                 input.set_config_map(abi::config_map(&entries, layout.stride()));
             }
         }
-        match (layout.fits_filter(), plugin::core_entries()) {
-            (Fit::Impossible(_), _) => filter.refuse(host::refuse),
-            (_, Ok(core)) => {
-                let mut entries = plugin::own_entries(&config::OWN);
-                entries.extend(core);
+        match layout.fits_filter() {
+            Fit::Impossible(_) => filter.refuse(host::refuse),
+            _ => {
+                let entries = plugin::filter_entries();
                 filter.set_config_map(abi::config_map(&entries, layout.stride()));
             }
-            (_, Err(_)) => {}
         }
     });
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bellwether_sys::{Lad, LadOptions, Library, own_folder};
+use bellwether_sys::{LIBRARY_NAME, Lad, LadOptions, Library, Way, own_folders};
 use parking_lot::Mutex;
 
 use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Kind, Layout, Level};
 use crate::channel::{Channel, Figures};
-use crate::config::{Events, OwnOption, Settings};
+use crate::config::{self, Events, OwnOption, Settings};
 use crate::filter::{Filter, Line, Verdict};
 use crate::host::{check, guard, host};
 use crate::lad::Judge;
@@ -34,7 +34,7 @@ pub fn library() -> Result<Library, String> {
     if let Some(library) = &*loaded {
         return Ok(library.clone());
     }
-    let library = Library::load(own_folder().as_deref())?;
+    let library = Library::load(own_folders())?;
     *loaded = Some(library.clone());
     Ok(library)
 }
@@ -68,11 +68,39 @@ pub fn own_entries(options: &[OwnOption]) -> Vec<ConfigOption> {
     options.iter().map(entry).collect()
 }
 
+/// All options of the filter for the host's table. Where the core cannot be loaded, an entry in the place of its options says so,
+/// and so does the log: the host may be about to refuse one of them as unknown, or to try the configuration without starting
+/// the filter.
+pub fn filter_entries() -> Vec<ConfigOption> {
+    let mut entries = own_entries(&config::OWN);
+    match core_entries() {
+        Ok(core) => entries.extend(core),
+        Err(why) => {
+            if let Some(host) = host() {
+                let message = format!(
+                    "[bellwether] {why}; the detector's options are unknown without it, and the filter does not start"
+                );
+                host.log(Level::Error, &message);
+            }
+            entries.push(ConfigOption {
+                name: CString::new(format!("({LIBRARY_NAME})")).unwrap_or_default(),
+                kind: Kind::Text,
+                default: None,
+                description: CString::new(format!(
+                    "Missing: the detector's options are not listed, and the filter does not start. {why}."
+                ))
+                .unwrap_or_default(),
+            });
+        }
+    }
+    entries
+}
+
 /// The core's options for the host's table.
 ///
 /// # Errors
 /// The core cannot be loaded.
-pub fn core_entries() -> Result<Vec<ConfigOption>, String> {
+fn core_entries() -> Result<Vec<ConfigOption>, String> {
     let options = library()?.lad_options().map_err(|e| e.to_string())?;
     let kind = |kind| match kind {
         "flag" => Kind::Flag,
@@ -294,9 +322,31 @@ fn lad(library: &Library, property: impl Fn(&str) -> Option<String>) -> Result<L
     library.lad(&options).map_err(|e| vec![e.to_string()])
 }
 
+/// What a filter is called in the log and in metrics, as long as no other one of the pipeline is called so: what the host calls it,
+/// or, where that is the name that all processors have, whose processor it is.
+///
 /// # Safety
 /// `instance` and `config` are what the host passes to `cb_init`.
-unsafe fn start(log: &Log, instance: Handle, config: Handle) -> Result<Instance, Vec<String>> {
+unsafe fn name(host: Host, instance: Handle, config: Handle) -> String {
+    // SAFETY: as the caller promises.
+    let (name, owner) = unsafe { (host.filter_name(instance), abi::owner(instance, config)) };
+    let number = name.strip_prefix("bellwether.");
+    let is_alias = number.is_none_or(|n| n.is_empty() || !n.bytes().all(|b| b.is_ascii_digit()));
+    match owner {
+        Some(owner) if !is_alias => format!("bellwether@{owner}"),
+        _ => name,
+    }
+}
+
+/// # Safety
+/// `instance` and `config` are what the host passes to `cb_init`.
+unsafe fn start(
+    log: &Log,
+    instance: Handle,
+    config: Handle,
+    channel: Arc<Channel>,
+    figures: Arc<Mutex<Figures>>,
+) -> Result<Instance, Vec<String>> {
     // SAFETY: as the caller promises.
     let property = |name: &str| unsafe { log.host.filter_property(instance, name) };
     let fit = Layout::of_program().fits_filter();
@@ -319,19 +369,28 @@ unsafe fn start(log: &Log, instance: Handle, config: Handle) -> Result<Instance,
                 path.display()
             )]);
         }
+        let way = library.prepare_state(&path);
+        let way = way.map_err(|error| vec![format!("option \"state_file\": {error}")])?;
+        if way == Way::InPlace {
+            let message = format!(
+                "option \"state_file\": {} cannot be replaced (it is a mount of its own, or its folder cannot be written to) and \
+                 is written in place; mount its folder instead, so that no crash can damage it",
+                path.display()
+            );
+            log.log(Level::Warning, &message);
+        }
         used.push(path);
     }
-    let figures = Arc::new(Mutex::new(Figures {
-        name: log.name.clone(),
-        ..Figures::default()
-    }));
-    let pipeline = config as usize;
+    for file in library.passed_over() {
+        let message = format!("{} is loaded, and not {file}", library.path().display());
+        log.log(Level::Warning, &message);
+    }
     let now = Instant::now();
     let host = settings.host.clone().unwrap_or_else(host_name);
     let mut running = Running {
         log: log.clone(),
         filter: Filter::new(&settings, host, Judge::new(lad)),
-        channel: Channel::join(pipeline, &figures),
+        channel,
         figures,
         next_figures: now,
         next_save: now + Duration::from_secs_f64(settings.state_interval),
@@ -345,7 +404,7 @@ unsafe fn start(log: &Log, instance: Handle, config: Handle) -> Result<Instance,
     running.load();
     Ok(Instance {
         running: Mutex::new(running),
-        pipeline,
+        pipeline: config as usize,
     })
 }
 
@@ -356,15 +415,17 @@ pub unsafe extern "C" fn init(instance: Handle, config: Handle, _: *mut c_void) 
             return -1;
         };
         // SAFETY: the host passes the filter that it starts.
-        let log = unsafe {
-            Log {
-                host,
-                name: host.filter_name(instance),
-                level: host.filter_log_level(instance),
-            }
+        let (name, level) = unsafe {
+            (
+                name(host, instance, config),
+                host.filter_log_level(instance),
+            )
         };
+        let figures = Arc::new(Mutex::new(Figures::default()));
+        let (channel, name) = Channel::join(config as usize, &figures, &name);
+        let log = Log { host, name, level };
         // SAFETY: as above.
-        match unsafe { start(&log, instance, config) } {
+        match unsafe { start(&log, instance, config, channel, figures) } {
             Ok(started) => {
                 let context = Box::into_raw(Box::new(started)).cast();
                 // SAFETY: as above; the context lives until `exit`.
@@ -373,6 +434,7 @@ pub unsafe extern "C" fn init(instance: Handle, config: Handle, _: *mut c_void) 
             }
             Err(errors) => {
                 errors.iter().for_each(|error| log.log(Level::Error, error));
+                Channel::leave(config as usize);
                 -1
             }
         }

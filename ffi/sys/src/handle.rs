@@ -181,6 +181,16 @@ detectors! {
     bw_lad: bw_lad_advance, bw_lad_next_event, bw_lad_save, bw_lad_load;
 }
 
+/// How a file of state is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A new file is renamed over it, so that a crash at any moment leaves the old one or the new one.
+    Replaced,
+    /// In place, because the system does not let it be replaced: a crash meanwhile is survived only where its folder has room
+    /// for a copy.
+    InPlace,
+}
+
 /// A detector: takes one thing after the other, and gives events. Made by [`Library::had`] and [`Library::lad`].
 pub struct Detector<T: RawDetector>(pub(crate) Owned<T>);
 
@@ -244,6 +254,27 @@ impl<T: RawDetector> Detector<T> {
 }
 
 impl Library {
+    /// Makes sure that state can be saved to the file `path` and loaded from it: creates its folder where only that is missing,
+    /// and finds out whether the file can be read and written, without changing it. Gives how it is going to be written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where it cannot, with the path and the reason.
+    pub fn prepare_state(&self, path: &Path) -> Result<Way, Error> {
+        let path = path.as_os_str().as_bytes();
+        let mut in_place = false;
+        // SAFETY: the path has as many bytes as its length says, and the flag may be written to.
+        unsafe {
+            check(self, |error| {
+                let prepare = self.functions().bw_state_prepare;
+                prepare(path.as_ptr().cast(), path.len(), &mut in_place, error)
+            })?;
+        }
+        Ok(match in_place {
+            true => Way::InPlace,
+            false => Way::Replaced,
+        })
+    }
+
     /// What `new` makes of options.
     ///
     /// # Safety

@@ -5,9 +5,9 @@
 //! instead of a plugin that cannot be loaded. Methods are named like those of the core.
 //!
 //! ```no_run
-//! use bellwether_sys::{Library, Observation, Options, own_folder};
+//! use bellwether_sys::{Library, Observation, Options, own_folders};
 //!
-//! let library = Library::load(own_folder().as_deref())?;
+//! let library = Library::load(own_folders())?;
 //! let mut options = Options::new(&library);
 //! options.set("algorithm", "zscore")?;
 //! let mut had = library.had(&options)?;
@@ -41,7 +41,7 @@ pub use drain::{Change, Drain};
 pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use had::{Counters, Had, Observation, Outcome, Status};
-pub use handle::Detector;
+pub use handle::{Detector, Way};
 pub use lad::{Lad, LadCounters, Observed, Record, RecordOutcome, Verdict};
-pub use library::{LIBRARY_NAME, Library, own_folder};
+pub use library::{LIBRARY_NAME, Library, own_folders};
 pub use options::{DrainOptions, LadOptions, OptionInfo, Options, OptionsOf};

@@ -1,10 +1,11 @@
 //! Finding and loading libbellwether.
 
 use std::ffi::{CStr, OsStr};
-use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::{fmt, fs};
 
 use libloading::os::unix::Library as SharedObject;
 
@@ -26,6 +27,7 @@ pub struct Library(Arc<Loaded>);
 struct Loaded {
     functions: Functions,
     name: PathBuf,
+    passed_over: Vec<String>,
     _object: SharedObject,
 }
 
@@ -35,54 +37,48 @@ impl fmt::Debug for Library {
     }
 }
 
+/// The bit of a mode that lets every user write.
+const WRITABLE_BY_ALL: u32 = 0o002;
+
 impl Library {
-    /// Loads [`LIBRARY_NAME`] from the folder `beside` ([`own_folder`] is the usual one), or, where there is none in it or no
-    /// folder is given, from where the system keeps libraries.
+    /// Loads [`LIBRARY_NAME`] from the first place where it can be used: each of `folders` ([`own_folders`] is the usual list) and
+    /// the folder above it, and at last from where the system keeps libraries.
+    ///
+    /// A file that every user could have put there is not loaded.
     ///
     /// # Errors
-    /// A line that names the file and says why it cannot be used: it is missing, damaged, or older than this crate.
-    pub fn load(beside: Option<&Path>) -> Result<Self, String> {
-        let near = beside.map(|folder| folder.join(LIBRARY_NAME));
-        let name = near
-            .as_deref()
-            .filter(|path| path.exists())
-            .unwrap_or(Path::new(LIBRARY_NAME));
-        // Not unloaded again: the library's code may have work left at the end of every thread that ran it.
-        let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE;
-        // SAFETY: loading runs the library's initialisers; those of libbellwether do nothing.
-        let object = unsafe { SharedObject::open(Some(name), flags) }.map_err(|error| {
-            let sought = match &near {
-                Some(path) if path != name => format!("there is no {}, and ", path.display()),
-                _ => String::new(),
-            };
-            format!(
-                "{sought}{} cannot be loaded: {}",
-                name.display(),
-                reason(&error)
-            )
-        })?;
-        let unusable = |why: String| format!("{} cannot be used: {why}", name.display());
-        // SAFETY: a function of that name has had this type in every version.
-        let version = unsafe {
-            object
-                .get::<unsafe extern "C" fn() -> u32>(b"bw_abi_version\0")
-                .map(|version| version())
-        };
-        let version = version.map_err(|error| unusable(reason(&error)))?;
-        if version < raw::ABI_VERSION {
-            return Err(unusable(format!(
-                "its interface is of version {version}, and at least {} is needed; it is older than what loads it",
-                raw::ABI_VERSION
-            )));
+    /// A line with every place that was tried and why nothing there can be used: it is missing, damaged, for another machine, or
+    /// older than this crate.
+    pub fn load(folders: &[PathBuf]) -> Result<Self, String> {
+        let mut tried = Vec::new();
+        let mut passed_over = Vec::new();
+        for path in files(folders) {
+            match usable(&path).and_then(|found| found.map(|()| Loaded::open(&path)).transpose()) {
+                Ok(Some(loaded)) => return Ok(loaded.with(passed_over)),
+                Ok(None) => tried.push(format!("{}: no such file", path.display())),
+                Err(why) => {
+                    let line = format!("{}: {why}", path.display());
+                    passed_over.push(line.clone());
+                    tried.push(line);
+                }
+            }
         }
-        // SAFETY: it is a libbellwether of a sufficient version.
-        let functions =
-            unsafe { Functions::find(&object) }.map_err(|error| unusable(reason(&error)))?;
-        Ok(Self(Arc::new(Loaded {
-            functions,
-            name: name.to_owned(),
-            _object: object,
-        })))
+        match Loaded::open(Path::new(LIBRARY_NAME)) {
+            Ok(loaded) => Ok(loaded.with(passed_over)),
+            Err(why) => {
+                tried.push(format!("the system's libraries: {why}"));
+                Err(format!(
+                    "{LIBRARY_NAME} cannot be loaded; tried {}",
+                    tried.join("; ")
+                ))
+            }
+        }
+    }
+
+    /// The files that come before the one that was loaded and that could not be used, each with the reason: probably what an
+    /// earlier installation has left.
+    pub fn passed_over(&self) -> &[String] {
+        &self.0.passed_over
     }
 
     /// The path that was loaded, or the bare name where the system's library path was searched.
@@ -153,6 +149,90 @@ impl Library {
     }
 }
 
+/// Where the library is looked for: in each folder and in the one above it, each once.
+fn files(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    let near = folders
+        .iter()
+        .flat_map(|folder| [Some(folder.as_path()), folder.parent()]);
+    // A relative path would lead to wherever the process happens to be.
+    for folder in near.flatten().filter(|folder| folder.is_absolute()) {
+        let file = folder.join(LIBRARY_NAME);
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    files
+}
+
+/// Whether there is a file at `path` that may be loaded; `None` where there is nothing.
+fn usable(path: &Path) -> Result<Option<()>, String> {
+    if fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let real = fs::canonicalize(path).map_err(|error| match fs::read_link(path) {
+        Ok(target) => format!("it is a link to {}: {error}", target.display()),
+        Err(_) => error.to_string(),
+    })?;
+    let folders = [path.parent(), real.parent()];
+    for part in folders.into_iter().flatten().chain([real.as_path()]) {
+        let metadata = fs::metadata(part).map_err(|error| error.to_string())?;
+        if metadata.mode() & WRITABLE_BY_ALL != 0 {
+            return Err(format!("every user may write to {}", part.display()));
+        }
+    }
+    Ok(Some(()))
+}
+
+impl Loaded {
+    /// The library `name`, a path or what the system's search finds by that name, where it can be used.
+    fn open(name: &Path) -> Result<Self, String> {
+        let flags = libc::RTLD_NOW | libc::RTLD_LOCAL;
+        let said = |error: &libloading::Error| {
+            let said = reason(error);
+            // The caller names the file.
+            let prefix = format!("{}: ", name.display());
+            said.strip_prefix(&prefix).unwrap_or(&said).to_owned()
+        };
+        // SAFETY: loading runs the library's initialisers; those of libbellwether do nothing.
+        let object = unsafe { SharedObject::open(Some(name), flags) }.map_err(|e| said(&e))?;
+        // SAFETY: a function of that name has had this type in every version.
+        let version = unsafe {
+            object
+                .get::<unsafe extern "C" fn() -> u32>(b"bw_abi_version\0")
+                .map(|version| version())
+        };
+        let version = version.map_err(|e| format!("it is no bellwether: {}", said(&e)))?;
+        if version < raw::ABI_VERSION {
+            return Err(format!(
+                "its interface is of version {version}, and at least {} is needed; it is older than what loads it",
+                raw::ABI_VERSION
+            ));
+        }
+        // SAFETY: it is a libbellwether of a sufficient version.
+        let functions = unsafe { Functions::find(&object) }
+            .map_err(|e| format!("it is no whole bellwether: {}", said(&e)))?;
+        // From here on it is not unloaded again: its code may have work left at the end of every thread that ran it. What cannot
+        // be used is, for the system's search would find it again by its name.
+        // SAFETY: as above.
+        let object = unsafe { SharedObject::open(Some(name), flags | libc::RTLD_NODELETE) }
+            .map_err(|e| said(&e))?;
+        Ok(Self {
+            functions,
+            name: name.to_owned(),
+            passed_over: Vec::new(),
+            _object: object,
+        })
+    }
+
+    fn with(self, passed_over: Vec<String>) -> Library {
+        Library(Arc::new(Self {
+            passed_over,
+            ..self
+        }))
+    }
+}
+
 /// What the dynamic linker said.
 fn reason(error: &libloading::Error) -> String {
     match std::error::Error::source(error) {
@@ -161,22 +241,39 @@ fn reason(error: &libloading::Error) -> String {
     }
 }
 
-/// The folder of the shared object, or of the program, that this crate is linked into: for a plugin, where the host found it.
-/// `None` where the dynamic linker does not know.
-pub fn own_folder() -> Option<PathBuf> {
+/// The folders of the shared object, or of the program, that this crate is linked into: the one where the host found it, and,
+/// where that is a symbolic link, the one of the file itself. None where the dynamic linker does not know.
+///
+/// They are found once: a path that the host gave may be relative to a folder that the process leaves later.
+pub fn own_folders() -> &'static [PathBuf] {
+    static FOLDERS: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    FOLDERS.get_or_init(|| {
+        let Some(file) = own_file() else {
+            return Vec::new();
+        };
+        let beside_link = file.parent().and_then(|folder| folder.canonicalize().ok());
+        let file = file.canonicalize().ok();
+        let beside_file = file.and_then(|file| Some(file.parent()?.to_owned()));
+        let mut folders: Vec<PathBuf> = beside_link.into_iter().chain(beside_file).collect();
+        folders.dedup();
+        folders
+    })
+}
+
+/// The shared object, or the program, as the host named it.
+fn own_file() -> Option<PathBuf> {
     let mut info = libc::Dl_info {
         dli_fname: std::ptr::null(),
         dli_fbase: std::ptr::null_mut(),
         dli_sname: std::ptr::null(),
         dli_saddr: std::ptr::null_mut(),
     };
-    let here = own_folder as *const () as *const libc::c_void;
+    let here = own_file as *const () as *const libc::c_void;
     // SAFETY: `here` is an address of this very object, and `info` may be written to.
     if unsafe { libc::dladdr(here, &mut info) } == 0 || info.dli_fname.is_null() {
         return None;
     }
     // SAFETY: the name is NUL-terminated and lives as long as the object, which is running.
     let name = unsafe { CStr::from_ptr(info.dli_fname) };
-    let folder = Path::new(OsStr::from_bytes(name.to_bytes())).parent()?;
-    folder.canonicalize().ok()
+    Some(Path::new(OsStr::from_bytes(name.to_bytes())).to_owned())
 }

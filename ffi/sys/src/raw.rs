@@ -12,7 +12,7 @@ mod layout;
 pub use layout::*;
 
 /// The interface that is described here; `BW_ABI_VERSION` of the header.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// `bw_result`: a code of [`crate::ErrorKind`], or [`OK`]. A newer library may have others.
 pub type bw_result = c_uint;
@@ -145,6 +145,7 @@ functions! {
     fn bw_event_number(
         event: *const bw_event, key: *const c_char, key_len: usize, number: *mut f64, error: *mut *mut bw_error
     ) -> bw_result;
+    fn bw_state_prepare(path: *const c_char, path_len: usize, in_place: *mut bool, error: *mut *mut bw_error) -> bw_result;
     fn bw_had_new(options: *const bw_had_options, error: *mut *mut bw_error) -> *mut bw_had;
     fn bw_had_free(had: *mut bw_had);
     fn bw_had_observe(

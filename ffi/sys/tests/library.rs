@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 
 use bellwether_sys::{
     Change, DrainOptions, ErrorKind, Had, LIBRARY_NAME, Lad, LadOptions, Library, Observation,
-    Options, Outcome, Record, RecordOutcome, Verdict, own_folder,
+    Options, Outcome, Record, RecordOutcome, Verdict, Way, own_folders,
 };
 
 fn library() -> Library {
-    Library::load(own_folder().as_deref()).expect("the library is beside the tests")
+    Library::load(own_folders()).expect("the library is beside the tests")
 }
 
 fn sample(time: f64) -> Observation<'static> {
@@ -30,67 +32,211 @@ fn the_library_beside_the_program_is_taken() {
     assert_eq!(library.version(), env!("CARGO_PKG_VERSION"));
 }
 
-#[test]
-fn a_missing_library_is_named_with_the_folder_in_which_it_was_sought() {
-    let folder = tempfile::tempdir().unwrap();
-    if Library::load(None).is_ok() {
-        // Straight to the standard error: the harness keeps what a passing test prints to itself.
+/// Runs this test in a process without cargo's search path, in which the library of this build is; whether that was done.
+fn done_without_search_path(test: &str) -> bool {
+    const PATH: &str = "LD_LIBRARY_PATH";
+    if std::env::var_os(PATH).is_none() {
+        return false;
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env_remove(PATH)
+        .output()
+        .unwrap();
+    let _ = std::io::stderr().write_all(&output.stderr);
+    assert!(output.status.success(), "{output:?}");
+    true
+}
+
+/// Whether the system has a library of its own, so that none can be missing. Said straight to the standard error: the harness keeps
+/// what a passing test prints to itself.
+fn installed() -> bool {
+    let found = Library::load(&[]).is_ok();
+    if found {
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: {LIBRARY_NAME} is installed on this system, so it cannot be missing"
         );
+    }
+    found
+}
+
+/// A folder "plugins" within one of its own, where a library can lie in either.
+fn nested() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    (folder, plugins)
+}
+
+/// What the linker of C makes of `source`, as a library in `folder`.
+fn compile(source: &str, folder: &Path) {
+    let c = folder.join("library.c");
+    fs::write(&c, source).unwrap();
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-Wl,-soname", LIBRARY_NAME, "-o"])
+        .arg(folder.join(LIBRARY_NAME))
+        .arg(&c)
+        .status()
+        .expect("there is a C compiler");
+    assert!(compiled.success());
+}
+
+/// The library of this build.
+fn built() -> PathBuf {
+    let library = library();
+    library.path().canonicalize().unwrap()
+}
+
+#[test]
+fn a_missing_library_is_told_with_every_place_that_was_tried() {
+    if done_without_search_path("a_missing_library_is_told_with_every_place_that_was_tried")
+        || installed()
+    {
         return;
     }
-    let message = Library::load(Some(folder.path())).unwrap_err();
-    assert!(
-        message.contains(&format!("{}", folder.path().display())),
-        "{message}"
+    let (folder, plugins) = nested();
+    let message = Library::load(std::slice::from_ref(&plugins)).unwrap_err();
+    let places = [&plugins, folder.path()].map(|f| f.join(LIBRARY_NAME));
+    let [near, above] = places.each_ref().map(|p| p.display());
+    let wanted = format!(
+        "{LIBRARY_NAME} cannot be loaded; tried {near}: no such file; {above}: no such file; the system's libraries: "
     );
     assert!(
-        message.contains("cannot open shared object file"),
+        message.starts_with(&wanted) && message.contains("cannot open shared object file"),
         "{message}"
     );
     assert!(!message.contains('\n'), "{message}");
 }
 
 #[test]
-fn a_damaged_library_is_not_passed_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(LIBRARY_NAME);
+fn the_library_in_the_folder_above_is_taken() {
+    let (folder, plugins) = nested();
+    let above = folder.path().join(LIBRARY_NAME);
+    fs::copy(built(), &above).unwrap();
+    let library = Library::load(&[plugins]).unwrap();
+    assert_eq!((library.path(), library.passed_over()), (&*above, &[][..]));
+}
+
+#[test]
+fn what_cannot_be_used_is_passed_over_and_told() {
+    let (folder, plugins) = nested();
+    fs::copy(built(), folder.path().join(LIBRARY_NAME)).unwrap();
+    // One of another machine: a whole ELF file but for the number of its class.
+    let mut foreign = fs::read(built()).unwrap();
+    foreign[4] = 1;
+    let link = plugins.join("link");
+    symlink("/nowhere/at/all", &link).unwrap();
+    let old = plugins.join("old");
+    fs::create_dir(&old).unwrap();
+    compile("unsigned bw_abi_version(void) { return 1; }", &old);
+    let place = plugins.join(LIBRARY_NAME);
+    let put: [(&str, &dyn Fn()); 4] = [
+        ("wrong ELF class: ELFCLASS32", &|| {
+            fs::write(&place, &foreign).unwrap()
+        }),
+        ("file too short", &|| fs::write(&place, "\x7fELF").unwrap()),
+        ("it is a link to /nowhere/at/all: No such file", &|| {
+            fs::rename(&link, &place).unwrap();
+        }),
+        ("of version 1, and at least", &|| {
+            fs::rename(old.join(LIBRARY_NAME), &place).unwrap();
+        }),
+    ];
+    for (why, put) in put {
+        put();
+        let library = Library::load(std::slice::from_ref(&plugins)).unwrap();
+        assert_eq!(library.version(), env!("CARGO_PKG_VERSION"), "{why}");
+        let told = library.passed_over().join("\n");
+        let start = format!("{}: ", place.display());
+        assert!(told.starts_with(&start) && told.contains(why), "{told}");
+        fs::remove_file(&place).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_library_that_is_the_only_one_is_told() {
+    if done_without_search_path("a_damaged_library_that_is_the_only_one_is_told") || installed() {
+        return;
+    }
+    let (_folder, plugins) = nested();
+    let path = plugins.join(LIBRARY_NAME);
     fs::write(&path, "not a shared object").unwrap();
-    let message = Library::load(Some(folder.path())).unwrap_err();
-    assert!(
-        message.starts_with(&format!("{}", path.display())),
-        "{message}"
-    );
+    let message = Library::load(&[plugins]).unwrap_err();
+    let wanted = format!("{}: file too short", path.display());
+    assert!(message.contains(&wanted), "{wanted} in {message}");
+}
+
+#[test]
+fn a_library_that_every_user_could_have_put_there_is_refused() {
+    if done_without_search_path("a_library_that_every_user_could_have_put_there_is_refused") {
+        return;
+    }
+    let (folder, plugins) = nested();
+    for folder in [folder.path(), &plugins] {
+        fs::copy(built(), folder.join(LIBRARY_NAME)).unwrap();
+    }
+    let all = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(plugins.join(LIBRARY_NAME), all.clone()).unwrap();
+    let library = Library::load(std::slice::from_ref(&plugins)).unwrap();
+    assert_eq!(library.path(), folder.path().join(LIBRARY_NAME));
+    let told = library.passed_over().join("\n");
+    assert!(told.contains("every user may write to"), "{told}");
+    fs::set_permissions(folder.path(), all).unwrap();
+    if !installed() {
+        let message = Library::load(&[plugins]).unwrap_err();
+        let wanted = format!("every user may write to {};", folder.path().display());
+        assert!(message.contains(&wanted), "{wanted} in {message}");
+    }
+}
+
+#[test]
+fn a_relative_folder_is_not_looked_into() {
+    if done_without_search_path("a_relative_folder_is_not_looked_into") {
+        return;
+    }
+    if !installed() {
+        let message = Library::load(&["target".into(), ".".into()]).unwrap_err();
+        assert!(!message.contains("no such file"), "{message}");
+    }
 }
 
 #[test]
 fn a_library_that_is_too_old_or_is_not_bellwether_is_refused() {
+    if done_without_search_path("a_library_that_is_too_old_or_is_not_bellwether_is_refused")
+        || installed()
+    {
+        return;
+    }
     for (source, why) in [
         (
             "unsigned bw_abi_version(void) { return 1; }",
-            "of version 1, and at least 2",
+            "of version 1, and at least 3",
         ),
-        ("unsigned bw_abi_version(void) { return 2; }", "bw_version"),
+        ("unsigned bw_abi_version(void) { return 3; }", "bw_version"),
         ("int nothing;", "bw_abi_version"),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let c = folder.path().join("old.c");
-        fs::write(&c, source).unwrap();
-        let compiled = std::process::Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .arg(folder.path().join(LIBRARY_NAME))
-            .arg(&c)
-            .status()
-            .expect("there is a C compiler");
-        assert!(compiled.success());
-        let message = Library::load(Some(folder.path())).unwrap_err();
-        assert!(
-            message.contains("cannot be used") && message.contains(why),
-            "{message}"
-        );
+        compile(source, folder.path());
+        let message = Library::load(&[folder.path().to_owned()]).unwrap_err();
+        assert!(message.contains(why), "{why} in {message}");
     }
+}
+
+#[test]
+fn state_is_prepared_without_touching_it_and_its_folder_is_created() {
+    let library = library();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bellwether/state");
+    assert_eq!(library.prepare_state(&path), Ok(Way::Replaced));
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+    let error = library
+        .prepare_state(Path::new("/proc/no/state"))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    let wanted =
+        "snapshot /proc/no/state: its folder /proc/no does not exist and cannot be created: ";
+    assert!(error.to_string().starts_with(wanted), "{error}");
 }
 
 #[test]

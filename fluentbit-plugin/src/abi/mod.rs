@@ -8,6 +8,7 @@ mod buffer;
 mod layout;
 mod metrics;
 mod options;
+mod owner;
 mod program;
 mod registration;
 
@@ -17,6 +18,7 @@ pub use buffer::Buffer;
 pub use layout::{Fit, Layout};
 pub use metrics::{Metric, Metrics};
 pub use options::{ConfigOption, Kind, config_map};
+pub use owner::{inputs, owner};
 pub use program::Host;
 pub use registration::{FilterPlugin, InputPlugin};
 

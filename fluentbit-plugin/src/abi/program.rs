@@ -183,7 +183,7 @@ impl Host {
 
 /// # Safety
 /// `text` is NULL, or NUL-terminated and lives during the call.
-unsafe fn text(text: *const c_char) -> Option<String> {
+pub(super) unsafe fn text(text: *const c_char) -> Option<String> {
     if text.is_null() {
         return None;
     }
