@@ -23,6 +23,12 @@ VERSION := $(shell PATH="$(PATH)" sed -n '/^\[workspace.package\]/,/^\[/s/^versi
 PLUGIN_PAGES := $(wildcard collectd-plugin/*.5)
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
+LDCONFIG ?= ldconfig
+
+# With SETUP=no, no target installs what is missing on the system.
+SETUP ?= yes
+export SETUP
+
 # A pipe fails when any of its commands does.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -36,12 +42,13 @@ help: ## List these commands
 
 setup: ## Install what building and testing need and what is missing (Debian, as root)
 	@echo "==> installing what is missing"
-	tests/setup.sh build check testbed browser python
+	tests/setup.sh build collectd check testbed browser python
 
-# What no build can do without: a failure ends the command.
+# What no build can do without: a failure ends the command. Without collectd's headers its plugin is left out.
 setup-build:
 	@command -v $(CARGO) >/dev/null || { echo "There is no cargo: install Rust as https://rustup.rs says" >&2; exit 1; }
 	@tests/setup.sh build
+	@tests/setup.sh collectd || echo "==> going on without the plugin for collectd"
 
 # What this project has in Python.
 setup-python:
@@ -52,10 +59,14 @@ setup-run: setup-build
 	@tests/setup.sh check testbed || echo "==> going on without what could not be installed"
 	@tests/setup.sh browser || echo "==> going on without a browser to look at the report with"
 
-build: setup-build ## Build the library, both plugins and the command, optimised
+build: setup-build ## Build the library, both plugins and the command, optimised (SETUP=no installs nothing that is missing)
 	@echo "==> building into $(RELEASE)"
 	$(CARGO) build $(LOCKED) --release -p bellwether-ffi -p bellwether-collectd -p bellwether-cli \
 		-p bellwether-fluentbit
+	@$(SKIPPED)
+
+# What was not built, and why: build scripts leave a file for each.
+SKIPPED = for file in $(RELEASE)/*.skipped; do if [ -e "$$file" ]; then echo "skipped: $$(cat "$$file")"; fi; done
 
 demo: setup-run build ## Show bellwether finding failing hosts, live: among real VMs, and by their logs (3 minutes)
 	@echo "==> the demo"
@@ -129,23 +140,40 @@ fuzz: setup-build setup-python ## Feed the parsers, detectors, snapshots and the
 
 # Needs no cargo, so that it can be run by root after a build by somebody else.
 install: ## Install what was built under PREFIX (/usr/local), collectd's plugin where it looks for it; DESTDIR is honoured
-	@echo "==> installing under $(DESTDIR)$(PREFIX) and $(DESTDIR)$(COLLECTD_PLUGINDIR)"
+	@echo "==> installing under $(DESTDIR)$(PREFIX)"
 	@test -x $(RELEASE)/bellwether -a -e $(RELEASE)/libbellwether_collectd.so -a -e $(RELEASE)/libbellwether_fluentbit.so || { echo 'Run "make build" first' >&2; exit 1; }
 	PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" BUILD="$(RELEASE)" ffi/install.sh
-	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(COLLECTD_PLUGINDIR)" "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man1" \
 		"$(DESTDIR)$(DATADIR)/bash-completion/completions" "$(DESTDIR)$(DATADIR)/zsh/site-functions" \
 		"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d"
 	install -m 755 $(RELEASE)/bellwether "$(DESTDIR)$(BINDIR)/bellwether"
-	install -m 644 $(RELEASE)/libbellwether_collectd.so "$(DESTDIR)$(COLLECTD_PLUGINDIR)/bellwether.so"
+	$(if $(COLLECTD_SKIPPED),,$(INSTALL_COLLECTD))
 	install -m 644 $(RELEASE)/libbellwether_fluentbit.so "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)/flb-filter_bellwether.so"
 	ln -sf flb-filter_bellwether.so "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)/flb-in_bellwether.so"
-	$(if $(PLUGIN_PAGES),install -m 644 $(PLUGIN_PAGES) "$(DESTDIR)$(MANDIR)/man5")
+	@$(call link_library,$(FLUENTBIT_PLUGINDIR))
 	$(RELEASE)/bellwether man --out "$(DESTDIR)$(MANDIR)/man1"
 	$(RELEASE)/bellwether completions bash >"$(DESTDIR)$(DATADIR)/bash-completion/completions/bellwether"
 	$(RELEASE)/bellwether completions zsh >"$(DESTDIR)$(DATADIR)/zsh/site-functions/_bellwether"
 	$(RELEASE)/bellwether completions fish >"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/bellwether.fish"
-	@# The plugin finds the library by its soname, which the loader knows once its cache does.
-	$(if $(DESTDIR),,-ldconfig)
+	@# Programs that are linked with the library find it by its soname, which the loader knows once its cache does.
+	$(if $(DESTDIR),,-$(LDCONFIG))
+	@$(SKIPPED)
+
+COLLECTD_SKIPPED = $(wildcard $(RELEASE)/collectd-plugin.skipped)
+
+# A library without what collectd calls is no plugin, whatever became of the file that says so.
+define INSTALL_COLLECTD
+@grep -q module_register $(RELEASE)/libbellwether_collectd.so || { echo "$(RELEASE)/libbellwether_collectd.so was built without collectd's headers and is no plugin: run \"make build\" again" >&2; exit 1; }
+install -d "$(DESTDIR)$(COLLECTD_PLUGINDIR)" "$(DESTDIR)$(MANDIR)/man5"
+install -m 644 $(RELEASE)/libbellwether_collectd.so "$(DESTDIR)$(COLLECTD_PLUGINDIR)/bellwether.so"
+@$(call link_library,$(COLLECTD_PLUGINDIR))
+install -m 644 $(PLUGIN_PAGES) "$(DESTDIR)$(MANDIR)/man5"
+endef
+
+# A plugin finds the library beside itself and in the folder above, with no help of the system's loader: anywhere else, a link to
+# it stands beside the plugin.
+link_library = case "$(abspath $(LIBDIR))" in "$(abspath $(1))"|"$(patsubst %/,%,$(dir $(abspath $(1))))") ;; \
+	*) ln -sfv "$(LIBDIR)/libbellwether.so.0" "$(DESTDIR)$(1)/libbellwether.so.0" ;; esac
 
 clean: ## Remove what was built
 	@echo "==> removing what was built"

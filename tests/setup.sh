@@ -1,16 +1,18 @@
 #!/bin/sh
 # Installs, with apt-get, the Debian packages that building and testing bellwether need and that are not there yet.
 #
-#   tests/setup.sh [build] [check] [testbed] [browser] [python]        default: all
+#   tests/setup.sh [build] [collectd] [check] [testbed] [browser] [python]        default: all
 #
-#   build    the C compiler and collectd's headers, for the plugin's shim
-#   check    what the tests of the C ABI and of the plugin run: a C++ compiler, valgrind and collectd
+#   build    the C compiler
+#   collectd collectd's headers, for the shim of its plugin
+#   check    what the tests of the C ABI and of the plugin run: a C++ compiler, pkg-config, valgrind and collectd
 #   testbed  what the test bed of real virtual machines runs: collectd, libvirt, QEMU
 #   browser  what the tests of the HTML report look at it with: Chromium
 #   python   what the peers in Python, the audit of the lexicon and the seeds of the fuzz targets run in
 #
 # Quick and silent when nothing is missing. Starts no service, and removes or downgrades no package: where Debian's QEMU
 # cannot stand beside what is installed (a qemu-utils from backports, for one), it is unpacked into $QEMU_ASIDE instead.
+# With SETUP=no in the environment it installs nothing, and says what is missing.
 # Exit status: 0 all there, 1 something could not be installed (said on stderr).
 set -eu
 
@@ -32,7 +34,7 @@ have() {
     return 1
 }
 
-[ $# -gt 0 ] || set -- build check testbed browser python
+[ $# -gt 0 ] || set -- build collectd check testbed browser python
 missing=
 qemu=
 need() { # need PACKAGE FILE_OR_COMMAND...
@@ -45,11 +47,15 @@ for group; do
         build)
             need gcc cc
             need libc6-dev /usr/include/stdio.h
-            need pkg-config pkg-config
-            need collectd-dev /usr/include/collectd/core/daemon/plugin.h
+            ;;
+        collectd)
+            # Elsewhere than where Debian has them, they are named.
+            [ -n "${COLLECTD_INCLUDE_DIR:-}" ] || need collectd-dev /usr/include/collectd/core/daemon/plugin.h \
+                /usr/local/include/collectd/core/daemon/plugin.h /opt/collectd/include/collectd/core/daemon/plugin.h
             ;;
         check)
             need g++ c++
+            need pkg-config pkg-config
             need valgrind valgrind
             # valgrind cannot start without the symbols of the dynamic linker.
             have valgrind || need libc6-dbg /usr/share/doc/libc6-dbg
@@ -75,12 +81,13 @@ for group; do
             need python3 python3
             need python3-venv /usr/lib/python3*/ensurepip/__init__.py
             ;;
-        *) fail "unknown group '$group'; known are build, check, testbed, browser and python" ;;
+        *) fail "unknown group '$group'; known are build, collectd, check, testbed, browser and python" ;;
     esac
 done
 [ -n "$missing$qemu" ] || exit 0
 
 wanted="${missing# }${qemu:+ qemu-system-x86}"
+[ "${SETUP:-yes}" != no ] || fail "missing: $wanted; nothing is installed with SETUP=no"
 have apt-get || fail "missing: $wanted; there is no apt-get here, please install them by other means"
 [ "$(id -u)" = 0 ] || fail "missing: $wanted; not root, please run: sudo apt-get install --no-install-recommends $wanted"
 say "installing $wanted"

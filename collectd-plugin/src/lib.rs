@@ -5,20 +5,20 @@
 //! `rates` → the detector, through the C ABI → `tell` → collectd.
 //!
 //! collectd resolves the symbols that the shim needs when it loads the plugin, so nothing that calls them is built for the
-//! unit tests.
+//! unit tests, nor where there are no headers of collectd (`build.rs` sets `collectd` where there are).
 // What only the daemon calls.
-#![cfg_attr(test, allow(dead_code))]
+#![cfg_attr(any(test, not(collectd)), allow(dead_code))]
 
 mod clock;
 mod complaints;
 mod config;
 mod counter;
-#[cfg(not(test))]
+#[cfg(all(collectd, not(test)))]
 mod daemon;
 #[cfg(test)]
 mod documentation;
 mod host;
-#[cfg(not(test))]
+#[cfg(all(collectd, not(test)))]
 mod plugin;
 mod queue;
 mod rates;
@@ -30,7 +30,7 @@ mod worker;
 
 use bellwether_alloc::HostAllocator;
 
-#[cfg(not(test))]
+#[cfg(all(collectd, not(test)))]
 pub use daemon::module_register;
 
 /// What the process's `malloc` promises is less than Rust's own allocator relies on.

@@ -26,7 +26,7 @@ pub struct CollectdInstallation {
 }
 
 impl CollectdInstallation {
-    /// Finds the daemon and what belongs to it.
+    /// Finds the daemon and what belongs to it. There is none for a plugin that was left out of the build, either.
     ///
     /// # Errors
     /// One sentence that says what is missing.
@@ -37,6 +37,9 @@ impl CollectdInstallation {
                 .map(PathBuf::from)
                 .find(|path| path.exists())
         };
+        if let Some(skipped) = super::plugin::left_out() {
+            bail!("left out of the build: {skipped}");
+        }
         Ok(Self {
             daemon: program("collectd").context("collectd is not installed")?,
             plugins: existing(&[

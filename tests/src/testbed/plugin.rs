@@ -14,19 +14,32 @@ pub struct Plugin {
     folder: PathBuf,
 }
 
+/// The folder of cargo's profile that the running program was built into.
+fn profile() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("this program's path is unknown")?;
+    // target/PROFILE/demo, or target/PROFILE/deps/testbed-HASH for a test.
+    let folder = program
+        .ancestors()
+        .skip(1)
+        .find(|folder| !folder.ends_with("deps"))
+        .context("this program is not in cargo's target folder")?;
+    Ok(folder.to_owned())
+}
+
+/// What was left out of the build, and why: the plugin for collectd, where there are no headers of collectd.
+#[must_use]
+pub fn left_out() -> Option<String> {
+    let said = fs::read_to_string(profile().ok()?.join("collectd-plugin.skipped")).ok()?;
+    Some(said.trim().to_owned())
+}
+
 impl Plugin {
     /// Builds both in the profile of the running program, beside it. Quick when they are built already.
     ///
     /// # Errors
     /// When cargo fails; the message carries what it said.
     pub fn build() -> Result<Self> {
-        let program = std::env::current_exe().context("this program's path is unknown")?;
-        // target/PROFILE/demo, or target/PROFILE/deps/testbed-HASH for a test.
-        let folder = program
-            .ancestors()
-            .skip(1)
-            .find(|folder| !folder.ends_with("deps"))
-            .context("this program is not in cargo's target folder")?;
+        let folder = profile()?;
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(["build", "--quiet", "--locked"]);
         // As the Makefile's targets do, for what they have built is then found built.
@@ -46,9 +59,7 @@ impl Plugin {
                 .context("this program is not in cargo's target folder")?,
         );
         process::run(&mut command).context("cannot build the plugin")?;
-        Ok(Self {
-            folder: folder.to_owned(),
-        })
+        Ok(Self { folder })
     }
 
     /// Where cargo has put what it built.
