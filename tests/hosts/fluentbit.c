@@ -7,6 +7,7 @@
  * lowest first, and so many bytes; each is answered in the same form:
  *
  *   F records   run the filter              M records that replace them, or N without any
+ *   P records   run the second processor    as F
  *   C           run the input's collector   C records that it put into the pipeline
  *   S           the metrics                 S lines "NAME{LABEL} VALUE"
  *   H           the tables of options       H lines "filter|input NAME TYPE DEFAULT DESCRIPTION"
@@ -18,6 +19,9 @@
  * FILTER_SIZE, INPUT_SIZE and STRIDE are the bytes of a filter's registration, of an input's, and of an option. With
  * FILTER_SIZE=72 it is a host before 2.2, which calls init where newer ones call pre_run. With MOVED, a field stands before the
  * name of a filter; with NO_PLUGINS it exports none.
+ *
+ * With PROCESSORS, the filter is the processor of an input "tail.0", and a second one that of "tail.1" (0), or of the same input
+ * (1). With SECOND_COMPANION the companion input is there twice. With HELP_ONLY nothing is started.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,14 +42,42 @@
 #ifndef INPUT_SIZE
 #define INPUT_SIZE 232
 #endif
+#ifndef PROCESSORS
+#define PROCESSORS -1
+#endif
+#ifndef HELP_ONLY
+#define HELP_ONLY 0
+#endif
 
 struct instance {
     int first[2];
     int log_level; /* where a filter has it */
     int more;
     char name[32];
-    const char *prefix; /* of its properties on the command line */
+    void *unused[3];
+    void *parent; /* of a processor: its unit */
     void *context;
+    const char *prefix; /* of its properties on the command line */
+};
+
+/* What is between a processor and the input that it belongs to. */
+struct unit {
+    int types[2];
+    char *name;
+    size_t stage;
+    void *filter;
+    void *more[10];
+    void *processor;
+};
+
+struct processor {
+    int is_active;
+    char *name;
+    void *lists[8];
+    size_t stages;
+    void *owner;
+    int source_type, channel[2];
+    void *metrics[6], *configuration;
 };
 
 struct filter_plugin {
@@ -81,13 +113,17 @@ struct config_entry {
 };
 
 struct metric {
-    char name[128], label[64];
-    double value;
+    char name[128];
+    char labels[4][64]; /* of its series, as many as are not empty */
+    double values[4];
 };
 
 static char **properties;
 static int pipeline; /* its address is the configuration */
-static struct instance filter_instance, input_instance;
+static struct instance filter_instances[2], input_instance, second_input, sources[2];
+#define filter_instance filter_instances[0]
+static struct unit units[2];
+static struct processor processors[2];
 static int (*collector)(struct instance *, void *, void *);
 static char *appended;
 static size_t appended_size;
@@ -126,11 +162,17 @@ void flb_input_set_context(struct instance *instance, void *context) { instance-
 const char *flb_filter_name(struct instance *instance) { return instance->name; }
 const char *flb_input_name(struct instance *instance) { return instance->name; }
 
+struct instance *flb_input_get_instance(void *config, int id)
+{
+    struct instance *all[] = {&sources[0], &sources[1], &input_instance, &second_input};
+    return config == &pipeline && id >= 0 && id < 4 ? all[id] : NULL;
+}
+
 int flb_input_set_collector_time(struct instance *instance, int (*collect)(struct instance *, void *, void *), time_t seconds,
                                  long nanoseconds, void *config)
 {
     (void) config;
-    if (instance != &input_instance || seconds < 0 || seconds + nanoseconds <= 0)
+    if ((instance != &input_instance && instance != &second_input) || seconds < 0 || seconds + nanoseconds <= 0)
         return -1;
     collector = collect;
     return 0;
@@ -162,9 +204,13 @@ static int set(struct metric *metric, uint64_t time, double value, int labels, c
 {
     if (labels != 1 || time == 0)
         return -1;
-    snprintf(metric->label, sizeof metric->label, "%s", values[0]);
-    metric->value = value;
-    return 0;
+    for (int i = 0; i < 4; i++)
+        if (!*metric->labels[i] || strcmp(metric->labels[i], values[0]) == 0) {
+            snprintf(metric->labels[i], sizeof metric->labels[i], "%s", values[0]);
+            metric->values[i] = value;
+            return 0;
+        }
+    return -1;
 }
 
 void *cmt_counter_create(void *c, char *a, char *b, char *n, char *h, int l, char **k) { return create(c, a, b, n, h, l, k); }
@@ -270,17 +316,42 @@ static void describe(FILE *out, const char *kind, const char *map)
     }
 }
 
+static void make_filter(int index)
+{
+    struct instance *instance = &filter_instances[index];
+    memset(instance, 0, sizeof *instance);
+    instance->log_level = 3;
+    instance->prefix = "";
+    strcpy(instance->name, "bellwether.0");
+    units[index].filter = instance;
+    units[index].processor = &processors[index];
+    processors[index].owner = &sources[PROCESSORS ? 0 : index];
+    processors[index].configuration = &pipeline;
+    instance->parent = PROCESSORS < 0 ? NULL : &units[index];
+}
+
 static int start(struct filter_plugin *filter, struct input_plugin *input)
 {
-    memset(&filter_instance, 0, sizeof filter_instance);
-    filter_instance.log_level = 3;
-    filter_instance.prefix = "";
-    strcpy(filter_instance.name, "bellwether.0");
+    make_filter(0);
+    make_filter(1);
+    strcpy(sources[0].name, "tail.0");
+    strcpy(sources[1].name, "tail.1");
+    second_input.prefix = "input.";
+    strcpy(second_input.name, "bellwether.2");
     input_instance.prefix = "input.";
     strcpy(input_instance.name, "bellwether.1");
     metric_count = 0;
+    memset(metrics, 0, sizeof metrics);
     if (input->init && input->init(&input_instance, &pipeline, NULL) != 0)
         return 3;
+#ifdef SECOND_COMPANION
+    if (input->init && input->init(&second_input, &pipeline, NULL) != 0)
+        return 3;
+#endif
+#if PROCESSORS >= 0
+    if (filter->init(&filter_instances[1], &pipeline, NULL) != 0)
+        return 3;
+#endif
 #if FILTER_SIZE < 80
     /* A host without pre_run has init in its place. */
     return filter->pre_run(&filter_instance, &pipeline, NULL) == 0 ? 0 : 3;
@@ -293,9 +364,11 @@ static int start(struct filter_plugin *filter, struct input_plugin *input)
 
 static void end(struct filter_plugin *filter)
 {
-    if (filter_instance.context)
-        filter->exit(filter_instance.context, &pipeline);
-    filter_instance.context = NULL;
+    for (int i = 0; i < 2; i++) {
+        if (filter_instances[i].context)
+            filter->exit(filter_instances[i].context, &pipeline);
+        filter_instances[i].context = NULL;
+    }
 }
 
 int main(int count, char **arguments)
@@ -318,7 +391,7 @@ int main(int count, char **arguments)
             return 3;
         }
     }
-    int status = start(&filter, &input);
+    int status = HELP_ONLY ? 0 : start(&filter, &input);
     int letter;
     uint32_t size;
     char *bytes = NULL;
@@ -327,11 +400,11 @@ int main(int count, char **arguments)
         bytes = malloc(size ? size : 1);
         if (fread(bytes, 1, size, stdin) != size)
             break;
-        if (letter == 'F') {
+        if (letter == 'F' || letter == 'P') {
+            struct instance *instance = &filter_instances[letter == 'P'];
             void *out = NULL;
             size_t out_size = 0;
-            int code = filter.filter(bytes, size, "the.tag", 7, &out, &out_size, &filter_instance, NULL, filter_instance.context,
-                                     &pipeline);
+            int code = filter.filter(bytes, size, "the.tag", 7, &out, &out_size, instance, NULL, instance->context, &pipeline);
             if (code == 1 && out && out_size)
                 answer('M', out, out_size);
             else if (code == 2 && !out)
@@ -355,7 +428,8 @@ int main(int count, char **arguments)
                 describe(out, "input", input.config_map);
             }
             for (size_t i = 0; letter == 'S' && i < metric_count; i++)
-                fprintf(out, "%s{%s} %g\n", metrics[i].name, metrics[i].label, metrics[i].value);
+                for (int j = 0; j < 4 && *metrics[i].labels[j]; j++)
+                    fprintf(out, "%s{%s} %g\n", metrics[i].name, metrics[i].labels[j], metrics[i].values[j]);
             fclose(out);
             answer(letter, text, length);
             free(text);

@@ -1,9 +1,13 @@
 //! The plugin in a host of our own, with chunks of every encoding; needs a C compiler and nothing of Fluent Bit.
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use bellwether_tests::fluentbit::chunk::{Encoding, USUAL, encodings, map, records};
 use bellwether_tests::fluentbit::host::{Host, Setup, installed};
-use bellwether_tests::skipped;
+use bellwether_tests::{mount, skipped};
 use rmpv::Value;
 
 /// When the chunks begin, in seconds since the epoch.
@@ -432,7 +436,7 @@ fn a_malloc_that_aligns_to_8_bytes_only_does_no_harm() -> Result<()> {
 
 #[test]
 fn a_bad_configuration_stops_the_start_and_says_what_would_be_right() -> Result<()> {
-    let cases: [(&[&str], &[&str]); 6] = [
+    let cases: [(&[&str], &[&str]); 7] = [
         (
             &["windw_size=4"],
             &["unknown configuration property 'windw_size"],
@@ -451,6 +455,15 @@ fn a_bad_configuration_stops_the_start_and_says_what_would_be_right() -> Result<
             &["similarity_threshold"],
         ),
         (&["lexicon=/nowhere/at/all"], &["/nowhere/at/all"]),
+        (
+            &["text_keys=$log[", "priority_keys=log['level']"],
+            &[
+                "option \"text_keys\": \"$log[\" is not allowed; it takes 1 to 16 keys separated by commas, as log or \
+                 $log['message'] (a [ of \"$log[\" is not closed by ])",
+                "option \"priority_keys\": \"log['level']\" is not allowed; it takes 1 to 16 keys",
+                "(did you mean $log['level']?)",
+            ],
+        ),
         (
             &["input.queue_length=0"],
             &["[input:bellwether:bellwether.1] option \"queue_length\""],
@@ -484,8 +497,267 @@ fn without_its_library_it_says_so() -> Result<()> {
     ensure!(status == 3 || status == 0, "{log}");
     // An installed library is found in the system's folders.
     if status == 3 {
-        assert!(log.contains("libbellwether.so.0 cannot be loaded"), "{log}");
+        for wanted in [
+            "libbellwether.so.0 cannot be loaded; tried /",
+            "/libbellwether.so.0: no such file; ",
+            "the system's libraries: ",
+            // The host refuses an option that it does not know before the filter can say why.
+            "the detector's options are unknown without it, and the filter does not start",
+        ] {
+            assert!(log.contains(wanted), "{wanted} in {log}");
+        }
     }
+    Ok(())
+}
+
+#[test]
+fn help_lists_the_plugins_own_options_without_its_library() -> Result<()> {
+    let setup = Setup {
+        without_library: true,
+        defines: vec!["-DHELP_ONLY"],
+        ..Setup::default()
+    };
+    let mut host = Host::start(&setup)?;
+    let options = host.options()?;
+    if options.contains("filter window_size ") {
+        skipped("libbellwether.so.0 is installed on this system, so it cannot be missing");
+        return Ok(());
+    }
+    for line in [
+        "filter text_keys 0 ",
+        "filter state_file 0 ",
+        "filter (libbellwether.so.0) 0 - Missing: the detector's options are not listed, and the filter does not start.",
+    ] {
+        assert!(
+            options.lines().any(|l| l.starts_with(line)),
+            "{line} in {options}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_plugin_that_is_a_link_finds_its_library_beside_the_link_and_beside_the_file() -> Result<()> {
+    let installed = Host::start(&Setup::default())?;
+    let build = installed.folder();
+    for (library, plugin) in [
+        ("links", "files/plugin.so"),
+        ("files", "files/plugin.so"),
+        (".", "files/plugin.so"),
+        ("deep", "deep/files/plugin.so"),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let links = folder.path().join("links");
+        fs::create_dir(&links)?;
+        fs::create_dir_all(folder.path().join("deep/files"))?;
+        fs::create_dir(folder.path().join("files"))?;
+        let plugin = folder.path().join(plugin);
+        fs::copy(build.join("flb-filter_bellwether.so"), &plugin)?;
+        symlink(&plugin, links.join("flb-filter_bellwether.so"))?;
+        let name = "libbellwether.so.0";
+        fs::copy(build.join(name), folder.path().join(library).join(name))?;
+        let mut host = Host::start(&Setup {
+            plugins: Some(&links),
+            ..Setup::default()
+        })?;
+        let after = host.filter(&chunk(USUAL, 0..3))?;
+        assert!(after.is_some(), "{library}: {}", host.log());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_library_that_every_user_could_have_put_there_is_not_loaded() -> Result<()> {
+    let installed = Host::start(&Setup::default())?;
+    let folder = tempfile::tempdir()?;
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins)?;
+    for name in ["flb-filter_bellwether.so", "libbellwether.so.0"] {
+        let place = if name.starts_with("lib") {
+            folder.path()
+        } else {
+            &plugins
+        };
+        fs::copy(installed.folder().join(name), place.join(name))?;
+    }
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777))?;
+    let (_, log) = Host::refused(&Setup {
+        plugins: Some(&plugins),
+        ..Setup::default()
+    })?;
+    let wanted = format!("every user may write to {}", folder.path().display());
+    assert!(log.contains(&wanted), "{wanted} in {log}");
+    Ok(())
+}
+
+#[test]
+fn the_folder_of_the_state_is_created_or_the_start_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("bellwether/state");
+    let property = format!("state_file={}", path.display());
+    let host = taught(&Setup {
+        properties: vec![&property],
+        ..Setup::default()
+    })?;
+    let (status, log) = host.end()?;
+    assert!(status == 0 && path.exists(), "{log}");
+    let mode = fs::metadata(path.parent().expect("it has a folder"))?.mode();
+    assert_eq!(mode & 0o027, 0, "{mode:o}");
+    for (path, reason) in [
+        (
+            "/proc/bellwether/state",
+            "snapshot /proc/bellwether/state: its folder /proc/bellwether does not exist and cannot be created: ",
+        ),
+        (
+            "/proc/bellwether.state",
+            "snapshot /proc/bellwether.state: its folder /proc cannot be written to: ",
+        ),
+        ("/dev/null", "snapshot /dev/null: it is not a regular file"),
+    ] {
+        let property = format!("state_file={path}");
+        let (status, log) = Host::refused(&Setup {
+            properties: vec![&property],
+            ..Setup::default()
+        })?;
+        let wanted =
+            format!("[error] [filter:bellwether:bellwether.0] option \"state_file\": {reason}");
+        assert!(status == 3 && log.contains(&wanted), "{wanted} in {log}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_state_file_that_is_mounted_is_written_in_place_with_one_warning() -> Result<()> {
+    if let Err(reason) = mount::possible() {
+        skipped(reason);
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let (source, state) = (folder.path().join("volume"), folder.path().join("state"));
+    // As `docker run --volume ./state:/state` has them: there before the first start, and empty.
+    for file in [&source, &state] {
+        fs::write(file, "")?;
+    }
+    let property = format!("state_file={}", state.display());
+    let setup = Setup {
+        properties: vec![&property],
+        mounts: vec![(source.clone(), state.clone())],
+        ..Setup::default()
+    };
+    for begins in ["there is no state in", "goes on from the state in"] {
+        let mut host = taught(&setup)?;
+        host.restart()?;
+        host.filter(&chunk(USUAL, 900..910))?;
+        let (status, log) = host.end()?;
+        assert_eq!(status, 0, "{log}");
+        assert!(log.contains(begins), "{begins} in {log}");
+        assert!(!log.contains("starts without"), "{log}");
+        // Once for each start, however often it is saved.
+        assert_eq!(log.matches("is written in place").count(), 2, "{log}");
+        assert_eq!(log.matches("[warn]").count(), 2, "{log}");
+        assert!(fs::read(&source)?.starts_with(b"BELLWTHR"), "{log}");
+    }
+    let left: Vec<_> = fs::read_dir(folder.path())?.collect::<std::io::Result<_>>()?;
+    assert_eq!(left.len(), 2, "{left:?}");
+    Ok(())
+}
+
+#[test]
+fn a_damaged_state_file_that_is_mounted_is_kept_as_a_copy() -> Result<()> {
+    if let Err(reason) = mount::possible() {
+        skipped(reason);
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let (source, state) = (folder.path().join("volume"), folder.path().join("state"));
+    fs::write(&source, "BELLWTHR and no more of it")?;
+    fs::write(&state, "")?;
+    let property = format!("state_file={}", state.display());
+    let host = taught(&Setup {
+        properties: vec![&property],
+        mounts: vec![(source.clone(), state.clone())],
+        ..Setup::default()
+    })?;
+    let (_, log) = host.end()?;
+    let kept = folder.path().join("state.unusable");
+    let wanted = format!("kept as {}", kept.display());
+    assert!(log.contains(&wanted), "{wanted} in {log}");
+    assert_eq!(fs::read(kept)?, b"BELLWTHR and no more of it");
+    assert!(
+        fs::read(&source)?.len() > 100,
+        "the new state is in its place"
+    );
+    Ok(())
+}
+
+#[test]
+fn processors_are_told_apart_by_their_inputs() -> Result<()> {
+    for (defines, names) in [
+        ("-DPROCESSORS=0", ["bellwether@tail.1", "bellwether@tail.0"]),
+        (
+            "-DPROCESSORS=1",
+            ["bellwether@tail.0", "bellwether@tail.0#2"],
+        ),
+    ] {
+        let mut host = Host::start(&Setup {
+            companion: true,
+            defines: vec![defines],
+            properties: vec!["debug=on"],
+            ..Setup::default()
+        })?;
+        host.filter(&chunk(USUAL, 0..20))?;
+        host.second(&chunk(USUAL, 0..30))?;
+        std::thread::sleep(Duration::from_millis(1100));
+        host.filter(&chunk(USUAL, 20..21))?;
+        host.second(&[chunk(USUAL, 30..31), line(USUAL, 40, FAILING)].concat())?;
+        host.collect()?;
+        std::thread::sleep(Duration::from_millis(1100));
+        host.collect()?;
+        let metrics = host.metrics()?;
+        let records: Vec<&str> = metrics
+            .lines()
+            .filter_map(|l| l.strip_prefix("bellwether_filter_records_total"))
+            .collect();
+        // The second one starts first.
+        let wanted = [(names[0], 32), (names[1], 21)].map(|(n, count)| format!("{{{n}}} {count}"));
+        for wanted in &wanted {
+            assert!(
+                records.contains(&wanted.as_str()),
+                "{wanted} in {records:?}"
+            );
+        }
+        assert_eq!(records.len(), 2, "{records:?}");
+        let (status, log) = host.end()?;
+        assert_eq!(status, 0, "{log}");
+        let flagged = log
+            .lines()
+            .find(|l| l.contains(FAILING))
+            .unwrap_or_default();
+        let wanted = format!("[filter:bellwether:{}] ", names[0]);
+        assert!(flagged.contains(&wanted), "{wanted} in {flagged}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_companion_input_is_refused() -> Result<()> {
+    let (status, log) = Host::refused(&Setup {
+        companion: true,
+        defines: vec!["-DSECOND_COMPANION"],
+        ..Setup::default()
+    })?;
+    let wanted = "[error] [input:bellwether:bellwether.2] the input bellwether.1 of this pipeline takes its events already: \
+                  remove one of the two";
+    assert!(status == 3 && log.contains(wanted), "{log}");
+    // A reload is no second one.
+    let mut host = Host::start(&Setup {
+        companion: true,
+        ..Setup::default()
+    })?;
+    for _ in 0..3 {
+        host.restart()?;
+    }
+    assert_eq!(host.end()?.0, 0);
     Ok(())
 }
 

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::compile::compile;
+use crate::mount;
 use crate::testbed::capabilities::CollectdInstallation;
 use crate::testbed::plugin::Plugin;
 use crate::testbed::process::wait_for;
@@ -43,6 +44,8 @@ pub struct Setup {
     pub plugins: Vec<&'static str>,
     /// Further lines of the configuration.
     pub more: String,
+    /// Files that are mounted over others, as (from, onto).
+    pub mounts: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Default for Setup {
@@ -55,6 +58,7 @@ impl Default for Setup {
             record: true,
             plugins: Vec::new(),
             more: String::new(),
+            mounts: Vec::new(),
         }
     }
 }
@@ -74,6 +78,7 @@ impl Setup {
 pub struct Collectd {
     folder: tempfile::TempDir,
     daemon: PathBuf,
+    mounts: Vec<(PathBuf, PathBuf)>,
     child: Child,
 }
 
@@ -173,10 +178,11 @@ impl Collectd {
         provide(&names, installation, &plugins)?;
         let file = folder.path().join("collectd.conf");
         fs::write(&file, configuration(setup, installation, folder.path())?)?;
-        let child = spawn(&installation.daemon, folder.path())?;
+        let child = spawn(&installation.daemon, &setup.mounts, folder.path())?;
         let mut collectd = Self {
             folder,
             daemon: installation.daemon.clone(),
+            mounts: setup.mounts.clone(),
             child,
         };
         collectd.wait_ready()?;
@@ -206,7 +212,7 @@ impl Collectd {
     pub fn start_again(&mut self) -> Result<()> {
         fs::remove_file(self.folder.path().join("collectd.log"))?;
         fs::remove_file(self.socket()).ok();
-        self.child = spawn(&self.daemon, self.folder.path())?;
+        self.child = spawn(&self.daemon, &self.mounts, self.folder.path())?;
         self.wait_ready()
     }
 
@@ -366,9 +372,9 @@ impl Drop for Collectd {
     }
 }
 
-fn spawn(daemon: &Path, folder: &Path) -> Result<Child> {
+fn spawn(daemon: &Path, mounts: &[(PathBuf, PathBuf)], folder: &Path) -> Result<Child> {
     let out = fs::File::create(folder.join("collectd.out"))?;
-    Command::new(daemon)
+    mount::command(daemon, mounts)
         .args(["-f", "-C"])
         .arg(folder.join("collectd.conf"))
         // cargo's, which would find a library that no administrator has.

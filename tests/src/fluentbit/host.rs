@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::compile::compile;
+use crate::mount;
 
 use super::{FILTER, INPUT, install_built};
 
@@ -26,6 +27,10 @@ pub struct Setup<'a> {
     pub without_library: bool,
     /// Whether its `malloc` aligns to 8 bytes only, as that of Fluent Bit's packages does.
     pub malloc8: bool,
+    /// The folder that the plugin is loaded from; by default one of the host's own, into which it is copied.
+    pub plugins: Option<&'a Path>,
+    /// Files that are mounted over others, as (from, onto).
+    pub mounts: Vec<(PathBuf, PathBuf)>,
 }
 
 /// A running host. Dropping it kills it.
@@ -60,6 +65,7 @@ impl Host {
         ];
         let arguments = usual.iter().chain(&setup.defines);
         compile("hosts/fluentbit.c", &program, arguments)?;
+        let plugins = setup.plugins.unwrap_or(folder.path()).to_owned();
         let mut command = if setup.valgrind {
             let mut command = Command::new("valgrind");
             command.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
@@ -67,11 +73,11 @@ impl Host {
             command.arg(program);
             command
         } else {
-            Command::new(program)
+            mount::command(program, &setup.mounts)
         };
-        command.arg(folder.path().join(FILTER));
+        command.arg(plugins.join(FILTER));
         match setup.companion {
-            true => command.arg(folder.path().join(INPUT)),
+            true => command.arg(plugins.join(INPUT)),
             false => command.arg(""),
         };
         if setup.malloc8 {
@@ -121,6 +127,17 @@ impl Host {
         match self.ask(b'F', chunk)? {
             (b'M', records) => Ok(Some(records)),
             (b'N', _) => Ok(None),
+            other => bail!("the host answers {other:?}"),
+        }
+    }
+
+    /// Runs the second processor on a chunk, which gives every record its template.
+    ///
+    /// # Errors
+    /// Where the host has ended or the chunk stays as it is.
+    pub fn second(&mut self, chunk: &[u8]) -> Result<Vec<u8>> {
+        match self.ask(b'P', chunk)? {
+            (b'M', records) => Ok(records),
             other => bail!("the host answers {other:?}"),
         }
     }

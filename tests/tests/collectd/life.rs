@@ -4,6 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use bellwether_tests::collectd::{Collectd, Setup};
+use bellwether_tests::mount;
 
 use super::*;
 
@@ -78,9 +79,77 @@ fn a_plugin_without_its_library_says_so() -> Result<()> {
     collectd.start_again()?;
     let log = collectd.log();
     assert!(
-        log.contains("bellwether: there is no ") && log.contains("libbellwether.so.0"),
+        log.contains("bellwether: libbellwether.so.0 cannot be loaded; tried /")
+            && log.contains("plugins/libbellwether.so.0: no such file; "),
         "{log}"
     );
+    Ok(())
+}
+
+#[test]
+fn the_folder_of_the_state_is_created_or_the_start_is_refused() -> Result<()> {
+    needs_collectd!();
+    let mut collectd = Collectd::start(&Setup::with("StateFile \"bellwether/state\""))?;
+    collectd.send(history("hv0", 14).into_iter().take(400))?;
+    collectd.wait_judged("hv0", time(40))?;
+    collectd.stop()?;
+    assert!(
+        collectd.folder().join("bellwether/state").exists(),
+        "{}",
+        collectd.log()
+    );
+    for (path, reason) in [
+        (
+            "/proc/bellwether/state",
+            "its folder /proc/bellwether does not exist and cannot be created: ",
+        ),
+        (
+            "/proc/bellwether.state",
+            "its folder /proc cannot be written to: ",
+        ),
+    ] {
+        let collectd = Collectd::start(&Setup::with(&format!("StateFile \"{path}\"")))?;
+        let log = collectd.log();
+        let wanted = format!("bellwether: option StateFile: snapshot {path}: {reason}");
+        assert!(
+            log.contains(&wanted) && log.contains("bellwether: is not started"),
+            "{wanted} in {log}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_state_file_that_is_mounted_is_written_in_place_with_one_warning() -> Result<()> {
+    needs_collectd!();
+    if let Err(reason) = mount::possible() {
+        skipped(reason);
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let (volume, state) = (folder.path().join("volume"), folder.path().join("state"));
+    for file in [&volume, &state] {
+        fs::write(file, "")?;
+    }
+    let lines = format!("StateFile \"{}\"\nStateInterval 1", state.display());
+    let mut collectd = Collectd::start(&Setup {
+        mounts: vec![(volume.clone(), state)],
+        ..Setup::with(&lines)
+    })?;
+    for begins in [
+        "bellwether: there is no state in",
+        "bellwether: goes on from the state in",
+    ] {
+        collectd.send(history("hv0", 14).into_iter().take(800))?;
+        collectd.wait_judged("hv0", time(90))?;
+        collectd.stop()?;
+        let log = collectd.log();
+        assert!(log.contains(begins), "{begins} in {log}");
+        assert_eq!(log.matches("is written in place").count(), 1, "{log}");
+        assert!(!log.contains("starts without"), "{log}");
+        assert!(fs::read(&volume)?.starts_with(b"BELLWTHR"), "{log}");
+        collectd.start_again()?;
+    }
     Ok(())
 }
 

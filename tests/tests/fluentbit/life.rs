@@ -1,7 +1,10 @@
 //! Its life in the host: options, metrics, reloads, a sudden end.
 
+use std::fs;
+
 use anyhow::Result;
 use bellwether_tests::fluentbit::{free_port, get};
+use bellwether_tests::skipped;
 use serde_json::Value;
 
 use super::{
@@ -183,5 +186,81 @@ fn help_shows_every_option_with_its_default() -> Result<()> {
     ] {
         assert!(text.contains(option), "{option} in {text}");
     }
+    Ok(())
+}
+
+#[test]
+fn help_and_a_dry_run_say_that_the_library_is_missing() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    fs::remove_file(fluent_bit.folder().join("libbellwether.so.0"))?;
+    let plugin = "-e@FOLDER@/flb-filter_bellwether.so";
+    let (_, text) = fluent_bit.run(&[plugin, "-Fbellwether", "-h"])?;
+    if text.contains("window_size") {
+        skipped("libbellwether.so.0 is installed on this system, so it cannot be missing");
+        return Ok(());
+    }
+    for wanted in [
+        "text_keys",
+        "state_file",
+        "(libbellwether.so.0)",
+        "libbellwether.so.0 cannot be loaded; tried /",
+    ] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+    fluent_bit.write("dry.conf", &[SERVICE, TAIL, &filter("")].concat())?;
+    let arguments = [plugin, "-c@FOLDER@/dry.conf"];
+    let (_, text) = fluent_bit.run(&[&arguments[..], &["--dry-run"]].concat())?;
+    assert!(text.contains("the filter does not start"), "{text}");
+    let (success, text) = fluent_bit.run(&arguments)?;
+    assert!(
+        !success
+            && text
+                .contains("[filter:bellwether:bellwether.0] libbellwether.so.0 cannot be loaded"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_second_companion_input_stops_the_start() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    let configuration = [
+        SERVICE,
+        COMPANION,
+        COMPANION,
+        &filter(""),
+        &output("*", "out"),
+    ]
+    .concat();
+    fluent_bit.start("fluent-bit.conf", &configuration)?;
+    assert!(!fluent_bit.wait_end()?.success(), "{}", fluent_bit.log());
+    let wanted = "[input:bellwether:bellwether.1] the input bellwether.0 of this pipeline takes its events already";
+    assert!(fluent_bit.log().contains(wanted), "{}", fluent_bit.log());
+    Ok(())
+}
+
+#[test]
+fn reloads_of_a_companion_input_alone_are_no_second_one() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    let configuration = [
+        SERVICE,
+        "    hot_reload on\n",
+        TAIL,
+        COMPANION,
+        &output("*", "out"),
+    ]
+    .concat();
+    fluent_bit.write("in.log", &ordinary(0..1))?;
+    fluent_bit.start("fluent-bit.conf", &configuration)?;
+    for time in 1..=10 {
+        fluent_bit.wait("all records", |f| f.records("out").len() == time)?;
+        fluent_bit.reload()?;
+    }
+    assert!(fluent_bit.stop()?.success());
+    assert!(
+        !fluent_bit.log().contains("takes its events already"),
+        "{}",
+        fluent_bit.log()
+    );
     Ok(())
 }

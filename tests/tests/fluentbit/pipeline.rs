@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::Result;
+use bellwether_tests::fluentbit::{free_port, get};
 use serde_json::Value;
 
 use super::{
@@ -148,6 +149,66 @@ pipeline:
         assert!(records.iter().all(|r| r["bellwether_template_id"].is_u64()));
         assert!(fluent_bit.stop()?.success(), "threaded {threaded}");
     }
+    Ok(())
+}
+
+#[test]
+fn processors_are_told_apart_in_metrics_and_log_by_what_they_belong_to() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    fluent_bit.write("in.log", &log_with_failure())?;
+    let port = free_port()?;
+    let processor = |indent: &str, options: &str| {
+        format!(
+            "{indent}  processors:\n{indent}    logs:\n{indent}      - name: bellwether\n{options}"
+        )
+    };
+    let input = |tag: &str, processor: &str| {
+        format!(
+            "    - name: tail\n      path: @FOLDER@/in.log\n      tag: {tag}\n      read_from_head: on\n{processor}"
+        )
+    };
+    let plain = processor("    ", "");
+    let with_alias = processor("    ", "            alias: mine\n");
+    let twice = [plain.as_str(), "          - name: bellwether\n"].concat();
+    let configuration = [
+        &format!("service:\n  flush: 0.2\n  grace: 1\n  http_server: on\n  http_port: {port}\npipeline:\n  inputs:\n"),
+        &input("host.a", &plain),
+        &input("host.b", &plain),
+        &input("host.c", &with_alias),
+        &input("host.d", &twice),
+        "    - name: bellwether\n      tag: bellwether.events\n",
+        "  outputs:\n    - name: file\n      match: host.*\n      path: @FOLDER@\n      file: out\n      format: plain\n",
+        &plain,
+    ]
+    .concat();
+    fluent_bit.start("fluent-bit.yaml", &configuration)?;
+    let total = "bellwether_filter_records_total";
+    let mut series = Vec::new();
+    fluent_bit.wait("six series of all records", |_| {
+        let metrics = get(port, "/api/v2/metrics/prometheus").unwrap_or_default();
+        let lines = metrics
+            .lines()
+            .filter_map(|l| l.strip_prefix(total)?.strip_prefix("{name=\""));
+        series = lines.map(String::from).collect();
+        series.sort();
+        series.len() == 6 && series.iter().all(|s| !s.ends_with(" 0"))
+    })?;
+    let names: Vec<&str> = series
+        .iter()
+        .filter_map(|s| Some(s.split_once('"')?.0))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "bellwether@file.0",
+            "bellwether@tail.0",
+            "bellwether@tail.1",
+            "bellwether@tail.3",
+            "bellwether@tail.3#2",
+            "mine"
+        ]
+    );
+    assert!(fluent_bit.stop()?.success());
     Ok(())
 }
 
