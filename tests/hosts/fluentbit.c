@@ -58,6 +58,7 @@ struct instance {
     void *parent; /* of a processor: its unit */
     void *context;
     const char *prefix; /* of its properties on the command line */
+    void *configuration;
 };
 
 /* What is between a processor and the input that it belongs to. */
@@ -323,6 +324,7 @@ static void make_filter(int index)
     instance->log_level = 3;
     instance->prefix = "";
     strcpy(instance->name, "bellwether.0");
+    instance->configuration = &pipeline;
     units[index].filter = instance;
     units[index].processor = &processors[index];
     processors[index].owner = &sources[PROCESSORS ? 0 : index];

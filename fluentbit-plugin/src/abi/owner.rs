@@ -14,6 +14,9 @@ use super::program::symbol;
 /// Words of a structure that are looked at: 2.2 to 5.1 have what is needed within 21.
 const WORDS: usize = 32;
 
+/// Words of a processor's unit: the pointer to the processor is the 14th up to 3.x and the 15th since.
+const UNIT_WORDS: usize = 16;
+
 /// The most inputs, or outputs, that are looked at.
 const INSTANCES_MAX: c_int = 4096;
 
@@ -71,20 +74,28 @@ pub unsafe fn inputs(config: Handle) -> Vec<Handle> {
 /// # Safety
 /// `instance` and `config` are what the host passed to `cb_init` of the filter.
 pub unsafe fn owner(instance: Handle, config: Handle) -> Option<String> {
-    let to_filter = |unit: &[usize; WORDS]| unit.contains(&(instance as usize));
-    let units = words(instance as usize).into_iter().map(words);
-    let processors = units.filter(to_filter).flatten().map(words);
-    let mut processors = processors.filter(|p| p.contains(&(config as usize)));
-    let processor = processors.next()?;
-    let is_there = |owner: &Handle| processor.contains(&(*owner as usize));
+    let (filter, configuration) = (instance as usize, config as usize);
+    let mut units = words(filter).into_iter().map(words);
+    let unit = units.find(|unit| unit.contains(&filter))?;
+    // The processor is the last that a unit points to. The filter points to the configuration too.
+    let processors = unit[..UNIT_WORDS]
+        .iter()
+        .rev()
+        .map(|&address| words(address));
+    let mut processors = processors.filter(|processor| !processor.contains(&filter));
+    // Its owner stands before the configuration in all versions; what is behind that is something else's memory.
+    let processor = processors.find_map(|processor| {
+        let end = processor.iter().position(|&word| word == configuration)?;
+        Some(processor[..end].to_vec())
+    })?;
     for (list, name) in [
         (c"flb_input_get_instance", c"flb_input_name"),
         (c"flb_output_get_instance", c"flb_output_name"),
     ] {
         // SAFETY: as the caller promises; a processor that is not an input's is an output's, so there is one.
-        let owner = unsafe { instances(list, config) }
-            .into_iter()
-            .find(is_there);
+        let known = unsafe { instances(list, config) };
+        let mut words = processor.iter().map(|&word| word as Handle);
+        let owner = words.find(|word| known.contains(word));
         if let (Some(owner), Some(name)) = (owner, symbol(name)) {
             // SAFETY: the two functions have had this type from 2.2 to 5.1.
             let name: Name = unsafe { std::mem::transmute(name) };
