@@ -135,10 +135,10 @@ fn an_event_goes_to_the_companion_input_where_there_is_one() -> Result<()> {
     assert_eq!(host.collect()?, b"");
     // It passes through the filter itself, whose Match may be *.
     assert_eq!(host.filter(&events)?, None);
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    std::thread::sleep(Duration::from_millis(1100));
     host.filter(&chunk(USUAL, 700..710))?;
     host.collect()?;
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    std::thread::sleep(Duration::from_millis(1100));
     host.collect()?;
     let metrics = host.metrics()?;
     for line in [
