@@ -168,26 +168,33 @@ fn a_damaged_library_that_is_the_only_one_is_told() {
 }
 
 #[test]
-fn a_library_that_every_user_could_have_put_there_is_refused() {
-    if done_without_search_path("a_library_that_every_user_could_have_put_there_is_refused") {
-        return;
-    }
+fn a_library_that_every_user_could_have_put_there_is_passed_over() {
     let (folder, plugins) = nested();
     for folder in [folder.path(), &plugins] {
         fs::copy(built(), folder.join(LIBRARY_NAME)).unwrap();
     }
     let all = fs::Permissions::from_mode(0o777);
-    fs::set_permissions(plugins.join(LIBRARY_NAME), all.clone()).unwrap();
+    fs::set_permissions(plugins.join(LIBRARY_NAME), all).unwrap();
     let library = Library::load(std::slice::from_ref(&plugins)).unwrap();
     assert_eq!(library.path(), folder.path().join(LIBRARY_NAME));
     let told = library.passed_over().join("\n");
     assert!(told.contains("every user may write to"), "{told}");
-    fs::set_permissions(folder.path(), all).unwrap();
-    if !installed() {
-        let message = Library::load(&[plugins]).unwrap_err();
-        let wanted = format!("every user may write to {};", folder.path().display());
-        assert!(message.contains(&wanted), "{wanted} in {message}");
+}
+
+#[test]
+fn a_library_in_a_folder_that_every_user_may_write_to_is_refused() {
+    if done_without_search_path("a_library_in_a_folder_that_every_user_may_write_to_is_refused")
+        || installed()
+    {
+        return;
     }
+    let (folder, plugins) = nested();
+    // Never loaded: whose folder it is in is looked at before what it is.
+    fs::write(folder.path().join(LIBRARY_NAME), "").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let message = Library::load(&[plugins]).unwrap_err();
+    let wanted = format!("every user may write to {};", folder.path().display());
+    assert!(message.contains(&wanted), "{wanted} in {message}");
 }
 
 #[test]
