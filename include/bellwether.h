@@ -214,6 +214,13 @@ typedef struct bw_lad bw_lad;
 typedef struct bw_lad_options bw_lad_options;
 
 /**
+ * All that a detector has learnt at one moment, in the form of a file that `bw_..._load` reads. Given by `bw_had_snapshot` and
+ * `bw_lad_snapshot`, owned by the caller, freed by `bw_snapshot_free`; it outlives the detector, so that one thread can go on
+ * with the detector while another one writes. It never changes and may be used from several threads at once.
+ */
+typedef struct bw_snapshot bw_snapshot;
+
+/**
  * One option as documentation shows it. All strings are static, in UTF-8 and NUL-terminated: never freed, valid for ever.
  */
 typedef struct {
@@ -395,7 +402,7 @@ typedef struct {
 } bw_status;
 
 /**
- * One record of a log. Neither string needs a NUL behind it, and neither is kept.
+ * One record of a log. No string needs a NUL behind it, and none is kept.
  */
 typedef struct {
   /**
@@ -430,6 +437,31 @@ typedef struct {
    * How weighty it says it is, as syslog and journald number it: 0 (emergency) to 7 (debug); more is taken for 7.
    */
   uint32_t priority;
+  /**
+   * The program that says it, as syslog's tag or the journal's identifier name it; events show it. Any bytes; NULL where it is
+   * unknown. This field and all behind it came with version 3 of the interface.
+   */
+  const char *program;
+  /**
+   * The bytes of `program`.
+   */
+  size_t program_len;
+  /**
+   * The unit that the program belongs to: of systemd, or the pod or container. As `program`.
+   */
+  const char *unit;
+  /**
+   * The bytes of `unit`.
+   */
+  size_t unit_len;
+  /**
+   * What the agent calls the input that it comes from. As `program`.
+   */
+  const char *tag;
+  /**
+   * The bytes of `tag`.
+   */
+  size_t tag_len;
 } bw_record;
 
 /**
@@ -548,6 +580,10 @@ typedef struct {
    * About how many bytes of memory the streams take.
    */
   uint64_t bytes;
+  /**
+   * Episodes of failure that go on. This field came with version 3 of the interface.
+   */
+  uint64_t open_episodes;
 } bw_log_counters;
 
 /**
@@ -708,6 +744,26 @@ bw_result bw_state_prepare(const char *path,
                            size_t path_len,
                            bool *in_place,
                            bw_error **error);
+ * Frees `snapshot`. NULL is fine.
+ */
+void bw_snapshot_free(bw_snapshot *snapshot);
+
+/**
+ * How many bytes `snapshot` has; 0 where it is NULL.
+ */
+size_t bw_snapshot_size(const bw_snapshot *snapshot);
+
+/**
+ * Writes `snapshot` to the file `path` and waits until it is on the disk, so that a crash at any moment leaves either the old file
+ * or the new one, whole. `path` is in the system's encoding, without NUL bytes, and not kept.
+ *
+ * `BW_IO` where the file cannot be written; an old one is then untouched. `BW_INVALID_ARGUMENT` where `snapshot` or `path` is NULL
+ * or the path is empty. `error` may be NULL.
+ */
+bw_result bw_snapshot_write(const bw_snapshot *snapshot,
+                            const char *path,
+                            size_t path_len,
+                            bw_error **error);
 
 /**
  * Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
@@ -779,6 +835,15 @@ bw_result bw_had_save(const bw_had *had,
                       const char *path,
                       size_t path_len,
                       bw_error **error);
+
+/**
+ * All that `had` has learnt, as `bw_had_save` would write it; the caller owns it and frees it with `bw_snapshot_free`. Taking it takes
+ * as long as it takes to copy what was learnt; only `bw_snapshot_write` waits for a disk, and needs no detector.
+ *
+ * NULL where it fails, which is where `had` is NULL. `error` may be NULL.
+ */
+bw_snapshot *bw_had_snapshot(const bw_had *had,
+                             bw_error **error);
 
 /**
  * Replaces all that was learnt by what `bw_had_save` wrote to the file `path`: the detector goes on as if it had never
@@ -882,9 +947,9 @@ void bw_lad_free(bw_lad *lad);
  * Takes one record and says in `*observed`, whose field `size` the caller has set, what it is; `observed` may be NULL. Events
  * that it brings about wait for `bw_lad_next_event`.
  *
- * `BW_INVALID_ARGUMENT` where `lad`, `record` or one of its strings is NULL, the stream's name is not UTF-8 or holds a NUL
- * byte, or a field `size` is not the sizeof of its struct; `*observed` is then as before, and the record did not count. `error`
- * may be NULL.
+ * `BW_INVALID_ARGUMENT` where `lad`, `record`, its stream or its text is NULL, the stream's name is not UTF-8 or holds a NUL
+ * byte, a field `size` is too small, or `record` has something behind the fields that this version of the library knows;
+ * `*observed` is then as before, and the record did not count. `error` may be NULL.
  */
 bw_result bw_lad_observe(bw_lad *lad,
                          const bw_record *record,
@@ -944,6 +1009,15 @@ bw_result bw_lad_save(const bw_lad *lad,
                       const char *path,
                       size_t path_len,
                       bw_error **error);
+
+/**
+ * All that `lad` has learnt, as `bw_lad_save` would write it; the caller owns it and frees it with `bw_snapshot_free`. Taking it takes
+ * as long as it takes to copy what was learnt; only `bw_snapshot_write` waits for a disk, and needs no detector.
+ *
+ * NULL where it fails, which is where `lad` is NULL. `error` may be NULL.
+ */
+bw_snapshot *bw_lad_snapshot(const bw_lad *lad,
+                             bw_error **error);
 
 /**
  * Replaces all that was learnt by what `bw_lad_save` wrote to the file `path`: the detector goes on as if it had never

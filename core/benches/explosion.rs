@@ -8,7 +8,7 @@ mod recorded;
 use std::alloc::System;
 
 use bellwether_core::drain::Miner;
-use bellwether_core::lad::{Detector, LadOptions, Record};
+use bellwether_core::lad::{Detector, LadOptions, Record, Source};
 use cap::Cap;
 use random::Random;
 
@@ -131,6 +131,7 @@ fn feed(name: &str, records: u64, streams: u64, mut record: impl FnMut(u64, &mut
                 time: 1.7e9,
                 text,
                 priority: None,
+                source: Source::default(),
             });
         }
         let spent = cpu_ns() - start;

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use bellwether_core::drain::Miner;
-use bellwether_core::lad::{Detector, LadOptions, Mode, Record, Sequence};
+use bellwether_core::lad::{Detector, LadOptions, Mode, Record, Sequence, Source};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -80,6 +80,7 @@ fn observe(detector: &mut Detector, text: &str) -> f64 {
         time: 1.7e9,
         text,
         priority: None,
+        source: Source::default(),
     };
     detector.observe(&record).score
 }

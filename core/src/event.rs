@@ -138,6 +138,15 @@ pub struct Event {
     /// The log that it is about: the merged log of one host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
+    /// The program that said the record that decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The unit of that program: of systemd, or a pod or container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What the agent calls the input of that record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
     /// What the record that decided has in common with others of its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
@@ -198,6 +207,9 @@ impl Event {
             changed_vms,
             reason,
             stream,
+            program,
+            unit,
+            tag,
             template,
             template_id: _,
             family,
@@ -216,6 +228,9 @@ impl Event {
             changed_vms,
             reason,
             stream,
+            program,
+            unit,
+            tag,
             template,
             family,
             phrase,
@@ -259,6 +274,9 @@ impl Event {
             changed_vms: None,
             reason: None,
             stream: None,
+            program: None,
+            unit: None,
+            tag: None,
             template: None,
             template_id: None,
             family: None,

@@ -78,28 +78,39 @@ fn io_error(path: &Path, source: io::Error) -> SnapshotError {
     }
 }
 
-/// Writes `payload` to `path` so that a reader finds either the old snapshot or the new one, whole. A symbolic link is followed.
+/// Writes `payload` to `path` as a snapshot ([`write`]).
+///
+/// # Errors
+/// As [`write`].
+pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> {
+    write(path, &bytes(tag, payload))
+}
+
+/// Writes a snapshot's [`bytes`] to `path` so that a reader finds either the old snapshot or the new one, whole. A symbolic link is followed.
 ///
 /// Where the file cannot be replaced and is written in place ([`Way::InPlace`]), that holds as long as its folder has room for a
 /// copy; without one, a crash within the write leaves a file that is found to be damaged.
 ///
 /// # Errors
 /// Whatever the operating system says; the old snapshot, or a copy of the new one, is then still there.
-pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> {
-    state_file::write(path, &bytes(tag, payload)).map_err(|source| io_error(path, source))
+pub fn write(path: &Path, snapshot: &[u8]) -> Result<(), SnapshotError> {
+    state_file::write(path, snapshot).map_err(|source| io_error(path, source))
 }
 
-/// Saves a detector's `state` as the payload of a snapshot.
-///
-/// # Errors
-/// As [`save`].
-pub(crate) fn save_state(
-    path: &Path,
-    tag: Tag,
-    state: &impl Serialize,
-) -> Result<(), SnapshotError> {
-    let payload = postcard::to_stdvec(state).expect("the state has only types that can be written");
-    save(path, tag, &payload)
+/// The bytes of a snapshot with a detector's `state` as its payload.
+pub(crate) fn to_bytes(tag: Tag, state: &impl Serialize) -> Vec<u8> {
+    bytes(tag, &payload_of(state))
+}
+
+/// The same with `more` behind the state, which a version that knows nothing of it passes over.
+pub(crate) fn to_bytes_with(tag: Tag, state: &impl Serialize, more: &impl Serialize) -> Vec<u8> {
+    let mut payload = payload_of(state);
+    payload.extend(payload_of(more));
+    bytes(tag, &payload)
+}
+
+fn payload_of(state: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(state).expect("the state has only types that can be written")
 }
 
 /// Puts in the place of `detector` what `restored` makes of it and the payload at `path`; `false` where there is no such file.
@@ -129,9 +140,22 @@ pub(crate) fn senseless(part: &str, error: &dyn std::fmt::Display) -> String {
     format!("damaged: {part} makes no sense ({error})")
 }
 
-/// Reads the state that [`save_state`] wrote.
+/// Reads the state that [`to_bytes`] wrote.
 pub(crate) fn state<T: DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
     postcard::from_bytes(payload).map_err(|e| senseless("its content", &e))
+}
+
+/// Reads the state that [`to_bytes_with`] wrote, and what is behind it, where there is anything.
+pub(crate) fn state_with<T: DeserializeOwned, M: DeserializeOwned + Default>(
+    payload: &[u8],
+) -> Result<(T, M), String> {
+    let (state, rest) =
+        postcard::take_from_bytes(payload).map_err(|e| senseless("its content", &e))?;
+    let more = match rest {
+        [] => M::default(),
+        rest => postcard::from_bytes(rest).map_err(|e| senseless("what is behind it", &e))?,
+    };
+    Ok((state, more))
 }
 
 /// Events as they are saved: their keys come and go, which the binary form cannot say.

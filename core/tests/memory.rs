@@ -3,7 +3,7 @@
 use std::alloc::System;
 use std::sync::Mutex;
 
-use bellwether_core::lad::{Detector, LadOptions, Record};
+use bellwether_core::lad::{Detector, LadOptions, Record, Source};
 use cap::Cap;
 
 #[global_allocator]
@@ -41,6 +41,7 @@ fn feed(
             time: i as f64,
             text: &text,
             priority: None,
+            source: Source::default(),
         });
         drop((stream, text));
         let held = ALLOCATOR.allocated() - before;

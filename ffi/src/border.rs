@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::ffi::{CString, OsStr, c_char};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -193,38 +194,68 @@ pub(crate) unsafe trait WithSize: Copy {
     }
 }
 
-/// Says of a struct of the header that it begins with its size, and has not grown since it was first published.
+/// Says of a struct of the header that it begins with its size; and, where it has grown since it was first published, which field
+/// was the first that came after that.
 macro_rules! with_size {
     ($name:ident) => {
+        crate::border::with_size!($name, size_of::<Self>());
+    };
+    ($name:ident, grown from $field:ident) => {
+        crate::border::with_size!($name, std::mem::offset_of!($name, $field));
+    };
+    ($name:ident, $at_first:expr) => {
         // SAFETY: every struct of the header is `repr(C)`, and the place of its field is held to be the first one.
         unsafe impl crate::border::WithSize for $name {
             const NAME: &'static str = stringify!($name);
             const SIZE_AT_FIRST: usize = {
                 assert!(std::mem::offset_of!($name, size) == 0);
-                size_of::<Self>()
+                $at_first
             };
         }
     };
 }
 pub(crate) use with_size;
 
+/// The largest struct that a caller of a later version may hand over, bytes.
+const STRUCT_MAX_BYTES: usize = 4096;
+
 /// A struct with a size that C fills and Rust reads.
 ///
 /// # Safety
-/// Every pattern of the type's bytes is a value.
+/// Every pattern of the type's bytes is a value, zeros too.
 pub(crate) unsafe trait Filled: WithSize {
-    /// Reads a struct that a caller fills.
+    /// Reads a struct that a caller fills: the fields that the caller does not know are zero, and what it has beyond those that
+    /// are known here must be.
     ///
     /// # Safety
     /// `pointer` is NULL or points to as many readable bytes as its field `size` says, at least to that field.
     unsafe fn read(pointer: *const Self) -> Result<Self, Failure> {
         // SAFETY: passed on to the caller.
-        let size = unsafe { size_of_struct(pointer) }?;
-        if size != size_of::<Self>() {
+        let size = unsafe { Self::check(pointer) }?;
+        let known = size_of::<Self>();
+        if size == known {
+            // SAFETY: it is not NULL, and all its bytes are there.
+            return Ok(unsafe { pointer.read() });
+        }
+        // No version of a struct ends within a field.
+        if size > STRUCT_MAX_BYTES || !size.is_multiple_of(align_of::<Self>()) {
             return Err(wrong_size::<Self>(size));
         }
-        // SAFETY: it is not NULL, and all its bytes are there.
-        Ok(unsafe { pointer.read() })
+        // SAFETY: it is not NULL, and so many bytes are there.
+        let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), size) };
+        if bytes.iter().skip(known).any(|&byte| byte != 0) {
+            return Err(Failure::argument(format!(
+                "{} has something behind its first {known} bytes, which are all that this version of the library knows",
+                Self::NAME
+            )));
+        }
+        let mut all = MaybeUninit::<Self>::zeroed();
+        let count = size.min(known);
+        // SAFETY: both have so many bytes, and what is left of the copy is zero, which is a value.
+        Ok(unsafe {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), all.as_mut_ptr().cast::<u8>(), count);
+            all.assume_init()
+        })
     }
 }
 
@@ -271,6 +302,22 @@ unsafe fn any_bytes<'a>(
     }
     // SAFETY: it is not NULL and `length` bytes are there, which is not more than a slice can hold.
     Ok(unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) })
+}
+
+/// The bytes that C gives as pointer and length, none where the pointer is NULL.
+///
+/// # Safety
+/// As for [`any_bytes`].
+pub(crate) unsafe fn optional_bytes<'a>(
+    pointer: *const c_char,
+    length: usize,
+    what: &str,
+) -> Result<&'a [u8], Failure> {
+    if pointer.is_null() {
+        return Ok(&[]);
+    }
+    // SAFETY: passed on to the caller.
+    unsafe { any_bytes(pointer, length, what) }
 }
 
 /// The bytes of a string that C gives as pointer and length.

@@ -14,6 +14,7 @@ use crate::border::{Failure, Handle, WithSize, fallible, fallible_new, guard, pa
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
 use crate::options::OptionsHandle;
+use crate::snapshot::bw_snapshot;
 
 /// Something of the core's that is never used again once it panicked: nobody knows what state it is in.
 pub(crate) struct Whole<T> {
@@ -56,6 +57,7 @@ pub(crate) trait Detector {
     fn advance(&mut self, time: f64);
     fn next_event(&mut self) -> Option<Event>;
     fn save(&self, path: &Path) -> Result<(), SnapshotError>;
+    fn to_snapshot(&self) -> Vec<u8>;
     fn load(&mut self, path: &Path) -> Result<bool, SnapshotError>;
 }
 
@@ -70,6 +72,9 @@ macro_rules! detectors {
             }
             fn save(&self, path: &Path) -> Result<(), SnapshotError> {
                 self.save(path)
+            }
+            fn to_snapshot(&self) -> Vec<u8> {
+                self.to_snapshot()
             }
             fn load(&mut self, path: &Path) -> Result<bool, SnapshotError> {
                 self.load(path)
@@ -169,6 +174,23 @@ pub(crate) unsafe fn save<H: DetectorHandle>(
     };
     // SAFETY: passed on to the caller.
     unsafe { fallible(error, body) }
+}
+
+/// `bw_..._snapshot`.
+///
+/// # Safety
+/// `handle` is NULL or changed by no other thread meanwhile, `error` is NULL or may be written to.
+pub(crate) unsafe fn snapshot<H: DetectorHandle>(
+    handle: *const H,
+    error: *mut *mut bw_error,
+) -> *mut bw_snapshot {
+    let body = || {
+        // SAFETY: passed on to the caller.
+        let handle = unsafe { H::shared(handle) }?;
+        Ok(bw_snapshot::new(handle.detector().get()?.to_snapshot()))
+    };
+    // SAFETY: passed on to the caller.
+    unsafe { fallible_new(error, body) }
 }
 
 /// `bw_..._load`.

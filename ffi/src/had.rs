@@ -11,6 +11,7 @@ use crate::event::bw_event;
 use crate::layout::{bw_counters, bw_observation, bw_status};
 use crate::observation::bw_outcome;
 use crate::options::bw_had_options;
+use crate::snapshot::bw_snapshot;
 use crate::status::Stock;
 
 /// A detector of hypervisor anomalies. It takes one sample of one VM at a time and gives events. It holds any number of
@@ -174,6 +175,19 @@ pub unsafe extern "C" fn bw_had_save(
 ) -> bw_result {
     // SAFETY: passed on to the caller.
     unsafe { detector::save(had, path, path_len, error) }
+}
+
+/// All that `had` has learnt, as `bw_had_save` would write it; the caller owns it and frees it with `bw_snapshot_free`. Taking it takes
+/// as long as it takes to copy what was learnt; only `bw_snapshot_write` waits for a disk, and needs no detector.
+///
+/// NULL where it fails, which is where `had` is NULL. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_snapshot(
+    had: *const bw_had,
+    error: *mut *mut bw_error,
+) -> *mut bw_snapshot {
+    // SAFETY: passed on to the caller.
+    unsafe { detector::snapshot(had, error) }
 }
 
 /// Replaces all that was learnt by what `bw_had_save` wrote to the file `path`: the detector goes on as if it had never

@@ -3,15 +3,18 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use bellwether_core::lad::{Detector, Record, Verdict};
+use bellwether_core::lad::{Detector, Record, Source, Verdict};
 
-use crate::border::{Failure, Filled, Handle, WithSize, any_text, fallible, free, guard, text};
+use crate::border::{
+    Failure, Filled, Handle, WithSize, any_text, fallible, free, guard, optional_bytes, text,
+};
 use crate::detector::{self, DetectorHandle, Whole};
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
 use crate::lad_options::bw_lad_options;
 use crate::layout::{bw_log_counters, bw_record};
 use crate::record::{bw_observed, bw_verdict};
+use crate::snapshot::bw_snapshot;
 
 /// A detector of failing hosts by their logs. It takes one record at a time, says what that is, and gives events. It holds any
 /// number of streams, each the merged log of one host; it knows no clock and starts no thread: time comes in with the records.
@@ -79,9 +82,9 @@ pub unsafe extern "C" fn bw_lad_free(lad: *mut bw_lad) {
 /// Takes one record and says in `*observed`, whose field `size` the caller has set, what it is; `observed` may be NULL. Events
 /// that it brings about wait for `bw_lad_next_event`.
 ///
-/// `BW_INVALID_ARGUMENT` where `lad`, `record` or one of its strings is NULL, the stream's name is not UTF-8 or holds a NUL
-/// byte, or a field `size` is not the sizeof of its struct; `*observed` is then as before, and the record did not count. `error`
-/// may be NULL.
+/// `BW_INVALID_ARGUMENT` where `lad`, `record`, its stream or its text is NULL, the stream's name is not UTF-8 or holds a NUL
+/// byte, a field `size` is too small, or `record` has something behind the fields that this version of the library knows;
+/// `*observed` is then as before, and the record did not count. `error` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_lad_observe(
     lad: *mut bw_lad,
@@ -101,6 +104,14 @@ pub unsafe extern "C" fn bw_lad_observe(
                 any_text(r.text, r.text_len, "bw_record.text")?,
             )
         };
+        // SAFETY: as above.
+        let source = unsafe {
+            Source {
+                program: optional_bytes(r.program, r.program_len, "bw_record.program")?,
+                unit: optional_bytes(r.unit, r.unit_len, "bw_record.unit")?,
+                tag: optional_bytes(r.tag, r.tag_len, "bw_record.tag")?,
+            }
+        };
         if !observed.is_null() {
             // SAFETY: it is not NULL, so the caller lets us read its size.
             unsafe { bw_observed::check(observed) }?;
@@ -110,6 +121,7 @@ pub unsafe extern "C" fn bw_lad_observe(
             time: r.time,
             text: &text,
             priority: (r.has_priority != 0).then(|| r.priority.min(7) as u8),
+            source,
         };
         let found = lad.detector.change(|detector| detector.observe(&record))?;
         if !observed.is_null() {
@@ -230,6 +242,19 @@ pub unsafe extern "C" fn bw_lad_save(
     unsafe { detector::save(lad, path, path_len, error) }
 }
 
+/// All that `lad` has learnt, as `bw_lad_save` would write it; the caller owns it and frees it with `bw_snapshot_free`. Taking it takes
+/// as long as it takes to copy what was learnt; only `bw_snapshot_write` waits for a disk, and needs no detector.
+///
+/// NULL where it fails, which is where `lad` is NULL. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_lad_snapshot(
+    lad: *const bw_lad,
+    error: *mut *mut bw_error,
+) -> *mut bw_snapshot {
+    // SAFETY: passed on to the caller.
+    unsafe { detector::snapshot(lad, error) }
+}
+
 /// Replaces all that was learnt by what `bw_lad_save` wrote to the file `path`: the detector goes on as if it had never
 /// stopped. `path` is in the system's encoding, without NUL bytes, and not kept.
 ///
@@ -261,7 +286,7 @@ pub unsafe extern "C" fn bw_lad_counters(
     // SAFETY: passed on to the caller.
     unsafe {
         detector::write(lad, counters, error, |d| {
-            bw_log_counters::from(d.counters())
+            bw_log_counters::new(d.counters(), d.open_episodes())
         })
     }
 }

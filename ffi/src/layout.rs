@@ -108,7 +108,7 @@ pub struct bw_status {
     pub raised: bool,
 }
 
-/// One record of a log. Neither string needs a NUL behind it, and neither is kept.
+/// One record of a log. No string needs a NUL behind it, and none is kept.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bw_record {
@@ -128,6 +128,19 @@ pub struct bw_record {
     pub has_priority: u32,
     /// How weighty it says it is, as syslog and journald number it: 0 (emergency) to 7 (debug); more is taken for 7.
     pub priority: u32,
+    /// The program that says it, as syslog's tag or the journal's identifier name it; events show it. Any bytes; NULL where it is
+    /// unknown. This field and all behind it came with version 3 of the interface.
+    pub program: *const c_char,
+    /// The bytes of `program`.
+    pub program_len: usize,
+    /// The unit that the program belongs to: of systemd, or the pod or container. As `program`.
+    pub unit: *const c_char,
+    /// The bytes of `unit`.
+    pub unit_len: usize,
+    /// What the agent calls the input that it comes from. As `program`.
+    pub tag: *const c_char,
+    /// The bytes of `tag`.
+    pub tag_len: usize,
 }
 
 /// How many records came to what since the detector was made, and what there is now.
@@ -162,4 +175,6 @@ pub struct bw_log_counters {
     pub windows: u64,
     /// About how many bytes of memory the streams take.
     pub bytes: u64,
+    /// Episodes of failure that go on. This field came with version 3 of the interface.
+    pub open_episodes: u64,
 }

@@ -22,6 +22,7 @@ mod log_counters;
 mod observation;
 mod options;
 mod record;
+mod snapshot;
 mod state;
 mod status;
 mod version;
@@ -38,6 +39,7 @@ pub use layout::*;
 pub use observation::*;
 pub use options::*;
 pub use record::*;
+pub use snapshot::*;
 pub use state::*;
 pub use version::*;
 

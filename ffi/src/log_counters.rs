@@ -5,10 +5,10 @@ use bellwether_core::lad::Counters;
 use crate::border::with_size;
 use crate::layout::bw_log_counters;
 
-with_size!(bw_log_counters);
+with_size!(bw_log_counters, grown from open_episodes);
 
-impl From<Counters> for bw_log_counters {
-    fn from(counters: Counters) -> Self {
+impl bw_log_counters {
+    pub(crate) fn new(counters: Counters, open_episodes: u64) -> Self {
         Self {
             size: size_of::<Self>(),
             taken: counters.taken,
@@ -24,6 +24,7 @@ impl From<Counters> for bw_log_counters {
             templates_evicted: counters.templates_evicted,
             windows: counters.windows,
             bytes: counters.bytes,
+            open_episodes,
         }
     }
 }

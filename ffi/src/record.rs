@@ -9,7 +9,7 @@ use bellwether_core::lad::{Observed, Outcome};
 use crate::border::{Filled, with_size};
 use crate::layout::bw_record;
 
-with_size!(bw_record);
+with_size!(bw_record, grown from program);
 
 // SAFETY: any bytes are sizes, pointers and numbers.
 unsafe impl Filled for bw_record {}

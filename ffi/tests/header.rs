@@ -11,6 +11,7 @@ const SOURCES: [&str; 13] = [
     "options",
     "observation",
     "event",
+    "snapshot",
     "status",
     "state",
     "had",

@@ -90,6 +90,12 @@ fn observe(rng: &mut Rng, lad: *mut bw_lad, clock: f64) -> bool {
         },
         has_priority: rng.u32(..2),
         priority: rng.u32(..9),
+        program: text_start,
+        program_len: text_len,
+        unit: std::ptr::null(),
+        unit_len: rng.usize(..9),
+        tag: stream_start,
+        tag_len: stream_len,
     };
     // SAFETY: zeros are numbers, false, the first outcome and pointers that are NULL.
     let mut observed: bw_observed = unsafe { std::mem::zeroed() };

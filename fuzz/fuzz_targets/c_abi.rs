@@ -444,6 +444,18 @@ unsafe fn call(world: &mut World, step: &Step) {
                     coded(asked, |error| match family {
                         Family::Had => bw_had_save(had, path, length, error),
                         _ => bw_lad_save(lad, path, length, error),
+                    });
+                    coded(asked, |error| {
+                        let snapshot = match family {
+                            Family::Had => bw_had_snapshot(had, error),
+                            _ => bw_lad_snapshot(lad, error),
+                        };
+                        if snapshot.is_null() {
+                            return bw_result::BW_INVALID_ARGUMENT;
+                        }
+                        let written = bw_snapshot_write(snapshot, path, length, error);
+                        bw_snapshot_free(snapshot);
+                        written
                     })
                 });
             }
@@ -625,6 +637,12 @@ fn observe(world: &mut World, step: &Step) {
                                     time,
                                     has_priority: priority[0],
                                     priority: priority[1],
+                                    program: third,
+                                    program_len: third_len,
+                                    unit: first,
+                                    unit_len: first_len,
+                                    tag: ptr::null(),
+                                    tag_len: second_len,
                                 };
                                 size.with(record, |record| {
                                     result.with(zeroed::<bw_observed>(), |observed| {

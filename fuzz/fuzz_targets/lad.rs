@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use bellwether_core::inference::Lexicon;
-use bellwether_core::lad::{Detector, LadOptions, Outcome, Record, Verdict};
+use bellwether_core::lad::{Detector, LadOptions, Outcome, Record, Source, Verdict};
 use bellwether_fuzz::fleet::Name;
 use bellwether_fuzz::line::Line;
 use bellwether_fuzz::number::Number;
@@ -122,6 +122,7 @@ fn observe(lad: &mut Detector, stream: Name, time: f64, text: &str, priority: Op
         time,
         text,
         priority,
+        source: Source::default(),
     });
     assert!((0.0..=1.0).contains(&observed.score), "{observed:?}");
     assert!((0.0..=1.0).contains(&observed.severity), "{observed:?}");

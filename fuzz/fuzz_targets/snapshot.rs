@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use bellwether_core::drain::{DrainOptions, Miner, State};
 use bellwether_core::had::{self, HadOptions, Observation};
 use bellwether_core::inference::Lexicon;
-use bellwether_core::lad::{self, LadOptions, Record};
+use bellwether_core::lad::{self, LadOptions, Record, Source};
 use bellwether_core::snapshot::{self, SnapshotError, Tag};
 use bellwether_fuzz::sound::sound_state;
 use bellwether_fuzz::state::Folder;
@@ -135,6 +135,7 @@ fn log(lad: &mut lad::Detector, time: f64, tick: u32) {
         time,
         text: TEXTS[which as usize],
         priority: (tick.is_multiple_of(4)).then_some((tick % 8) as u8),
+        source: Source::default(),
     });
     if tick.is_multiple_of(25) {
         lad.advance(time);

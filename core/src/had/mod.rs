@@ -479,12 +479,17 @@ impl Detector {
             .collect()
     }
 
-    /// Saves all that was learnt to `path` ([`snapshot::save`]). A detector that loads it goes on as if it had never
+    /// Saves all that was learnt to `path` ([`snapshot::write`]). A detector that loads it goes on as if it had never
     /// stopped.
     ///
     /// # Errors
     /// [`SnapshotError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), SnapshotError> {
+        snapshot::write(path, &self.to_snapshot())
+    }
+
+    /// All that was learnt, as the bytes of a file that [`Detector::load`] reads ([`snapshot::write`] writes it).
+    pub fn to_snapshot(&self) -> Vec<u8> {
         let saved = Saved {
             shape: self.shape(),
             hypervisors: &self.hypervisors,
@@ -492,7 +497,7 @@ impl Detector {
             swept: self.swept,
             events: snapshot::events_to_json(&self.events),
         };
-        snapshot::save_state(path, TAG, &saved)
+        snapshot::to_bytes(TAG, &saved)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::source::Shown;
 use crate::inference::Family;
 use crate::memory::{allocation, vec};
 
@@ -19,6 +20,9 @@ pub(super) struct Sign {
     pub(super) phrase: String,
     /// The record, shortened and cleaned.
     pub(super) sample: String,
+    /// Who said it; saved apart from the rest.
+    #[serde(skip)]
+    pub(super) source: Shown,
 }
 
 /// An episode that goes on.
@@ -90,10 +94,15 @@ impl Episode {
             template,
             phrase,
             sample,
-            ..
+            source,
+            template_id: _,
+            family: _,
         } = &self.sign;
         let texts = [template, phrase, sample].map(|text| allocation(text.capacity()));
-        allocation(size_of::<Self>()) + texts.iter().sum::<usize>() + vec(&self.templates)
+        allocation(size_of::<Self>())
+            + texts.iter().sum::<usize>()
+            + source.bytes()
+            + vec(&self.templates)
     }
 
     /// The records of `template` tell of no failure after all: whether nothing is left, which ends the episode.
@@ -116,6 +125,7 @@ mod tests {
             family: Some(Family::Storage),
             phrase: "\"disk failed\"".into(),
             sample: "disk sda failed".into(),
+            source: Shown::default(),
         };
         Episode::new(sign, 10.0, 0.7, false)
     }

@@ -15,6 +15,7 @@ mod recent;
 mod room;
 mod sequence;
 mod snapshot;
+mod source;
 mod store;
 mod stream;
 mod streams;
@@ -22,6 +23,7 @@ mod tell;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::{AddAssign, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,7 @@ use crate::options::OptionError;
 pub use judge::{SharedInference, inference};
 pub use options::{LadOptions, Mode};
 pub use sequence::{Sequence, Step};
+pub use source::Source;
 
 /// One record of a log.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +51,8 @@ pub struct Record<'a> {
     pub text: &'a str,
     /// What it says of its own weight, where it does: syslog's severity, 0 (emergency) to 7 (debug).
     pub priority: Option<u8>,
+    /// Who says it.
+    pub source: Source<'a>,
 }
 
 /// What became of a record.
@@ -124,6 +129,34 @@ pub struct Counters {
     pub bytes: u64,
 }
 
+/// What all streams together have and take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Totals {
+    /// Memory, in bytes.
+    bytes: usize,
+    templates: u64,
+    templates_evicted: u64,
+    windows: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, more: Self) {
+        self.bytes += more.bytes;
+        self.templates += more.templates;
+        self.templates_evicted += more.templates_evicted;
+        self.windows += more.windows;
+    }
+}
+
+impl SubAssign for Totals {
+    fn sub_assign(&mut self, less: Self) {
+        self.bytes -= less.bytes;
+        self.templates -= less.templates;
+        self.templates_evicted -= less.templates_evicted;
+        self.windows -= less.windows;
+    }
+}
+
 /// Longest name of a stream, bytes.
 pub const NAME_MAX_BYTES: usize = 512;
 /// Times farther than this from the epoch are refused, seconds (some three thousand years).
@@ -141,6 +174,8 @@ struct Waiting {
     lost: u64,
     /// Episodes raised so far.
     episodes: u64,
+    /// Episodes that go on.
+    open: u64,
 }
 
 impl Waiting {
@@ -183,8 +218,8 @@ pub struct Detector {
     guess: usize,
     waiting: Waiting,
     counters: Counters,
-    /// How much memory the streams take, in bytes.
-    bytes: usize,
+    /// What the streams have and take, kept with every record: nothing has to look through all of them.
+    totals: Totals,
     /// The newest time that [`Detector::advance`] looked for the silent at.
     swept: f64,
 }
@@ -232,7 +267,7 @@ impl Detector {
                 ..Waiting::default()
             },
             counters: Counters::default(),
-            bytes: 0,
+            totals: Totals::default(),
             swept: f64::NEG_INFINITY,
         })
     }
@@ -273,9 +308,7 @@ impl Detector {
             record,
             &mut self.waiting,
         );
-        self.bytes -= stream.bytes;
-        stream.weigh();
-        self.bytes += stream.bytes;
+        stream.weigh(&mut self.totals);
         self.make_room();
         observed
     }
@@ -318,7 +351,7 @@ impl Detector {
             None if self.streams.len() >= self.options.max_streams => return None,
             None => {
                 let stream = Stream::new(name, self.blank.blank(), &self.limits);
-                self.bytes += stream.bytes;
+                self.totals += stream.weight;
                 self.streams.push(stream)
             }
         };
@@ -337,9 +370,7 @@ impl Detector {
         };
         let stream = &mut self.streams[at];
         let known = stream.feedback(&self.limits, template_id, verdict, &mut self.waiting);
-        self.bytes -= stream.bytes;
-        stream.weigh();
-        self.bytes += stream.bytes;
+        stream.weigh(&mut self.totals);
         known
     }
 
@@ -361,25 +392,23 @@ impl Detector {
         self.waiting.pop()
     }
 
-    /// What became of the records, and what there is.
+    /// What became of the records, and what there is. It takes no longer with more streams.
     pub fn counters(&self) -> Counters {
-        let mut counters = Counters {
+        Counters {
             episodes: self.waiting.episodes,
             events_lost: self.waiting.lost,
             streams: self.streams.len() as u64,
             bytes: self.held() as u64,
-            templates: 0,
-            templates_evicted: 0,
-            windows: 0,
+            templates: self.totals.templates,
+            templates_evicted: self.totals.templates_evicted,
+            windows: self.totals.windows,
             ..self.counters
-        };
-        for stream in self.streams.iter() {
-            let parser = stream.miner.statistics();
-            counters.templates += parser.clusters;
-            counters.templates_evicted += parser.evicted;
-            counters.windows += stream.windows() as u64;
         }
-        counters
+    }
+
+    /// How many episodes go on.
+    pub fn open_episodes(&self) -> u64 {
+        self.waiting.open
     }
 }
 

@@ -48,7 +48,7 @@ impl Shares {
 impl Detector {
     /// How much memory all of it takes, in bytes.
     pub(super) fn held(&self) -> usize {
-        self.bytes
+        self.totals.bytes
             + self.streams.bytes()
             + self.desk.bytes()
             + self.judge.bytes()
@@ -60,7 +60,7 @@ impl Detector {
     #[inline]
     pub(super) fn make_room(&mut self) {
         let limit = self.options.max_memory_mib << 20;
-        if self.bytes > limit / 2 && self.streams.len() > 1 {
+        if self.totals.bytes > limit / 2 && self.streams.len() > 1 {
             let held = self.held();
             // A table that grows is there twice for a moment.
             if held > limit - limit / 16 {
@@ -80,7 +80,7 @@ impl Detector {
         by_age.pop();
         let enough = by_age.iter().position(|&(_, at)| {
             let done = bytes == 0;
-            bytes = bytes.saturating_sub(self.streams[at as usize].bytes);
+            bytes = bytes.saturating_sub(self.streams[at as usize].weight.bytes);
             done
         });
         by_age.truncate(enough.unwrap_or(by_age.len()));
@@ -116,7 +116,7 @@ impl Detector {
         if self.guess == self.streams.len() {
             self.guess = at;
         }
-        self.bytes -= stream.bytes;
+        self.totals -= stream.weight;
         self.counters.streams_forgotten += 1;
     }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::judge::Judge;
+use super::source::Shown;
 use super::stream::{Past, Stream};
 use super::streams::Streams;
-use super::{Counters, Detector, Waiting};
+use super::{Counters, Detector, Totals, Waiting};
 use crate::drain::{Desk, State};
 use crate::snapshot::{self, Shape, SnapshotError, Tag};
 
@@ -28,6 +29,10 @@ struct Saved<P> {
     events: Vec<String>,
 }
 
+/// Who said the record that raised an episode, by the place of its stream. It stands behind the state, where a version that knows
+/// nothing of it reads on as before, and may be missing.
+type Sources = Vec<(u64, Shown)>;
+
 impl Detector {
     /// The options that shape the state: a snapshot made with others cannot be used.
     fn shape(&self) -> Shape {
@@ -40,12 +45,17 @@ impl Detector {
             .collect()
     }
 
-    /// Saves all that was learnt to `path` ([`snapshot::save`]). A detector that loads it goes on as if it had never
+    /// Saves all that was learnt to `path` ([`snapshot::write`]). A detector that loads it goes on as if it had never
     /// stopped.
     ///
     /// # Errors
     /// [`SnapshotError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), SnapshotError> {
+        snapshot::write(path, &self.to_snapshot())
+    }
+
+    /// All that was learnt, as the bytes of a file that [`Detector::load`] reads ([`snapshot::write`] writes it).
+    pub fn to_snapshot(&self) -> Vec<u8> {
         let streams = self.streams.iter();
         let saved = Saved::<&Past> {
             shape: self.shape(),
@@ -56,7 +66,13 @@ impl Detector {
             swept: self.swept,
             events: snapshot::events_to_json(&self.waiting.events),
         };
-        snapshot::save_state(path, TAG, &saved)
+        let of_episode = |stream: &Stream| Some(stream.past.episode.as_ref()?.sign.source.clone());
+        let sources = (0_u64..).zip(self.streams.iter());
+        let sources: Sources = sources
+            .filter_map(|(at, stream)| Some((at, of_episode(stream)?)))
+            .filter(|(_, source)| !source.is_empty())
+            .collect();
+        snapshot::to_bytes_with(TAG, &saved, &sources)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
@@ -70,7 +86,7 @@ impl Detector {
 
     /// The detector that a snapshot's payload describes.
     pub(super) fn restored(&self, payload: &[u8]) -> Result<Self, String> {
-        let saved: Saved<Past> = snapshot::state(payload)?;
+        let (saved, sources): (Saved<Past>, Sources) = snapshot::state_with(payload)?;
         snapshot::same_shape(&self.shape(), &saved.shape)?;
         let mut detector = Self {
             options: self.options.clone(),
@@ -87,7 +103,7 @@ impl Detector {
                 ..Waiting::default()
             },
             counters: saved.counters,
-            bytes: 0,
+            totals: Totals::default(),
             swept: saved.swept,
         };
         for event in snapshot::events_from_json(&saved.events)? {
@@ -106,8 +122,19 @@ impl Detector {
                 .restore(&parser)
                 .map_err(|e| snapshot::senseless("a parser in it", &e))?;
             let stream = Stream::restored(miner, past);
-            detector.bytes += stream.bytes;
+            detector.totals += stream.weight;
+            detector.waiting.open += u64::from(stream.past.episode.is_some());
             detector.streams.push(stream);
+        }
+        for (at, source) in sources {
+            let stream = usize::try_from(at)
+                .ok()
+                .and_then(|at| detector.streams.get_mut(at));
+            let episode = stream.and_then(|stream| stream.past.episode.as_mut());
+            let Some(episode) = episode else {
+                return Err("damaged: it has the source of an episode that is not in it".into());
+            };
+            episode.sign.source = source;
         }
         // Made with larger limits: what was silent for longest goes.
         while detector.streams.len() > detector.options.max_streams {

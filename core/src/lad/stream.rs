@@ -11,8 +11,9 @@ use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
 use super::sequence::Sequence;
+use super::source::{Shown, Source};
 use super::tell::{self, End};
-use super::{Observed, Outcome, Record, Verdict, Waiting};
+use super::{Observed, Outcome, Record, Totals, Verdict, Waiting};
 use crate::drain::{Change, Desk, Miner};
 use crate::event::{share, shortened};
 use crate::inference::{Family, Finding};
@@ -29,8 +30,8 @@ const NAME_COUNTS_BYTES: usize = 2 * size_of::<usize>();
 pub(super) struct Stream {
     pub(super) miner: Miner,
     pub(super) past: Past,
-    /// How much memory it takes, in bytes, as it was last weighed.
-    pub(super) bytes: usize,
+    /// What it has and takes, as it was last weighed.
+    pub(super) weight: Totals,
     /// It may take more than it took when it was weighed.
     grown: bool,
 }
@@ -83,10 +84,10 @@ impl Stream {
         let mut stream = Self {
             miner,
             past,
-            bytes: 0,
-            grown: true,
+            weight: Totals::default(),
+            grown: false,
         };
-        stream.weigh();
+        stream.weight = stream.weighed();
         stream
     }
 
@@ -148,7 +149,8 @@ impl Stream {
                 None => {
                     let sign = judged.failure.then(|| {
                         let phrase = finding.map(|f| f.reason.clone());
-                        self.sign(id, record.text, judged.family, phrase)
+                        let sign = self.sign(id, record.text, judged.family, phrase);
+                        said_by(record.source, sign)
                     });
                     let sign = sign.unwrap_or_else(|| self.sign_within(options, judge));
                     self.raise(sign, record.time, step.score, step.training, waiting);
@@ -160,7 +162,7 @@ impl Stream {
             self.clear(record.time, End::Quiet(options.episode_sz), waiting);
         }
         if options.mode == Mode::Symbolic && !step.training {
-            self.follow_novelty(options, step.novel, record.time, waiting);
+            self.follow_novelty(options, step.novel, record, waiting);
         }
         observed
     }
@@ -173,6 +175,7 @@ impl Stream {
             family,
             phrase: phrase.unwrap_or_else(|| "told to be a failure".into()),
             sample: shortened(text, LINE_MAX_BYTES),
+            source: Shown::default(),
         }
     }
 
@@ -204,11 +207,13 @@ impl Stream {
         let episode = Episode::new(sign, time, score, training);
         waiting.push(tell::raised(self, &episode));
         waiting.episodes += 1;
+        waiting.open += 1;
         self.past.episode = Some(Box::new(episode));
     }
 
     fn clear(&mut self, time: f64, end: End, waiting: &mut Waiting) {
         if let Some(episode) = self.past.episode.take() {
+            waiting.open -= 1;
             waiting.push(tell::cleared(self, &episode, time, end));
         }
     }
@@ -217,10 +222,10 @@ impl Stream {
         &mut self,
         options: &LadOptions,
         novel: bool,
-        time: f64,
+        record: &Record<'_>,
         waiting: &mut Waiting,
     ) {
-        let Some(change) = self.past.novelty.observe(novel, time) else {
+        let Some(change) = self.past.novelty.observe(novel, record.time) else {
             return;
         };
         if !options.novelty_events {
@@ -228,10 +233,10 @@ impl Stream {
         }
         waiting.push(match change {
             NoveltyChange::Raised { count, expected } => {
-                tell::novelty_raised(self, time, count, expected)
+                tell::novelty_raised(self, record, count, expected)
             }
             NoveltyChange::Cleared { since } => {
-                tell::novelty_cleared(self, since, time, "as its past again")
+                tell::novelty_cleared(self, since, record.time, "as its past again")
             }
         });
     }
@@ -295,21 +300,28 @@ impl Stream {
         true
     }
 
-    /// How many windows are known.
-    pub(super) fn windows(&self) -> usize {
-        self.past.sequence.windows()
+    /// Looks what it has and takes, unless that cannot be other than before, and keeps the total of all streams.
+    #[inline]
+    pub(super) fn weigh(&mut self, totals: &mut Totals) {
+        if std::mem::take(&mut self.grown) {
+            *totals -= self.weight;
+            self.weight = self.weighed();
+            *totals += self.weight;
+        }
     }
 
-    /// Looks how much memory it takes, unless it cannot take more than before.
-    #[inline]
-    pub(super) fn weigh(&mut self) {
-        if std::mem::take(&mut self.grown) {
-            self.bytes = self.weight();
+    fn weighed(&self) -> Totals {
+        let parser = self.miner.statistics();
+        Totals {
+            bytes: self.bytes(),
+            templates: parser.clusters,
+            templates_evicted: parser.evicted,
+            windows: self.past.sequence.windows() as u64,
         }
     }
 
     /// How much memory it takes, in bytes, with its place in the detector.
-    pub(super) fn weight(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let past = &self.past;
         let name = match past.name.is_heap_allocated() {
             true => allocation(NAME_COUNTS_BYTES + past.name.len()),
@@ -323,6 +335,14 @@ impl Stream {
             + past.first_seen.bytes()
             + table(past.verdicts.capacity(), size_of::<(u64, Verdict)>())
             + past.episode.as_deref().map_or(0, Episode::bytes)
+    }
+}
+
+/// `sign`, as `source` said it.
+fn said_by(source: Source<'_>, sign: Sign) -> Sign {
+    Sign {
+        source: source.into(),
+        ..sign
     }
 }
 

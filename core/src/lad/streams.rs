@@ -37,6 +37,10 @@ impl Streams {
         self.all.get(at).map(|stream| &**stream)
     }
 
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Stream> {
+        self.all.get_mut(at).map(|stream| &mut **stream)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
         self.all.iter().map(|stream| &**stream)
     }

@@ -1,6 +1,8 @@
 //! What LAD says: events with the evidence for them.
 
+use super::Record;
 use super::episode::{Episode, Sign};
+use super::source::Shown;
 use super::stream::Stream;
 use crate::event::{Event, EventKind, Severity, State, duration, share};
 
@@ -41,7 +43,7 @@ fn with_sign(event: Event, stream: &Stream, sign: &Sign) -> Event {
         template_id: Some(sign.template_id),
         family: sign.family.map(|f| f.as_str().to_owned()),
         phrase: Some(sign.phrase.clone()),
-        ..event
+        ..sign.source.with(event)
     }
 }
 
@@ -112,7 +114,12 @@ pub(super) fn cleared(stream: &Stream, episode: &Episode, time: f64, end: End) -
 }
 
 /// Novelty stands out from the stream's past.
-pub(super) fn novelty_raised(stream: &Stream, time: f64, count: u32, expected: f64) -> Event {
+pub(super) fn novelty_raised(
+    stream: &Stream,
+    record: &Record<'_>,
+    count: u32,
+    expected: f64,
+) -> Event {
     let past = &stream.past;
     let text = format!(
         "{}: the log says much that it never said before: {count} of the last 50 records, {expected:.0} were to be expected; \
@@ -125,7 +132,7 @@ pub(super) fn novelty_raised(stream: &Stream, time: f64, count: u32, expected: f
         State::Raised,
         Severity::Warning,
         &past.name,
-        time,
+        record.time,
         &text,
     );
     Event {
@@ -134,7 +141,7 @@ pub(super) fn novelty_raised(stream: &Stream, time: f64, count: u32, expected: f
         template_id: newest,
         count: Some(u64::from(count)),
         window: Some(past.recent.to_text()),
-        ..event
+        ..Shown::from(record.source).with(event)
     }
 }
 

@@ -98,6 +98,7 @@ raw! {
     bw_drain_options: "DrainOptions", bw_drain_options_free;
     bw_drain: "Drain", bw_drain_free;
     bw_event: "Event", bw_event_free;
+    bw_snapshot: "Snapshot", bw_snapshot_free;
 }
 
 type Set<T> = unsafe extern "C" fn(
@@ -153,6 +154,7 @@ pub struct DetectorFunctions<T> {
     advance: unsafe extern "C" fn(*mut T, f64, *mut *mut bw_error) -> bw_result,
     next_event: unsafe extern "C" fn(*mut T) -> *mut raw::bw_event,
     save: PathCall<*const T>,
+    snapshot: unsafe extern "C" fn(*const T, *mut *mut bw_error) -> *mut raw::bw_snapshot,
     load: PathCall<*mut T>,
 }
 
@@ -166,19 +168,25 @@ pub unsafe trait RawDetector: Raw {
 }
 
 macro_rules! detectors {
-    ($($raw:ident: $advance:ident, $next_event:ident, $save:ident, $load:ident;)+) => {$(
+    ($($raw:ident: $advance:ident, $next_event:ident, $save:ident, $snapshot:ident, $load:ident;)+) => {$(
         // SAFETY: their names say so.
         unsafe impl RawDetector for raw::$raw {
             fn functions(of: &Functions) -> DetectorFunctions<Self> {
-                DetectorFunctions { advance: of.$advance, next_event: of.$next_event, save: of.$save, load: of.$load }
+                DetectorFunctions {
+                    advance: of.$advance,
+                    next_event: of.$next_event,
+                    save: of.$save,
+                    snapshot: of.$snapshot,
+                    load: of.$load,
+                }
             }
         }
     )+};
 }
 
 detectors! {
-    bw_had: bw_had_advance, bw_had_next_event, bw_had_save, bw_had_load;
-    bw_lad: bw_lad_advance, bw_lad_next_event, bw_lad_save, bw_lad_load;
+    bw_had: bw_had_advance, bw_had_next_event, bw_had_save, bw_had_snapshot, bw_had_load;
+    bw_lad: bw_lad_advance, bw_lad_next_event, bw_lad_save, bw_lad_snapshot, bw_lad_load;
 }
 
 /// How a file of state is written.
@@ -237,6 +245,19 @@ impl<T: RawDetector> Detector<T> {
         }
     }
 
+    /// All that was learnt, as [`Detector::save`] would write it: to be written without the detector.
+    ///
+    /// # Errors
+    /// Only a defect of bellwether.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        // SAFETY: it is a function of this type, and what it gives is nobody else's.
+        unsafe {
+            let take = T::functions(self.0.functions()).snapshot;
+            let handle = check_new(&self.0.library, |error| take(self.0.as_ptr(), error))?;
+            Ok(Snapshot(Owned::from_raw(self.0.library.clone(), handle)))
+        }
+    }
+
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
     ///
     /// # Errors
@@ -250,6 +271,32 @@ impl<T: RawDetector> Detector<T> {
                 (T::functions(f).load)(handle, path.as_ptr().cast(), path.len(), error)
             })
         })
+    }
+}
+
+/// What a detector had learnt at one moment. Made by [`Detector::snapshot`].
+#[derive(Debug)]
+pub struct Snapshot(Owned<raw::bw_snapshot>);
+
+impl Snapshot {
+    /// Writes it to the file `path` and waits for the disk, so that a crash at any moment leaves the old file or the new one, whole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where it cannot be written; an old file is then untouched.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let path = path.as_os_str().as_bytes();
+        // SAFETY: it is a function of this type, and the path has as many bytes as its length says.
+        unsafe {
+            self.0.call(|f, handle, error| {
+                (f.bw_snapshot_write)(handle, path.as_ptr().cast(), path.len(), error)
+            })
+        }
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> usize {
+        // SAFETY: the handle is ours.
+        unsafe { (self.0.functions().bw_snapshot_size)(self.0.as_ptr()) }
     }
 }
 

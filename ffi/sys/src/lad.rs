@@ -17,6 +17,12 @@ pub struct Record<'a> {
     pub text: &'a [u8],
     /// How weighty it says it is, where it does: 0 (emergency) to 7 (debug).
     pub priority: Option<u8>,
+    /// The program that says it; empty where it is unknown. Any bytes, as all of these.
+    pub program: &'a [u8],
+    /// The unit that the program belongs to.
+    pub unit: &'a [u8],
+    /// What the agent calls the input that it comes from.
+    pub tag: &'a [u8],
 }
 
 /// What became of a record; `bw_record_outcome`.
@@ -101,6 +107,12 @@ impl Lad {
             time: record.time,
             has_priority: u32::from(record.priority.is_some()),
             priority: u32::from(record.priority.unwrap_or(0)),
+            program: record.program.as_ptr().cast(),
+            program_len: record.program.len(),
+            unit: record.unit.as_ptr().cast(),
+            unit_len: record.unit.len(),
+            tag: record.tag.as_ptr().cast(),
+            tag_len: record.tag.len(),
         };
         let mut observed = raw::bw_observed {
             size: size_of::<raw::bw_observed>(),

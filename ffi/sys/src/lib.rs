@@ -41,7 +41,7 @@ pub use drain::{Change, Drain};
 pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use had::{Counters, Had, Observation, Outcome, Status};
-pub use handle::{Detector, Way};
+pub use handle::{Detector, Snapshot, Way};
 pub use lad::{Lad, LadCounters, Observed, Record, RecordOutcome, Verdict};
 pub use library::{LIBRARY_NAME, Library, own_folders};
 pub use options::{DrainOptions, LadOptions, OptionInfo, Options, OptionsOf};

@@ -53,6 +53,8 @@ opaque! {
     bw_drain;
     /// An event.
     bw_event;
+    /// What a detector has learnt, as bytes.
+    bw_snapshot;
 }
 
 /// `bw_change`: a code of [`crate::Change`]. A newer library may have others.
@@ -146,6 +148,11 @@ functions! {
         event: *const bw_event, key: *const c_char, key_len: usize, number: *mut f64, error: *mut *mut bw_error
     ) -> bw_result;
     fn bw_state_prepare(path: *const c_char, path_len: usize, in_place: *mut bool, error: *mut *mut bw_error) -> bw_result;
+    fn bw_snapshot_free(snapshot: *mut bw_snapshot);
+    fn bw_snapshot_size(snapshot: *const bw_snapshot) -> usize;
+    fn bw_snapshot_write(
+        snapshot: *const bw_snapshot, path: *const c_char, path_len: usize, error: *mut *mut bw_error
+    ) -> bw_result;
     fn bw_had_new(options: *const bw_had_options, error: *mut *mut bw_error) -> *mut bw_had;
     fn bw_had_free(had: *mut bw_had);
     fn bw_had_observe(
@@ -158,6 +165,7 @@ functions! {
     ) -> bw_result;
     fn bw_had_next_event(had: *mut bw_had) -> *mut bw_event;
     fn bw_had_save(had: *const bw_had, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
+    fn bw_had_snapshot(had: *const bw_had, error: *mut *mut bw_error) -> *mut bw_snapshot;
     fn bw_had_load(had: *mut bw_had, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
     fn bw_had_counters(had: *const bw_had, counters: *mut bw_counters, error: *mut *mut bw_error) -> bw_result;
     fn bw_had_status_count(had: *mut bw_had) -> usize;
@@ -182,6 +190,7 @@ functions! {
     fn bw_lad_template(lad: *mut bw_lad, stream: *const c_char, stream_len: usize, template_id: u64) -> *const c_char;
     fn bw_lad_next_event(lad: *mut bw_lad) -> *mut bw_event;
     fn bw_lad_save(lad: *const bw_lad, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
+    fn bw_lad_snapshot(lad: *const bw_lad, error: *mut *mut bw_error) -> *mut bw_snapshot;
     fn bw_lad_load(lad: *mut bw_lad, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
     fn bw_lad_counters(lad: *const bw_lad, counters: *mut bw_log_counters, error: *mut *mut bw_error) -> bw_result;
     fn bw_drain_options_new() -> *mut bw_drain_options;

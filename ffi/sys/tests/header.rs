@@ -148,7 +148,13 @@ fn layouts() -> Vec<Layout> {
             text_len,
             time,
             has_priority,
-            priority
+            priority,
+            program,
+            program_len,
+            unit,
+            unit_len,
+            tag,
+            tag_len
         }),
         layout!(bw_observed {
             size,
@@ -178,7 +184,8 @@ fn layouts() -> Vec<Layout> {
             templates,
             templates_evicted,
             windows,
-            bytes
+            bytes,
+            open_episodes
         }),
         layout!(bw_added {
             size,

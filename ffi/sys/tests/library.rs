@@ -384,6 +384,9 @@ fn failure(lad: &mut Lad, text: &str) -> (bool, u64) {
             time: 1.7e9,
             text: text.as_bytes(),
             priority: Some(4),
+            program: b"kernel",
+            unit: b"",
+            tag: b"host",
         })
         .unwrap();
     assert_eq!(observed.outcome, RecordOutcome::Taken);

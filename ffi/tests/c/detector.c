@@ -29,7 +29,7 @@ static void wrong_arguments(bw_had *had) {
   bw_outcome outcome = BW_OUTCOME_FULL;
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_observation is NULL", bw_had_observe, had, NULL, &outcome);
 
-  size_t sizes[] = {0, 1, sizeof(size_t), sizeof(bw_observation) - 1, sizeof(bw_observation) + 1, (size_t)-1};
+  size_t sizes[] = {0, 1, sizeof(size_t), sizeof(bw_observation) - 1, 4104, (size_t)-1};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     bw_observation o = sample("vm", 1e9, 1.0);
     o.size = sizes[i];

@@ -1,6 +1,8 @@
 /* Records of logs: options, what is observed, feedback, events, counters, snapshots. */
 #include "check.h"
 
+#include <stddef.h>
+
 static bw_record record(const char *text, double time) {
   bw_record r;
   memset(&r, 0, sizeof r);
@@ -71,7 +73,7 @@ static void wrong_arguments(bw_lad *lad) {
   CHECK(bw_lad_template(lad, STR(NOT_UTF8), 1) == NULL);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_lad is NULL", bw_lad_observe, NULL, &r, &observed);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_record is NULL", bw_lad_observe, lad, NULL, &observed);
-  size_t sizes[] = {0, sizeof(size_t), sizeof r - 1, sizeof r + 1, (size_t)-1};
+  size_t sizes[] = {0, sizeof(size_t), offsetof(bw_record, program) - 1, sizeof r - 1, 4104, (size_t)-1};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     r.size = sizes[i];
     CHECK_FAILS(BW_INVALID_ARGUMENT, "sizeof(bw_record)", bw_lad_observe, lad, &r, &observed);
@@ -108,9 +110,43 @@ static void wrong_arguments(bw_lad *lad) {
   CHECK(counters.taken == 0 && counters.refused == 0 && counters.streams == 0);
 }
 
+/* A caller of an older and of a newer version: what it does not know is unknown, what nobody here knows must be zero. */
+static void other_versions(void) {
+  bw_lad *lad = bw_lad_new(NULL, NULL);
+  struct {
+    bw_record r;
+    char more[16];
+  } record_and_more = {.r = record("text", 1.0)};
+  bw_record *r = &record_and_more.r;
+  r->program = r->unit = r->tag = (const char *)1; /* Read by nobody where `size` does not count them. */
+  r->program_len = r->unit_len = r->tag_len = (size_t)-1;
+  r->size = offsetof(bw_record, program);
+  CHECK(bw_lad_observe(lad, r, NULL, NULL) == BW_OK);
+  *r = record("text", 2.0);
+  r->size = sizeof record_and_more;
+  CHECK(bw_lad_observe(lad, r, NULL, NULL) == BW_OK);
+  record_and_more.more[15] = 1;
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "something behind its first", bw_lad_observe, lad, r, NULL);
+  r->size = sizeof *r;
+  r->program = "x", r->program_len = (size_t)-1;
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_record.program", bw_lad_observe, lad, r, NULL);
+
+  struct {
+    bw_log_counters c;
+    uint64_t more;
+  } counters = {.c = {.size = offsetof(bw_log_counters, open_episodes), .open_episodes = 77}, .more = 77};
+  CHECK(bw_lad_counters(lad, &counters.c, NULL) == BW_OK && counters.c.taken == 2 && counters.c.open_episodes == 77);
+  counters.c.size = sizeof counters;
+  CHECK(bw_lad_counters(lad, &counters.c, NULL) == BW_OK && counters.c.open_episodes == 0 && counters.more == 77);
+  bw_lad_free(lad);
+}
+
 static void an_episode(bw_lad *lad, double *time) {
   calm(lad, time, 300);
-  bw_observed o = observe(lad, record(DISK, *time));
+  bw_record r = record(DISK, *time);
+  r.program = "ker\xffnel\n", r.program_len = 8;
+  r.tag = "host.kmsg", r.tag_len = 9;
+  bw_observed o = observe(lad, r);
   CHECK(o.failure && o.alarm && !o.training && o.score >= 0.5 && o.severity == o.score);
   CHECK(strcmp(o.family, "storage") == 0);
   CHECK(o.template_id > 0 && strlen(o.template_text) == o.template_len);
@@ -126,6 +162,8 @@ static void an_episode(bw_lad *lad, double *time) {
   CHECK(strcmp(bw_event_text(event, STR("stream")), "host-1") == 0);
   CHECK(strcmp(bw_event_text(event, STR("family")), "storage") == 0);
   CHECK(strcmp(bw_event_text(event, STR("sample")), DISK) == 0);
+  CHECK(strcmp(bw_event_text(event, STR("program")), "ker\xef\xbf\xbdnel") == 0);
+  CHECK(strcmp(bw_event_text(event, STR("tag")), "host.kmsg") == 0 && bw_event_text(event, STR("unit")) == NULL);
   double id = 0.0;
   CHECK(bw_event_number(event, STR("template_id"), &id, NULL) == BW_OK && id == (double)o.template_id);
   bw_event_free(event);
@@ -166,6 +204,24 @@ static void a_restart(bw_lad *lad, double time) {
   CHECK(before.failures >= 2 && before.windows > 0 && before.bytes > 0);
   CHECK(bw_lad_save(lad, STR("lad.state"), NULL) == BW_OK);
 
+  /* The same as bytes, which are written without the detector. */
+  bw_error *error = NULL;
+  CHECK(bw_lad_snapshot(NULL, &error) == NULL && bw_error_code(error) == BW_INVALID_ARGUMENT);
+  bw_error_free(error);
+  bw_snapshot *snapshot = bw_lad_snapshot(lad, NULL);
+  CHECK(snapshot != NULL && bw_snapshot_size(snapshot) > 100 && bw_snapshot_size(NULL) == 0);
+  CHECK_FAILS(BW_IO, "no-such-folder/state", bw_snapshot_write, snapshot, STR("no-such-folder/state"));
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_snapshot is NULL", bw_snapshot_write, NULL, STR("lad.bytes"));
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "path is empty", bw_snapshot_write, snapshot, STR(""));
+  CHECK(bw_snapshot_write(snapshot, STR("lad.bytes"), NULL) == BW_OK);
+  bw_snapshot_free(snapshot);
+  bw_snapshot_free(NULL);
+  bw_lad *from_bytes = bw_lad_new(NULL, NULL);
+  CHECK(bw_lad_load(from_bytes, STR("lad.bytes"), NULL) == BW_OK);
+  CHECK(bw_lad_counters(from_bytes, &after, NULL) == BW_OK && after.taken == before.taken);
+  CHECK(after.open_episodes == before.open_episodes && before.open_episodes == 1);
+  bw_lad_free(from_bytes);
+
   bw_lad *restarted = bw_lad_new(NULL, NULL);
   CHECK_FAILS(BW_NOT_FOUND, "no.state", bw_lad_load, restarted, STR("no.state"));
   CHECK(bw_lad_load(restarted, STR("lad.state"), NULL) == BW_OK);
@@ -184,7 +240,7 @@ static void a_restart(bw_lad *lad, double time) {
   CHECK(bw_lad_options_set(paper, STR("mode"), STR("paper"), NULL) == BW_OK);
   bw_lad *other = bw_lad_new(paper, NULL);
   bw_lad_options_free(paper);
-  bw_error *error = NULL;
+  error = NULL;
   CHECK(bw_lad_load(other, STR("lad.state"), &error) == BW_SNAPSHOT_UNUSABLE);
   CHECK(strstr(bw_error_message(error), "mode") != NULL);
   bw_error_free(error);
@@ -198,6 +254,7 @@ int main(void) {
   bw_lad *lad = bw_lad_new(NULL, &error);
   CHECK(lad != NULL && error == NULL);
   wrong_arguments(lad);
+  other_versions();
   double time = 1.7e9;
   an_episode(lad, &time);
   whatever_bytes(lad, time);

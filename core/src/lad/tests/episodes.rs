@@ -108,6 +108,7 @@ fn a_hint_raises_nothing_but_is_given() {
         time: 21.0,
         text: "disk sda is slow",
         priority: Some(2),
+        source: Source::default(),
     };
     assert!(detector.observe(&critical).failure);
 }

@@ -4,6 +4,7 @@ mod episodes;
 mod feedback;
 mod restart;
 mod room;
+mod sources;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ fn observe(detector: &mut Detector, stream: &str, time: f64, text: &str) -> Obse
         time,
         text,
         priority: None,
+        source: Source::default(),
     })
 }
 

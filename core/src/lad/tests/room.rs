@@ -1,6 +1,7 @@
 //! Streams come, go and make room.
 
 use super::*;
+use crate::drain::Statistics;
 
 #[test]
 fn the_silent_are_forgotten_and_their_episodes_end() {
@@ -95,10 +96,16 @@ fn streams_that_speak_in_turn_are_all_weighed_and_the_silent_ones_make_room() {
             &format!("unit-{} of host {} says {i:x}", i / 4096, i % 4096),
         );
     }
-    let weights = detector.streams.iter().map(|stream| stream.weight());
-    assert_eq!(weights.sum::<usize>(), detector.bytes);
+    let weights = detector.streams.iter().map(|stream| stream.bytes());
+    assert_eq!(weights.sum::<usize>(), detector.totals.bytes);
     let counters = detector.counters();
     assert!(counters.bytes <= 8 << 20 && counters.streams_forgotten > 0);
+    let of_parsers = |what: fn(&Statistics) -> u64| -> u64 {
+        let streams = detector.streams.iter();
+        streams.map(|s| what(&s.miner.statistics())).sum()
+    };
+    assert_eq!(counters.templates, of_parsers(|s| s.clusters));
+    assert_eq!(counters.templates_evicted, of_parsers(|s| s.evicted));
     // The one heard last is there.
     assert!(detector.streams.find("host-3135").is_some());
 }

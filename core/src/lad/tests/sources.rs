@@ -1,0 +1,114 @@
+//! Who said what an event is about.
+
+use super::*;
+use crate::snapshot;
+
+const KERNEL: Source<'_> = Source {
+    program: b"kernel",
+    unit: b"",
+    tag: b"host.kmsg",
+};
+
+fn said(detector: &mut Detector, time: f64, text: &str, source: Source<'_>) -> Observed {
+    detector.observe(&Record {
+        stream: "host-1",
+        time,
+        text,
+        priority: None,
+        source,
+    })
+}
+
+#[test]
+fn an_event_names_who_said_the_record_that_raised_it_also_when_it_ends_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let mut detector = detector(&[]);
+    calm(&mut detector, "host-1", 0, 100);
+    said(&mut detector, 100.0, "disk sda failed", KERNEL);
+    let other = Source {
+        program: b"smartd",
+        unit: b"smartd.service",
+        tag: b"",
+    };
+    said(&mut detector, 101.0, "disk sdb failed", other);
+    snapshot::write(&path, &detector.to_snapshot()).unwrap();
+    let raised = events(&mut detector);
+    let mut restarted = self::detector(&[]);
+    assert!(restarted.load(&path).unwrap());
+    assert_eq!(restarted.open_episodes(), 1);
+    assert_eq!(events(&mut restarted), raised);
+    calm(&mut restarted, "host-1", 102, 50);
+    assert_eq!(restarted.open_episodes(), 0);
+    let told = [raised, events(&mut restarted)].concat();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for event in &told {
+        assert_eq!(event.program.as_deref(), Some("kernel"));
+        assert_eq!(event.tag.as_deref(), Some("host.kmsg"));
+        assert!(!event.to_json().contains("\"unit\""), "{event:?}");
+    }
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_who_says_it() {
+    let (mut named, mut unnamed) = (detector(&[]), detector(&[]));
+    for i in 0..300_u32 {
+        let text = match i % 60 {
+            50 => "disk sda failed",
+            51 => "disk sda is slow",
+            _ => "all is well",
+        };
+        let time = f64::from(i);
+        let found = said(&mut named, time, text, KERNEL);
+        assert_eq!(
+            found,
+            said(&mut unnamed, time, text, Source::default()),
+            "{text}"
+        );
+    }
+    let without = |mut event: Event| {
+        (event.program, event.tag) = (None, None);
+        event
+    };
+    let told: Vec<_> = events(&mut named).into_iter().map(without).collect();
+    assert_eq!(told, events(&mut unnamed));
+}
+
+#[test]
+fn a_snapshot_of_a_version_that_knew_no_sources_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let mut before = detector(&[]);
+    calm(&mut before, "host-1", 0, 100);
+    observe(&mut before, "host-1", 100.0, "disk sda failed");
+    let bytes = before.to_snapshot();
+    let payload = snapshot::payload(&bytes, *b"lad ").unwrap();
+    // The list of sources is empty, a byte.
+    let (&count, old) = payload.split_last().unwrap();
+    assert_eq!(count, 0);
+    snapshot::save(&path, *b"lad ", old).unwrap();
+    let mut after = detector(&[]);
+    assert!(after.load(&path).unwrap());
+    let counted = |detector: &Detector| Counters {
+        bytes: 0,
+        ..detector.counters()
+    };
+    assert_eq!(counted(&after), counted(&before));
+}
+
+#[test]
+fn a_source_of_an_episode_that_there_is_not_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let mut before = detector(&[]);
+    said(&mut before, 100.0, "disk sda failed", KERNEL);
+    let bytes = before.to_snapshot();
+    let payload = snapshot::payload(&bytes, *b"lad ").unwrap().to_vec();
+    let tail = payload.len() - b"\x01\x00\x01\x06kernel\x00\x01\x09host.kmsg".len();
+    assert_eq!(payload[tail..][..2], [1, 0]);
+    let mut other = payload.clone();
+    other[tail + 1] = 7;
+    snapshot::save(&path, *b"lad ", &other).unwrap();
+    let error = detector(&[]).load(&path).unwrap_err().to_string();
+    assert!(error.contains("damaged"), "{error}");
+}
