@@ -11,6 +11,8 @@ pub struct LogLine<'a> {
     pub time: Option<f64>,
     /// The severity that it gives itself, 0 (emergency) to 7 (debug).
     pub priority: Option<u8>,
+    /// The program that says it, without its process number, where the line names it.
+    pub program: Option<&'a str>,
     /// The message, without time, host and source; the whole line where it has another form.
     pub text: &'a str,
 }
@@ -27,21 +29,31 @@ impl<'a> LogLine<'a> {
         let bare = Self {
             time: None,
             priority,
+            program: None,
             text: rest,
         };
         if priority.is_some()
             && let Some(rest) = rest.strip_prefix("1 ")
-            && let Some((time, text)) = rfc5424(rest)
+            && let Some((time, program, text)) = rfc5424(rest)
         {
-            return Self { time, text, ..bare };
+            return Self {
+                time,
+                program,
+                text,
+                ..bare
+            };
         }
         let timed = iso(rest).or_else(|| rfc3164(rest, year));
         match timed {
-            Some((time, rest)) => Self {
-                time: Some(time),
-                text: message(rest),
-                ..bare
-            },
+            Some((time, rest)) => {
+                let (program, text) = message(rest);
+                Self {
+                    time: Some(time),
+                    program,
+                    text,
+                    ..bare
+                }
+            }
             None => bare,
         }
     }
@@ -59,21 +71,23 @@ fn priority(line: &str) -> (Option<u8>, &str) {
     }
 }
 
-/// Time and message of what follows the version: time, host, application, process and message id, structured data, message.
-fn rfc5424(rest: &str) -> Option<(Option<f64>, &str)> {
+/// Time, program and message of what follows the version: time, host, application, process and message id, structured data, message.
+fn rfc5424(rest: &str) -> Option<(Option<f64>, Option<&str>, &str)> {
     let mut fields = rest.splitn(6, ' ');
     let time = fields.next()?;
     let time = match time {
         "-" => None,
         _ => Some(seconds(time)?),
     };
-    let rest = fields.nth(4)?;
+    let program = fields.nth(1)?;
+    let rest = fields.nth(2)?;
     let text = match rest.strip_prefix('-') {
         Some(text) => text,
         None => after_structured_data(rest)?,
     };
     let text = text.strip_prefix(' ').unwrap_or(text);
-    Some((time, text.strip_prefix('\u{feff}').unwrap_or(text)))
+    let program = (program != "-").then_some(program);
+    Some((time, program, text.strip_prefix('\u{feff}').unwrap_or(text)))
 }
 
 /// What comes behind elements in brackets, whose quoted values may hold brackets and escaped quotes.
@@ -134,13 +148,17 @@ fn rfc3164(line: &str, year: i16) -> Option<(f64, &str)> {
     Some((timestamp.as_second() as f64, rest.strip_prefix(' ')?))
 }
 
-/// What follows host and source: "host-1 kernel: text", "host-1 sshd[17]: text".
-fn message(rest: &str) -> &str {
+/// The program and what follows host and program: "host-1 kernel: text", "host-1 sshd[17]: text".
+fn message(rest: &str) -> (Option<&str>, &str) {
     let Some((_, rest)) = rest.split_once(' ') else {
-        return rest;
+        return (None, rest);
     };
     let (source, text) = rest.split_once(' ').unwrap_or((rest, ""));
-    if source.ends_with(':') { text } else { rest }
+    let Some(program) = source.strip_suffix(':') else {
+        return (None, rest);
+    };
+    let program = program.split_once('[').map_or(program, |(name, _)| name);
+    ((!program.is_empty()).then_some(program), text)
 }
 
 #[cfg(test)]
@@ -199,6 +217,23 @@ mod tests {
             parse("<11>1 2003-10-11T22:14:15.003Z host app 12 - -").2,
             ""
         );
+    }
+
+    #[test]
+    fn the_program_is_named_without_its_process() {
+        for (line, program) in [
+            (
+                "2024-02-05T12:39:46Z host-02 hostd[17934]: x",
+                Some("hostd"),
+            ),
+            ("Oct  3 22:14:15 host kernel: [    1.5] x", Some("kernel")),
+            ("<11>1 - host app 12 - - disk failed", Some("app")),
+            ("<11>1 - host - 12 - - disk failed", None),
+            ("Oct  3 22:14:15 host last message repeated 3 times", None),
+            ("disk failed", None),
+        ] {
+            assert_eq!(LogLine::parse(line, 2024).program, program, "{line}");
+        }
     }
 
     #[test]

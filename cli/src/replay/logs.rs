@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
-use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
+use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, Source, inference};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
@@ -60,6 +60,10 @@ fn replay(
             time,
             text: line.text,
             priority: line.priority,
+            source: Source {
+                program: line.program.unwrap_or_default().as_bytes(),
+                ..Source::default()
+            },
         });
         if observed.score > 0.0 {
             Score {
@@ -118,6 +122,7 @@ mod tests {
             (&event["index"], &event["family"]),
             (&1.into(), &"memory".into())
         );
+        assert_eq!(event["program"], "kernel");
         assert!(
             String::from_utf8(replayed.scores)
                 .unwrap()

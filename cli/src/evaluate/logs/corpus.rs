@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use bellwether_core::lad::{Detector, LadOptions, Record, Sequence, inference};
+use bellwether_core::lad::{Detector, LadOptions, Record, Sequence, Source, inference};
 use rayon::prelude::*;
 
 use crate::logs;
@@ -141,6 +141,7 @@ impl TextSeries {
                 time: line.time,
                 text: &line.text,
                 priority: line.priority,
+                source: Source::default(),
             });
             while detector.next_event().is_some() {}
             observations.scores.push(observed.score);

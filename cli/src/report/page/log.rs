@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bellwether_core::event::EventKind;
+use bellwether_core::event::{Event, EventKind};
 use maud::{Markup, html};
 
 use super::super::model::{Host, Incident, Level, Log};
@@ -133,6 +133,17 @@ pub fn episodes(host: &Host, page: &Page<'_>) -> Markup {
     }
 }
 
+/// Who said the record that raised it.
+fn source(event: &Event) -> Option<String> {
+    let names = [&event.program, &event.unit, &event.tag];
+    let names: Vec<_> = names
+        .into_iter()
+        .flatten()
+        .map(|name| words::printable(name))
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 fn episode(incident: &Incident, page: &Page<'_>) -> Markup {
     let event = &incident.event;
     let text = |text: &Option<String>| text.as_deref().map(words::printable);
@@ -154,6 +165,7 @@ fn episode(incident: &Incident, page: &Page<'_>) -> Markup {
             @if let Some(sample) = text(&event.sample) {
                 dl class="record" {
                     div { dt { "Record" } dd { code dir="auto" { (sample) } } }
+                    @if let Some(source) = source(event) { div { dt { "From" } dd { (source) } } }
                     @if let Some(template) = text(&event.template) {
                         div { dt { "Template " @if let Some(id) = event.template_id { (id) } } dd { code dir="auto" { (template) } } }
                     }

@@ -100,6 +100,9 @@ fn logged(text: &str) -> Host {
         &mut event.sample,
         &mut event.window,
         &mut event.stream,
+        &mut event.program,
+        &mut event.unit,
+        &mut event.tag,
     ] {
         *field = Some(text.to_owned());
     }
