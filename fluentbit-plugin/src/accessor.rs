@@ -1,6 +1,27 @@
-//! Naming a value in a record: `log`, `$log`, `$log['message']`, `$items[0]['name']`.
+//! Naming a value in a record: `log`, `$log`, `$log['message']`, `$items[0]['name']`; in the record's metadata:
+//! `$METADATA['otlp']['severity_number']`; and among the attributes of the resource that its group is of, which OTLP has:
+//! `$RESOURCE['host.name']`.
 
 use crate::msgpack::{Reader, Value};
+
+/// Where a value is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// The record itself.
+    Record = 0,
+    /// The record's metadata.
+    Metadata = 1,
+    /// The attributes of the resource of the record's group.
+    Resource = 2,
+}
+
+impl Root {
+    /// How many there are.
+    const COUNT: usize = 3;
+    /// Those that have a name.
+    const NAMED: [(&'static str, Self); 2] =
+        [("METADATA[", Self::Metadata), ("RESOURCE[", Self::Resource)];
+}
 
 /// One step into a map or an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,14 +30,24 @@ enum Step {
     Index(u32),
 }
 
-/// The way to a value: a key of the record, and the steps from there.
+/// The way to a value: a key, and the steps from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accessor {
+    root: Root,
     key: Box<[u8]>,
     steps: Vec<Step>,
 }
 
 impl Accessor {
+    /// The plain key `key` of a record.
+    pub fn of_key(key: &str) -> Self {
+        Self {
+            root: Root::Record,
+            key: key.as_bytes().into(),
+            steps: Vec::new(),
+        }
+    }
+
     /// What `text` names, as Fluent Bit's record accessors are written; without the `$` it is a plain key.
     ///
     /// # Errors
@@ -58,9 +89,16 @@ impl Accessor {
             });
             rest = behind;
         }
+        let mut named = Root::NAMED.into_iter();
+        if let Some((_, root)) = named.find(|(name, _)| path.starts_with(name)) {
+            let Step::Key(key) = steps.remove(0) else {
+                return Err(format!("a key follows the first [ of \"{text}\", no number"));
+            };
+            return Ok(Self { root, key, steps });
+        }
         Ok(Self {
-            key: key.as_bytes().into(),
             steps,
+            ..Self::of_key(key)
         })
     }
 
@@ -75,10 +113,22 @@ impl Accessor {
                 Err(_) => format!("\"{text}\" is neither a key nor the way to one"),
             });
         }
-        Ok(Self {
-            key: text.as_bytes().into(),
-            steps: Vec::new(),
-        })
+        Ok(Self::of_key(text))
+    }
+
+    /// Where the value is looked for.
+    pub fn root(&self) -> Root {
+        self.root
+    }
+
+    /// The key where the way begins.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Whether it is a key of the record without further steps.
+    pub fn is_key(&self) -> bool {
+        self.root == Root::Record && self.steps.is_empty()
     }
 
     /// The last key on the way.
@@ -128,16 +178,56 @@ fn enter<'a>(reader: &mut Reader<'a>, value: Value<'a>, step: &Step) -> Option<V
     }
 }
 
-/// The most keys that can be wanted.
-pub const WANTED_MAX: usize = u64::BITS as usize;
+/// The most keys of one root that can be wanted.
+pub const WANTED_MAX: usize = u128::BITS as usize;
 
-/// The keys of a record that somebody wants to see, each once.
+/// The keys of one root that somebody wants to see, each once.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    keys: Vec<Box<[u8]>>,
-    /// For each length of a key up to 63, a bit: most keys of a record are told by it to be of no interest.
+struct Keys {
+    /// How many there are.
+    count: usize,
+    /// Those of each length up to 63, the last for all longer ones, each with its number: of most keys of a record, the length
+    /// tells that they are of no interest.
+    by_length: Vec<Vec<(Box<[u8]>, usize)>>,
+    /// For each of these lengths, a bit.
     lengths: u64,
 }
+
+fn length_of(key: &[u8]) -> usize {
+    key.len().min(63)
+}
+
+impl Keys {
+    fn add(&mut self, key: &[u8]) -> usize {
+        if let Some(index) = self.find(key) {
+            return index;
+        }
+        assert!(self.count < WANTED_MAX, "the options hold fewer keys");
+        let length = length_of(key);
+        self.by_length
+            .resize(self.by_length.len().max(length + 1), Vec::new());
+        self.by_length[length].push((key.into(), self.count));
+        self.lengths |= 1 << length;
+        self.count += 1;
+        self.count - 1
+    }
+
+    #[inline]
+    fn find(&self, key: &[u8]) -> Option<usize> {
+        let length = length_of(key);
+        if self.lengths & 1 << length == 0 {
+            return None;
+        }
+        let mut alike = self.by_length[length].iter();
+        alike
+            .find(|(wanted, _)| wanted.first() == key.first() && **wanted == *key)
+            .map(|&(_, index)| index)
+    }
+}
+
+/// What somebody wants to see of records.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted([Keys; Root::COUNT]);
 
 /// Where to look for an accessor's key among the [`Seen`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,77 +236,128 @@ pub struct Path {
     accessor: Accessor,
 }
 
-fn length_bit(key: &[u8]) -> u64 {
-    1 << key.len().min(63)
-}
-
 impl Wanted {
     /// Adds what `accessor` needs.
     ///
     /// # Panics
     /// There are more than [`WANTED_MAX`] keys.
     pub fn add(&mut self, accessor: Accessor) -> Path {
-        let known = self.keys.iter().position(|key| *key == accessor.key);
-        let index = known.unwrap_or_else(|| {
-            self.lengths |= length_bit(&accessor.key);
-            assert!(self.keys.len() < WANTED_MAX, "the options hold fewer keys");
-            self.keys.push(accessor.key.clone());
-            self.keys.len() - 1
-        });
+        let index = self.0[accessor.root as usize].add(&accessor.key);
         Path { index, accessor }
     }
 
-    #[inline]
-    fn find(&self, key: &[u8]) -> Option<usize> {
-        if self.lengths & length_bit(key) == 0 {
-            return None;
-        }
-        self.keys.iter().position(|wanted| **wanted == *key)
+    /// Whether anything of a root is wanted.
+    pub fn wants(&self, root: Root) -> bool {
+        self.0[root as usize].count > 0
     }
+}
+
+/// The values of one root.
+#[derive(Debug, Clone)]
+struct Values<'a> {
+    values: Vec<(Value<'a>, &'a [u8])>,
+    /// For each of the values, whether it is there.
+    present: u128,
 }
 
 /// What a record has under the keys that are wanted.
 #[derive(Debug, Clone)]
-pub struct Seen<'a> {
-    values: Vec<(Value<'a>, &'a [u8])>,
-    /// For each of the values, whether it is this record's.
-    present: u64,
+pub struct Seen<'a>([Values<'a>; Root::COUNT]);
+
+/// Some paths, of which most records have none.
+#[derive(Debug, Clone, Default)]
+pub struct Paths {
+    paths: Vec<Path>,
+    /// For each root, the values that they begin with.
+    masks: [u128; Root::COUNT],
+}
+
+impl FromIterator<Path> for Paths {
+    fn from_iter<I: IntoIterator<Item = Path>>(paths: I) -> Self {
+        let paths: Vec<Path> = paths.into_iter().collect();
+        let mut masks = [0; Root::COUNT];
+        for path in &paths {
+            masks[path.accessor.root as usize] |= 1 << path.index;
+        }
+        Self { paths, masks }
+    }
+}
+
+impl Path {
+    /// The accessor.
+    pub fn accessor(&self) -> &Accessor {
+        &self.accessor
+    }
+}
+
+impl Paths {
+    /// The first value that `take` takes.
+    #[inline]
+    pub fn find<'a, T>(
+        &self,
+        seen: &Seen<'a>,
+        mut take: impl FnMut(usize, Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let any = |(values, mask): (&Values<'_>, &u128)| values.present & mask != 0;
+        if !seen.0.iter().zip(&self.masks).any(any) {
+            return None;
+        }
+        let mut paths = self.paths.iter().enumerate();
+        paths.find_map(|(at, path)| take(at, seen.get(path)?))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Path> {
+        self.paths.iter()
+    }
 }
 
 impl<'a> Seen<'a> {
     /// Nothing yet.
     pub fn new(wanted: &Wanted) -> Self {
-        Self {
-            values: vec![(Value::Nil, &[]); wanted.keys.len()],
+        Self(wanted.0.each_ref().map(|keys| Values {
+            values: vec![(Value::Nil, &[]); keys.count],
             present: 0,
-        }
+        }))
     }
 
-    /// Forgets the last record.
+    /// Forgets what there was of a root.
     #[inline]
-    pub fn clear(&mut self) {
-        self.present = 0;
+    pub fn clear(&mut self, root: Root) {
+        self.0[root as usize].present = 0;
     }
 
-    /// Takes a pair of the record; of a key that comes twice, the first counts.
+    /// Takes a pair of a root; of a key that comes twice, the first counts.
     #[inline]
-    pub fn take(&mut self, wanted: &Wanted, key: &[u8], value: Value<'a>, bytes: &'a [u8]) {
-        if let Some(index) = wanted.find(key)
-            && self.present & 1 << index == 0
+    pub fn take(
+        &mut self,
+        wanted: &Wanted,
+        root: Root,
+        key: &[u8],
+        value: Value<'a>,
+        bytes: &'a [u8],
+    ) {
+        let values = &mut self.0[root as usize];
+        if let Some(index) = wanted.0[root as usize].find(key)
+            && values.present & 1 << index == 0
         {
-            self.values[index] = (value, bytes);
-            self.present |= 1 << index;
+            values.values[index] = (value, bytes);
+            values.present |= 1 << index;
         }
     }
 
     /// The value at the end of a path.
     #[inline(always)]
     pub fn get(&self, path: &Path) -> Option<Value<'a>> {
-        if self.present & 1 << path.index == 0 {
-            return None;
-        }
-        let (value, bytes) = self.values[path.index];
+        let (value, bytes) = self.begin(path)?;
         path.accessor.follow(value, bytes)
+    }
+
+    /// The value where a path begins, and its bytes with all that it holds.
+    #[inline(always)]
+    pub fn begin(&self, path: &Path) -> Option<(Value<'a>, &'a [u8])> {
+        let values = &self.0[path.accessor.root as usize];
+        (values.present & 1 << path.index != 0).then(|| values.values[path.index])
     }
 }
 
@@ -245,7 +386,7 @@ mod tests {
         let path = wanted.add(Accessor::parse(accessor).expect(accessor));
         let mut seen = Seen::new(&wanted);
         Records::of(&chunk)
-            .next(|key, value, bytes| seen.take(&wanted, key, value, bytes))
+            .next(|key, value, bytes| seen.take(&wanted, Root::Record, key, value, bytes))
             .unwrap();
         match seen.get(&path)? {
             Value::Str(text) => Some(String::from_utf8_lossy(text).into_owned()),
@@ -305,11 +446,18 @@ mod tests {
             ("a[0]", "did you mean $a[0]?"),
             ("a[", "\"a[\" is neither a key nor the way to one"),
             ("'a'", "\"'a'\" is neither a key nor the way to one"),
+            ("$METADATA[0]", "a key follows the first ["),
         ] {
             let error = Accessor::parse(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
         assert_eq!(Accessor::parse("$a['b'][0]").unwrap().last_key(), b"b");
+        let resource = Accessor::parse("$RESOURCE['host.name']").unwrap();
+        assert_eq!(
+            (resource.root(), resource.key()),
+            (Root::Resource, &b"host.name"[..])
+        );
+        assert_eq!(Accessor::parse("$RESOURCE").unwrap().root(), Root::Record);
     }
 
     #[test]

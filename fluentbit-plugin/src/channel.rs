@@ -5,10 +5,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use bellwether_sys::LadCounters;
 use parking_lot::Mutex;
 
+use crate::abi::Level;
 use crate::filter::Tallies;
 use crate::input::Companion;
 
@@ -21,6 +23,55 @@ pub struct Figures {
     pub tallies: Tallies,
     /// What its detector counted.
     pub counters: LadCounters,
+}
+
+/// The most lines that wait for the log.
+const LINES_MAX: usize = 16;
+
+/// What a filter shows to whoever is on a thread of the host's: its figures, and lines for the log. The host's log may be written
+/// to from its own threads alone: from any other, a line misses the file that the option `log_file` names.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// The figures.
+    pub figures: Mutex<Figures>,
+    lines: Mutex<VecDeque<Waiting>>,
+}
+
+/// A line for the log.
+#[derive(Debug)]
+struct Waiting {
+    level: Level,
+    line: String,
+    since: Instant,
+}
+
+impl Status {
+    /// Has the next thread of the host's that comes along write a line to the log. Whoever has lines written limits how often; of
+    /// too many, the oldest are lost.
+    pub fn write_later(&self, level: Level, line: String) {
+        let mut lines = self.lines.lock();
+        if lines.len() == LINES_MAX {
+            lines.pop_front();
+        }
+        let since = Instant::now();
+        lines.push_back(Waiting { level, line, since });
+    }
+
+    /// Writes the lines that have waited for at least so long.
+    pub fn write(&self, age: Duration, mut write: impl FnMut(Level, &str)) {
+        loop {
+            let mut lines = self.lines.lock();
+            let is_due = |next: &Waiting| next.since.elapsed() >= age;
+            if !lines.front().is_some_and(is_due) {
+                return;
+            }
+            let next = lines.pop_front();
+            drop(lines);
+            if let Some(next) = next {
+                write(next.level, &next.line);
+            }
+        }
+    }
 }
 
 /// Events on their way to the companion input.
@@ -59,7 +110,7 @@ pub struct Channel {
     queue: Mutex<Queue>,
     /// The companion input, where the pipeline has one.
     pub companion: Mutex<Option<Companion>>,
-    filters: Mutex<Vec<Weak<Mutex<Figures>>>>,
+    filters: Mutex<Vec<Weak<Status>>>,
 }
 
 static CHANNELS: Mutex<Vec<(usize, Arc<Channel>)>> = Mutex::new(Vec::new());
@@ -83,20 +134,21 @@ impl Channel {
         channel
     }
 
-    /// Adds a filter, whose figures are to be told of as long as it keeps them. It is called `name`, with a number where a filter
-    /// of this pipeline is called so already: each has metrics of its own.
-    pub fn join(pipeline: usize, figures: &Arc<Mutex<Figures>>, name: &str) -> (Arc<Self>, String) {
+    /// Adds a filter, whose status is shown until it leaves. It is called `name`, with a number where a filter of this pipeline is
+    /// called so already: each has metrics of its own.
+    pub fn join(pipeline: usize, status: &Arc<Status>, name: &str) -> (Arc<Self>, String) {
         let channel = Self::of(pipeline);
         let mut filters = channel.filters.lock();
         let living: Vec<_> = filters.iter().filter_map(Weak::upgrade).collect();
-        let is_free = |name: &String| !living.iter().any(|other| other.lock().name == *name);
+        let is_called = |other: &Arc<Status>, name: &String| other.figures.lock().name == *name;
+        let is_free = |name: &String| !living.iter().any(|other| is_called(other, name));
         let numbered = (2u64..).map(|number| format!("{name}#{number}"));
         let name = std::iter::once(name.to_owned())
             .chain(numbered)
             .find(is_free)
             .expect("there are more numbers than filters");
-        figures.lock().name.clone_from(&name);
-        filters.push(Arc::downgrade(figures));
+        status.figures.lock().name.clone_from(&name);
+        filters.push(Arc::downgrade(status));
         drop(filters);
         (channel, name)
     }
@@ -126,11 +178,20 @@ impl Channel {
         Ok(())
     }
 
-    /// Forgets the pipeline once the last of its filters is gone: the host says nothing of an input's end.
-    pub fn leave(pipeline: usize) {
+    /// Takes a filter away, and forgets the pipeline with the last of them: the host says nothing of an input's end.
+    pub fn leave(pipeline: usize, status: &Arc<Status>) {
         CHANNELS.lock().retain(|(known, channel)| {
-            *known != pipeline || channel.filters.lock().iter().any(|f| f.strong_count() > 0)
+            *known != pipeline || {
+                let mut filters = channel.filters.lock();
+                filters.retain(|f| f.strong_count() > 0 && !std::ptr::eq(f.as_ptr(), &**status));
+                !filters.is_empty()
+            }
         });
+    }
+
+    /// Whether the pipeline has a companion input.
+    pub fn is_accompanied(&self) -> bool {
+        self.queue.lock().limit > 0
     }
 
     /// Queues an event for the companion input; whether there is one.
@@ -158,12 +219,13 @@ impl Channel {
         self.queue.lock().dropped
     }
 
-    /// The figures of every filter that lives.
-    pub fn figures(&self) -> Vec<Figures> {
-        let mut filters = self.filters.lock();
-        filters.retain(|figures| figures.strong_count() > 0);
-        let living = filters.iter().filter_map(Weak::upgrade);
-        living.map(|figures| figures.lock().clone()).collect()
+    /// The status of every filter.
+    pub fn statuses(&self) -> Vec<Arc<Status>> {
+        self.filters
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 }
 
@@ -207,39 +269,51 @@ mod tests {
 
     #[test]
     fn filters_of_one_pipeline_share_a_channel_until_the_last_has_left() {
-        let figures = [7, 7, 8].map(|pipeline| {
-            let figures = Arc::new(Mutex::new(Figures::default()));
-            (Channel::join(pipeline, &figures, "a").0, figures)
+        let joined = [7, 7, 8].map(|pipeline| {
+            let status = Arc::new(Status::default());
+            (Channel::join(pipeline, &status, "a").0, status)
         });
-        assert!(Arc::ptr_eq(&figures[0].0, &figures[1].0));
-        assert!(!Arc::ptr_eq(&figures[0].0, &figures[2].0));
-        let [(channel, first), (_, second), _] = figures;
-        drop(first);
-        Channel::leave(7);
-        assert_eq!(channel.figures().len(), 1);
+        assert!(Arc::ptr_eq(&joined[0].0, &joined[1].0));
+        assert!(!Arc::ptr_eq(&joined[0].0, &joined[2].0));
+        let [(channel, first), (_, second), (_, third)] = joined;
+        Channel::leave(7, &first);
+        assert_eq!(channel.statuses().len(), 1);
         assert!(Channel::find(7).is_some());
-        drop(second);
-        Channel::leave(7);
+        Channel::leave(7, &second);
         assert!(Channel::find(7).is_none() && Channel::find(8).is_some());
-        Channel::leave(8);
+        Channel::leave(8, &third);
+        assert!(Channel::find(8).is_none());
+    }
+
+    #[test]
+    fn lines_wait_for_a_thread_of_the_hosts_and_of_too_many_the_oldest_are_lost() {
+        let status = Status::default();
+        for i in 0..LINES_MAX + 2 {
+            status.write_later(Level::Warning, i.to_string());
+        }
+        status.write(Duration::from_secs(600), |_, line| panic!("{line} is new"));
+        let mut lines = Vec::new();
+        status.write(Duration::ZERO, |_, line| lines.push(line.to_owned()));
+        assert_eq!((lines.len(), lines[0].as_str()), (LINES_MAX, "2"));
+        status.write(Duration::ZERO, |_, line| panic!("{line} again"));
     }
 
     #[test]
     fn no_two_filters_of_a_pipeline_are_called_the_same() {
-        let mut figures = Vec::new();
+        let mut statuses = Vec::new();
         let mut join = |name| {
-            let its = Arc::new(Mutex::new(Figures::default()));
+            let its = Arc::new(Status::default());
             let (_, name) = Channel::join(9, &its, name);
-            assert_eq!(its.lock().name, name);
-            figures.push(its);
+            assert_eq!(its.figures.lock().name, name);
+            statuses.push(its);
             name
         };
         let names = ["a", "b", "a", "a#2", "a"].map(&mut join);
         assert_eq!(names, ["a", "b", "a#2", "a#2#2", "a#3"]);
-        figures.remove(0);
-        let again = Arc::new(Mutex::new(Figures::default()));
+        statuses.remove(0);
+        let again = Arc::new(Status::default());
         assert_eq!(Channel::join(9, &again, "a").1, "a");
-        drop((figures, again));
-        Channel::leave(9);
+        drop(statuses);
+        Channel::leave(9, &again);
     }
 }

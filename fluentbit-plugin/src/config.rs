@@ -20,12 +20,12 @@ pub struct OwnOption {
     pub help: &'static str,
 }
 
-/// The most keys that one option takes; three options and the marks of an event fit into what can be wanted of a record.
+/// The most keys that one option takes; three options and the filter's own keys fit into what can be wanted of a record.
 const KEYS_MAX: usize = 16;
 
 const ACCESSORS: &str = "1 to 16 keys separated by commas, as log or $log['message']";
 
-const _: () = assert!(3 * KEYS_MAX + 2 <= accessor::WANTED_MAX);
+const _: () = assert!(3 * KEYS_MAX + crate::filter::OWN_KEYS <= accessor::WANTED_MAX);
 const ADDED: &str =
     "none, or some of template_id, template, severity, family, score, novel, separated by commas";
 
@@ -34,18 +34,21 @@ pub const OWN: [OwnOption; 13] = [
     OwnOption {
         key: "text_keys",
         kind: Kind::Text,
-        default: "log,message,MESSAGE",
+        default: "log,message,MESSAGE,msg,body,Body,text,line,short_message,log_processed",
         allowed: ACCESSORS,
         unit: "",
-        help: "Where the text of a record is: the first of these keys that it has.",
+        help: "Where the text of a record is: the first of these keys whose value is a text, or a map with a text in it.",
     },
     OwnOption {
         key: "stream_keys",
         kind: Kind::Text,
-        default: "_HOSTNAME,hostname,host",
+        default: "$RESOURCE['k8s.node.name'],$RESOURCE['host.name'],$kubernetes['host'],_HOSTNAME,HOSTNAME,_hostname,hostname,\
+                  host,$host['name'],host.name",
         allowed: ACCESSORS,
         unit: "",
-        help: "Whose log a record is of: the first of these keys that it has; $TAG is its tag.",
+        help: "The host whose log a record belongs to: the first of these keys that it has. $TAG is the record's tag, \
+               $RESOURCE[...] an attribute of its OpenTelemetry resource. By default, hostname and the like are not read where a \
+               record names a pod: they are the pod's.",
     },
     OwnOption {
         key: "host",
@@ -58,10 +61,13 @@ pub const OWN: [OwnOption; 13] = [
     OwnOption {
         key: "priority_keys",
         kind: Kind::Text,
-        default: "PRIORITY,priority,severity,pri",
+        default: "PRIORITY,priority,$METADATA['otlp']['severity_number'],$METADATA['otlp']['severity_text'],\
+                  $METADATA['severity_number'],severity,pri,level,lvl,loglevel,log.level,log_level,SeverityNumber,severity_number,\
+                  SeverityText,severity_text",
         allowed: ACCESSORS,
         unit: "",
-        help: "Where the syslog priority of a record is, 0 to 7 or a word such as err: the first of these keys that it has.",
+        help: "The level of a record: the first of these keys with a syslog severity, a level as loggers number them, an \
+               OpenTelemetry severity number or a word such as err. $METADATA[...] is in the record's metadata.",
     },
     OwnOption {
         key: "key_prefix",
@@ -211,6 +217,8 @@ pub struct Settings {
     pub text_keys: Vec<Accessor>,
     /// Whose log it is.
     pub stream_keys: Vec<StreamKey>,
+    /// They are the default ones.
+    pub usual_streams: bool,
     /// Whose log it is otherwise.
     pub host: Option<String>,
     /// Where the priority is.
@@ -242,6 +250,7 @@ impl Settings {
         let mut settings = Self {
             text_keys: Vec::new(),
             stream_keys: Vec::new(),
+            usual_streams: property("stream_keys").is_none(),
             host: None,
             priority_keys: Vec::new(),
             key_prefix: String::new(),
@@ -439,7 +448,11 @@ mod tests {
     #[test]
     fn every_default_is_one_that_its_option_takes() {
         let settings = read(&[]).unwrap();
-        assert_eq!(settings.text_keys.len(), 3);
+        assert_eq!(
+            (settings.text_keys.len(), settings.stream_keys.len()),
+            (10, 10)
+        );
+        assert!(settings.usual_streams && settings.priority_keys.len() == KEYS_MAX);
         assert_eq!(settings.record_keys, [Key::TemplateId, Key::Template]);
         assert_eq!(settings.flagged_keys.len(), Key::WORDS.len());
         assert_eq!((settings.state_file, settings.events), (None, Events::Auto));
@@ -465,6 +478,7 @@ mod tests {
         .unwrap();
         assert_eq!(settings.text_keys.len(), 2);
         assert_eq!(settings.stream_keys, [StreamKey::Tag]);
+        assert!(!settings.usual_streams);
         assert_eq!(settings.host.as_deref(), Some("node7"));
         assert_eq!(settings.priority_keys[0].last_key(), b"pri");
         assert_eq!(settings.key_prefix, "bw.");

@@ -141,8 +141,8 @@ fn write_value(out: &mut Vec<u8>, value: &Value) {
 mod tests {
     use super::*;
     use crate::msgpack::Value as Packed;
-    use crate::record::Records;
     use crate::record::tests::decoded;
+    use crate::record::{Records, When};
 
     #[test]
     fn an_event_is_a_record_with_its_time_and_all_its_keys_in_their_order() {
@@ -154,7 +154,7 @@ mod tests {
             .next(|key, _, _| keys.push(String::from_utf8_lossy(key).into_owned()))
             .unwrap()
             .unwrap();
-        assert_eq!(found.time, Some(1_700_000_000.25));
+        assert_eq!(found.time, When::Seconds(1_700_000_000.25));
         assert_eq!(
             keys,
             ["event", "schema", "time", "score", "at", "on", "list"]

@@ -23,7 +23,7 @@ const ALONE: Duration = Duration::from_secs(60);
 pub type Read = fn(&Figures) -> u64;
 
 /// Every metric of a filter: whether it only grows, name, help, value.
-pub const METRICS: [(bool, &CStr, &CStr, Read); 15] = [
+pub const METRICS: [(bool, &CStr, &CStr, Read); 16] = [
     (
         true,
         c"records_total",
@@ -69,6 +69,9 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 15] = [
     (true, c"events_total", c"Events", |f| f.tallies.events),
     (true, c"episodes_total", c"Failures that began", |f| {
         f.counters.episodes
+    }),
+    (false, c"open_episodes", c"Failures that go on", |f| {
+        f.counters.open_episodes
     }),
     (
         true,
@@ -128,13 +131,16 @@ impl Companion {
     unsafe fn collect(&mut self, host: Host, channel: &Channel, instance: Handle) {
         // SAFETY: as the caller promises.
         channel.deliver(|records| unsafe { host.append(instance, records) });
+        let statuses = channel.statuses();
+        for status in &statuses {
+            status.write(Duration::ZERO, |level, line| host.log(level, line));
+        }
         let now = Instant::now();
         if now < self.next_metrics {
             return;
         }
         self.next_metrics = now + METRICS_INTERVAL;
-        let figures = channel.figures();
-        if figures.is_empty() && !self.said_alone && now - self.since > ALONE {
+        if statuses.is_empty() && !self.said_alone && now - self.since > ALONE {
             self.said_alone = true;
             let message = format!(
                 "[input:bellwether:{}] there is no filter bellwether in this pipeline whose events could be taken; \
@@ -147,13 +153,14 @@ impl Companion {
         let nanos = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_nanos() as u64);
-        for figures in &figures {
+        for status in &statuses {
+            let figures = status.figures.lock().clone();
             let Ok(label) = CString::new(figures.name.as_str()) else {
                 continue;
             };
             for (metric, read) in &self.metrics {
                 // SAFETY: as the caller promises.
-                unsafe { metric.set(nanos, read(figures) as f64, &label) };
+                unsafe { metric.set(nanos, read(&figures) as f64, &label) };
             }
         }
         if let Some(metric) = &self.dropped

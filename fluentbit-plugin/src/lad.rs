@@ -48,6 +48,9 @@ impl Detector for Judge {
             time: line.time,
             text: line.text,
             priority: line.priority,
+            program: line.program,
+            unit: line.unit,
+            tag: line.tag,
         };
         match self.lad.observe(&record) {
             Ok(observed) => Some(Verdict {

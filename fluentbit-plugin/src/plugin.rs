@@ -5,21 +5,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bellwether_sys::{LIBRARY_NAME, Lad, LadOptions, Library, Way, own_folders};
-use parking_lot::Mutex;
+use bellwether_sys::{Error, LIBRARY_NAME, Lad, LadOptions, Library, Snapshot, Way, own_folders};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Kind, Layout, Level};
-use crate::channel::{Channel, Figures};
+use crate::channel::{Channel, Status};
+use crate::clock::{self, Clock};
 use crate::config::{self, Events, OwnOption, Settings};
-use crate::filter::{Filter, Line, Verdict};
+use crate::filter::{Filter, Line, Tallies, Verdict};
 use crate::host::{check, guard, host};
+use crate::keeper::{self, Kept};
 use crate::lad::Judge;
 
-/// After an event the state is saved, however long the option state_interval is.
-const SAVE_AFTER_EVENT: Duration = Duration::from_secs(5);
+/// So long after an event the state is saved, however long the option state_interval is.
+const SAVE_AFTER_EVENT: Duration = Duration::from_secs(1);
 
-/// How often there are figures for metrics.
-const FIGURES_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest time between two saves that events bring about.
+const SAVE_GAP: Duration = Duration::from_secs(5);
+
+/// How long the housekeeper waits for a chunk to be done with, before it leaves things to the next second.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A line for the log that no thread of the host's came for is written by the housekeeper's, to the standard error.
+const LINE_WAITS: Duration = Duration::from_secs(10);
 
 /// The shortest time between two complaints about the same thing.
 const COMPLAIN: Duration = Duration::from_secs(600);
@@ -139,9 +147,19 @@ struct Log {
 impl Log {
     fn log(&self, level: Level, message: &str) {
         if level as c_int <= self.level {
-            let line = format!("[filter:bellwether:{}] {message}", self.name);
-            self.host.log(level, &line);
+            self.host.log(level, &self.line(message));
         }
+    }
+
+    /// The same from another thread than the host's.
+    fn later(&self, status: &Status, level: Level, message: &str) {
+        if level as c_int <= self.level {
+            status.write_later(level, self.line(message));
+        }
+    }
+
+    fn line(&self, message: &str) -> String {
+        format!("[filter:bellwether:{}] {message}", self.name)
     }
 }
 
@@ -151,20 +169,32 @@ struct Running {
     settings: Settings,
     filter: Filter<Judge>,
     channel: Arc<Channel>,
-    figures: Arc<Mutex<Figures>>,
-    next_figures: Instant,
-    next_save: Instant,
-    unsaved: bool,
+    status: Arc<Status>,
+    clock: Clock,
+    saving: Saving,
     malformed: Complaint,
+    textless: Complaint,
     refused: Complaint,
     full: Complaint,
     state: Complaint,
+    /// It has left the pipeline.
+    ended: bool,
+}
+
+/// When the state is saved.
+struct Saving {
+    next: Instant,
+    /// An event does not bring a save about before this.
+    free: Instant,
+    /// Something was learnt since the last time.
+    unsaved: bool,
 }
 
 impl Running {
     /// Takes a chunk; what stands in its place, or `None` where it stays as it is.
     fn take(&mut self, chunk: &[u8], tag: &[u8]) -> Option<Buffer> {
-        let now = Instant::now();
+        let (now, wall) = (Instant::now(), clock::wall());
+        self.filter.set_horizon(clock::horizon(wall));
         let before = self.filter.tallies();
         let (events, debug) = (self.settings.events, self.settings.debug);
         let inline = |record: &[u8]| match events {
@@ -187,39 +217,74 @@ impl Running {
                 None
             }
         };
-        let after = self.filter.tallies();
-        self.unsaved |= after.records > before.records;
-        if after.events > before.events {
-            self.next_save = self.next_save.min(now + SAVE_AFTER_EVENT);
+        if let Some(keys) = self.filter.unread()
+            && self.textless.is_due(now)
+        {
+            let message = format!(
+                "many records in a row have no text and are not looked at, {} so far; the last one has the keys: {keys}; name the one \
+                 with the text in the option text_keys",
+                self.filter.tallies().textless
+            );
+            self.log.log(Level::Warning, &message);
         }
-        self.turn(now);
+        if let Some(newest) = self.filter.newest() {
+            self.clock.heard(newest, now, wall);
+        }
+        self.changed(before, now);
+        self.show();
+        self.status.write(Duration::ZERO, |level, line| {
+            self.log.host.log(level, line);
+        });
         replaced
     }
 
-    /// What passing time brings about.
-    fn turn(&mut self, now: Instant) {
-        if now >= self.next_figures {
-            self.next_figures = now + FIGURES_INTERVAL;
-            self.tell(now);
-        }
-        if now >= self.next_save {
-            self.save(now);
+    /// Looks what came of it, since the tallies were `before`.
+    fn changed(&mut self, before: Tallies, now: Instant) {
+        let after = self.filter.tallies();
+        self.saving.unsaved |= after.records > before.records;
+        if after.events > before.events {
+            let soon = self.saving.free.max(now + SAVE_AFTER_EVENT);
+            self.saving.next = self.saving.next.min(soon);
+            self.saving.unsaved = true;
         }
     }
 
-    fn tell(&mut self, now: Instant) {
-        let newest = self.filter.newest();
-        let judge = self.filter.detector();
-        judge.advance(newest);
-        let counters = judge.counters();
-        let tallies = self.filter.tallies();
-        if (tallies.refused > 0 || counters.refused > 0) && self.refused.is_due(now) {
+    /// Shows the figures to whoever tells them.
+    fn show(&mut self) {
+        let counters = self.filter.detector().counters();
+        let mut figures = self.status.figures.lock();
+        figures.tallies = self.filter.tallies();
+        figures.counters = counters;
+    }
+
+    /// What passing time brings about, except saving. Runs on the housekeeper's thread.
+    fn pass(&mut self, now: Instant) {
+        let before = self.filter.tallies();
+        if let Some(time) = self.clock.time(now) {
+            self.filter.detector().advance(time);
+        }
+        match self.settings.events {
+            Events::Auto if self.channel.is_accompanied() => {
+                self.filter.release(|record| {
+                    self.channel.send(record);
+                });
+            }
+            Events::None => self.filter.release(|_| ()),
+            // They wait for the next chunk.
+            Events::Auto | Events::Inline => {}
+        }
+        self.changed(before, now);
+        self.show();
+        self.complain(now);
+    }
+
+    fn complain(&mut self, now: Instant) {
+        let counters = self.filter.detector().counters();
+        let refused = self.filter.tallies().refused + counters.refused;
+        if refused > 0 && self.refused.is_due(now) {
             let why = self.filter.detector().refusal();
-            let message = format!(
-                "{} records could not be judged so far{why}",
-                tallies.refused + counters.refused
-            );
-            self.log.log(Level::Warning, &message);
+            let message = format!("{refused} records could not be judged so far{why}");
+            self.log.later(&self.status, Level::Warning, &message);
         }
         if counters.full > 0 && self.full.is_due(now) {
             let message = format!(
@@ -227,11 +292,8 @@ impl Running {
                  what they say alone",
                 counters.full
             );
-            self.log.log(Level::Warning, &message);
+            self.log.later(&self.status, Level::Warning, &message);
         }
-        let mut figures = self.figures.lock();
-        figures.tallies = tallies;
-        figures.counters = counters;
     }
 
     fn state_path(&self) -> Option<PathBuf> {
@@ -254,19 +316,34 @@ impl Running {
         self.log.log(level, &message);
     }
 
-    fn save(&mut self, now: Instant) {
-        self.next_save = now + Duration::from_secs_f64(self.settings.state_interval);
-        let Some(path) = self.state_path().filter(|_| self.unsaved) else {
-            return;
-        };
-        match self.filter.detector().lad().save(&path) {
-            Ok(()) => {
-                self.unsaved = false;
-                self.state = Complaint::default();
-            }
+    /// The state to be written, where there is anything to save and it is time; with `last`, it always is.
+    fn state_to_save(
+        &mut self,
+        now: Instant,
+        last: bool,
+    ) -> Option<(Result<Snapshot, Error>, PathBuf)> {
+        if now < self.saving.next && !last {
+            return None;
+        }
+        self.saving.next = now + Duration::from_secs_f64(self.settings.state_interval);
+        let path = self.state_path().filter(|_| self.saving.unsaved)?;
+        // What comes from now on is not in it.
+        self.saving.unsaved = false;
+        Some((self.filter.detector().lad().snapshot(), path))
+    }
+
+    /// The state that was to be saved `began` is written, or could not be.
+    fn saved(&mut self, written: Result<(), Error>, began: Instant) {
+        let now = Instant::now();
+        // A large state on a slow disk is not written all the time.
+        self.saving.free = now + SAVE_GAP.max(10 * (now - began));
+        match written {
+            Ok(()) => self.state = Complaint::default(),
             Err(error) => {
+                self.saving.unsaved = true;
                 if self.state.is_due(now) {
-                    self.log.log(Level::Warning, &error.to_string());
+                    self.log
+                        .later(&self.status, Level::Warning, &error.to_string());
                 }
             }
         }
@@ -289,10 +366,41 @@ fn found(line: &Line<'_>, verdict: &Verdict<'_>) -> String {
     )
 }
 
-/// A filter of the configuration; the host holds it by a pointer.
+/// A filter of the configuration; the host holds it by a pointer, the housekeeper too.
 struct Instance {
     running: Mutex<Running>,
+    /// Held while a state is written, so that an older one never comes after a newer one.
+    writing: Mutex<()>,
+    host: Host,
+    status: Arc<Status>,
     pipeline: usize,
+}
+
+impl Instance {
+    /// Saves what there is to save, where it is time; the disk is waited for without the lock that records need.
+    fn save(&self, running: MutexGuard<'_, Running>, now: Instant, last: bool) {
+        let mut running = running;
+        let Some((state, path)) = running.state_to_save(now, last) else {
+            return;
+        };
+        let written = MutexGuard::unlocked(&mut running, || state.and_then(|s| s.write(&path)));
+        running.saved(written, now);
+    }
+}
+
+impl Kept for Instance {
+    fn tick(&self) {
+        let now = Instant::now();
+        if let Some(_writing) = self.writing.try_lock()
+            && let Some(mut running) = self.running.try_lock_for(PATIENCE)
+            && !running.ended
+        {
+            running.pass(now);
+            self.save(running, now, false);
+        }
+        self.status
+            .write(LINE_WAITS, |level, line| self.host.log(level, line));
+    }
 }
 
 /// The name of this machine.
@@ -345,8 +453,8 @@ unsafe fn start(
     instance: Handle,
     config: Handle,
     channel: Arc<Channel>,
-    figures: Arc<Mutex<Figures>>,
-) -> Result<Instance, Vec<String>> {
+    status: Arc<Status>,
+) -> Result<Arc<Instance>, Vec<String>> {
     // SAFETY: as the caller promises.
     let property = |name: &str| unsafe { log.host.filter_property(instance, name) };
     let fit = Layout::of_program().fits_filter();
@@ -391,21 +499,36 @@ unsafe fn start(
         log: log.clone(),
         filter: Filter::new(&settings, host, Judge::new(lad)),
         channel,
-        figures,
-        next_figures: now,
-        next_save: now + Duration::from_secs_f64(settings.state_interval),
-        unsaved: false,
+        status: status.clone(),
+        clock: Clock::default(),
+        saving: Saving {
+            next: now + Duration::from_secs_f64(settings.state_interval),
+            free: now,
+            unsaved: false,
+        },
         malformed: Complaint::default(),
+        textless: Complaint::default(),
         refused: Complaint::default(),
         full: Complaint::default(),
         state: Complaint::default(),
+        ended: false,
         settings,
     };
     running.load();
-    Ok(Instance {
+    // What was counted before a restart is there from the start: a counter that jumps to it later would look like new failures.
+    running.show();
+    let instance = Arc::new(Instance {
         running: Mutex::new(running),
+        writing: Mutex::new(()),
+        host: log.host,
+        status,
         pipeline: config as usize,
-    })
+    });
+    if let Err(error) = keeper::join(instance.clone()) {
+        end(instance);
+        return Err(vec![format!("its thread cannot be started: {error}")]);
+    }
+    Ok(instance)
 }
 
 /// `cb_init`.
@@ -421,20 +544,20 @@ pub unsafe extern "C" fn init(instance: Handle, config: Handle, _: *mut c_void) 
                 host.filter_log_level(instance),
             )
         };
-        let figures = Arc::new(Mutex::new(Figures::default()));
-        let (channel, name) = Channel::join(config as usize, &figures, &name);
+        let status = Arc::new(Status::default());
+        let (channel, name) = Channel::join(config as usize, &status, &name);
         let log = Log { host, name, level };
         // SAFETY: as above.
-        match unsafe { start(&log, instance, config, channel, figures) } {
+        match unsafe { start(&log, instance, config, channel, status.clone()) } {
             Ok(started) => {
-                let context = Box::into_raw(Box::new(started)).cast();
+                let context = Arc::into_raw(started).cast_mut().cast();
                 // SAFETY: as above; the context lives until `exit`.
                 unsafe { host.filter_set_context(instance, context) };
                 0
             }
             Err(errors) => {
                 errors.iter().for_each(|error| log.log(Level::Error, error));
-                Channel::leave(config as usize);
+                Channel::leave(config as usize, &status);
                 -1
             }
         }
@@ -490,18 +613,25 @@ pub unsafe extern "C" fn exit(context: *mut c_void, _: Handle) -> c_int {
     guard(0, || {
         if !context.is_null() {
             // SAFETY: `init` made the context, and the host uses it no more.
-            end(*unsafe { Box::from_raw(context.cast::<Instance>()) });
+            end(unsafe { Arc::from_raw(context.cast::<Instance>().cast_const()) });
         }
         0
     })
 }
 
-fn end(instance: Instance) {
-    let mut running = instance.running.into_inner();
-    running.save(Instant::now());
+fn end(instance: Arc<Instance>) {
+    keeper::leave(&(instance.clone() as Arc<dyn Kept>));
+    // A state that is being written is written first.
+    let _writing = instance.writing.lock();
+    instance.save(instance.running.lock(), Instant::now(), true);
+    let mut running = instance.running.lock();
+    running.ended = true;
     if let Some(path) = running.state_path() {
         STATE_FILES.lock().retain(|used| *used != path);
     }
-    drop(running);
-    Channel::leave(instance.pipeline);
+    let host = instance.host;
+    instance
+        .status
+        .write(Duration::ZERO, |level, line| host.log(level, line));
+    Channel::leave(instance.pipeline, &instance.status);
 }

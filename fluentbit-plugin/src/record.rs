@@ -3,7 +3,8 @@
 //! A record is `[time, map]`, or `[[time, metadata], map]` since Fluent Bit 2.1. The time is an extension of type 0 (seconds
 //! and nanoseconds, 4 bytes each), a whole number or a floating-point one. Heads of arrays and maps come in every width.
 //! Records whose seconds are -1 and -2 open and close a group: they hold what its records have in common and are no records
-//! themselves.
+//! themselves. OTLP has its resources in them since Fluent Bit 3.2: the map of the one that opens the group has `resource`, and
+//! that `attributes`.
 
 use crate::msgpack::{Malformed, Reader, Value};
 
@@ -29,12 +30,55 @@ pub struct Record<'a> {
     pub end: usize,
     /// All that comes before the map: the outer head, the time and the metadata.
     pub head: &'a [u8],
-    /// When, in seconds since the epoch; `None` for the marker of a group.
-    pub time: Option<f64>,
+    /// When, or that it is the marker of a group.
+    pub time: When,
+    /// The map of the metadata; empty where there is none.
+    pub metadata: &'a [u8],
     /// How many pairs the map holds.
     pub pairs: u32,
+    /// The map with its head.
+    pub map: &'a [u8],
     /// The pairs.
     pub body: &'a [u8],
+}
+
+/// When a record is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum When {
+    /// Seconds since the epoch.
+    Seconds(f64),
+    /// It opens a group.
+    Open,
+    /// It closes a group.
+    Close,
+}
+
+/// Shows `look` each pair of a map, as [`Records::next`] does; what is no map has none.
+pub fn each_pair<'a>(map: &'a [u8], mut look: impl FnMut(&'a [u8], Value<'a>, &'a [u8])) {
+    let mut reader = Reader::new(map);
+    if let Ok(Value::Map(pairs)) = reader.next() {
+        // The map was skipped over as a whole before: nothing in it is malformed.
+        pairs_of(&mut reader, pairs, &mut look).ok();
+    }
+}
+
+#[inline]
+fn pairs_of<'a>(
+    reader: &mut Reader<'a>,
+    pairs: u32,
+    look: &mut impl FnMut(&'a [u8], Value<'a>, &'a [u8]),
+) -> Result<(), Malformed> {
+    for _ in 0..pairs {
+        let key = reader.next()?;
+        reader.skip_within(key)?;
+        let at = reader.at();
+        let value = reader.next()?;
+        reader.skip_within(value)?;
+        if let Value::Str(key) = key {
+            look(key, value, reader.since(at));
+        }
+    }
+    Ok(())
 }
 
 /// The records of a chunk, in their order.
@@ -72,58 +116,59 @@ impl<'a> Records<'a> {
         let Value::Array(2) = reader.next()? else {
             return Err(malformed);
         };
+        let mut metadata: &[u8] = &[];
         let time = match reader.next()? {
             Value::Array(2) => {
                 let time = reader.next()?;
-                let metadata = reader.next()?;
-                reader.skip_within(metadata)?;
+                let at = reader.at();
+                let map = reader.next()?;
+                reader.skip_within(map)?;
+                metadata = reader.since(at);
                 time
             }
             time => time,
         };
-        let time = seconds(time).ok_or(malformed)?;
+        let time = time_of(time).ok_or(malformed)?;
         let head = reader.since(start);
+        let map = reader.at();
         let Value::Map(pairs) = reader.next()? else {
             return Err(malformed);
         };
         let body = reader.at();
-        for _ in 0..pairs {
-            let key = reader.next()?;
-            reader.skip_within(key)?;
-            let at = reader.at();
-            let value = reader.next()?;
-            reader.skip_within(value)?;
-            if let Value::Str(key) = key {
-                look(key, value, reader.since(at));
-            }
-        }
+        pairs_of(reader, pairs, &mut look)?;
         Ok(Some(Record {
             start,
             end: reader.at(),
             head,
-            time: (time >= 0.0).then_some(time),
+            time,
+            metadata,
             pairs,
+            map: reader.since(map),
             body: reader.since(body),
         }))
     }
 }
 
-/// A time in seconds, negative for a group's marker.
+/// A time as it is encoded.
 #[inline]
-fn seconds(time: Value<'_>) -> Option<f64> {
+fn time_of(time: Value<'_>) -> Option<When> {
     match time {
         Value::Ext(0, &[a, b, c, d, e, f, g, h]) => {
             let seconds = u32::from_be_bytes([a, b, c, d]);
             let nanos = u32::from_be_bytes([e, f, g, h]);
             Some(match seconds {
                 // -1 and -2 in 32 bits.
-                0xffff_fffe.. => -1.0,
-                _ => f64::from(seconds) + f64::from(nanos) / 1e9,
+                0xffff_ffff => When::Open,
+                0xffff_fffe => When::Close,
+                _ => When::Seconds(f64::from(seconds) + f64::from(nanos) / 1e9),
             })
         }
-        Value::Unsigned(n) => Some(n as f64),
-        Value::Negative(_) => Some(-1.0),
-        Value::Float(x) if x.is_finite() => Some(x),
+        Value::Unsigned(n) => Some(When::Seconds(n as f64)),
+        Value::Negative(-1) => Some(When::Open),
+        Value::Negative(_) => Some(When::Close),
+        Value::Float(-1.0) => Some(When::Open),
+        Value::Float(x) if x.is_finite() && x < 0.0 => Some(When::Close),
+        Value::Float(x) if x.is_finite() => Some(When::Seconds(x)),
         _ => None,
     }
 }
@@ -298,7 +343,7 @@ pub mod tests {
                     let pairs = text(&[("log", "hello"), ("b", "c")]);
                     let chunk = encoded(time, width, metadata, 1_700_000_000, &pairs);
                     let record = only(&chunk);
-                    assert_eq!(record.time, Some(1.7e9), "{case}");
+                    assert_eq!(record.time, When::Seconds(1.7e9), "{case}");
                     assert_eq!(record.pairs, 2, "{case}");
                     let mut out = Vec::new();
                     write_extended(&mut out, &record, 1, b"\xa1x\x07");
@@ -340,10 +385,10 @@ pub mod tests {
 
     #[test]
     fn the_markers_of_groups_have_no_time() {
-        for seconds in [-1, -2] {
+        for (seconds, marker) in [(-1, When::Open), (-2, When::Close)] {
             for time in TIMES {
                 let chunk = encoded(time, Width::Least, Some(&[]), seconds, &[]);
-                assert_eq!(only(&chunk).time, None, "{seconds} {time:?}");
+                assert_eq!(only(&chunk).time, marker, "{seconds} {time:?}");
             }
         }
     }

@@ -12,8 +12,9 @@
  *   S           the metrics                 S lines "NAME{LABEL} VALUE"
  *   H           the tables of options       H lines "filter|input NAME TYPE DEFAULT DESCRIPTION"
  *   R           end and start again         R nothing, or E where it does not start
+ *   X           end                         X nothing
  *
- * The log goes to the standard error. Exit status: 0; 2 the plugin cannot be loaded; 3 it does not start.
+ * The log goes to the standard error; a line that another thread than the host's own writes is marked as such. Exit status: 0; 2 the plugin cannot be loaded; 3 it does not start.
  *
  * Its own plugins, which it exports as the real one does, have the layout of 5.1 where it is not compiled with another:
  * FILTER_SIZE, INPUT_SIZE and STRIDE are the bytes of a filter's registration, of an input's, and of an option. With
@@ -32,6 +33,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifndef STRIDE
 #define STRIDE 104
@@ -137,7 +139,8 @@ void flb_log_print(int level, const char *file, int line, const char *format, ..
 {
     static const char *const words[] = {"", "error", "warn", "info", "debug"};
     (void) file, (void) line;
-    fprintf(stderr, "[%s] ", words[level]);
+    /* A real host has a line of a thread that is not its own miss its log file. */
+    fprintf(stderr, "%s[%s] ", gettid() == getpid() ? "" : "[foreign thread] ", words[level]);
     va_list list;
     va_start(list, format);
     vfprintf(stderr, format, list);
@@ -440,6 +443,10 @@ int main(int count, char **arguments)
             end(&filter);
             status = start(&filter, &input);
             answer(status == 0 ? 'R' : 'E', NULL, 0);
+        }
+        else if (letter == 'X') {
+            end(&filter);
+            answer('X', NULL, 0);
         }
         free(bytes);
         bytes = NULL;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, ensure};
 use bellwether_tests::fluentbit::chunk::{Encoding, USUAL, encodings, map, records};
@@ -135,12 +135,8 @@ fn an_event_goes_to_the_companion_input_where_there_is_one() -> Result<()> {
     assert_eq!(host.collect()?, b"");
     // It passes through the filter itself, whose Match may be *.
     assert_eq!(host.filter(&events)?, None);
-    std::thread::sleep(Duration::from_millis(1100));
     host.filter(&chunk(USUAL, 700..710))?;
-    host.collect()?;
-    std::thread::sleep(Duration::from_millis(1100));
-    host.collect()?;
-    let metrics = host.metrics()?;
+    let metrics = metrics_now(&mut host)?;
     for line in [
         format!(
             "bellwether_filter_records_total{{bellwether.0}} {}",
@@ -152,6 +148,191 @@ fn an_event_goes_to_the_companion_input_where_there_is_one() -> Result<()> {
         "bellwether_input_events_dropped_total{bellwether.1} 0".into(),
     ] {
         assert!(metrics.lines().any(|l| l == line), "{line} in {metrics}");
+    }
+    Ok(())
+}
+
+/// The metrics after everything so far: they are published once a second.
+fn metrics_now(host: &mut Host) -> Result<String> {
+    std::thread::sleep(Duration::from_millis(1100));
+    host.collect()?;
+    host.metrics()
+}
+
+fn has_line(text: &str, line: &str) -> bool {
+    text.lines().any(|other| other == line)
+}
+
+/// Waits for something without feeding the filter.
+fn wait(
+    host: &mut Host,
+    what: &str,
+    mut done: impl FnMut(&mut Host) -> Result<bool>,
+) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !done(host)? {
+        ensure!(Instant::now() < deadline, "no {what}; log:\n{}", host.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// A failing line of this very moment.
+fn failing_now() -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("it is after 1970").as_secs();
+    USUAL.record(now as i64, &map([("log", FAILING.into())]))
+}
+
+#[test]
+fn a_failure_that_nothing_comes_after_is_in_the_metrics_and_in_the_saved_state() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("state");
+    let state = format!("state_file={}", path.display());
+    let setup = Setup {
+        properties: vec!["record_keys=none", "training=0", &state],
+        companion: true,
+        ..Setup::default()
+    };
+    let mut host = Host::start(&setup)?;
+    let none = "bellwether_filter_episodes_total{bellwether.0} 0";
+    assert!(has_line(&metrics_now(&mut host)?, none));
+    host.filter(&failing_now())?;
+    // The last that this host's log says.
+    let metrics = metrics_now(&mut host)?;
+    for line in [
+        "bellwether_filter_records_total{bellwether.0} 1",
+        "bellwether_filter_episodes_total{bellwether.0} 1",
+        "bellwether_filter_open_episodes{bellwether.0} 1",
+    ] {
+        assert!(has_line(&metrics, line), "{line} in {metrics}");
+    }
+    wait(&mut host, "state", |_| Ok(path.exists()))?;
+    drop(host);
+    // The episode goes on, and is no new one to whoever looks at the increase of the counter.
+    let mut after = Host::start(&setup)?;
+    after.collect()?;
+    let metrics = after.metrics()?;
+    for line in [
+        "bellwether_filter_episodes_total{bellwether.0} 1",
+        "bellwether_filter_open_episodes{bellwether.0} 1",
+    ] {
+        assert!(has_line(&metrics, line), "{line} in {metrics}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_episode_of_a_host_that_falls_silent_ends_by_time_but_not_that_of_a_recording() -> Result<()>
+{
+    let setup = Setup {
+        properties: vec!["record_keys=none", "training=0", "forget_sec=1"],
+        companion: true,
+        ..Setup::default()
+    };
+    let mut host = Host::start(&setup)?;
+    host.filter(&failing_now())?;
+    let mut told = Vec::new();
+    wait(&mut host, "end of the episode", |host| {
+        told.extend(records(&host.collect()?));
+        Ok(told.len() == 2)
+    })?;
+    let cleared = fields(&told[1]);
+    assert_eq!(cleared["state"].as_str(), Some("cleared"), "{cleared}");
+    let mut recording = Host::start(&setup)?;
+    recording.filter(&line(USUAL, 1, FAILING))?;
+    assert_eq!(records(&recording.collect()?).len(), 1);
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(recording.collect()?, b"");
+    Ok(())
+}
+
+#[test]
+fn one_thread_keeps_house_without_signals_and_ends_with_the_last_filter() -> Result<()> {
+    let mut host = Host::start(&Setup::default())?;
+    host.filter(&chunk(USUAL, 0..10))?;
+    let ours = |host: &Host| -> Result<Vec<u64>> {
+        let threads = host.threads()?;
+        let ours = threads.into_iter().filter(|(name, _)| name == "bellwether");
+        Ok(ours.map(|(_, blocked)| blocked).collect())
+    };
+    for _ in 0..3 {
+        let blocked = ours(&host)?;
+        assert_eq!(blocked.len(), 1, "{:?}", host.threads());
+        // SIGHUP, SIGINT, SIGTERM and SIGUSR1 go to the host's own threads.
+        for signal in [1, 2, 15, 10] {
+            assert!(
+                blocked[0] & 1 << (signal - 1) != 0,
+                "{signal}: {blocked:x?}"
+            );
+        }
+        host.restart()?;
+    }
+    host.leave()?;
+    assert!(ours(&host)?.is_empty(), "{:?}", host.threads());
+    let (status, log) = host.end()?;
+    assert_eq!(status, 0, "{log}");
+    Ok(())
+}
+
+#[test]
+fn what_the_housekeeper_has_to_say_is_logged_by_a_thread_of_the_host() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let state = format!("state_file={}/state", folder.path().display());
+    let mut host = Host::start(&Setup {
+        properties: vec!["training=0", &state, "state_interval=1"],
+        companion: true,
+        ..Setup::default()
+    })?;
+    folder.close()?;
+    host.filter(&failing_now())?;
+    wait(&mut host, "line of the log", |host| {
+        host.collect()?;
+        Ok(host
+            .log()
+            .contains("[warn] [filter:bellwether:bellwether.0] snapshot "))
+    })?;
+    assert!(!host.log().contains("foreign thread"), "{}", host.log());
+    Ok(())
+}
+
+#[test]
+fn many_records_without_a_text_are_complained_about_once_with_their_keys() -> Result<()> {
+    let mut host = Host::start(&Setup::default())?;
+    let unread = map([("event_text", FAILING.into()), ("n", 1.into())]);
+    let unread = USUAL.record(START, &unread);
+    for _ in 0..20 {
+        host.filter(&unread.repeat(30))?;
+    }
+    let log = host.log();
+    assert_eq!(log.matches("have no text").count(), 1, "{log}");
+    assert!(
+        log.contains("the keys: event_text, n; name the one with the text in the option text_keys"),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_event_names_the_program_the_unit_and_the_tag_of_its_record() -> Result<()> {
+    let mut host = Host::start(&Setup {
+        properties: vec!["training=0"],
+        companion: true,
+        ..Setup::default()
+    })?;
+    let journal = map([
+        ("MESSAGE", FAILING.into()),
+        ("SYSLOG_IDENTIFIER", "kernel".into()),
+        ("_SYSTEMD_UNIT", "init.scope".into()),
+    ]);
+    host.filter(&USUAL.record(START, &journal))?;
+    let events = records(&host.collect()?);
+    for (key, value) in [
+        ("program", "kernel"),
+        ("unit", "init.scope"),
+        ("tag", "the.tag"),
+    ] {
+        assert_eq!(fields(&events[0])[key].as_str(), Some(value), "{key}");
     }
     Ok(())
 }
@@ -316,7 +497,7 @@ const UNKNOWN_LAYOUTS: [&[&str]; 4] = [
 fn assert_has_all_options(host: &mut Host) -> Result<()> {
     let options = host.options()?;
     for line in [
-        "filter text_keys 0 log,message,MESSAGE ",
+        "filter text_keys 0 log,message,MESSAGE,msg,",
         "filter window_size 2 ",
         "input queue_length 2 1024 ",
     ] {

@@ -35,6 +35,12 @@ pub struct Line<'a> {
     pub text: &'a [u8],
     /// The syslog priority, 0 to 7.
     pub priority: Option<u8>,
+    /// The program that says it, empty where it is unknown; it need not be UTF-8.
+    pub program: &'a [u8],
+    /// The unit, pod or container that the program belongs to, likewise.
+    pub unit: &'a [u8],
+    /// The tag of the record.
+    pub tag: &'a [u8],
 }
 
 /// What judges lines.

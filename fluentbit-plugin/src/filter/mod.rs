@@ -1,6 +1,9 @@
 //! One chunk's way: record by record to the detector, and back with what it found.
 
 mod added;
+mod form;
+mod json;
+mod keys;
 mod line;
 mod values;
 
@@ -9,16 +12,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use added::Added;
-use values::{name, priority, text};
+use form::Best;
+use keys::Sources;
+use values::{Scale, name, priority, text};
 
 use crate::abi::Buffer;
-use crate::accessor::{Accessor, Path, Seen, Wanted};
+use crate::accessor::{Accessor, Path, Paths, Root, Seen, Wanted};
 use crate::config::{Key, Settings, StreamKey};
 use crate::event;
 use crate::msgpack::{Malformed, Reader, Value};
-use crate::record::{self, Record, Records, Sink};
+use crate::record::{self, Record, Records, Sink, When};
 
+pub use keys::OWN_KEYS;
 pub use line::{Detector, Line, Verdict};
+
+/// So many records in a row without a text are likely not to be meant so.
+const TEXTLESS_MANY: u32 = 50;
 
 /// How many records came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,28 +46,21 @@ pub struct Tallies {
     pub events: u64,
 }
 
-/// Where to look in a record for the name of its stream.
-#[derive(Debug, Clone)]
-enum StreamPath {
-    Tag,
-    Value(Path),
-}
-
-/// A path to a priority.
-#[derive(Debug, Clone)]
-struct PriorityPath {
-    path: Path,
-    /// Whether it is syslog's PRI, which has the facility in its upper bits.
-    with_facility: bool,
-}
-
 /// See the [module](self).
 pub struct Filter<D> {
     detector: D,
     wanted: Arc<Wanted>,
-    texts: Vec<Path>,
-    streams: Vec<StreamPath>,
-    priorities: Vec<PriorityPath>,
+    texts: Paths,
+    /// Without the tag.
+    streams: Paths,
+    /// Where the tag comes among these.
+    tag_at: Option<usize>,
+    /// So many of the first of these hold for a record that names a pod.
+    streams_of_pods: usize,
+    priorities: Paths,
+    /// Those of the priorities' numbers.
+    scales: Vec<Scale>,
+    sources: Sources,
     kind: Path,
     schema: Path,
     host: String,
@@ -68,6 +70,14 @@ pub struct Filter<D> {
     flagged_keys: Added,
     tallies: Tallies,
     newest: f64,
+    /// How many records in a row had no text.
+    textless: u32,
+    /// The keys of one of too many such.
+    unread: Option<String>,
+    /// Where texts are written that cannot be read in place.
+    scratch: [Vec<u8>; form::OBJECTS_MAX],
+    /// Records beyond this time do not count as the newest.
+    horizon: f64,
     /// The pairs for the record at hand.
     added: Vec<u8>,
     /// How much larger the last chunk became that was replaced, as a factor.
@@ -89,22 +99,33 @@ impl<D: Detector> Filter<D> {
         let plain = |key: &str| Accessor::parse(key).expect("the key is not empty");
         let kind = wanted.add(plain(event::KIND));
         let schema = wanted.add(plain(event::SCHEMA));
-        let texts = settings.text_keys.iter().cloned();
-        let texts = texts.map(|accessor| wanted.add(accessor)).collect();
-        let streams = settings.stream_keys.iter().cloned();
-        let streams = streams
-            .map(|key| match key {
-                StreamKey::Tag => StreamPath::Tag,
-                StreamKey::Value(accessor) => StreamPath::Value(wanted.add(accessor)),
+        let paths = |wanted: &mut Wanted, accessors: &[Accessor]| -> Paths {
+            let accessors = accessors.iter().cloned();
+            accessors.map(|accessor| wanted.add(accessor)).collect()
+        };
+        let texts = paths(&mut wanted, &settings.text_keys);
+        let priorities = paths(&mut wanted, &settings.priority_keys);
+        let scales = settings.priority_keys.iter();
+        let scales = scales.map(|key| Scale::of(key.last_key())).collect();
+        let is_tag = |key: &StreamKey| *key == StreamKey::Tag;
+        let streams: Vec<Accessor> = settings
+            .stream_keys
+            .iter()
+            .filter_map(|key| match key {
+                StreamKey::Tag => None,
+                StreamKey::Value(accessor) => Some(accessor.clone()),
             })
             .collect();
-        let priorities = settings.priority_keys.iter().cloned();
-        let priorities = priorities
-            .map(|accessor| PriorityPath {
-                with_facility: accessor.last_key().eq_ignore_ascii_case(b"pri"),
-                path: wanted.add(accessor),
-            })
-            .collect();
+        // A name that stands elsewhere is that of the pod.
+        let of_node = |accessor: &&Accessor| {
+            accessor.root() != Root::Record || accessor.key() == keys::KUBERNETES
+        };
+        let streams_of_pods = match settings.usual_streams {
+            true => streams.iter().take_while(of_node).count(),
+            false => streams.len(),
+        };
+        let streams = paths(&mut wanted, &streams);
+        let sources = Sources::new(&mut wanted);
         Self {
             detector,
             record_keys: Added::new(&settings.record_keys, settings),
@@ -112,14 +133,22 @@ impl<D: Detector> Filter<D> {
             wanted: Arc::new(wanted),
             texts,
             streams,
+            tag_at: settings.stream_keys.iter().position(is_tag),
+            streams_of_pods,
             priorities,
+            scales,
+            sources,
             kind,
             schema,
             host,
             prefix: settings.key_prefix.clone().into_bytes(),
             template_key: settings.name_of(Key::Template).into_bytes(),
             tallies: Tallies::default(),
-            newest: f64::MIN,
+            newest: f64::NEG_INFINITY,
+            textless: 0,
+            unread: None,
+            scratch: Default::default(),
+            horizon: f64::INFINITY,
             added: Vec::new(),
             growth: 1.0,
         }
@@ -135,9 +164,29 @@ impl<D: Detector> Filter<D> {
         self.tallies
     }
 
-    /// The time of the newest record, in seconds since the epoch; very small before the first.
-    pub fn newest(&self) -> f64 {
-        self.newest
+    /// The time of the newest record within the [horizon](Self::set_horizon), in seconds since the epoch. `None` before the first.
+    pub fn newest(&self) -> Option<f64> {
+        self.newest.is_finite().then_some(self.newest)
+    }
+
+    /// Records beyond this time, in seconds since the epoch, have a time that cannot be: none of them is the newest.
+    pub fn set_horizon(&mut self, time: f64) {
+        self.horizon = time;
+    }
+
+    /// The keys of a record without a text, where many in a row have none; it is given once for as many again.
+    pub fn unread(&mut self) -> Option<String> {
+        self.unread.take()
+    }
+
+    /// Takes the events that wait between two chunks.
+    pub fn release(&mut self, mut send: impl FnMut(&[u8])) {
+        while let Some(json) = self.detector.next_event() {
+            if let Some(record) = event::record(&json) {
+                self.tallies.events += 1;
+                send(&record);
+            }
+        }
     }
 
     /// Takes a chunk of records with one tag; gives the records that stand in its place now, or `None` where it stays as it is.
@@ -160,11 +209,11 @@ impl<D: Detector> Filter<D> {
         let mut records = Records::of(chunk);
         let mut replacement = Replacement::of(chunk, self.growth);
         loop {
-            seen.clear();
+            seen.clear(Root::Record);
             let mut has_added = false;
             let (prefix, template_key) = (&self.prefix, &self.template_key);
             let record = records.next(|key, value, bytes| {
-                seen.take(&wanted, key, value, bytes);
+                seen.take(&wanted, Root::Record, key, value, bytes);
                 has_added |= key.starts_with(prefix) || key == template_key;
             });
             let record = match record {
@@ -175,9 +224,18 @@ impl<D: Detector> Filter<D> {
                     return Err(malformed);
                 }
             };
-            let Some(time) = record.time else {
-                continue;
+            let time = match record.time {
+                When::Seconds(time) => time,
+                When::Open => {
+                    keys::open_group(&wanted, &mut seen, &record);
+                    continue;
+                }
+                When::Close => {
+                    seen.clear(Root::Resource);
+                    continue;
+                }
             };
+            keys::take_metadata(&wanted, &mut seen, &record);
             let count = self.judge(&record, time, &tag, &seen, &mut flagged);
             if count > 0 {
                 let out = replacement.until(record.start, record.end);
@@ -205,24 +263,46 @@ impl<D: Detector> Filter<D> {
             return 0;
         }
         self.tallies.records += 1;
-        let Some(text) = self.texts.iter().find_map(|path| text(seen.get(path)?)) else {
-            self.tallies.textless += 1;
+        let Some((text, level)) = self.text(seen) else {
+            self.miss(record, seen);
             return 0;
         };
-        let stream = self.streams.iter().find_map(|path| match path {
-            StreamPath::Tag => Some(Cow::Borrowed(tag)),
-            StreamPath::Value(path) => name(seen.get(path)?),
+        self.textless = 0;
+        let named = self.streams.find(seen, |at, value| {
+            let at_pod = at >= self.streams_of_pods && self.sources.has_pod(seen);
+            (!at_pod && self.tag_at.is_none_or(|tag| at < tag))
+                .then(|| name(value))
+                .flatten()
         });
-        let priorities = self.priorities.iter();
+        let named = named.or_else(|| self.tag_at.map(|_| Cow::Borrowed(tag)));
+        let own = self.sources.of(seen, text);
+        let said = match form::is_plain(own.text) {
+            true => form::Said {
+                text: own.text,
+                ..form::Said::default()
+            },
+            false => form::said(own.text, own.program.is_some(), &mut self.scratch),
+        };
+        let priority = self
+            .priorities
+            .find(seen, |at, value| priority(value, self.scales[at]));
+        if said.text.is_empty() {
+            self.tallies.textless += 1;
+            return 0;
+        }
+        let stream = named.or(said.host.map(String::from_utf8_lossy));
         let line = Line {
             stream: stream.as_deref().unwrap_or(&self.host),
             time,
-            text,
-            priority: priorities
-                .filter_map(|path| priority(seen.get(&path.path)?, path.with_facility))
-                .next(),
+            text: said.text,
+            priority: priority.or(level).or(said.priority),
+            program: own.program.or(said.program).unwrap_or_default(),
+            unit: own.unit.unwrap_or_default(),
+            tag: tag.as_bytes(),
         };
-        self.newest = self.newest.max(time);
+        if time > self.newest && time <= self.horizon {
+            self.newest = time;
+        }
         let Some(verdict) = self.detector.observe(&line) else {
             self.tallies.refused += 1;
             return 0;
@@ -241,6 +321,58 @@ impl<D: Detector> Filter<D> {
             count
         } else {
             0
+        }
+    }
+
+    /// The text of a record, and the level that stands beside it where it is in a map.
+    #[inline]
+    fn text<'a>(&self, seen: &Seen<'a>) -> Option<(&'a [u8], Option<u8>)> {
+        let plain = self.texts.find(seen, |_, value| text(value));
+        match plain {
+            Some(text) => Some((text, None)),
+            None => self.text_within(seen),
+        }
+    }
+
+    /// The same of a record whose text is in a map.
+    #[cold]
+    fn text_within<'a>(&self, seen: &Seen<'a>) -> Option<(&'a [u8], Option<u8>)> {
+        let maps = self.texts.iter().filter_map(|path| match seen.begin(path) {
+            Some((Value::Map(_), bytes)) if path.accessor().is_key() => Some(bytes),
+            _ => None,
+        });
+        maps.map(|map| {
+            let (mut found, mut level) = (Best::default(), Best::default());
+            record::each_pair(map, |key, value, _| {
+                let known = form::TEXT_KEYS.iter().position(|known| *known == key);
+                if let (Some(rank), Some(text)) = (known, text(value)) {
+                    found.take(rank, text);
+                }
+                let known = form::LEVEL_KEYS.iter().position(|(known, _)| *known == key);
+                if let Some(rank) = known
+                    && let Some(priority) = priority(value, form::LEVEL_KEYS[rank].1)
+                {
+                    level.take(rank, priority);
+                }
+            });
+            Some((found.value?, level.value))
+        })
+        .find_map(|found| found)
+    }
+
+    /// A record has no text.
+    #[cold]
+    fn miss(&mut self, record: &Record<'_>, seen: &Seen<'_>) {
+        self.tallies.textless += 1;
+        let is_empty = |value| matches!(value, Value::Str(_) | Value::Bin(_)).then_some(());
+        if self.texts.find(seen, |_, value| is_empty(value)).is_some() {
+            // An empty line, where its key says.
+            return;
+        }
+        self.textless += 1;
+        if self.textless == TEXTLESS_MANY {
+            self.textless = 0;
+            self.unread = Some(keys::listed(record));
         }
     }
 

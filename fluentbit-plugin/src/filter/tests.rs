@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rmpv::Value as Any;
 
 /// A line as it was observed, without its lifetime.
-type Observed = (String, f64, String, Option<u8>);
+type Observed = (String, f64, String, Option<u8>, [String; 3]);
 
 /// Finds fault with every text that has "fail" in it, and tells of each that has "event" in it.
 #[derive(Default)]
@@ -27,6 +27,8 @@ impl Detector for Fake {
             line.time,
             text.clone().into_owned(),
             line.priority,
+            [line.program, line.unit, line.tag]
+                .map(|name| String::from_utf8_lossy(name).into_owned()),
         );
         self.observed.push(observed);
         let fails = text.contains("fail");
@@ -343,6 +345,277 @@ fn flagged_lines_are_shown() {
     };
     filter.take(&chunk, b"", |_| true, see).unwrap();
     assert_eq!(shown, [(b"fail".to_vec(), 0.75)]);
+}
+
+/// What the detector is given of one record: stream, text, priority, program and unit.
+fn read_of(chunk: &[u8]) -> (String, String, Option<u8>, String, String) {
+    let mut filter = filter(&[]);
+    out(&mut filter, chunk);
+    let (stream, _, text, priority, [program, unit, tag]) = filter.detector.observed.remove(0);
+    assert_eq!(tag, "the.tag");
+    (stream, text, priority, program, unit)
+}
+
+fn read(
+    stream: &str,
+    text: &str,
+    priority: Option<u8>,
+    program: &str,
+    unit: &str,
+) -> (String, String, Option<u8>, String, String) {
+    (
+        stream.into(),
+        text.into(),
+        priority,
+        program.into(),
+        unit.into(),
+    )
+}
+
+fn any_map(fields: &[(&str, Any)]) -> Any {
+    Any::Map(pairs(fields))
+}
+
+#[test]
+fn the_kernels_ring_buffer_is_read() {
+    let chunk = record(&[
+        ("priority", 3.into()),
+        ("sequence", 4711.into()),
+        ("sec", 12.into()),
+        ("usec", 345.into()),
+        (
+            "msg",
+            "I/O error, dev sda\n SUBSYSTEM=block\n DEVICE=b8:0".into(),
+        ),
+    ]);
+    let wanted = read("here", "I/O error, dev sda", Some(3), "kernel", "");
+    assert_eq!(read_of(&chunk), wanted);
+}
+
+#[test]
+fn the_journal_is_read_with_and_without_underscores_and_in_lower_case() {
+    let wanted = read("hv1", "disk failed", Some(3), "smartd", "smartd.service");
+    let strip = |key: &'static str| key.trim_start_matches('_');
+    let journal: [(&str, &str); 5] = [
+        ("MESSAGE", "disk failed"),
+        ("PRIORITY", "3"),
+        ("_HOSTNAME", "hv1"),
+        ("SYSLOG_IDENTIFIER", "smartd"),
+        ("_SYSTEMD_UNIT", "smartd.service"),
+    ];
+    for (underscores, lowercase) in [(true, false), (false, false), (true, true), (false, true)] {
+        let fields = journal.map(|(key, value)| {
+            let key = if underscores { key } else { strip(key) };
+            let key = if lowercase {
+                key.to_lowercase()
+            } else {
+                key.to_owned()
+            };
+            (key, Any::from(value))
+        });
+        let fields: Vec<(&str, Any)> = fields.iter().map(|(k, v)| (&**k, v.clone())).collect();
+        assert_eq!(read_of(&record(&fields)), wanted, "{fields:?}");
+    }
+}
+
+#[test]
+fn rsyslogs_file_is_read_with_a_parser_and_without() {
+    let wanted = read("hv1", "disk failed", None, "smartd", "");
+    for line in [
+        "Oct  3 22:14:15 hv1 smartd[17]: disk failed",
+        "2024-02-05T12:39:46.250000+00:00 hv1 smartd[17]: disk failed",
+    ] {
+        assert_eq!(read_of(&record(&[("log", line.into())])), wanted, "{line}");
+    }
+    let parsed = record(&[
+        ("pri", "27".into()),
+        ("time", "Oct  3 22:14:15".into()),
+        ("host", "hv1".into()),
+        ("ident", "smartd".into()),
+        ("pid", "17".into()),
+        ("message", "disk failed".into()),
+    ]);
+    let wanted = read("hv1", "disk failed", Some(3), "smartd", "");
+    assert_eq!(read_of(&parsed), wanted);
+    // The name that another filter added is the record's own.
+    let named = record(&[
+        ("log", "Oct  3 22:14:15 hv1 smartd[17]: disk failed".into()),
+        ("hostname", "node7".into()),
+    ]);
+    assert_eq!(read_of(&named).0, "node7");
+}
+
+#[test]
+fn a_line_that_a_named_program_says_names_no_other_host_and_program() {
+    let line = "Oct  3 22:14:15 hv2 kernel: Out of memory";
+    let chunk = record(&[
+        ("MESSAGE", line.into()),
+        ("_HOSTNAME", "hv1".into()),
+        ("SYSLOG_IDENTIFIER", "logger".into()),
+    ]);
+    assert_eq!(read_of(&chunk), read("hv1", line, None, "logger", ""));
+}
+
+#[test]
+fn otlp_is_read_with_its_resource_and_severity() {
+    let open = encoded(
+        Time::Ext,
+        Width::Least,
+        Some(&[("schema", "otlp".into())]),
+        -1,
+        &pairs(&[(
+            "resource",
+            any_map(&[(
+                "attributes",
+                any_map(&[
+                    ("service.name", "smartd".into()),
+                    ("host.name", "hv1".into()),
+                ]),
+            )]),
+        )]),
+    );
+    let close = encoded(Time::Ext, Width::Least, Some(&[]), -2, &[]);
+    let severity = any_map(&[("severity_number", 17.into())]);
+    let with = |metadata: &[(&str, Any)], fields: &[(&str, Any)]| {
+        encoded(
+            Time::Ext,
+            Width::Least,
+            Some(metadata),
+            1000,
+            &pairs(fields),
+        )
+    };
+    let otlp = [("otlp", severity)];
+    let wanted = read("hv1", "disk failed", Some(3), "smartd", "");
+    let text = Any::from("disk failed");
+    for body in [
+        &[("log", text.clone())][..],
+        // A body that is a map stands in the record itself; its host is somebody else's.
+        &[("message", text.clone()), ("host", "db".into())],
+        &[("body", any_map(&[("message", text.clone())]))],
+    ] {
+        let chunk = [open.clone(), with(&otlp, body), close.clone()].concat();
+        assert_eq!(read_of(&chunk), wanted, "{body:?}");
+    }
+    // Behind the group, its resource holds no more.
+    let chunk = [open, close, with(&[], &[("log", text.clone())])].concat();
+    assert_eq!(read_of(&chunk), read("here", "disk failed", None, "", ""));
+    // Before 3.2 the severity stood in the metadata itself.
+    for (number, priority) in [(1, 7), (9, 6), (13, 4), (17, 3), (21, 2)] {
+        let metadata = [("severity_number", Any::from(number))];
+        let chunk = with(&metadata, &[("message", text.clone())]);
+        assert_eq!(read_of(&chunk).2, Some(priority), "{number}");
+    }
+    let metadata = [("otlp", any_map(&[("severity_text", "Error2".into())]))];
+    assert_eq!(read_of(&with(&metadata, &[("log", text)])).2, Some(3));
+}
+
+#[test]
+fn containers_are_read_in_both_forms_and_belong_to_the_node() {
+    let kubernetes = any_map(&[
+        ("pod_name", "db-0".into()),
+        ("container_name", "postgres".into()),
+        ("host", "node7".into()),
+    ]);
+    let application = r#"{"level":"error","hostname":"db-0","msg":"disk failed"}"#;
+    let cri = format!("2024-02-05T12:39:46.25Z stderr F {application}");
+    let docker =
+        serde_json::json!({"log": format!("{application}\n"), "stream": "stderr"}).to_string();
+    for text in [application.to_owned(), cri, docker] {
+        for merged in [false, true] {
+            let mut fields = vec![("log", text.as_str().into())];
+            if merged {
+                // As the filter kubernetes merges the application's own keys into the record.
+                fields.push(("level", "error".into()));
+                fields.push(("hostname", "db-0".into()));
+            }
+            fields.push(("kubernetes", kubernetes.clone()));
+            let wanted = read("node7", "disk failed", Some(3), "postgres", "db-0");
+            assert_eq!(read_of(&record(&fields)), wanted, "{fields:?}");
+        }
+    }
+    // Under a key of its own, without the log.
+    let merged = any_map(&[("lvl", "error".into()), ("msg", "disk failed".into())]);
+    let chunk = record(&[("log_processed", merged), ("kubernetes", kubernetes)]);
+    let wanted = read("node7", "disk failed", Some(3), "postgres", "db-0");
+    assert_eq!(read_of(&chunk), wanted);
+    // The node is not known, but the pod is not the host.
+    let kubernetes = any_map(&[("pod_name", "db-0".into())]);
+    let fields = [
+        ("log", "disk failed".into()),
+        ("hostname", "db-0".into()),
+        ("kubernetes", kubernetes),
+    ];
+    assert_eq!(
+        read_of(&record(&fields)),
+        read("here", "disk failed", None, "", "db-0")
+    );
+    // Unless that is what is wanted.
+    let mut by_option = filter(&[("stream_keys", "hostname")]);
+    out(&mut by_option, &record(&fields));
+    assert_eq!(by_option.detector.observed[0].0, "db-0");
+}
+
+#[test]
+fn levels_go_by_many_names() {
+    for (key, value, priority) in [
+        ("level", Any::from("error"), Some(3)),
+        ("level", 50.into(), Some(3)),
+        ("lvl", "eror".into(), None),
+        ("lvl", "WARN".into(), Some(4)),
+        ("loglevel", "Info".into(), Some(6)),
+        ("log.level", "critical".into(), Some(2)),
+        ("SeverityText", "ERROR".into(), Some(3)),
+        ("severity_text", "FATAL".into(), Some(2)),
+        ("SeverityNumber", 17.into(), Some(3)),
+        ("severity_number", "9".into(), Some(6)),
+        ("severity", 17.into(), None),
+    ] {
+        let chunk = record(&[("log", "x".into()), (key, value.clone())]);
+        assert_eq!(read_of(&chunk).2, priority, "{key} {value}");
+    }
+}
+
+#[test]
+fn many_records_in_a_row_without_a_text_give_their_keys() {
+    let mut filter = filter(&[]);
+    let unread = record(&[("event_text", "disk failed".into()), ("n\n", 1.into())]);
+    out(&mut filter, &unread.repeat(49));
+    assert_eq!(filter.unread(), None);
+    // Empty lines are no such records, and a text ends the row.
+    out(&mut filter, &record(&[("log", "".into())]));
+    assert_eq!(filter.unread(), None);
+    out(&mut filter, &record(&[("log", "x".into())]));
+    out(&mut filter, &unread.repeat(49));
+    assert_eq!(filter.unread(), None);
+    out(&mut filter, &unread);
+    assert_eq!(filter.unread().as_deref(), Some("event_text, n "));
+    assert_eq!(filter.unread(), None);
+    assert_eq!(filter.tallies().textless, 100);
+    let fields: Vec<(String, Any)> = (0..1000)
+        .map(|n| (format!("{n}{}", "k".repeat(1000)), Any::Nil))
+        .collect();
+    let fields: Vec<(&str, Any)> = fields.iter().map(|(k, v)| (&**k, v.clone())).collect();
+    out(&mut filter, &record(&fields).repeat(50));
+    let keys = filter.unread().unwrap();
+    assert!(keys.len() < 700 && keys.ends_with("..."), "{keys}");
+}
+
+#[test]
+fn a_record_of_next_year_is_not_the_newest() {
+    let mut filter = filter(&[]);
+    assert_eq!(filter.newest(), None);
+    filter.set_horizon(1500.0);
+    out(&mut filter, &record(&[("log", "x".into())]));
+    let of_next_year = encoded(
+        Time::Ext,
+        Width::Least,
+        None,
+        2000,
+        &pairs(&[("log", "x".into())]),
+    );
+    out(&mut filter, &of_next_year);
+    assert_eq!(filter.newest(), Some(1000.0));
 }
 
 fn value() -> impl Strategy<Value = Any> {

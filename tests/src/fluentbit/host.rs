@@ -176,6 +176,35 @@ impl Host {
         Ok(())
     }
 
+    /// Ends the plugin; the process goes on.
+    ///
+    /// # Errors
+    /// Where the host has ended.
+    pub fn leave(&mut self) -> Result<()> {
+        self.ask(b'X', b"").map(drop)
+    }
+
+    /// The names of its threads, each with the signals that it has blocked, a bit each.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn threads(&self) -> Result<Vec<(String, u64)>> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
+        let status = tasks.map(|task| Ok(fs::read_to_string(task?.path().join("status"))?));
+        status
+            .map(|status| {
+                let status: String = status?;
+                let field = |name: &str| {
+                    let mut lines = status.lines();
+                    let value = lines.find_map(|line| line.strip_prefix(name));
+                    value.map(str::trim).context("no such field")
+                };
+                let blocked = u64::from_str_radix(field("SigBlk:")?, 16)?;
+                Ok((field("Name:")?.to_owned(), blocked))
+            })
+            .collect()
+    }
+
     /// The most memory that it had so far.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Its life in the host: options, metrics, reloads, a sudden end.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::Result;
 use bellwether_tests::fluentbit::{free_port, get};
@@ -35,20 +36,58 @@ fn metrics_are_scraped_and_exported() -> Result<()> {
         "bellwether_filter_streams{name=\"bellwether.0\"} 1".into(),
         "bellwether_input_events_dropped_total{name=\"bellwether.1\"} 0".into(),
     ];
-    // Figures are told once a second, with the next records.
-    let mut more = LINES;
     for (port, path) in [(port, "/api/v2/metrics/prometheus"), (exporter, "/metrics")] {
-        fluent_bit.wait("metrics", |f| {
+        fluent_bit.wait("metrics", |_| {
             let metrics = get(port, path).unwrap_or_default();
-            more += 1;
-            f.append("in.log", &ordinary(more..more + 1)).ok();
-            std::thread::sleep(std::time::Duration::from_millis(200));
-            wanted[1..]
-                .iter()
-                .all(|line| metrics.lines().any(|l| l == line))
-                && metrics.contains(wanted[0].split('}').next().unwrap_or_default())
+            std::thread::sleep(Duration::from_millis(200));
+            let has = |line: &String| metrics.lines().any(|l| l == line);
+            wanted.iter().all(has)
         })?;
     }
+    Ok(())
+}
+
+/// The value of a metric as Prometheus scrapes it.
+fn scraped(port: u16, name: &str) -> Option<f64> {
+    let metrics = get(port, "/api/v2/metrics/prometheus").ok()?;
+    let line = metrics.lines().find(|line| line.starts_with(name))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn the_documented_alert_fires_for_a_host_that_logs_its_failure_and_dies() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    fluent_bit.write("in.log", "")?;
+    let port = free_port()?;
+    let configuration = [
+        SERVICE,
+        &format!("    http_server on\n    http_listen 127.0.0.1\n    http_port {port}\n"),
+        TAIL,
+        COMPANION,
+        &filter("state_file @FOLDER@/state"),
+        &output("bellwether.*", "events"),
+    ]
+    .concat();
+    fluent_bit.start("fluent-bit.conf", &configuration)?;
+    let name = "bellwether_filter_episodes_total{";
+    fluent_bit.wait("the first scrape", |_| scraped(port, name) == Some(0.0))?;
+    // The last line that it writes.
+    fluent_bit.append("in.log", &format!("{FAILING}\n"))?;
+    // increase(bellwether_filter_episodes_total[10m]) > 0, from the scrape before.
+    fluent_bit.wait("an increase", |_| {
+        std::thread::sleep(Duration::from_millis(200));
+        scraped(port, name) > Some(0.0)
+    })?;
+    assert_eq!(scraped(port, "bellwether_filter_open_episodes{"), Some(1.0));
+    fluent_bit.wait("a state", |f| f.folder().join("state").exists())?;
+    // The power goes; what starts again knows of the failure, and does not raise it again.
+    fluent_bit.kill()?;
+    fluent_bit.start_again()?;
+    fluent_bit.wait("the next scrape", |_| {
+        std::thread::sleep(Duration::from_millis(200));
+        scraped(port, name).is_some()
+    })?;
+    assert_eq!(scraped(port, name), Some(1.0));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! with jemalloc.
 
 mod documentation;
+mod inputs;
 mod life;
 mod pipeline;
 
