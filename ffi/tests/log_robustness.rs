@@ -92,7 +92,7 @@ fn observe(rng: &mut Rng, lad: *mut bw_lad, clock: f64) -> bool {
         priority: rng.u32(..9),
         program: text_start,
         program_len: text_len,
-        unit: std::ptr::null(),
+        unit: ptr::null(),
         unit_len: rng.usize(..9),
         tag: stream_start,
         tag_len: stream_len,

@@ -39,7 +39,12 @@ int main(void) {
   CHECK(exists("state"));
   /* A path need not be UTF-8. */
   CHECK(bw_had_save(had, STR("st\xff"), NULL) == BW_OK && exists("st\xff"));
+  /* What was learnt as bytes outlives the detector, and is the same file. */
+  bw_snapshot *snapshot = bw_had_snapshot(had, &error);
+  CHECK(snapshot != NULL && error == NULL && bw_had_snapshot(NULL, NULL) == NULL);
   bw_had_free(had);
+  CHECK(bw_snapshot_write(snapshot, STR("state"), NULL) == BW_OK);
+  bw_snapshot_free(snapshot);
 
   /* Another detector goes on where that one stopped: it knows the VMs and raises what it sees. */
   had = bw_had_new(NULL, NULL);

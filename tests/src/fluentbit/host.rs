@@ -189,20 +189,17 @@ impl Host {
     /// # Errors
     /// Where it has ended.
     pub fn threads(&self) -> Result<Vec<(String, u64)>> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
-        let status = tasks.map(|task| Ok(fs::read_to_string(task?.path().join("status"))?));
-        status
-            .map(|status| {
-                let status: String = status?;
-                let field = |name: &str| {
-                    let mut lines = status.lines();
-                    let value = lines.find_map(|line| line.strip_prefix(name));
-                    value.map(str::trim).context("no such field")
-                };
-                let blocked = u64::from_str_radix(field("SigBlk:")?, 16)?;
-                Ok((field("Name:")?.to_owned(), blocked))
-            })
-            .collect()
+        let mut threads = Vec::new();
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let status = fs::read_to_string(task?.path().join("status"))?;
+            let field = |name: &str| {
+                let value = status.lines().find_map(|line| line.strip_prefix(name));
+                value.map(str::trim).context("no such field")
+            };
+            let blocked = u64::from_str_radix(field("SigBlk:")?, 16)?;
+            threads.push((field("Name:")?.to_owned(), blocked));
+        }
+        Ok(threads)
     }
 
     /// The most memory that it had so far.
