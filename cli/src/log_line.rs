@@ -1,5 +1,6 @@
 //! One line of a log file: syslog as RFC 5424 and RFC 3164 write it, and what rsyslog writes to files.
 
+use bellwether_core::lad::Source;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
@@ -23,6 +24,14 @@ const MONTHS: [&str; 12] = [
 ];
 
 impl<'a> LogLine<'a> {
+    /// Who says it.
+    pub fn source(&self) -> Source<'a> {
+        Source {
+            program: self.program.unwrap_or_default().as_bytes(),
+            ..Source::default()
+        }
+    }
+
     /// Reads a line. `year` is that of times that have none; such times are in UTC, like all that do not say.
     pub fn parse(line: &'a str, year: i16) -> Self {
         let (priority, rest) = priority(line);

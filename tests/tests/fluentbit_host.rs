@@ -257,6 +257,8 @@ fn one_thread_keeps_house_without_signals_and_ends_with_the_last_filter() -> Res
         Ok(ours.map(|(_, blocked)| blocked).collect())
     };
     for _ in 0..3 {
+        // A thread gives itself its name.
+        wait(&mut host, "thread", |host| Ok(!ours(host)?.is_empty()))?;
         let blocked = ours(&host)?;
         assert_eq!(blocked.len(), 1, "{:?}", host.threads());
         // SIGHUP, SIGINT, SIGTERM and SIGUSR1 go to the host's own threads.

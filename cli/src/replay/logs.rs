@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
-use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, Source, inference};
+use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
@@ -60,10 +60,7 @@ fn replay(
             time,
             text: line.text,
             priority: line.priority,
-            source: Source {
-                program: line.program.unwrap_or_default().as_bytes(),
-                ..Source::default()
-            },
+            source: line.source(),
         });
         if observed.score > 0.0 {
             Score {

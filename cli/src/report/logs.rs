@@ -39,6 +39,7 @@ pub fn replay(
             time,
             text: line.text,
             priority: line.priority,
+            source: line.source(),
         });
         log.records.push((time, observed.alarm));
         while let Some(event) = detector.next_event() {
