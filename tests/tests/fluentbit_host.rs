@@ -197,11 +197,12 @@ fn a_failure_that_nothing_comes_after_is_in_the_metrics_and_in_the_saved_state()
     let mut host = Host::start(&setup)?;
     let none = "bellwether_filter_episodes_total{bellwether.0} 0";
     assert!(has_line(&metrics_now(&mut host)?, none));
+    host.filter(&line(USUAL, 1, &ordinary(1)))?;
     host.filter(&failing_now())?;
     // The last that this host's log says.
     let metrics = metrics_now(&mut host)?;
     for line in [
-        "bellwether_filter_records_total{bellwether.0} 1",
+        "bellwether_filter_records_total{bellwether.0} 2",
         "bellwether_filter_episodes_total{bellwether.0} 1",
         "bellwether_filter_open_episodes{bellwether.0} 1",
     ] {

@@ -71,7 +71,9 @@ fn the_documented_alert_fires_for_a_host_that_logs_its_failure_and_dies() -> Res
     fluent_bit.start("fluent-bit.conf", &configuration)?;
     let name = "bellwether_filter_episodes_total{";
     fluent_bit.wait("the first scrape", |_| scraped(port, name) == Some(0.0))?;
-    // The last line that it writes.
+    // The last line that it writes, within the second of an ordinary one.
+    fluent_bit.append("in.log", &ordinary(0..1))?;
+    std::thread::sleep(Duration::from_millis(400));
     fluent_bit.append("in.log", &format!("{FAILING}\n"))?;
     // increase(bellwether_filter_episodes_total[10m]) > 0, from the scrape before.
     fluent_bit.wait("an increase", |_| {
