@@ -150,7 +150,7 @@ fn killed_and_started_again_it_knows_what_it_knew() -> Result<()> {
     let mut lines = ORDINARY;
     // The state is saved with the first records after a second.
     fluent_bit.wait("a state", |f| {
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(300));
         f.append("in.log", &ordinary(lines..lines + 1)).ok();
         lines += 1;
         f.folder().join("state").exists()
