@@ -728,22 +728,6 @@ bw_result bw_event_number(const bw_event *event,
                           bw_error **error);
 
 /**
- * Makes sure, before anything is learnt, that state can be saved to the file `path` and loaded from it: creates its folder (mode
- * 0750) where only that is missing, and finds out whether the file can be read and written, without changing it. `path` is in
- * the system's encoding, without NUL bytes, and not kept.
- *
- * Sets `*in_place` where it can: true where the system does not let the file be replaced, so that it is going to be written in
- * place. It is a mount of its own then, as a file that is mounted into a container, or its folder may not be written to. That
- * should be said to whoever runs the program: a crash while such a file is written is survived only where its folder has room
- * for a copy. `in_place` may be NULL.
- *
- * `BW_IO` where it cannot; the message names the path and the reason. `BW_INVALID_ARGUMENT` where `path` is NULL or empty. `error`
- * may be NULL. Any thread may call it at any time.
- */
-bw_result bw_state_prepare(const char *path,
-                           size_t path_len,
-                           bool *in_place,
-                           bw_error **error);
  * Frees `snapshot`. NULL is fine.
  */
 void bw_snapshot_free(bw_snapshot *snapshot);
@@ -764,6 +748,24 @@ bw_result bw_snapshot_write(const bw_snapshot *snapshot,
                             const char *path,
                             size_t path_len,
                             bw_error **error);
+
+/**
+ * Makes sure, before anything is learnt, that state can be saved to the file `path` and loaded from it: creates its folder (mode
+ * 0750) where only that is missing, and finds out whether the file can be read and written, without changing it. `path` is in
+ * the system's encoding, without NUL bytes, and not kept.
+ *
+ * Sets `*in_place` where it can: true where the system does not let the file be replaced, so that it is going to be written in
+ * place. It is a mount of its own then, as a file that is mounted into a container, or its folder may not be written to. That
+ * should be said to whoever runs the program: a crash while such a file is written is survived only where its folder has room
+ * for a copy. `in_place` may be NULL.
+ *
+ * `BW_IO` where it cannot; the message names the path and the reason. `BW_INVALID_ARGUMENT` where `path` is NULL or empty. `error`
+ * may be NULL. Any thread may call it at any time.
+ */
+bw_result bw_state_prepare(const char *path,
+                           size_t path_len,
+                           bool *in_place,
+                           bw_error **error);
 
 /**
  * Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
