@@ -92,7 +92,9 @@ impl Accessor {
         let mut named = Root::NAMED.into_iter();
         if let Some((_, root)) = named.find(|(name, _)| path.starts_with(name)) {
             let Step::Key(key) = steps.remove(0) else {
-                return Err(format!("a key follows the first [ of \"{text}\", no number"));
+                return Err(format!(
+                    "a key follows the first [ of \"{text}\", no number"
+                ));
             };
             return Ok(Self { root, key, steps });
         }

@@ -147,12 +147,12 @@ functions! {
     fn bw_event_number(
         event: *const bw_event, key: *const c_char, key_len: usize, number: *mut f64, error: *mut *mut bw_error
     ) -> bw_result;
-    fn bw_state_prepare(path: *const c_char, path_len: usize, in_place: *mut bool, error: *mut *mut bw_error) -> bw_result;
     fn bw_snapshot_free(snapshot: *mut bw_snapshot);
     fn bw_snapshot_size(snapshot: *const bw_snapshot) -> usize;
     fn bw_snapshot_write(
         snapshot: *const bw_snapshot, path: *const c_char, path_len: usize, error: *mut *mut bw_error
     ) -> bw_result;
+    fn bw_state_prepare(path: *const c_char, path_len: usize, in_place: *mut bool, error: *mut *mut bw_error) -> bw_result;
     fn bw_had_new(options: *const bw_had_options, error: *mut *mut bw_error) -> *mut bw_had;
     fn bw_had_free(had: *mut bw_had);
     fn bw_had_observe(
