@@ -114,6 +114,81 @@ fn observe(bencher: Bencher, options: &HadOptions, vms: usize) {
     bencher.bench_local(sample);
 }
 
+/// A sample under a name that comes once, where the tables are full: half of them of what reports, half of such names.
+#[divan::bench_group(sample_size = COSTLY_SAMPLES, sample_count = 20)]
+mod flood {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// Ticks after which those that report are established.
+    const TICKS: usize = 40;
+    /// Invented names a second.
+    const A_SECOND: usize = 1000;
+
+    #[divan::bench]
+    fn invented_hypervisors(bencher: Bencher) {
+        let options = options(&[], "rank");
+        let known = options.max_hypervisors / 2;
+        let known: Vec<String> = (0..known).map(|n| format!("compute-{n}")).collect();
+        let names: Vec<(&str, &str)> = known.iter().map(|name| (name.as_str(), "vm")).collect();
+        flood(bencher, options, &names, |name| (name, "vm"));
+    }
+
+    #[divan::bench]
+    fn invented_vms(bencher: Bencher) {
+        let options = options(&[], "rank");
+        let known: Vec<String> = (0..options.max_vms / 2)
+            .map(|n| format!("vm-{n}"))
+            .collect();
+        let names: Vec<(&str, &str)> = known
+            .iter()
+            .map(|name| ("compute", name.as_str()))
+            .collect();
+        flood(bencher, options, &names, |name| ("compute", name));
+    }
+
+    fn sample<'a>((hypervisor, vm): (&'a str, &'a str), time: f64) -> Observation<'a> {
+        Observation {
+            hypervisor,
+            vm,
+            metric: "cpu",
+            time,
+            interval: 10.0,
+            value: 20.0,
+        }
+    }
+
+    fn flood(
+        bencher: Bencher,
+        options: HadOptions,
+        known: &[(&str, &str)],
+        invented: fn(&str) -> (&str, &str),
+    ) {
+        let mut detector = Detector::new(options).expect("options that agree");
+        let mut time = 0.0;
+        for _ in 0..TICKS {
+            for names in known {
+                detector.observe(&sample(*names, time));
+            }
+            time += 10.0;
+            detector.advance(time);
+        }
+        let mut name = String::new();
+        let mut count = 0usize;
+        bencher.bench_local(|| {
+            count += 1;
+            if count.is_multiple_of(A_SECOND) {
+                time += 1.0;
+                detector.advance(time);
+            }
+            name.clear();
+            write!(name, "invented-{count}").expect("writing to a string cannot fail");
+            black_box(detector.observe(&sample(invented(&name), time)));
+        });
+    }
+}
+
 #[divan::bench_group(sample_size = SAMPLES, sample_count = 20)]
 mod algorithm {
     use super::*;

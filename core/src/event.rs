@@ -21,6 +21,8 @@ pub enum EventKind {
     HypervisorAnomaly,
     /// All VMs of one hypervisor fell silent: nothing is known of it until they speak again.
     HypervisorSilence,
+    /// Most hypervisors fell silent at about the same time: likely the collector or what feeds it. Nothing is known of them.
+    CollectorSilence,
     /// A workload changed: one VM alone, or many in a way that their own past shows too.
     WorkloadChange,
     /// The log of a host says that something fails.
@@ -88,7 +90,7 @@ pub struct Event {
     pub state: State,
     /// How bad it is.
     pub severity: Severity,
-    /// The hypervisor it is about.
+    /// The hypervisor it is about; empty where it is about the collector.
     pub hypervisor: String,
     /// The VM it is about, where it is about one alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +131,9 @@ pub struct Event {
     /// Number of VMs that had a say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voters: Option<u32>,
+    /// Number of hypervisors that fell silent with the collector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hypervisors: Option<u32>,
     /// The names of the VMs that changed, the most certain first, separated by commas; at most eight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_vms: Option<String>,
@@ -204,6 +209,7 @@ impl Event {
             channel,
             vms: _,
             voters: _,
+            hypervisors: _,
             changed_vms,
             reason,
             stream,
@@ -271,6 +277,7 @@ impl Event {
             channel: None,
             vms: None,
             voters: None,
+            hypervisors: None,
             changed_vms: None,
             reason: None,
             stream: None,

@@ -645,6 +645,365 @@ fn the_order_of_hypervisors_is_irrelevant() {
     assert_eq!(run(&[3, 1, 0, 4, 2]), expected);
 }
 
+/// Feeds `vms` VMs of each of `hypervisors` for the ticks in `ticks`, and says after each that its time is over. `speaks` says
+/// whether a hypervisor has samples at a tick.
+fn feed_fleet(
+    detector: &mut Detector,
+    hypervisors: &[String],
+    ticks: std::ops::Range<u64>,
+    speaks: impl Fn(usize, u64) -> bool,
+) -> Vec<Event> {
+    for t in ticks {
+        for (h, hypervisor) in hypervisors.iter().enumerate() {
+            if speaks(h, t) {
+                for vm in 0..3u64 {
+                    let vm_name = ["a", "b", "c"][vm as usize];
+                    let value = calm(vm + 3 * h as u64, t);
+                    detector.observe(&sample(hypervisor, vm_name, t as f64, value));
+                }
+            }
+        }
+        detector.advance(1e9 + (t + 1) as f64 * INTERVAL);
+    }
+    std::iter::from_fn(|| detector.next_event()).collect()
+}
+
+fn fleet(count: usize) -> Vec<String> {
+    (0..count).map(|h| format!("hv{h:03}")).collect()
+}
+
+/// The events of these kinds as "KIND STATE HYPERVISOR".
+fn kinds(events: &[Event]) -> Vec<String> {
+    let line = |e: &Event| {
+        let json: serde_json::Value = serde_json::from_str(&e.to_json()).unwrap();
+        let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+        format!("{} {} {}", text("event"), text("state"), e.hypervisor)
+    };
+    events.iter().map(line).collect()
+}
+
+/// Whether the hypervisor is one that there is state of.
+fn is_known(detector: &Detector, hypervisor: &str) -> bool {
+    detector.statuses().any(|s| s.hypervisor == hypervisor)
+}
+
+#[test]
+fn invented_hypervisors_displace_no_established_one_and_a_real_new_one_gets_its_place() {
+    let mut detector = detector(&[("max_hypervisors", "60")]);
+    let established = fleet(40);
+    feed_fleet(&mut detector, &established, 0..50, |_, _| true);
+    let mut known_since = None;
+    for t in 50..250u64 {
+        // Five times as many as there is room for, in every interval, before and after those that are real.
+        for n in 0..100 {
+            let name = format!("invented-{t}-{n}");
+            detector.observe(&sample(&name, "a", t as f64, 10.0));
+            if n == 50 {
+                for (h, hypervisor) in established.iter().enumerate() {
+                    for vm in ["a", "b", "c"] {
+                        let outcome =
+                            detector.observe(&sample(hypervisor, vm, t as f64, calm(h as u64, t)));
+                        assert_eq!(outcome, Outcome::Taken, "{hypervisor} at {t}");
+                    }
+                }
+            }
+        }
+        if t >= 60 {
+            detector.observe(&sample("real", "a", t as f64, calm(7, t)));
+            detector.observe(&sample("real", "b", t as f64, calm(8, t)));
+        }
+        detector.advance(1e9 + (t + 1) as f64 * INTERVAL);
+        match known_since {
+            None if is_known(&detector, "real") => known_since = Some(t),
+            Some(since) => assert!(is_known(&detector, "real"), "known at {since}, gone at {t}"),
+            None => {}
+        }
+        assert!(detector.counters().hypervisors <= 60);
+    }
+    assert!(known_since.is_some_and(|t| t < 200), "{known_since:?}");
+    for hypervisor in &established {
+        assert!(is_known(&detector, hypervisor), "{hypervisor}");
+    }
+    let counters = detector.counters();
+    assert!(counters.hypervisors_evicted > 100, "{counters:?}");
+    assert!(counters.full > 1000, "{counters:?}");
+}
+
+#[test]
+fn invented_vms_displace_no_established_one_and_a_real_new_one_gets_its_place() {
+    let mut detector = detector(&[("max_vms", "20")]);
+    feed(&mut detector, 10, 0..50, |vm, t| Some(calm(vm, t)));
+    for t in 50..250u64 {
+        for n in 0..40 {
+            let name = format!("invented-{t}-{n}");
+            detector.observe(&sample("hv", &name, t as f64, 10.0));
+            if n == 20 {
+                for vm in 0..10u64 {
+                    let outcome =
+                        detector.observe(&sample("hv", &format!("vm{vm}"), t as f64, calm(vm, t)));
+                    assert_eq!(outcome, Outcome::Taken, "vm{vm} at {t}");
+                }
+            }
+        }
+        detector.observe(&sample("hv", "real", t as f64, calm(77, t)));
+        detector.advance(1e9 + (t + 1) as f64 * INTERVAL);
+    }
+    let names: Vec<&str> = detector
+        .vm_statuses("hv", "cpu", "")
+        .map(|s| s.vm)
+        .collect();
+    for vm in (0..10)
+        .map(|vm| format!("vm{vm}"))
+        .chain(["real".to_owned()])
+    {
+        assert!(names.contains(&vm.as_str()), "{vm} in {names:?}");
+    }
+    let voters = detector.statuses().next().unwrap().voters;
+    assert_eq!(voters, 11, "the real ones have their say");
+    let counters = detector.counters();
+    assert!(
+        counters.vms <= 20 && counters.vms_evicted > 100,
+        "{counters:?}"
+    );
+}
+
+#[test]
+fn a_full_table_makes_room_by_the_next_day_no_longer_but_within_intervals() {
+    let mut detector = detector(&[("max_hypervisors", "100")]);
+    for n in 0..100 {
+        detector.observe(&sample(&format!("invented-{n}"), "a", 0.0, 10.0));
+    }
+    let real = fleet(30);
+    feed_fleet(&mut detector, &real, 1..60, |_, _| true);
+    for hypervisor in &real {
+        assert!(is_known(&detector, hypervisor), "{hypervisor}");
+    }
+    assert_eq!(detector.counters().hypervisors_evicted, 30);
+}
+
+#[test]
+fn an_evicted_hypervisor_ends_what_was_open_of_it() {
+    let mut detector = detector(&[("max_hypervisors", "2")]);
+    let fleet = fleet(2);
+    feed_fleet(&mut detector, &fleet, 0..50, |_, _| true);
+    // One of them is silent for more than an hour, which is told.
+    let told = feed_fleet(&mut detector, &fleet, 50..450, |h, _| h == 1);
+    assert_eq!(kinds(&told), ["hypervisor_silence raised hv000"]);
+    assert_eq!(
+        detector.observe(&sample("new", "a", 450.0, 10.0)),
+        Outcome::Taken
+    );
+    let ended = detector.next_event().expect("the silence ends");
+    assert_eq!(
+        kinds(std::slice::from_ref(&ended)),
+        ["hypervisor_silence cleared hv000"]
+    );
+    assert!(
+        ended.message.contains("max_hypervisors"),
+        "{}",
+        ended.message
+    );
+    assert_eq!(ended.since, told[0].since);
+    assert_eq!(detector.next_event(), None);
+    assert!(!is_known(&detector, "hv000") && is_known(&detector, "hv001"));
+}
+
+#[test]
+fn a_snapshot_of_a_release_that_counted_no_evictions_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let fault = |vm, t| Some(calm(vm, t) * if t >= 200 { 3.0 } else { 1.0 });
+    let mut first = detector(&[]);
+    let mut events = feed(&mut first, 5, 0..100, fault);
+    first.save(&path).unwrap();
+    let saved = std::fs::read(&path).unwrap();
+    // Magic, version, tag, length and checksum, then what was saved; at its end are the names and the counts of two counters,
+    // each count and each length in one byte, and that the collector is not silent.
+    let added = 1 + (1 + "hypervisors_evicted".len() + 1) + (1 + "vms_evicted".len() + 1) + 1;
+    let payload = &saved[28..saved.len() - added];
+    std::fs::write(&path, bellwether_core::snapshot::bytes(*b"had ", payload)).unwrap();
+    let mut second = detector(&[]);
+    assert!(second.load(&path).unwrap());
+    assert_eq!(second.counters(), first.counters());
+    events.extend(feed(&mut second, 5, 100..230, fault));
+    assert_eq!(events, feed(&mut detector(&[]), 5, 0..230, fault));
+}
+
+#[test]
+fn evictions_are_counted_across_restarts() {
+    let mut first = detector(&[("max_hypervisors", "2")]);
+    for t in 0..40u64 {
+        first.observe(&sample(&format!("invented-{t}"), "a", t as f64, 10.0));
+        first.advance(1e9 + (t + 1) as f64 * INTERVAL);
+    }
+    let counters = first.counters();
+    assert!(counters.hypervisors_evicted > 5, "{counters:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    first.save(&path).unwrap();
+    let mut second = detector(&[("max_hypervisors", "2")]);
+    assert!(second.load(&path).unwrap());
+    assert_eq!(second.counters(), counters);
+}
+
+#[test]
+fn a_stalled_feed_is_one_event_and_who_stays_silent_after_it_is_told_by_name() {
+    let fleet = fleet(200);
+    let mut detector = detector(&[]);
+    // The feed stalls at 100 and comes back at 150; seven hypervisors do not.
+    let speaks = |h: usize, t: u64| t < 100 || (t >= 150 && h >= 7);
+    let events = feed_fleet(&mut detector, &fleet, 0..150, speaks);
+    assert_eq!(kinds(&events), ["collector_silence raised "]);
+    assert_eq!(
+        (events[0].hypervisors, events[0].severity),
+        (Some(200), Severity::Warning)
+    );
+    assert_eq!(
+        (tick_of(&events[0]), events[0].since),
+        (105.0, 1e9 + 99.0 * INTERVAL)
+    );
+    let after = feed_fleet(&mut detector, &fleet, 150..200, speaks);
+    let mut expected = vec!["collector_silence cleared ".to_owned()];
+    expected.extend((0..7).map(|h| format!("hypervisor_silence raised hv{h:03}")));
+    assert_eq!(kinds(&after), expected);
+    assert_eq!(
+        (tick_of(&after[0]), after[0].since),
+        (150.0, events[0].since)
+    );
+    // They get as long to speak again as silence takes.
+    assert_eq!(tick_of(&after[1]), 156.0);
+}
+
+#[test]
+fn a_stalled_feed_whose_gap_is_seen_only_when_it_resumes_is_one_event_too() {
+    let fleet = fleet(50);
+    let mut detector = detector(&[]);
+    feed_fleet(&mut detector, &fleet, 0..100, |_, _| true);
+    // Nobody says that time passes while nothing comes.
+    let events = feed_fleet(&mut detector, &fleet, 130..170, |_, _| true);
+    assert_eq!(
+        kinds(&events),
+        ["collector_silence raised ", "collector_silence cleared "]
+    );
+}
+
+#[test]
+fn few_hypervisors_or_few_of_many_that_fall_silent_are_told_one_by_one() {
+    for (count, silent) in [(1, 1), (4, 4), (30, 20)] {
+        let fleet = fleet(count);
+        let mut detector = detector(&[]);
+        let speaks = |h: usize, t: u64| t < 100 || h >= silent;
+        let events = feed_fleet(&mut detector, &fleet, 0..130, speaks);
+        let expected: Vec<String> = (0..silent)
+            .map(|h| format!("hypervisor_silence raised hv{h:03}"))
+            .collect();
+        assert_eq!(kinds(&events), expected, "{silent} of {count}");
+    }
+}
+
+#[test]
+fn a_hypervisor_that_was_silent_by_itself_is_told_before_and_stays_told_through_a_stalled_feed() {
+    let fleet = fleet(20);
+    let mut detector = detector(&[]);
+    let speaks = |h: usize, t: u64| t < 100 || h > 0 && !(140..160).contains(&t);
+    let events = feed_fleet(&mut detector, &fleet, 0..200, speaks);
+    assert_eq!(
+        kinds(&events),
+        [
+            "hypervisor_silence raised hv000",
+            "collector_silence raised ",
+            "collector_silence cleared ",
+        ]
+    );
+    assert_eq!(events[1].hypervisors, Some(19));
+}
+
+#[test]
+fn a_collector_that_is_restarted_while_it_is_silent_says_when_that_is_over() {
+    let fleet = fleet(20);
+    let mut first = detector(&[]);
+    let events = feed_fleet(&mut first, &fleet, 0..120, |_, t| t < 100);
+    assert_eq!(kinds(&events), ["collector_silence raised "]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    first.save(&path).unwrap();
+    let mut second = detector(&[]);
+    assert!(second.load(&path).unwrap());
+    let events = feed_fleet(&mut second, &fleet, 140..180, |_, _| true);
+    assert_eq!(kinds(&events), ["collector_silence cleared "]);
+}
+
+/// The events after a restart at tick 100 after which `speaks` says who has samples; the first sign of time is at tick `again`.
+fn after_downtime(
+    fleet: &[String],
+    again: u64,
+    advance_first: bool,
+    speaks: impl Fn(usize, u64) -> bool,
+) -> Vec<Event> {
+    let mut first = detector(&[]);
+    assert_eq!(feed_fleet(&mut first, fleet, 0..100, |_, _| true), []);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    first.save(&path).unwrap();
+    let mut second = detector(&[]);
+    assert!(second.load(&path).unwrap());
+    if advance_first {
+        second.advance(1e9 + again as f64 * INTERVAL);
+    }
+    feed_fleet(&mut second, fleet, again..again + 60, speaks)
+}
+
+#[test]
+fn the_time_between_a_crash_and_the_first_sample_is_nobodys_silence() {
+    for count in [1, 3, 20] {
+        for again in [101, 104, 107, 130, 700, 9_000] {
+            for advance_first in [false, true] {
+                let events = after_downtime(&fleet(count), again, advance_first, |_, _| true);
+                assert_eq!(events, [], "{count} hypervisors, again at {again}");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_does_not_speak_after_a_restart_is_silent_once_the_time_for_it_has_passed_since() {
+    for again in [103, 130, 700] {
+        for advance_first in [false, true] {
+            let speaks = |h: usize, _| h > 0;
+            let events = after_downtime(&fleet(3), again, advance_first, speaks);
+            assert_eq!(
+                kinds(&events),
+                ["hypervisor_silence raised hv000"],
+                "{again}"
+            );
+            let waited = tick_of(&events[0]) - again as f64;
+            assert!((6.0..8.0).contains(&waited), "{again}: {waited}");
+        }
+    }
+}
+
+#[test]
+fn a_feed_that_does_not_come_back_after_a_restart_is_one_event_too() {
+    let events = after_downtime(&fleet(20), 130, false, |h, _| h == 0);
+    assert_eq!(kinds(&events), ["collector_silence raised "]);
+    assert_eq!(events[0].hypervisors, Some(19));
+}
+
+#[test]
+fn who_was_told_silent_before_a_restart_is_not_told_again_but_when_it_speaks() {
+    let fleet = fleet(3);
+    let mut first = detector(&[]);
+    let events = feed_fleet(&mut first, &fleet, 0..100, |h, t| h > 0 || t < 50);
+    assert_eq!(kinds(&events), ["hypervisor_silence raised hv000"]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    first.save(&path).unwrap();
+    let mut second = detector(&[]);
+    assert!(second.load(&path).unwrap());
+    let events = feed_fleet(&mut second, &fleet, 130..200, |h, t| h > 0 || t > 180);
+    assert_eq!(kinds(&events), ["hypervisor_silence cleared hv000"]);
+}
+
 /// A value, a time, or an interval of the kind that broken sources send.
 fn wild() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -734,6 +1093,38 @@ proptest! {
             }
             for status in detector.statuses() {
                 prop_assert!((0.0..=1.0).contains(&status.score) && (0.0..=1.0).contains(&status.consensus));
+            }
+        }
+    }
+    /// Whatever comes, established hypervisors and VMs that report in every interval keep their state, and the tables their size.
+    #[test]
+    fn no_flood_displaces_who_still_reports(
+        floods in prop::collection::vec((0u32..60, 0u32..40, 1u32..4), 1..60),
+        hypervisors in 1usize..8,
+    ) {
+        let options = [("max_hypervisors", "10"), ("max_vms", "8"), ("forget_sec", "2000")];
+        let mut detector = detector(&options);
+        let fleet = fleet(hypervisors);
+        feed_fleet(&mut detector, &fleet, 0..40, |_, _| true);
+        let mut t = 40;
+        for (invented_hypervisors, invented_vms, ticks) in floods {
+            for _ in 0..ticks {
+                for n in 0..invented_hypervisors {
+                    detector.observe(&sample(&format!("x{t}-{n}"), "a", t as f64, 1.0));
+                }
+                for n in 0..invented_vms {
+                    detector.observe(&sample("hv000", &format!("x{t}-{n}"), t as f64, 1.0));
+                }
+                feed_fleet(&mut detector, &fleet, t..t + 1, |_, _| true);
+                t += 1;
+            }
+        }
+        let c = detector.counters();
+        prop_assert!(c.hypervisors <= 10 && c.vms <= 80);
+        for hypervisor in &fleet {
+            let vms: Vec<&str> = detector.vm_statuses(hypervisor, "cpu", "").map(|s| s.vm).collect();
+            for vm in ["a", "b", "c"] {
+                prop_assert!(vms.contains(&vm), "{hypervisor}: {vms:?}");
             }
         }
     }

@@ -1,8 +1,10 @@
-//! LAD keeps within `max_memory_mib` whatever it is fed: what it holds is counted where it is allocated.
+//! LAD keeps within `max_memory_mib` whatever it is fed, and HAD within what its limits allow: what they hold is counted where it is
+//! allocated.
 
 use std::alloc::System;
 use std::sync::Mutex;
 
+use bellwether_core::had::{self, HadOptions, Observation};
 use bellwether_core::lad::{Detector, LadOptions, Record, Source};
 use cap::Cap;
 
@@ -154,4 +156,47 @@ fn events_that_nobody_fetches_keep_within_the_memory_allowed() {
         },
     );
     assert!(detector.counters().events_lost > 0);
+}
+
+#[test]
+fn a_flood_of_invented_hypervisors_and_vms_takes_no_more_memory_than_full_tables() {
+    let _alone = ALONE.lock();
+    let mut options = HadOptions::default();
+    options.set("max_hypervisors", "50").unwrap();
+    options.set("max_vms", "20").unwrap();
+    let before = ALLOCATOR.allocated();
+    let mut detector = had::Detector::new(options).unwrap();
+    let mut full = 0;
+    for interval in 0..2000u32 {
+        let time = 10.0 * f64::from(interval);
+        for n in 0..100 {
+            let name = format!("invented-with-a-name-of-some-length-{interval}-{n}");
+            for (hypervisor, vm) in [(name.as_str(), "vm"), ("real", name.as_str())] {
+                detector.observe(&Observation {
+                    hypervisor,
+                    vm,
+                    metric: "cpu",
+                    time,
+                    interval: 10.0,
+                    value: 20.0,
+                });
+            }
+        }
+        detector.advance(time + 10.0);
+        while detector.next_event().is_some() {}
+        let held = ALLOCATOR.allocated() - before;
+        if interval == 200 {
+            full = held;
+        }
+        // Names and the lists of who may go differ in length from one interval to the next.
+        assert!(
+            full == 0 || held < full + full / 20,
+            "{held} bytes after {interval}, {full} before"
+        );
+    }
+    let counters = detector.counters();
+    assert!(
+        counters.hypervisors_evicted > 1000 && counters.vms_evicted > 1000,
+        "{counters:?}"
+    );
 }

@@ -8,6 +8,7 @@
 mod attribution;
 #[doc(hidden)]
 pub mod bare;
+mod eviction;
 mod filter;
 mod iad;
 mod incident;
@@ -16,6 +17,7 @@ mod options;
 mod overlap;
 mod panel;
 mod past;
+mod presence;
 mod quorum;
 mod rank;
 mod tell;
@@ -29,8 +31,10 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use self::eviction::{ESTABLISHED, Eviction};
 use self::method::Alarm;
 use self::panel::Panel;
+use self::presence::{Presence, Presences};
 use crate::event::Event;
 use crate::options::OptionError;
 use crate::snapshot::{self, Shape, SnapshotError, Tag};
@@ -69,7 +73,7 @@ pub enum Outcome {
     Masked,
     /// A name is empty or too long, the time or the value is not a number that can be.
     Refused,
-    /// One of the options `max_hypervisors` and `max_vms` leaves no room for it.
+    /// One of the options `max_hypervisors` and `max_vms` leaves no room for it: all that there is state of still reports.
     Full,
 }
 
@@ -96,6 +100,38 @@ pub struct Counters {
     pub hypervisors: u64,
     /// VMs that there is state of, over all hypervisors and metrics.
     pub vms: u64,
+    /// Silent hypervisors whose state made room for another's, because of the option `max_hypervisors`.
+    #[serde(skip)]
+    pub hypervisors_evicted: u64,
+    /// Silent VMs whose state made room for another's, because of the option `max_vms`; over all hypervisors and metrics.
+    #[serde(skip)]
+    pub vms_evicted: u64,
+}
+
+/// The counters that snapshots did not have at first, by their names: they come behind the rest, and may be more or fewer.
+type LaterCounters = Vec<(String, u64)>;
+
+impl Counters {
+    fn later(&self) -> LaterCounters {
+        let counters = [
+            ("hypervisors_evicted", self.hypervisors_evicted),
+            ("vms_evicted", self.vms_evicted),
+        ];
+        counters
+            .map(|(name, count)| (name.to_owned(), count))
+            .into()
+    }
+
+    fn with_later(mut self, later: LaterCounters) -> Self {
+        for (name, count) in later {
+            match name.as_str() {
+                "hypervisors_evicted" => self.hypervisors_evicted = count,
+                "vms_evicted" => self.vms_evicted = count,
+                _ => {}
+            }
+        }
+        self
+    }
 }
 
 /// Where one metric of one hypervisor stands after its last tick.
@@ -164,6 +200,11 @@ pub struct Detector {
     counters: Counters,
     /// The newest time that [`Detector::advance`] looked for the silent at.
     swept: f64,
+    /// When each of `hypervisors` was heard.
+    presences: Presences,
+    eviction: Eviction,
+    /// It was restored, and no time has passed since.
+    is_restored: bool,
 }
 
 /// What a snapshot holds besides the hypervisors.
@@ -177,6 +218,9 @@ struct Saved<H> {
     /// Events that wait, as JSON: their keys come and go, which the binary form cannot say.
     events: Vec<String>,
 }
+
+/// What snapshots did not have at first and have behind the rest: further counters, and since when the collector is silent.
+type Later = (LaterCounters, Option<f64>);
 
 impl Detector {
     /// A detector that knows nothing yet.
@@ -193,6 +237,9 @@ impl Detector {
             events: VecDeque::new(),
             counters: Counters::default(),
             swept: f64::NEG_INFINITY,
+            presences: Presences::default(),
+            eviction: Eviction::default(),
+            is_restored: false,
         })
     }
 
@@ -236,15 +283,15 @@ impl Detector {
         if !sound {
             return Outcome::Refused;
         }
-        let Some(at) = self.hypervisor_or_new(observation.hypervisor) else {
-            return Outcome::Full;
-        };
-        let options = &self.options;
         let interval = if observation.interval == 0.0 {
-            options.interval
+            self.options.interval
         } else {
             observation.interval
         };
+        let Some(at) = self.hypervisor_or_new(observation, interval) else {
+            return Outcome::Full;
+        };
+        let options = &self.options;
         let Hypervisor {
             name,
             panels,
@@ -265,21 +312,26 @@ impl Detector {
                 panels.len() - 1
             }
         };
+        if self.presences.all[at].is_restored() {
+            self.presences.all[at].resume(observation.time, panels[0].due());
+        }
         let (events, counters) = (&mut self.events, &mut self.counters);
-        panels[i].observe(observation, options, |panel, judged| {
-            let told = tell::tick(
-                name,
-                options,
-                panel,
-                &judged,
-                (i == 0).then_some(&mut *silent_since),
-            );
+        let presences = &mut self.presences;
+        let outcome = panels[i].observe(observation, options, |panel, judged| {
+            let silence = (i == 0).then_some((&mut *silent_since, &mut *presences, at));
+            let told = tell::tick(name, options, panel, &judged, silence);
             push(events, counters, told);
-        })
+        });
+        if outcome == Outcome::Taken {
+            self.presences.all[at].latest = observation.time;
+        }
+        self.counters.vms_evicted += std::mem::take(&mut panels[i].evicted);
+        outcome
     }
 
-    /// Where the hypervisor `name` is, made if need be and the options allow.
-    fn hypervisor_or_new(&mut self, name: &str) -> Option<usize> {
+    /// Where the hypervisor of an observation is, made if need be and there is room or room can be made.
+    fn hypervisor_or_new(&mut self, observation: &Observation<'_>, interval: f64) -> Option<usize> {
+        let name = observation.hypervisor;
         if self
             .hypervisors
             .get(self.guess)
@@ -289,8 +341,11 @@ impl Detector {
         }
         let at = match self.index.get(name) {
             Some(at) => *at as usize,
-            None if self.hypervisors.len() >= self.options.max_hypervisors => return None,
+            None if self.hypervisors.len() >= self.options.max_hypervisors => {
+                self.replace_silent(observation, interval)?
+            }
             None => {
+                self.presences.add(observation.time, interval);
                 self.hypervisors.push(Hypervisor {
                     name: name.into(),
                     panels: Vec::new(),
@@ -305,29 +360,59 @@ impl Detector {
         Some(at)
     }
 
+    /// Gives the place of a hypervisor that does not report any more to the one of an observation, if there is such a place.
+    #[cold]
+    fn replace_silent(&mut self, observation: &Observation<'_>, interval: f64) -> Option<usize> {
+        let options = &self.options;
+        let presences = &self.presences;
+        // Who is silent is known only where time is said to pass.
+        let now = presences.elapsed()?;
+        let at = self.eviction.place_for(
+            observation.hypervisor,
+            now,
+            options.interval,
+            || presences.candidates(options.forget_sec),
+            |at| presences.is_silent(at, options.forget_sec),
+        )?;
+        let time = self.presences.time_or(observation.time);
+        let new = Hypervisor {
+            name: observation.hypervisor.into(),
+            panels: Vec::new(),
+            silent_since: None,
+        };
+        self.index.insert(new.name.clone(), at as u32);
+        let old = std::mem::replace(&mut self.hypervisors[at], new);
+        self.index.remove(&old.name);
+        let ended = tell::gone(&old.name, options, &old, time, tell::Gone::Evicted);
+        push(&mut self.events, &mut self.counters, ended);
+        self.presences.replace(at, observation.time, interval);
+        self.counters.hypervisors_evicted += 1;
+        Some(at)
+    }
+
     /// Says that no sample with a time before `time` (seconds) is going to come any more: judges the ticks that ended by then,
     /// notices silence and forgets who has been silent for too long. A time that is not finite or too far off is ignored.
     pub fn advance(&mut self, time: f64) {
         if time.is_nan() || time.abs() > TIME_MAX {
             return;
         }
+        if self.is_restored {
+            self.resume(time);
+        }
+        self.presences.advance(time);
         let options = &self.options;
         let (events, counters) = (&mut self.events, &mut self.counters);
-        for Hypervisor {
-            name,
-            panels,
-            silent_since,
-        } in &mut self.hypervisors
-        {
+        let presences = &mut self.presences;
+        for (at, hypervisor) in self.hypervisors.iter_mut().enumerate() {
+            let Hypervisor {
+                name,
+                panels,
+                silent_since,
+            } = hypervisor;
             for (i, panel) in panels.iter_mut().enumerate() {
                 panel.advance(time, |panel, judged| {
-                    let told = tell::tick(
-                        name,
-                        options,
-                        panel,
-                        &judged,
-                        (i == 0).then_some(&mut *silent_since),
-                    );
+                    let silence = (i == 0).then_some((&mut *silent_since, &mut *presences, at));
+                    let told = tell::tick(name, options, panel, &judged, silence);
                     push(events, counters, told);
                 });
             }
@@ -339,10 +424,29 @@ impl Detector {
         }
     }
 
+    /// The first time that passes after a restart: the time that the detector did not run is nobody's silence.
+    #[cold]
+    fn resume(&mut self, time: f64) {
+        self.is_restored = false;
+        let mut stopped = false;
+        for (hypervisor, presence) in self.hypervisors.iter().zip(&mut self.presences.all) {
+            if let Some(panel) = hypervisor.panels.first()
+                && presence.is_restored()
+            {
+                stopped |= presence.resume(time, panel.due());
+            }
+        }
+        if stopped {
+            // Who was to be forgotten gets the time to speak first.
+            self.swept = self.swept.max(time);
+        }
+    }
+
     /// Forgets VMs that have been silent for `forget_sec` seconds, and hypervisors that have no VM left.
     fn forget_silent(&mut self, time: f64) {
         let options = &self.options;
         let (events, counters) = (&mut self.events, &mut self.counters);
+        let mut stay = Vec::with_capacity(self.hypervisors.len());
         self.hypervisors.retain_mut(|hypervisor| {
             let left: usize = hypervisor
                 .panels
@@ -353,13 +457,27 @@ impl Detector {
                 push(
                     events,
                     counters,
-                    tell::gone(hypervisor.name.as_ref(), options, hypervisor, time),
+                    tell::gone(
+                        &hypervisor.name,
+                        options,
+                        hypervisor,
+                        time,
+                        tell::Gone::Forgotten,
+                    ),
                 );
             }
+            stay.push(left > 0);
             left > 0
         });
         if self.hypervisors.len() != self.index.len() {
             self.reindex();
+            self.eviction.restart();
+            let over = self.presences.retain(&stay, time);
+            push(
+                &mut self.events,
+                &mut self.counters,
+                over.into_iter().collect(),
+            );
         }
     }
 
@@ -386,7 +504,8 @@ impl Detector {
         self.events.pop_front()
     }
 
-    /// Where every metric of every hypervisor stands, in the order of their first sight.
+    /// Where every metric of every hypervisor stands, in the order of their first sight; one that made an evicted one's place
+    /// its own stands there.
     pub fn statuses(&self) -> impl Iterator<Item = Status<'_>> {
         self.hypervisors.iter().flat_map(|hypervisor| {
             hypervisor.panels.iter().map(|panel| Status {
@@ -490,6 +609,7 @@ impl Detector {
 
     /// All that was learnt, as the bytes of a file that [`Detector::load`] reads ([`snapshot::write`] writes it).
     pub fn to_snapshot(&self) -> Vec<u8> {
+        let later: Later = (self.counters.later(), self.presences.collector_since);
         let saved = Saved {
             shape: self.shape(),
             hypervisors: &self.hypervisors,
@@ -497,7 +617,7 @@ impl Detector {
             swept: self.swept,
             events: snapshot::events_to_json(&self.events),
         };
-        snapshot::to_bytes(TAG, &saved)
+        snapshot::to_bytes_with(TAG, &saved, &later)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
@@ -511,7 +631,8 @@ impl Detector {
 
     /// The detector that a snapshot's payload describes.
     fn restored(&self, payload: &[u8]) -> Result<Self, String> {
-        let saved: Saved<Vec<Hypervisor>> = snapshot::state(payload)?;
+        let (saved, (counters, collector_since)): (Saved<Vec<Hypervisor>>, Later) =
+            snapshot::state_with(payload)?;
         snapshot::same_shape(&self.shape(), &saved.shape)?;
         let mut detector = Self {
             options: self.options.clone(),
@@ -519,8 +640,11 @@ impl Detector {
             index: FxHashMap::default(),
             guess: 0,
             events: snapshot::events_from_json(&saved.events)?,
-            counters: saved.counters,
+            counters: saved.counters.with_later(counters),
             swept: saved.swept,
+            presences: Presences::default(),
+            eviction: Eviction::default(),
+            is_restored: true,
         };
         let options = &detector.options;
         let whole = detector.hypervisors.len() <= options.max_hypervisors
@@ -534,6 +658,19 @@ impl Detector {
                 "damaged, or larger than the options max_hypervisors and max_vms allow".into(),
             );
         }
+        let presences = detector.hypervisors.iter().map(|hypervisor| {
+            let panel = hypervisor.panels.first();
+            let established = hypervisor.panels.iter().any(Panel::is_established);
+            Presence::restored(
+                panel.map_or(f64::NEG_INFINITY, Panel::heard_time),
+                panel.map_or(options.interval, |panel| panel.interval),
+                if established { ESTABLISHED } else { 1 },
+                hypervisor.silent_since.is_some(),
+            )
+        });
+        detector.presences.all = presences.collect();
+        let since = collector_since.filter(|since| since.is_finite());
+        detector.presences.restore_collector(since);
         detector.reindex();
         Ok(detector)
     }

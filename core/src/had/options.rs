@@ -54,9 +54,9 @@ options! {
         forget_sec: f64 = "86400", Kind::Number { min: 1.0, max: 31_536_000.0 }, "seconds",
             "A VM or hypervisor that is silent for this long is forgotten.";
         max_hypervisors: usize = "10000", Kind::Integer { min: 1, max: 1_000_000 }, "",
-            "The most hypervisors to keep state of; further ones are ignored and counted.";
+            "Maximum number of hypervisors to track. At the limit, a new one replaces one that no longer reports, the one with the fewest samples first; one that reports is never replaced.";
         max_vms: usize = "512", Kind::Integer { min: 1, max: 100_000 }, "per hypervisor",
-            "The most VMs to keep state of; further ones are ignored and counted.";
+            "Maximum number of VMs to track. At the limit, a new one replaces one that no longer reports, the one with the fewest samples first; one that reports is never replaced.";
     }
 }
 

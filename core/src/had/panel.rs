@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::eviction::{Candidate, ESTABLISHED, Eviction, patience};
 use super::iad::Iad;
 use super::incident::Incidents;
 use super::method::{Method, Verdict};
@@ -64,7 +65,7 @@ impl AnyMethod {
 }
 
 /// A VM's place in a panel.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Seat {
     /// The VM's name; `None` where the slot is free.
     pub name: Option<Box<str>>,
@@ -76,6 +77,16 @@ pub(super) struct Seat {
     masked: bool,
     /// It is known to have changed alone.
     pub alone: bool,
+    /// Ticks with a sample of it; of a restored one only whether it is established.
+    #[serde(skip)]
+    heard: u32,
+}
+
+impl Seat {
+    /// Whether its VM has been silent for so long, at the tick `next`, that it may have to make room.
+    fn is_silent(&self, next: i64, forget_ticks: f64) -> bool {
+        (next - self.seen) as f64 > 1.0 + patience(self.heard, 1.0, forget_ticks)
+    }
 }
 
 /// The samples of one tick that has not been judged.
@@ -141,6 +152,11 @@ pub(super) struct Panel {
     /// The slot after that of the last sample: samples come in the same order at every tick.
     #[serde(skip)]
     guess: usize,
+    #[serde(skip)]
+    eviction: Eviction,
+    /// VMs that made room for others and have not been counted yet.
+    #[serde(skip)]
+    pub evicted: u64,
 }
 
 impl Panel {
@@ -175,6 +191,8 @@ impl Panel {
             follows_time_of_day: false,
             last: Verdict::default(),
             guess: 0,
+            eviction: Eviction::default(),
+            evicted: 0,
         }
     }
 
@@ -207,7 +225,7 @@ impl Panel {
         for row in &mut self.rows {
             row.values.resize(self.seats.len(), f64::NAN);
         }
-        match &mut self.method {
+        let whole = match &mut self.method {
             AnyMethod::Rank(rank) => {
                 rank.restore(
                     metric == "cpu",
@@ -217,7 +235,30 @@ impl Panel {
             }
             AnyMethod::Zscore(zscore) => zscore.restore(options, self.seats.len()),
             AnyMethod::Iad(iad) => iad.restore(options, self.seats.len()),
+        };
+        if whole {
+            for slot in 0..self.seats.len() {
+                // Who has a level has had many samples.
+                let is_known = self.method.get().baseline(slot).is_some();
+                self.seats[slot].heard = if is_known { ESTABLISHED } else { 1 };
+            }
         }
+        whole
+    }
+
+    /// Whether one of its VMs is established.
+    pub(super) fn is_established(&self) -> bool {
+        self.seats.iter().any(|seat| seat.heard >= ESTABLISHED)
+    }
+
+    /// The time of the next tick to be judged, seconds.
+    pub(super) fn due(&self) -> f64 {
+        self.time(self.next)
+    }
+
+    /// The time of the last judged tick that had a sample, seconds.
+    pub(super) fn heard_time(&self) -> f64 {
+        self.time(self.next - 1 - self.silent as i64)
     }
 
     /// Number of VMs.
@@ -248,29 +289,25 @@ impl Panel {
         self.slots.get(name).map(|slot| *slot as usize)
     }
 
-    /// The slot of the VM `name`, made if need be and `max` allows.
-    fn slot_or_new(&mut self, name: &str, max: usize) -> Option<usize> {
+    /// The slot of the VM `name`, made if need be and there is room or room can be made.
+    fn slot_or_new(&mut self, name: &str, options: &HadOptions) -> Option<usize> {
         if let Some(slot) = self.slot(name) {
             return Some(slot);
         }
-        if self.slots.len() >= max {
-            return None;
+        if self.slots.len() >= options.max_vms {
+            let slot = self.silent_slot(name, options)?;
+            self.vacate(slot);
+            self.evicted += 1;
+            self.take_seat(slot, name);
+            return Some(slot);
         }
-        let seat = Seat {
-            name: Some(name.into()),
-            seen: self.next - 2,
-            expected: false,
-            masked: false,
-            alone: false,
-        };
         let slot = match self.seats.iter().position(|seat| seat.name.is_none()) {
             Some(free) => {
-                self.seats[free] = seat;
                 self.method.get_mut().reset(free);
                 free
             }
             None => {
-                self.seats.push(seat);
+                self.seats.push(Seat::default());
                 let slots = self.seats.len();
                 self.method.get_mut().resize(slots);
                 self.rows
@@ -279,8 +316,56 @@ impl Panel {
                 slots - 1
             }
         };
-        self.slots.insert(name.into(), slot as u32);
+        self.take_seat(slot, name);
         Some(slot)
+    }
+
+    /// The slot of a VM that does not report any more and has to make room for the VM `name`.
+    #[cold]
+    fn silent_slot(&mut self, name: &str, options: &HadOptions) -> Option<usize> {
+        let (seats, next) = (&self.seats, self.next);
+        let forget = options.forget_sec / self.interval;
+        let candidates = || {
+            let slots = seats.iter().enumerate();
+            slots
+                .filter(|(_, seat)| seat.is_silent(next, forget))
+                .map(|(at, seat)| Candidate {
+                    at,
+                    heard: seat.heard,
+                    silent: (next - seat.seen) as f64,
+                })
+        };
+        let is_silent = |slot: usize| seats[slot].is_silent(next, forget);
+        self.eviction
+            .place_for(name, next as f64, 1.0, candidates, is_silent)
+    }
+
+    /// Gives the empty `slot` to the VM `name`.
+    fn take_seat(&mut self, slot: usize, name: &str) {
+        self.seats[slot] = Seat {
+            name: Some(name.into()),
+            seen: self.next - 2,
+            ..Seat::default()
+        };
+        self.slots.insert(name.into(), slot as u32);
+    }
+
+    /// Forgets the VM in `slot`.
+    fn vacate(&mut self, slot: usize) {
+        let seat = std::mem::take(&mut self.seats[slot]);
+        if let Some(name) = seat.name {
+            self.slots.remove(&name);
+        }
+        // The tick to be judged waits for it no longer, and what it said of that tick does not count.
+        let row = &mut self.rows[0];
+        self.expected -= u32::from(seat.expected);
+        row.reported -= u32::from(seat.expected && !row.values[slot].is_nan());
+        for row in &mut self.rows {
+            row.values[slot] = f64::NAN;
+        }
+        self.method.get_mut().reset(slot);
+        self.last.voters = self.last.voters.min(self.slots.len() as u32);
+        self.incidents.forget(slot);
     }
 
     /// Takes a sample; judges the ticks that it brings to an end and hands each to `judged`.
@@ -290,7 +375,7 @@ impl Panel {
         options: &HadOptions,
         mut judged: impl FnMut(&mut Self, Judged),
     ) -> Outcome {
-        let Some(slot) = self.slot_or_new(observation.vm, options.max_vms) else {
+        let Some(slot) = self.slot_or_new(observation.vm, options) else {
             return Outcome::Full;
         };
         self.guess = slot + 1;
@@ -417,6 +502,9 @@ impl Panel {
             },
         );
         row = std::mem::take(&mut self.rows[0]);
+        for (seat, value) in self.seats.iter_mut().zip(&row.values) {
+            seat.heard = seat.heard.saturating_add(u32::from(!value.is_nan()));
+        }
         row.values.fill(f64::NAN);
         row.values.resize(self.seats.len(), f64::NAN);
         row.reported = 0;
@@ -472,7 +560,7 @@ impl Panel {
     /// Masks or unmasks the VM `name`; one that is not known yet is made known, so that its first samples do not count.
     pub(super) fn mask(&mut self, name: &str, masked: bool, options: &HadOptions) {
         let slot = if masked {
-            self.slot_or_new(name, options.max_vms)
+            self.slot_or_new(name, options)
         } else {
             self.slot(name)
         };
@@ -503,14 +591,9 @@ impl Panel {
     pub(super) fn forget_silent(&mut self, forget_sec: f64) -> usize {
         let oldest = self.next - (forget_sec / self.interval).ceil().min(TICKS_MAX as f64) as i64;
         for slot in 0..self.seats.len() {
-            let seat = &mut self.seats[slot];
+            let seat = &self.seats[slot];
             if seat.seen < oldest && seat.name.is_some() {
-                let name = seat.name.take().expect("just seen");
-                (seat.expected, seat.masked, seat.alone) = (false, false, false);
-                self.slots.remove(&name);
-                self.method.get_mut().reset(slot);
-                self.last.voters = self.last.voters.min(self.slots.len() as u32);
-                self.incidents.forget(slot);
+                self.vacate(slot);
             }
         }
         self.slots.len()

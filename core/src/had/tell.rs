@@ -4,6 +4,7 @@ use super::attribution::{NAMED_MAX, cause, deed, reason};
 use super::incident::{Change, End};
 use super::options::HadOptions;
 use super::panel::{Judged, Panel};
+use super::presence::{Presences, Silence};
 use super::{Alarm, Hypervisor};
 use crate::event::{Cause, Event, EventKind, Severity, State, duration, share};
 
@@ -16,23 +17,22 @@ const ALONE_CONSENSUS: f64 = 0.5;
 /// Longest list of names within a message, bytes.
 const NAMES_MAX_BYTES: usize = 80;
 
-/// The events of one tick. `silence` is given for the panel that speaks for the hypervisor's silence.
+/// The events of one tick. `silence` is given for the panel that speaks for the hypervisor's silence: since when it is known to
+/// be silent, and its index among all that may be.
 pub(super) fn tick(
     hypervisor: &str,
     options: &HadOptions,
     panel: &mut Panel,
     judged: &Judged,
-    silence: Option<&mut Option<f64>>,
+    silence: Option<(&mut Option<f64>, &mut Presences, usize)>,
 ) -> Vec<Event> {
     let mut events = Vec::new();
-    if let Some(silent_since) = silence {
-        events.extend(silence_told(
-            hypervisor,
-            options,
-            panel,
-            judged,
-            silent_since,
-        ));
+    if let Some((silent_since, presences, at)) = silence {
+        if judged.has_sample {
+            events.extend(presences.heard(at, judged.time));
+        }
+        let silence = (silent_since, presences, at);
+        events.extend(silence_told(hypervisor, options, panel, judged, silence));
     }
     let changes = panel.follow_incident(&judged.verdict, options.overlap_window_sz as u64);
     for change in changes.into_iter().flatten() {
@@ -207,7 +207,7 @@ fn silence_told(
     options: &HadOptions,
     panel: &Panel,
     judged: &Judged,
-    silent_since: &mut Option<f64>,
+    (silent_since, presences, at): (&mut Option<f64>, &mut Presences, usize),
 ) -> Option<Event> {
     let limit = options.silence_sz as u64;
     if judged.has_sample {
@@ -230,12 +230,21 @@ fn silence_told(
             ..event
         });
     }
-    let vms = panel.audible();
-    // A gap that was passed over in one stride may have gone beyond the limit without ever standing on it.
-    if limit == 0 || judged.silent < limit || silent_since.is_some() || vms == 0 {
+    if limit == 0 || judged.silent < limit || silent_since.is_some() {
         return None;
     }
-    let since = judged.time - judged.silent as f64 * panel.interval;
+    let vms = panel.audible();
+    let silent = presences.own_silence(at, judged, panel.interval);
+    // A gap that was passed over in one stride may have gone beyond the limit without ever standing on it.
+    if silent < limit || vms == 0 {
+        return None;
+    }
+    let since = judged.time - silent as f64 * panel.interval;
+    match presences.whose(at, since, judged.time, limit) {
+        Silence::Own => {}
+        Silence::Withheld => return None,
+        Silence::Collector(event) => return Some(*event),
+    }
     *silent_since = Some(since);
     let text = format!(
         "{hypervisor}: no sample from any of its {vms} VMs for {}; nothing is known of it now. One stopped guest can block the reading of all",
@@ -331,21 +340,48 @@ fn workload_changes(
     events
 }
 
-/// A hypervisor that is being forgotten ends what is still open of it.
+/// Why a hypervisor's state is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// It has been silent for the option `forget_sec`.
+    Forgotten,
+    /// It made room for another one, because of the option `max_hypervisors`.
+    Evicted,
+}
+
+/// A hypervisor whose state is dropped ends what is still open of it.
 pub(super) fn gone(
     name: &str,
     options: &HadOptions,
     hypervisor: &Hypervisor,
     time: f64,
+    why: Gone,
 ) -> Vec<Event> {
+    let (what, reason) = match why {
+        Gone::Forgotten => ("forgotten", "forgotten"),
+        Gone::Evicted => (
+            "evicted because max_hypervisors is reached",
+            "evicted: max_hypervisors is reached",
+        ),
+    };
     let mut events: Vec<Event> = hypervisor
         .panels
         .iter()
         .filter(|panel| panel.incidents.is_raised())
-        .map(|panel| cleared(name, options, panel, time, End::Gone))
+        .map(|panel| match why {
+            Gone::Forgotten => cleared(name, options, panel, time, End::Gone),
+            Gone::Evicted => Event {
+                message: crate::event::message(&format!(
+                    "{name}: silent, {what}, after {}",
+                    duration(time - panel.raised_since)
+                )),
+                reason: Some(reason.to_owned()),
+                ..cleared(name, options, panel, time, End::Gone)
+            },
+        })
         .collect();
     if let Some(since) = hypervisor.silent_since.map(|since| since.min(time)) {
-        let text = format!("{name}: silent for {}, forgotten", duration(time - since));
+        let text = format!("{name}: silent for {}, {what}", duration(time - since));
         let event = Event::new(
             EventKind::HypervisorSilence,
             State::Cleared,
@@ -356,7 +392,7 @@ pub(super) fn gone(
         );
         events.push(Event {
             since,
-            reason: Some("forgotten".to_owned()),
+            reason: Some(reason.to_owned()),
             ..event
         });
     }
