@@ -95,7 +95,7 @@ typedef enum {
    */
   BW_OUTCOME_REFUSED = 5,
   /**
-   * One of the options "max_hypervisors" and "max_vms" leaves no room for it.
+   * One of the options "max_hypervisors" and "max_vms" leaves no room for it: all that there is state of still reports.
    */
   BW_OUTCOME_FULL = 6,
 } bw_outcome;
@@ -180,9 +180,9 @@ typedef struct bw_error bw_error;
  * used from several threads at once.
  *
  * Its keys are those of its JSON; which ones there are depends on what it tells of, but these are always there: "event"
- * ("hypervisor_anomaly", "hypervisor_silence", "workload_change", "log_failure", "log_novelty"), "schema", "time" (seconds
- * since the epoch of the data), "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"), "hypervisor", "score"
- * (0 to 1), "message" (one line, at most 255 bytes) and "since" (seconds).
+ * ("hypervisor_anomaly", "hypervisor_silence", "collector_silence", "workload_change", "log_failure", "log_novelty"), "schema",
+ * "time" (seconds since the epoch of the data), "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"),
+ * "hypervisor" (empty in a "collector_silence"), "score" (0 to 1), "message" (one line, at most 255 bytes) and "since" (seconds).
  */
 typedef struct bw_event bw_event;
 
@@ -348,6 +348,15 @@ typedef struct {
    * VMs that there is state of, over all hypervisors and metrics.
    */
   uint64_t vms;
+  /**
+   * Hypervisors that no longer reported and made room for new ones, because of the option "max_hypervisors".
+   */
+  uint64_t hypervisors_evicted;
+  /**
+   * VMs that no longer reported and made room for new ones, because of the option "max_vms"; over all hypervisors and
+   * metrics.
+   */
+  uint64_t vms_evicted;
 } bw_counters;
 
 /**
@@ -879,7 +888,8 @@ size_t bw_had_status_count(bw_had *had);
 
 /**
  * Reads one status of those that the last `bw_had_status_count` took stock of into `*status`, whose field `size` the caller
- * has set. The order is that of first sight. What was observed since is not in it.
+ * has set. The order is that of first sight; a hypervisor that took the place of an evicted one has its place. What was observed
+ * since is not in it.
  *
  * `BW_NOT_FOUND` where `index` is not below what `bw_had_status_count` said, `BW_INVALID_ARGUMENT` where `had` or `status` is NULL
  * or the field `size` is too small; `*status` is then as before. `error` may be NULL.

@@ -14,9 +14,9 @@ use crate::error::{bw_error, bw_result};
 /// used from several threads at once.
 ///
 /// Its keys are those of its JSON; which ones there are depends on what it tells of, but these are always there: "event"
-/// ("hypervisor_anomaly", "hypervisor_silence", "workload_change", "log_failure", "log_novelty"), "schema", "time" (seconds
-/// since the epoch of the data), "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"), "hypervisor", "score"
-/// (0 to 1), "message" (one line, at most 255 bytes) and "since" (seconds).
+/// ("hypervisor_anomaly", "hypervisor_silence", "collector_silence", "workload_change", "log_failure", "log_novelty"), "schema",
+/// "time" (seconds since the epoch of the data), "state" ("raised", "cleared"), "severity" ("okay", "warning", "failure"),
+/// "hypervisor" (empty in a "collector_silence"), "score" (0 to 1), "message" (one line, at most 255 bytes) and "since" (seconds).
 pub struct bw_event {
     json: CString,
     fields: Vec<Field>,

@@ -239,7 +239,8 @@ pub unsafe extern "C" fn bw_had_status_count(had: *mut bw_had) -> usize {
 }
 
 /// Reads one status of those that the last `bw_had_status_count` took stock of into `*status`, whose field `size` the caller
-/// has set. The order is that of first sight. What was observed since is not in it.
+/// has set. The order is that of first sight; a hypervisor that took the place of an evicted one has its place. What was observed
+/// since is not in it.
 ///
 /// `BW_NOT_FOUND` where `index` is not below what `bw_had_status_count` said, `BW_INVALID_ARGUMENT` where `had` or `status` is NULL
 /// or the field `size` is too small; `*status` is then as before. `error` may be NULL.

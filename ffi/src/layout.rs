@@ -77,6 +77,11 @@ pub struct bw_counters {
     pub hypervisors: u64,
     /// VMs that there is state of, over all hypervisors and metrics.
     pub vms: u64,
+    /// Hypervisors that no longer reported and made room for new ones, because of the option "max_hypervisors".
+    pub hypervisors_evicted: u64,
+    /// VMs that no longer reported and made room for new ones, because of the option "max_vms"; over all hypervisors and
+    /// metrics.
+    pub vms_evicted: u64,
 }
 
 /// Where one metric of one hypervisor stands. The strings are in UTF-8 and NUL-terminated; they belong to the detector and

@@ -26,7 +26,7 @@ pub enum bw_outcome {
     BW_OUTCOME_MASKED = 4,
     /// A name is empty or too long, or the time, the interval or the value is not a number that can be.
     BW_OUTCOME_REFUSED = 5,
-    /// One of the options "max_hypervisors" and "max_vms" leaves no room for it.
+    /// One of the options "max_hypervisors" and "max_vms" leaves no room for it: all that there is state of still reports.
     BW_OUTCOME_FULL = 6,
 }
 

@@ -7,7 +7,7 @@ use bellwether_core::had::{Counters, Detector};
 use crate::border::with_size;
 use crate::layout::{bw_counters, bw_status};
 
-with_size!(bw_counters);
+with_size!(bw_counters, grown from hypervisors_evicted);
 
 impl From<Counters> for bw_counters {
     fn from(counters: Counters) -> Self {
@@ -23,6 +23,8 @@ impl From<Counters> for bw_counters {
             events_lost: counters.events_lost,
             hypervisors: counters.hypervisors,
             vms: counters.vms,
+            hypervisors_evicted: counters.hypervisors_evicted,
+            vms_evicted: counters.vms_evicted,
         }
     }
 }

@@ -38,7 +38,7 @@ pub enum Outcome {
     Masked,
     /// A name is empty or too long, or the time, the interval or the value is not a number that can be.
     Refused,
-    /// There is no room for another hypervisor or VM.
+    /// There is no room for another hypervisor or VM: all that there is state of still reports.
     Full,
     /// What only a newer library says.
     Other(u32),

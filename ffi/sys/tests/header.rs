@@ -125,7 +125,9 @@ fn layouts() -> Vec<Layout> {
             full,
             events_lost,
             hypervisors,
-            vms
+            vms,
+            hypervisors_evicted,
+            vms_evicted
         }),
         layout!(bw_status {
             size,

@@ -63,9 +63,14 @@ static void wrong_arguments(bw_had *had) {
   bw_counters counters = {.size = 0, .taken = 77};
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_counters is NULL", bw_had_counters, had, NULL);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_counters.size is 0", bw_had_counters, had, &counters);
-  counters.size = sizeof counters - 1;
+  counters.size = offsetof(bw_counters, hypervisors_evicted) - 1;
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_counters.size", bw_had_counters, had, &counters);
   CHECK(counters.taken == 77);
+  /* A program that was built when the struct was smaller gets as much as it knows of. */
+  counters.size = offsetof(bw_counters, hypervisors_evicted);
+  counters.hypervisors_evicted = 78;
+  CHECK(bw_had_counters(had, &counters, NULL) == BW_OK);
+  CHECK(counters.taken == 0 && counters.hypervisors_evicted == 78);
 
   /* Nothing of all this was an observation. */
   counters.size = sizeof counters;
