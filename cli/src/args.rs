@@ -149,6 +149,8 @@ pub enum Kind {
     HypervisorAnomaly,
     /// All VMs of a hypervisor fell silent
     HypervisorSilence,
+    /// Most hypervisors fell silent at about the same time
+    CollectorSilence,
     /// One VM changed alone, or many in a way that their past shows, too; sets workload_changes=true
     WorkloadChange,
     /// All of these
@@ -161,6 +163,7 @@ impl Kind {
         match self {
             Kind::HypervisorAnomaly => of == EventKind::HypervisorAnomaly,
             Kind::HypervisorSilence => of == EventKind::HypervisorSilence,
+            Kind::CollectorSilence => of == EventKind::CollectorSilence,
             Kind::WorkloadChange => of == EventKind::WorkloadChange,
             Kind::All => true,
         }

@@ -14,11 +14,12 @@ pub const KIND: &str = "event";
 pub const SCHEMA: &str = "schema";
 
 /// The kinds of events, of this plugin and of others of bellwether's.
-const KINDS: [&[u8]; 6] = [
+const KINDS: [&[u8]; 7] = [
     b"log_failure",
     b"log_novelty",
     b"hypervisor_anomaly",
     b"hypervisor_silence",
+    b"collector_silence",
     b"workload_change",
     b"failure_risk",
 ];

@@ -121,6 +121,10 @@ pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String>
             "samples ignored, of VMs beyond the option \"max_vms\"",
         ),
         (
+            counters.vms_evicted,
+            "VMs that no longer reported and made room for others because of the option \"max_vms\"",
+        ),
+        (
             counters.refused,
             "samples refused, with names or values beyond what a detector takes",
         ),

@@ -10,6 +10,9 @@ use bellwether_core::event::Event;
 use super::model::{Host, take};
 use crate::files::decoded;
 
+/// What an event is listed under that is about no hypervisor but about what collects their samples.
+const COLLECTOR: &str = "collector";
+
 /// Reads files of events, a line of JSON each, plain or gzip: events in the order of their times, by host. Keys that an event
 /// does not have, such as those that an agent adds, are passed over.
 ///
@@ -39,9 +42,13 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
     let mut hosts: Vec<Host> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for event in events {
-        let at = *index.entry(event.hypervisor.clone()).or_insert_with(|| {
+        let name = match event.hypervisor.as_str() {
+            "" => COLLECTOR,
+            hypervisor => hypervisor,
+        };
+        let at = *index.entry(name.to_owned()).or_insert_with(|| {
             hosts.push(Host {
-                name: event.hypervisor.clone(),
+                name: name.to_owned(),
                 ..Host::default()
             });
             hosts.len() - 1
@@ -82,6 +89,22 @@ mod tests {
             .map(|h| (h.name.as_str(), h.incidents.len(), h.incidents[0].until()))
             .collect();
         assert_eq!(told, [("hv1", 1, Some(9.0)), ("hv2", 1, None)]);
+    }
+
+    #[test]
+    fn what_is_about_the_collector_has_a_place_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.jsonl");
+        let silence = |state, time| {
+            let kind = EventKind::CollectorSilence;
+            Event::new(kind, state, Severity::Warning, "", time, "text").to_json()
+        };
+        let lines = [silence(State::Raised, 5.0), silence(State::Cleared, 8.0)];
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let hosts = read(&[file]).unwrap();
+        assert_eq!((hosts.len(), hosts[0].name.as_str()), (1, "collector"));
+        assert_eq!(hosts[0].incidents.len(), 1);
+        assert_eq!(hosts[0].incidents[0].until(), Some(8.0));
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl Incident {
                 (_, Severity::Failure) => Level::Fault,
                 _ => Level::Suspect,
             },
-            EventKind::HypervisorSilence => Level::Silence,
+            EventKind::HypervisorSilence | EventKind::CollectorSilence => Level::Silence,
             EventKind::WorkloadChange => Level::Workload,
             EventKind::LogFailure => Level::LogFailure,
             EventKind::LogNovelty => Level::Novelty,

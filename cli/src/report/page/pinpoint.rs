@@ -26,7 +26,9 @@ pub fn incidents(host: &Host, page: &Page<'_>) -> Markup {
     let of_metrics = |incident: &&Incident| {
         matches!(
             incident.event.event,
-            EventKind::HypervisorAnomaly | EventKind::HypervisorSilence
+            EventKind::HypervisorAnomaly
+                | EventKind::HypervisorSilence
+                | EventKind::CollectorSilence
         )
     };
     let mut first = host.worst_first();
