@@ -27,28 +27,36 @@ struct Sender {
     interval: f64,
 }
 
+/// A hypervisor that was not heard yet.
+const UNKNOWN: Sender = Sender {
+    newest: f64::MIN,
+    lag: 0.0,
+    arrival: f64::MIN,
+    interval: 0.0,
+};
+
 /// See the [module](self). All times are seconds since the epoch.
 #[derive(Debug, Default)]
 pub struct Clock {
     senders: Vec<Sender>,
+    /// Numbers that are nobody's.
+    free: Vec<usize>,
 }
 
 impl Clock {
     /// A number for one more hypervisor.
     pub fn add(&mut self) -> usize {
-        self.senders.push(Sender {
-            newest: f64::MIN,
-            lag: 0.0,
-            arrival: f64::MIN,
-            interval: 0.0,
-        });
+        if let Some(number) = self.free.pop() {
+            return number;
+        }
+        self.senders.push(UNKNOWN);
         self.senders.len() - 1
     }
 
-    /// A number for the hypervisor that has the number `old` in `other`.
-    pub fn add_copy(&mut self, other: &Clock, old: usize) -> usize {
-        self.senders.push(other.senders[old]);
-        self.senders.len() - 1
+    /// The hypervisor of that number is gone; another one may get the number.
+    pub fn remove(&mut self, number: usize) {
+        self.senders[number] = UNKNOWN;
+        self.free.push(number);
     }
 
     /// A sample of that hypervisor with this time arrived.

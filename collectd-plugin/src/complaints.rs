@@ -14,6 +14,14 @@ pub enum Complaint {
     Unnamed,
     /// There is no room for one more VM.
     Full,
+    /// Hypervisors that do not report made room for others.
+    HypervisorsEvicted,
+    /// VMs that do not report made room for others.
+    VmsEvicted,
+    /// A listener for notifications takes long.
+    Listener,
+    /// Notifications were lost.
+    Lost,
     /// The state cannot be saved.
     State,
     /// The detector does not take what it is given.

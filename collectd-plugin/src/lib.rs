@@ -2,7 +2,7 @@
 //! notifications and values when the hypervisor under them is failing.
 //!
 //! One value's way: `daemon` (collectd's callback) → `virt` (whose is it?) → `queue` → `worker` (the detector's thread) →
-//! `rates` → the detector, through the C ABI → `tell` → collectd.
+//! `rates` → the detector, through the C ABI → `tell` → collectd. Events pass the `outbox` on their way to `tell`.
 //!
 //! collectd resolves the symbols that the shim needs when it loads the plugin, so nothing that calls them is built for the
 //! unit tests, nor where there are no headers of collectd (`build.rs` sets `collectd` where there are).
@@ -18,6 +18,7 @@ mod daemon;
 #[cfg(test)]
 mod documentation;
 mod host;
+mod outbox;
 #[cfg(all(collectd, not(test)))]
 mod plugin;
 mod queue;

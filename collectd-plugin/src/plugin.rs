@@ -8,18 +8,23 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bellwether_sys::{Had, Library, Options, Way, own_folders};
+use bellwether_sys::{Event, Had, Library, Options, Way, own_folders};
 use parking_lot::Mutex;
 
 use crate::config::{CoreOption, Settings, Written, in_our_words};
 use crate::daemon::{self, Daemon};
 use crate::host::{Host, Level};
+use crate::outbox::Dispatcher;
 use crate::queue::Queue;
+use crate::tell;
 use crate::virt::{Identity, Kind};
 use crate::worker::{Shared, Worker};
 
 /// The name of the plugin.
 pub const NAME: &str = "bellwether";
+
+/// The name of the thread that hands notifications to those who listen.
+const NOTIFIER: &str = "bellwether-out";
 
 /// How long a flush waits for the state to be saved.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -175,7 +180,22 @@ pub fn start() -> Result<(), ()> {
         Daemon.log(Level::Error, "is started twice");
         return Err(());
     }
-    let worker = Worker::new(Arc::new(Daemon), shared.clone(), settings, interval, had);
+    let theirs = shared.clone();
+    let notifications = Dispatcher::start(
+        NOTIFIER,
+        |event: Event| tell::event(&Daemon, &event),
+        move || theirs.queue.poke(),
+        |cause| {
+            let cause = panic_message(cause);
+            Daemon.log(
+                Level::Error,
+                &format!("internal error in a notification: {cause}"),
+            );
+        },
+    )
+    .map_err(|error| Daemon.log(Level::Error, &format!("cannot start a thread: {error}")))?;
+    let (host, shared_too) = (Arc::new(Daemon), shared.clone());
+    let worker = Worker::new(host, shared_too, settings, interval, had, notifications);
     let thread = std::thread::Builder::new()
         .name(NAME.into())
         .spawn(move || {
@@ -234,7 +254,7 @@ pub fn stop() -> bool {
     if !running.shared.queue.stop(STOP_TIMEOUT) {
         Daemon.log(
             Level::Warning,
-            "the detector's thread hangs, probably in a listener for notifications; going without it",
+            "the detector's thread did not end within 10 s; shutting down without it",
         );
         return false;
     }

@@ -148,6 +148,8 @@ struct Inner {
     stop: bool,
     flush_asked: u64,
     flush_done: u64,
+    /// The detector's thread is to look after what waits elsewhere.
+    poked: bool,
     /// The detector's thread sleeps until there is something.
     idle: bool,
     /// The detector's thread has ended.
@@ -207,7 +209,7 @@ impl Queue {
         let deadline = Instant::now() + timeout;
         let mut inner = self.inner.lock();
         inner.idle = true;
-        while inner.batch.len == 0 && !inner.urgent() {
+        while inner.batch.len == 0 && !inner.urgent() && !std::mem::take(&mut inner.poked) {
             if self.wake.wait_until(&mut inner, deadline).timed_out() {
                 break;
             }
@@ -224,6 +226,12 @@ impl Queue {
             flush: (inner.flush_asked > inner.flush_done).then_some(inner.flush_asked),
             stop: inner.stop,
         }
+    }
+
+    /// Lets the detector's thread come back from waiting for records.
+    pub fn poke(&self) {
+        self.inner.lock().poked = true;
+        self.wake.notify_one();
     }
 
     /// The number of records waiting, and of those dropped so far.
@@ -380,6 +388,18 @@ mod tests {
             !queue.flush(Duration::from_secs(10)),
             "nobody is left to flush"
         );
+    }
+
+    #[test]
+    fn a_poke_ends_the_waiting_for_records_once() {
+        let queue = Queue::new(10);
+        queue.poke();
+        let begun = Instant::now();
+        queue.take(&mut Batch::default(), Duration::from_secs(30));
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        let begun = Instant::now();
+        queue.take(&mut Batch::default(), Duration::from_millis(20));
+        assert!(begun.elapsed() >= Duration::from_millis(20));
     }
 
     #[test]

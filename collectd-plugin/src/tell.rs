@@ -8,14 +8,18 @@ use crate::host::{Gauge, Host, Notification, Severity};
 /// Dispatches an event as a notification.
 ///
 /// The type is the event's kind, the host its hypervisor, the type instance its metric, and the plugin instance its VM where
-/// it is about one alone: so what is raised and what is cleared later have the same identifier. All keys of the event are
-/// its metadata.
+/// it is about one alone: so what is raised and what is cleared later have the same identifier. What is about the collector
+/// has the daemon's own host. All keys of the event are its metadata.
 pub fn event(host: &dyn Host, event: &Event) {
     let text = |key| event.text(key).unwrap_or_default();
+    let about = match text("hypervisor") {
+        "" => host.hostname(),
+        hypervisor => hypervisor,
+    };
     host.dispatch_notification(&Notification {
         severity: severity(text("severity")),
         time: event.number("time").unwrap_or_else(|| host.now()),
-        host: text("hypervisor"),
+        host: about,
         plugin_instance: text("vm"),
         type_: text("event"),
         type_instance: text("metric"),
@@ -39,8 +43,18 @@ fn severity(word: &str) -> Severity {
 /// Which ticks were told of as values.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// For each hypervisor its metrics, and the time of the last tick told of each.
-    ticks: FxHashMap<Box<str>, Vec<(Box<str>, f64)>>,
+    ticks: FxHashMap<Box<str>, Ticks>,
+    /// Counts the looks at the statuses.
+    look: u64,
+}
+
+/// What was told of a hypervisor.
+#[derive(Debug, Default)]
+struct Ticks {
+    /// Its metrics, and the time of the last tick told of each.
+    metrics: Vec<(Box<str>, f64)>,
+    /// The last look that found it.
+    look: u64,
 }
 
 impl Told {
@@ -53,6 +67,7 @@ impl Told {
         statuses: impl Iterator<Item = Status<'a>>,
     ) -> usize {
         let mut present = 0;
+        self.look += 1;
         for status in statuses {
             present += 1;
             let interval = interval(status.hypervisor);
@@ -62,7 +77,8 @@ impl Told {
         }
         // Hypervisors that the detector has forgotten.
         if self.ticks.len() > 2 * present + 64 {
-            self.ticks.clear();
+            let look = self.look;
+            self.ticks.retain(|_, ticks| ticks.look == look);
         }
         present
     }
@@ -71,9 +87,14 @@ impl Told {
         if status.time <= 0.0 {
             return false;
         }
-        if let Some(metrics) = self.ticks.get_mut(status.hypervisor)
-            && let Some((_, last)) = metrics.iter_mut().find(|(m, _)| **m == *status.metric)
+        let look = self.look;
+        if let Some(ticks) = self.ticks.get_mut(status.hypervisor)
+            && let Some((_, last)) = ticks
+                .metrics
+                .iter_mut()
+                .find(|(m, _)| **m == *status.metric)
         {
+            ticks.look = look;
             // The time of a tick follows the samples' phase, so that of the last one shifts a little after it was told.
             let new = (status.time - *last).abs() > 0.5 * interval;
             if new {
@@ -81,10 +102,9 @@ impl Told {
             }
             return new;
         }
-        self.ticks
-            .entry(status.hypervisor.into())
-            .or_default()
-            .push((status.metric.into(), status.time));
+        let ticks = self.ticks.entry(status.hypervisor.into()).or_default();
+        ticks.look = look;
+        ticks.metrics.push((status.metric.into(), status.time));
         true
     }
 }
@@ -129,6 +149,8 @@ pub struct Tallies {
     pub unnamed: u64,
     /// Values of VMs or devices that there is no room for.
     pub full: u64,
+    /// VMs whose counters made room for those of others.
+    pub evicted: u64,
 }
 
 /// Dispatches the values on the plugin itself: `waiting` values in its queue, so many `dropped`.
@@ -153,6 +175,9 @@ pub fn health(
         ("full", tallies.full + core.full),
         ("hypervisors", core.hypervisors),
         ("vms", core.vms),
+        ("hypervisors_evicted", core.hypervisors_evicted),
+        ("vms_evicted", tallies.evicted + core.vms_evicted),
+        ("notifications_lost", core.events_lost),
     ];
     let gauge = |type_, type_instance, value| {
         host.dispatch_gauge(&Gauge {
@@ -247,6 +272,27 @@ mod tests {
     fn a_tick_is_told_once_although_its_time_shifts_a_little() {
         let times = [1000.0, 1000.0, 1000.2, 999.9, 1010.1, 1010.0];
         assert_eq!(told(&times.map(|time| status("cpu", time))).len(), 2 * 4);
+    }
+
+    #[test]
+    fn hypervisors_that_come_once_and_are_forgotten_have_no_other_told_twice() {
+        let (host, mut told) = (Recorder::default(), Told::default());
+        for n in 0..1000 {
+            let name = format!("invented-{n}");
+            let invented = Status {
+                hypervisor: &name,
+                ..status("cpu", 1000.0)
+            };
+            told.values(
+                &host,
+                |_| 10.0,
+                [status("cpu", 1000.0), invented].into_iter(),
+            );
+        }
+        let lines = host.0.into_inner();
+        let own = lines.iter().filter(|line| line.starts_with("hv0/"));
+        assert_eq!(own.count(), 4);
+        assert!(told.ticks.len() < 100, "{}", told.ticks.len());
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Vm {
     percent_only: u32,
     /// Its metrics that are made of counters.
     series: [Option<Box<Series>>; METRICS.len()],
+    /// How many intervals had a value of it.
+    pub heard: u32,
     /// When its last value arrived, in seconds.
     pub seen: f64,
     /// Seconds after which the next one is due.
@@ -51,9 +53,20 @@ impl Vm {
             samples_masked: 0,
             percent_only: 0,
             series: [const { None }; METRICS.len()],
+            heard: 0,
             seen: now,
             interval: 0.0,
         }
+    }
+
+    /// A value of it arrived at `now` (seconds), and the next one is due after `interval`.
+    pub fn heard(&mut self, now: f64, interval: f64) {
+        // Several values of one interval arrive at about the same time.
+        if self.heard == 0 || now - self.seen >= 0.5 * interval {
+            self.heard = self.heard.saturating_add(1);
+        }
+        self.seen = now;
+        self.interval = interval;
     }
 
     /// Masks or unmasks it. The first rate after a change starts after it.

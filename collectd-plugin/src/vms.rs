@@ -1,14 +1,28 @@
 //! The VMs whose counters are kept.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::clock::Clock;
 use crate::queue::Names;
 use crate::virt::Identity;
 use crate::vm::Vm;
 
-/// The most VMs whose counters are kept.
-const MAX_VMS: usize = 500_000;
+/// The most VMs whose counters are kept. Who reports once and then no more makes room for others.
+pub const MAX_VMS: usize = 500_000;
+
+/// A VM that has had values in so many intervals is established.
+const ESTABLISHED: u32 = 32;
+/// An established VM may have to make room when it was silent for this long and for [`FORGET_INTERVALS`], seconds.
+const ESTABLISHED_SILENT_SEC: f64 = 600.0;
+/// Any other one when it was silent for so many intervals,
+const SILENT_INTERVALS: f64 = 2.5;
+/// of no more than this, seconds.
+const INTERVAL_MAX_SEC: f64 = 300.0;
+
+/// Seconds between two looks for VMs that may have to make room.
+const SEARCH_SEC: f64 = 10.0;
+/// So many are found at a time.
+const FOUND_MAX: usize = 50_000;
 
 /// The counters of a VM that was silent for this long, and for [`FORGET_INTERVALS`], are forgotten.
 const FORGET_SEC: f64 = 3600.0;
@@ -19,14 +33,26 @@ const FORGET_INTERVALS: f64 = 10.0;
 const SWEEP_SEC: f64 = 60.0;
 
 /// All of them, by the identifier of their values.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Vms {
     vms: FxHashMap<Box<[u8]>, Vm>,
+    max: usize,
     /// For VMs that others sent over the network, by host and plugin instance: the addresses. A notification carries none.
-    senders: FxHashMap<Box<[u8]>, Vec<Box<[u8]>>>,
-    clocks: FxHashMap<Box<str>, usize>,
+    senders: FxHashMap<Box<[u8]>, FxHashSet<Box<[u8]>>>,
+    /// By hypervisor, the number of its clock and how many VMs it has.
+    clocks: FxHashMap<Box<str>, (usize, usize)>,
     key: Vec<u8>,
     swept: f64,
+    /// Who may have to make room, the next one last, and when that was found out.
+    silent: Vec<Box<[u8]>>,
+    searched: f64,
+    evicted: u64,
+}
+
+impl Default for Vms {
+    fn default() -> Self {
+        Self::new(MAX_VMS)
+    }
 }
 
 /// Why there is no VM to a value.
@@ -49,7 +75,38 @@ fn write_key(key: &mut Vec<u8>, host: &[u8], plugin_instance: &[u8], sender: &[u
     }
 }
 
+/// The host and plugin instance of a key, and the address of the sender.
+fn parts(key: &[u8]) -> (&[u8], &[u8]) {
+    let end = key.iter().rposition(|byte| *byte == 0).unwrap_or(0);
+    (&key[..end], &key[(end + 1).min(key.len())..])
+}
+
+/// Whether a VM does not report any more at `now` (seconds) and may have to make room.
+fn is_silent(vm: &Vm, now: f64) -> bool {
+    let patience = if vm.heard >= ESTABLISHED {
+        ESTABLISHED_SILENT_SEC.max(FORGET_INTERVALS * vm.interval)
+    } else {
+        SILENT_INTERVALS * vm.interval.min(INTERVAL_MAX_SEC)
+    };
+    now - vm.seen > patience
+}
+
 impl Vms {
+    /// Room for the counters of at most `max` VMs.
+    pub fn new(max: usize) -> Self {
+        Self {
+            vms: FxHashMap::default(),
+            max,
+            senders: FxHashMap::default(),
+            clocks: FxHashMap::default(),
+            key: Vec::new(),
+            swept: 0.0,
+            silent: Vec::new(),
+            searched: f64::MIN,
+            evicted: 0,
+        }
+    }
+
     /// The VM that a value with these names is of, which arrived `now` (seconds) and is due again after `interval`.
     pub fn get(
         &mut self,
@@ -70,8 +127,7 @@ impl Vms {
             self.add(names, identity, local, now, clock)?;
         }
         let vm = self.vms.get_mut(self.key.as_slice()).ok_or(NoVm::Unnamed)?;
-        vm.seen = now;
-        vm.interval = interval;
+        vm.heard(now, interval);
         Ok(vm)
     }
 
@@ -86,17 +142,17 @@ impl Vms {
         let (hypervisor, name) = identity
             .resolve(names, local.as_bytes())
             .ok_or(NoVm::Unnamed)?;
-        if self.vms.len() >= MAX_VMS {
-            self.sweep(now);
-            if self.vms.len() >= MAX_VMS {
-                return Err(NoVm::Full);
-            }
+        if self.vms.len() >= self.max && !self.make_room(now, clock) {
+            return Err(NoVm::Full);
         }
-        let number = match self.clocks.get(hypervisor.as_ref()) {
-            Some(&number) => number,
+        let number = match self.clocks.get_mut(hypervisor.as_ref()) {
+            Some((number, vms)) => {
+                *vms += 1;
+                *number
+            }
             None => {
                 let number = clock.add();
-                self.clocks.insert(hypervisor.as_ref().into(), number);
+                self.clocks.insert(hypervisor.as_ref().into(), (number, 1));
                 number
             }
         };
@@ -106,7 +162,7 @@ impl Vms {
             self.senders
                 .entry(key.into())
                 .or_default()
-                .push(names.sender.into());
+                .insert(names.sender.into());
         }
         let vm = Vm::new(&hypervisor, &name, number, now);
         self.vms.insert(self.key.as_slice().into(), vm);
@@ -117,15 +173,13 @@ impl Vms {
     pub fn senders_of(&self, host: &[u8], plugin_instance: &[u8]) -> Vec<Box<[u8]>> {
         let mut key = Vec::new();
         write_key(&mut key, host, plugin_instance, b"");
-        self.senders
-            .get(key.as_slice())
-            .cloned()
-            .unwrap_or_default()
+        let senders = self.senders.get(key.as_slice());
+        senders.into_iter().flatten().cloned().collect()
     }
 
     /// Seconds between two samples of a hypervisor; `None` where nothing is known of it.
     pub fn interval(&self, hypervisor: &str, clock: &Clock) -> Option<f64> {
-        let interval = clock.interval(*self.clocks.get(hypervisor)?);
+        let interval = clock.interval(self.clocks.get(hypervisor)?.0);
         (interval > 0.0).then_some(interval)
     }
 
@@ -134,57 +188,83 @@ impl Vms {
         (self.clocks.len(), self.vms.len())
     }
 
+    /// How many VMs made room for others so far.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
     /// Forgets the VMs that were silent for long.
     pub fn forget_silent(&mut self, now: f64, clock: &mut Clock) {
-        if self.sweep(now) {
-            self.renumber(clock);
-        }
-    }
-
-    /// Whether it forgot any.
-    fn sweep(&mut self, now: f64) -> bool {
         if now - self.swept < SWEEP_SEC {
-            return false;
+            return;
         }
         self.swept = now;
-        let before = self.vms.len();
-        self.vms
-            .retain(|_, vm| now - vm.seen <= FORGET_SEC.max(FORGET_INTERVALS * vm.interval));
-        if self.vms.len() == before {
-            return false;
+        let is_over = |vm: &Vm| now - vm.seen > FORGET_SEC.max(FORGET_INTERVALS * vm.interval);
+        let over = self.vms.iter().filter(|(_, vm)| is_over(vm));
+        let over: Vec<Box<[u8]>> = over.map(|(key, _)| key.clone()).collect();
+        for key in over {
+            self.remove(&key, clock);
         }
-        let vms = &self.vms;
-        let mut key = Vec::new();
-        self.senders.retain(|prefix, senders| {
-            senders.retain(|sender| {
-                key.clear();
-                key.extend_from_slice(&prefix[..prefix.len() - 1]);
-                key.push(0);
-                key.extend_from_slice(sender);
-                vms.contains_key(key.as_slice())
-            });
-            !senders.is_empty()
-        });
-        true
     }
 
-    /// Gives the hypervisors that are left new numbers, so that the clock forgets the others.
-    fn renumber(&mut self, clock: &mut Clock) {
-        let mut kept = Clock::default();
-        let mut numbers: FxHashMap<usize, usize> = FxHashMap::default();
-        for vm in self.vms.values_mut() {
-            vm.clock = *numbers
-                .entry(vm.clock)
-                .or_insert_with_key(|&old| kept.add_copy(clock, old));
-        }
-        self.clocks.retain(|_, number| match numbers.get(number) {
-            Some(&new) => {
-                *number = new;
-                true
+    /// Forgets a VM that does not report any more, of those that had the fewest values the one that has been silent longest;
+    /// whether there is one. All are looked at once in [`SEARCH_SEC`] at most, however many want in.
+    #[cold]
+    fn make_room(&mut self, now: f64, clock: &mut Clock) -> bool {
+        if now - self.searched >= SEARCH_SEC || now < self.searched {
+            self.searched = now;
+            let silent = self.vms.iter().filter(|(_, vm)| is_silent(vm, now));
+            let mut silent: Vec<_> = silent
+                .map(|(key, vm)| ((vm.heard | 1).ilog2(), vm.seen, &**key))
+                .collect();
+            let order = |a: &(u32, f64, &[u8]), b: &(u32, f64, &[u8])| {
+                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+            };
+            if silent.len() > FOUND_MAX {
+                silent.select_nth_unstable_by(FOUND_MAX, order);
+                silent.truncate(FOUND_MAX);
             }
-            None => false,
-        });
-        *clock = kept;
+            silent.sort_unstable_by(order);
+            self.silent = silent
+                .iter()
+                .rev()
+                .map(|(_, _, key)| (*key).into())
+                .collect();
+        }
+        while let Some(key) = self.silent.pop() {
+            // It may be gone or have come back since.
+            if self.vms.get(&key).is_some_and(|vm| is_silent(vm, now)) {
+                self.remove(&key, clock);
+                self.evicted += 1;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Forgets a VM, and its hypervisor where it has no other.
+    fn remove(&mut self, key: &[u8], clock: &mut Clock) {
+        let Some(vm) = self.vms.remove(key) else {
+            return;
+        };
+        let (names, sender) = parts(key);
+        if !sender.is_empty() {
+            let mut names = names.to_vec();
+            names.push(0);
+            if let Some(senders) = self.senders.get_mut(names.as_slice()) {
+                senders.remove(sender);
+                if senders.is_empty() {
+                    self.senders.remove(names.as_slice());
+                }
+            }
+        }
+        if let Some((number, vms)) = self.clocks.get_mut(&vm.hypervisor) {
+            *vms -= 1;
+            if *vms == 0 {
+                clock.remove(*number);
+                self.clocks.remove(&vm.hypervisor);
+            }
+        }
     }
 }
 
@@ -251,6 +331,36 @@ mod tests {
         assert!(vms.senders_of(b"a", b"vm").is_empty());
         assert_eq!(vms.senders_of(b"b", b"vm").len(), 1);
         assert_eq!(clock.passed(5000.0, None), Some(4980.0));
+    }
+
+    #[test]
+    fn invented_vms_make_room_for_others_and_never_those_that_report() {
+        let (mut vms, mut clock) = (Vms::new(100), Clock::default());
+        let mut full = 0;
+        for interval in 0..200 {
+            let now = 10.0 * f64::from(interval);
+            for real in 0..40 {
+                let host = format!("real{real}");
+                let vm = get(&mut vms, &mut clock, &names("hv", &host, "192.0.2.1"), now)
+                    .expect("it reports");
+                assert_eq!(vm.heard, interval + 1, "{host}");
+            }
+            for invented in 0..200 {
+                let hypervisor = format!("hv{interval}-{invented}");
+                let names = names(&hypervisor, "vm", "192.0.2.1");
+                full += u32::from(get(&mut vms, &mut clock, &names, now).is_err());
+            }
+        }
+        let (hypervisors, all) = vms.counts();
+        assert_eq!((hypervisors, all), (61, 100));
+        assert!(
+            vms.evicted() > 2000 && full > 10_000,
+            "{} {full}",
+            vms.evicted()
+        );
+        // What belongs to those that are gone is gone as well.
+        assert_eq!(vms.senders.len(), 100);
+        assert!(clock.add() <= 100, "numbers are given again");
     }
 
     #[test]

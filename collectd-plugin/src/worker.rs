@@ -1,31 +1,36 @@
 //! The detector's thread: takes what waits in the queue, feeds the detector, and tells what it says.
 //!
-//! Everything that may block is done here, with no lock held: a listener that hangs on a notification stops this thread and
-//! nothing else; the queue takes what comes meanwhile, up to its bound.
+//! It waits for nobody: values only go into collectd's own queue, and events to a thread of their own ([`crate::outbox`]), as
+//! many as there is room for. The others wait in the detector, which saves them with its state. So a listener for
+//! notifications that hangs holds up neither the detection nor the saving nor the shutdown.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bellwether_sys::{Had, Observation, Outcome};
+use bellwether_sys::{Counters, Event, Had, Observation, Outcome};
 
 use crate::clock::{Clock, LIVE_SEC};
 use crate::complaints::{Complaint, Complaints};
 use crate::config::Settings;
 use crate::counter::{Rate, seconds};
 use crate::host::{Host, Level};
+use crate::outbox::Dispatcher;
 use crate::queue::{Batch, Fixed, Names, Queue};
 use crate::tell::{self, Tallies, Told};
 use crate::virt::{self, Kind, METRICS};
 use crate::vm::Vm;
-use crate::vms::{NoVm, Vms};
+use crate::vms::{MAX_VMS, NoVm, Vms};
 
 /// Seconds between two looks at the wall clock's duties.
 const TURN_SEC: f64 = 1.0;
 
 /// So long after an event the state is saved, however long the option StateInterval is.
 const SAVE_AFTER_EVENT_SEC: f64 = 5.0;
+
+/// At the end, listeners for notifications get so long to take those that wait.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the callbacks and the detector's thread share.
 #[derive(Debug)]
@@ -50,6 +55,11 @@ pub struct Worker {
     rates: Vec<Rate>,
     complaints: Complaints,
     dropped_told: u64,
+    /// What the counters were when they were last looked at.
+    counters: Counters,
+    notifications: Dispatcher<Event>,
+    /// The next event, for which there was no room among the notifications.
+    held: Option<Event>,
     /// Samples since the statuses were last looked at, and how many statuses there were.
     since_values: usize,
     statuses: usize,
@@ -68,6 +78,7 @@ impl Worker {
         settings: Settings,
         interval: f64,
         had: Had,
+        notifications: Dispatcher<Event>,
     ) -> Self {
         let now = host.now();
         let mut worker = Self {
@@ -86,11 +97,15 @@ impl Worker {
             rates: Vec::new(),
             complaints: Complaints::default(),
             dropped_told: 0,
+            counters: Counters::default(),
+            notifications,
+            held: None,
             since_values: 0,
             statuses: 0,
             unsaved: false,
         };
         worker.load();
+        worker.counters = worker.had.counters().unwrap_or_default();
         worker
     }
 
@@ -116,8 +131,33 @@ impl Worker {
                 self.shared.queue.flushed(number);
             }
             if asked.stop && batch.len() == 0 {
-                return;
+                return self.end();
             }
+        }
+    }
+
+    /// Lets listeners take the notifications that wait, for a limited time; the state has been saved before.
+    fn end(mut self) {
+        let deadline = Instant::now() + LISTEN_TIMEOUT;
+        let mut all = self.events();
+        while self.notifications.wait_empty(deadline) && !all {
+            all = self.events();
+        }
+        // Not to be told again after the next start.
+        self.save(self.host.now());
+        let left = if all {
+            ""
+        } else {
+            ", and further ones wait in the state"
+        };
+        let held = usize::from(self.held.is_some());
+        let lost = held + self.notifications.end(Duration::ZERO);
+        if lost > 0 {
+            let message = format!(
+                "a notification plugin did not return within {} s: {lost} notifications may not have been delivered{left}",
+                LISTEN_TIMEOUT.as_secs()
+            );
+            self.host.log(Level::Warning, &message);
         }
     }
 
@@ -254,10 +294,11 @@ impl Worker {
             }
             NoVm::Full => {
                 self.tallies.full += 1;
-                self.complain(
-                    Complaint::Full,
-                    "there are too many VMs; further ones are ignored",
+                let message = format!(
+                    "values of {MAX_VMS} VMs came lately, which is the limit; further VMs are ignored until some do not report \
+                     any more"
                 );
+                self.complain(Complaint::Full, &message);
             }
         }
     }
@@ -275,12 +316,13 @@ impl Worker {
             self.complain(Complaint::Refused, &error.to_string());
         }
         self.vms.forget_silent(now, &mut self.clock);
+        self.tallies.evicted = self.vms.evicted();
+        self.limits();
         let (_, dropped) = self.shared.queue.counts();
         if dropped > self.dropped_told {
             let message = format!(
-                "the queue is full: {} values were dropped so far; the detector waits for a listener that hangs, or \
-                 QueueLength is too small",
-                dropped
+                "the queue is full: {dropped} values were dropped so far; QueueLength is too small, or the machine is too \
+                 busy for the detector's thread"
             );
             self.complain(Complaint::Dropped, &message);
             self.dropped_told = dropped;
@@ -293,6 +335,37 @@ impl Worker {
         if now >= self.next_save {
             self.next_save = now + self.settings.state_interval;
             self.save(now);
+        }
+    }
+
+    /// What the limits made the detector do.
+    fn limits(&mut self) {
+        let Ok(now) = self.had.counters() else {
+            return;
+        };
+        let before = std::mem::replace(&mut self.counters, now);
+        if now.hypervisors_evicted > before.hypervisors_evicted {
+            let message = format!(
+                "MaxHypervisors is reached: {} hypervisors that no longer report made room for new ones so far; if names are \
+                 invented, see SecurityLevel in the README, else raise it",
+                now.hypervisors_evicted
+            );
+            self.complain(Complaint::HypervisorsEvicted, &message);
+        }
+        if now.vms_evicted > before.vms_evicted {
+            let message = format!(
+                "MaxVms is reached: {} VMs that no longer report made room for new ones so far; if names are invented, see \
+                 SecurityLevel in the README, else raise it",
+                now.vms_evicted
+            );
+            self.complain(Complaint::VmsEvicted, &message);
+        }
+        if now.events_lost > before.events_lost {
+            let message = format!(
+                "{} notifications were lost so far: a notification plugin hangs or takes too long",
+                now.events_lost
+            );
+            self.complain(Complaint::Lost, &message);
         }
     }
 
@@ -330,14 +403,25 @@ impl Worker {
         self.values();
     }
 
-    fn events(&mut self) {
-        while let Some(event) = self.had.next_event() {
+    /// Hands over the events that there is room for; whether these are all.
+    fn events(&mut self) -> bool {
+        loop {
+            let Some(event) = self.held.take().or_else(|| self.had.next_event()) else {
+                return true;
+            };
             // What was told is not to be told again after a crash.
             self.unsaved = true;
             self.next_save = self.next_save.min(self.host.now() + SAVE_AFTER_EVENT_SEC);
-            if self.settings.notifications {
-                tell::event(&*self.host, &event);
+            if !self.settings.notifications {
+                continue;
             }
+            if !self.notifications.has_room() {
+                self.held = Some(event);
+                let message = "notifications wait: a notification plugin hangs or takes long";
+                self.complain(Complaint::Listener, message);
+                return false;
+            }
+            self.notifications.put(event);
         }
     }
 
