@@ -36,7 +36,9 @@ fn placed(configuration: &str) -> Result<String> {
         .replace("/var/lib/collectd/", "@FOLDER@/")
         .replace("qemu:///system", "test:///default")
         .replace("//alertmanager:", "//127.0.0.1:")
-        .replace("Listen \"::\"", &listen))
+        .replace("Listen \"::\"", &listen)
+        .replace("/etc/collectd/auth_file", "@FOLDER@/auth_file")
+        .replace("central.example.org", "127.0.0.1"))
 }
 
 #[test]

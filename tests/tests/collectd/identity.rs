@@ -87,6 +87,72 @@ fn a_central_collectd_tells_hypervisors_apart_by_name_and_by_sender() -> Result<
     Ok(())
 }
 
+#[test]
+fn a_central_collectd_with_security_level_sign_takes_signed_samples_and_no_others() -> Result<()> {
+    needs_collectd!();
+    let port = free_udp_port()?;
+    let secrets = tempfile::tempdir()?;
+    let auth_file = secrets.path().join("auth_file");
+    std::fs::write(&auth_file, "hv: secret\n")?;
+    let central = Collectd::start(&Setup {
+        plugins: vec!["network"],
+        more: format!(
+            "<Plugin \"network\">\n  <Listen \"127.0.0.1\" \"{port}\">\n    SecurityLevel Sign\n    AuthFile \"{}\"\n  \
+             </Listen>\n</Plugin>\n",
+            auth_file.display()
+        ),
+        ..Setup::with("")
+    })?;
+    let sender = |security: &str| {
+        Collectd::start(&Setup {
+            hostname: "sender".into(),
+            bellwether: None,
+            plugins: vec!["network"],
+            more: format!(
+                "<Plugin \"network\">\n  <Server \"127.0.0.1\" \"{port}\">\n{security}  </Server>\n</Plugin>\n"
+            ),
+            ..Setup::default()
+        })
+    };
+    let senders = [
+        ("unsigned", ""),
+        (
+            "forged",
+            "SecurityLevel Sign\nUsername \"hv\"\nPassword \"guessed\"\n",
+        ),
+        (
+            "unknown",
+            "SecurityLevel Sign\nUsername \"nobody\"\nPassword \"secret\"\n",
+        ),
+        (
+            "signed",
+            "SecurityLevel Sign\nUsername \"hv\"\nPassword \"secret\"\n",
+        ),
+    ];
+    for (hypervisor, security) in senders {
+        let sender = sender(security)?;
+        let samples = samples(&mut Guests::new(8, 27), 0..TICKS, jump);
+        for interval in samples.chunks(8 * 20) {
+            sender.send(commands(hypervisor, interval))?;
+            // Datagrams are not waited for: a receiver that is not yet run by a busy machine loses them.
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        sender.send(["FLUSH plugin=network".to_owned()])?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    central.wait_judged("signed", time(TICKS - 5))?;
+    assert_eq!(
+        lines(&central.events()),
+        [
+            "hypervisor_anomaly raised signed",
+            "hypervisor_anomaly cleared signed"
+        ]
+    );
+    central.wait("one hypervisor", || {
+        central.newest("/count-hypervisors").map(|v| v.1) == Some(1.0)
+    })
+}
+
 /// A UDP port that was free just now.
 fn free_udp_port() -> Result<u16> {
     Ok(std::net::UdpSocket::bind("127.0.0.1:0")?

@@ -248,20 +248,91 @@ fn a_listener_that_hangs_stalls_no_writer_and_loses_nothing_that_the_queue_holds
             .is_some_and(|(_, taken)| taken >= (8 * (TICKS - 1)) as f64)
     })?;
     assert_eq!(collectd.newest("/count-dropped").map(|v| v.1), Some(0.0));
+    // The second event waits for the listener to take the first one; nothing else does.
+    collectd.wait("the second event", || collectd.events().len() > 1)?;
     assert_eq!(states(&collectd.events()), RAISED_AND_CLEARED);
     assert!(collectd.stop()?.success());
     Ok(())
 }
 
 #[test]
+fn a_listener_that_hangs_for_good_costs_neither_detection_nor_the_state_nor_a_clean_shutdown()
+-> Result<()> {
+    needs_collectd!();
+    let mut collectd = Collectd::start(&Setup {
+        plugins: vec!["hanging"],
+        more: "<Plugin \"hanging\">\n  Notification 600\n</Plugin>\n".into(),
+        ..Setup::with("StateFile \"state\"")
+    })?;
+    collectd.send(history("hv0", 26))?;
+    collectd.wait("the first event", || !collectd.events().is_empty())?;
+    // The second one waits behind the listener; time goes on.
+    collectd.wait_judged("hv0", time(TICKS - 3))?;
+    assert_eq!(collectd.newest("hv0/gauge-raised").map(|v| v.1), Some(0.0));
+    let begun = Instant::now();
+    assert!(collectd.stop()?.success());
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(9), "the shutdown took {took:?}");
+    assert!(
+        collectd
+            .log()
+            .contains("2 notifications may not have been delivered"),
+        "{}",
+        collectd.log()
+    );
+    collectd.start_again()?;
+    let log = collectd.log();
+    assert!(log.contains("bellwether: goes on from the state"), "{log}");
+    Ok(())
+}
+
+#[test]
+fn crashes_make_nobody_silent_and_who_does_not_come_back_is_told() -> Result<()> {
+    needs_collectd!();
+    let lines_of = "StateFile \"state\"\nStateInterval 1\nInterval 0.2";
+    let mut collectd = Collectd::start(&Setup::with(lines_of))?;
+    let mut fleet = Fleet::new(3);
+    for crash in 0..crashes() {
+        fleet.live(&collectd, 2.0, |_| true)?;
+        collectd.kill()?;
+        // Shorter than silence takes, and longer.
+        std::thread::sleep(Duration::from_millis(300 + 700 * (crash % 3)));
+        collectd.start_again()?;
+        let log = collectd.log();
+        assert!(log.contains("bellwether: goes on from the state"), "{log}");
+        assert_eq!(lines(&collectd.events()), [""; 0], "after crash {crash}");
+    }
+    // The same after a clean stop.
+    fleet.live(&collectd, 2.0, |_| true)?;
+    collectd.stop()?;
+    std::thread::sleep(Duration::from_secs(2));
+    collectd.start_again()?;
+    fleet.live(&collectd, 4.0, |hypervisor| hypervisor > 0)?;
+    collectd.wait("silence", || !collectd.events().is_empty())?;
+    assert_eq!(lines(&collectd.events()), ["hypervisor_silence raised hv0"]);
+    Ok(())
+}
+
+/// How often the daemon is killed; more with the environment's CRASHES.
+fn crashes() -> u64 {
+    let more = std::env::var("CRASHES").ok();
+    more.and_then(|n| n.parse().ok()).unwrap_or(10)
+}
+
+#[test]
 fn what_does_not_fit_into_the_queue_is_dropped_and_counted() -> Result<()> {
     needs_collectd!();
     let collectd = Collectd::start(&Setup {
-        plugins: vec!["hanging"],
-        more: "<Plugin \"hanging\">\n  Notification 2\n</Plugin>\n".into(),
+        plugins: vec!["generator"],
+        more: "<Plugin \"generator\">\n  VMs 8\n  Result \"written\"\n</Plugin>\n".into(),
         ..Setup::with("QueueLength 16")
     })?;
-    collectd.send(history("hv0", 12))?;
+    // Faster than any thread can take them.
+    collectd.send([
+        "PUTNOTIF message=\"direct bellwether virt_cpu_total 200000\" severity=okay time=1600000000 host=here \
+         plugin=generator"
+            .to_owned(),
+    ])?;
     collectd.wait("dropped values", || {
         collectd.newest("/count-dropped").is_some_and(|v| v.1 > 0.0)
     })?;

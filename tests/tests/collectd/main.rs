@@ -1,7 +1,9 @@
 //! The plugin in a real collectd that is fed with counters of VMs, mostly with history.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use anyhow::Result;
-use bellwether_tests::collectd::{Guests, Notification, putval};
+use bellwether_tests::collectd::{Collectd, Guests, Notification, putval};
 use bellwether_tests::skipped;
 use bellwether_tests::testbed::capabilities::CollectdInstallation;
 
@@ -18,6 +20,7 @@ macro_rules! needs_collectd {
 mod documentation;
 mod identity;
 mod life;
+mod limits;
 mod samples;
 mod telling;
 
@@ -74,6 +77,42 @@ fn commands(hypervisor: &str, samples: &[Sample]) -> Vec<String> {
         .collect()
 }
 
+/// Seconds between two samples of what is fed live.
+const LIVE_SEC: f64 = 0.2;
+
+/// Hypervisors with two VMs each, whose samples are of now.
+struct Fleet(Vec<Guests>);
+
+impl Fleet {
+    fn new(hypervisors: u64) -> Self {
+        Self((0..hypervisors).map(|n| Guests::new(2, 100 + n)).collect())
+    }
+
+    /// Feeds `seconds` of samples of the hypervisors that `speaks` says, as time passes; the others go on unheard.
+    fn live(
+        &mut self,
+        collectd: &Collectd,
+        seconds: f64,
+        speaks: impl Fn(usize) -> bool,
+    ) -> Result<()> {
+        for _ in 0..(seconds / LIVE_SEC).ceil() as usize {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+            let mut commands = Vec::new();
+            for (hypervisor, guests) in self.0.iter_mut().enumerate() {
+                for (vm, counter) in guests.pass(LIVE_SEC, 1.0).iter().enumerate() {
+                    let name = format!("hv{hypervisor}/virt-vm{vm}/virt_cpu_total");
+                    if speaks(hypervisor) {
+                        commands.push(putval(&name, LIVE_SEC, now, *counter));
+                    }
+                }
+            }
+            collectd.send(commands)?;
+            std::thread::sleep(Duration::from_secs_f64(LIVE_SEC));
+        }
+        Ok(())
+    }
+}
+
 /// The history of eight VMs of one hypervisor with a common jump.
 fn history(hypervisor: &str, seed: u64) -> Vec<String> {
     commands(
@@ -85,6 +124,15 @@ fn history(hypervisor: &str, seed: u64) -> Vec<String> {
 fn states(events: &[Notification]) -> Vec<String> {
     let state = |e: &Notification| format!("{} {}", e.get("Type"), e.get("state"));
     events.iter().map(state).collect()
+}
+
+/// The events as "KIND STATE HOST".
+fn lines(events: &[Notification]) -> Vec<String> {
+    let line = |e: &Notification| {
+        let words = ["Type", "state", "Host"].map(|key| e.get(key));
+        words.join(" ")
+    };
+    events.iter().map(line).collect()
 }
 
 const RAISED_AND_CLEARED: [&str; 2] = ["hypervisor_anomaly raised", "hypervisor_anomaly cleared"];
