@@ -97,13 +97,8 @@ pub fn write(path: &Path, snapshot: &[u8]) -> Result<(), SnapshotError> {
     state_file::write(path, snapshot).map_err(|source| io_error(path, source))
 }
 
-/// The bytes of a snapshot with a detector's `state` as its payload.
-pub(crate) fn to_bytes(tag: Tag, state: &impl Serialize) -> Vec<u8> {
-    bytes(tag, &payload_of(state))
-}
-
-/// The same with `more` behind the state, which a version that knows nothing of it passes over.
-pub(crate) fn to_bytes_with(tag: Tag, state: &impl Serialize, more: &impl Serialize) -> Vec<u8> {
+/// The bytes of a snapshot with a detector's `state` as its payload, and `more` behind it, which was added later.
+pub(crate) fn to_bytes(tag: Tag, state: &impl Serialize, more: &impl Serialize) -> Vec<u8> {
     let mut payload = payload_of(state);
     payload.extend(payload_of(more));
     bytes(tag, &payload)
@@ -140,13 +135,8 @@ pub(crate) fn senseless(part: &str, error: &dyn std::fmt::Display) -> String {
     format!("damaged: {part} makes no sense ({error})")
 }
 
-/// Reads the state that [`to_bytes`] wrote.
-pub(crate) fn state<T: DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
-    postcard::from_bytes(payload).map_err(|e| senseless("its content", &e))
-}
-
-/// Reads the state that [`to_bytes_with`] wrote, and what is behind it, where there is anything.
-pub(crate) fn state_with<T: DeserializeOwned, M: DeserializeOwned + Default>(
+/// Reads the state that [`to_bytes`] wrote, and what is behind it, which an older snapshot does not have.
+pub(crate) fn state<T: DeserializeOwned, M: DeserializeOwned + Default>(
     payload: &[u8],
 ) -> Result<(T, M), String> {
     let (state, rest) =

@@ -617,7 +617,7 @@ impl Detector {
             swept: self.swept,
             events: snapshot::events_to_json(&self.events),
         };
-        snapshot::to_bytes_with(TAG, &saved, &later)
+        snapshot::to_bytes(TAG, &saved, &later)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
@@ -632,7 +632,7 @@ impl Detector {
     /// The detector that a snapshot's payload describes.
     fn restored(&self, payload: &[u8]) -> Result<Self, String> {
         let (saved, (counters, collector_since)): (Saved<Vec<Hypervisor>>, Later) =
-            snapshot::state_with(payload)?;
+            snapshot::state(payload)?;
         snapshot::same_shape(&self.shape(), &saved.shape)?;
         let mut detector = Self {
             options: self.options.clone(),

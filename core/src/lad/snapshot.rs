@@ -72,7 +72,7 @@ impl Detector {
             .filter_map(|(at, stream)| Some((at, of_episode(stream)?)))
             .filter(|(_, source)| !source.is_empty())
             .collect();
-        snapshot::to_bytes_with(TAG, &saved, &sources)
+        snapshot::to_bytes(TAG, &saved, &sources)
     }
 
     /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
@@ -86,7 +86,7 @@ impl Detector {
 
     /// The detector that a snapshot's payload describes.
     pub(super) fn restored(&self, payload: &[u8]) -> Result<Self, String> {
-        let (saved, sources): (Saved<Past>, Sources) = snapshot::state_with(payload)?;
+        let (saved, sources): (Saved<Past>, Sources) = snapshot::state(payload)?;
         snapshot::same_shape(&self.shape(), &saved.shape)?;
         let mut detector = Self {
             options: self.options.clone(),
