@@ -287,6 +287,8 @@ fn what_the_housekeeper_has_to_say_is_logged_by_a_thread_of_the_host() -> Result
         companion: true,
         ..Setup::default()
     })?;
+    // Once it answers it has started, and does not create the folder any more.
+    host.collect()?;
     folder.close()?;
     host.filter(&failing_now())?;
     wait(&mut host, "line of the log", |host| {

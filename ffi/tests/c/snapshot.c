@@ -29,9 +29,21 @@ static void wrong_arguments(bw_had *had) {
   CHECK_FAILS(BW_NOT_FOUND, "there is no file state", bw_had_load, had, STR("state"));
 }
 
+/* Where state can be kept is found out before there is any. */
+static void prepared(void) {
+  bool in_place = true;
+  CHECK(bw_state_prepare(STR("folder/state"), &in_place, NULL) == BW_OK && !in_place);
+  CHECK(exists("folder") && !exists("folder/state"));
+  CHECK(bw_state_prepare(STR("folder/state"), NULL, NULL) == BW_OK);
+  CHECK_FAILS(BW_IO, "no-such/folder/state", bw_state_prepare, STR("no-such/folder/state"), NULL);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "path is NULL", bw_state_prepare, NULL, 5, NULL);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "path is empty", bw_state_prepare, STR(""), NULL);
+}
+
 int main(void) {
   bw_had *had = bw_had_new(NULL, NULL);
   wrong_arguments(had);
+  prepared();
   double time = 1700000000.0;
   feed(had, &time, 80, 20.0);
   bw_error *error = NULL;
