@@ -3,7 +3,9 @@
 #![no_main]
 
 use std::ffi::{CStr, c_char};
+use std::fs;
 use std::mem::MaybeUninit;
+use std::path::Path;
 use std::ptr;
 
 use arbitrary::Arbitrary;
@@ -77,6 +79,10 @@ impl Text<'_> {
             return work(c"".as_ptr(), 0);
         }
         let mut bytes = folder.path().into_os_string().into_encoded_bytes();
+        if name[0] == b'/' {
+            // In a folder that may be missing; the name of the file is neither "." nor "..".
+            bytes.extend(b"/_");
+        }
         bytes.extend(name.iter().filter(|&&byte| byte != b'/').take(40));
         work(bytes.as_ptr().cast(), bytes.len())
     }
@@ -142,6 +148,11 @@ enum Call<'a> {
     Advance(u8, Number),
     Save(u8, Text<'a>),
     Load(u8, Text<'a>),
+    Snapshot(u8),
+    SnapshotWrite(u8, Text<'a>),
+    SnapshotFree(u8),
+    /// The detector that is to save there afterwards, and whether it matters how.
+    StatePrepare(u8, Text<'a>, bool),
     Counters(u8, Size),
     NextEvent(u8),
     Observe {
@@ -311,6 +322,7 @@ struct World {
     drain_options: Handles<bw_drain_options>,
     drain: Handles<bw_drain>,
     events: Handles<bw_event>,
+    snapshots: Handles<bw_snapshot>,
 }
 
 /// The function of a family, `bw_had_…`, `bw_lad_…` or `bw_drain_…`, called alike.
@@ -445,18 +457,6 @@ unsafe fn call(world: &mut World, step: &Step) {
                         Family::Had => bw_had_save(had, path, length, error),
                         _ => bw_lad_save(lad, path, length, error),
                     });
-                    coded(asked, |error| {
-                        let snapshot = match family {
-                            Family::Had => bw_had_snapshot(had, error),
-                            _ => bw_lad_snapshot(lad, error),
-                        };
-                        if snapshot.is_null() {
-                            return bw_result::BW_INVALID_ARGUMENT;
-                        }
-                        let written = bw_snapshot_write(snapshot, path, length, error);
-                        bw_snapshot_free(snapshot);
-                        written
-                    })
                 });
             }
             Call::Load(which, path) => {
@@ -466,6 +466,61 @@ unsafe fn call(world: &mut World, step: &Step) {
                         Family::Had => bw_had_load(had, path, length, error),
                         _ => bw_lad_load(lad, path, length, error),
                     })
+                });
+            }
+            Call::Snapshot(which) => {
+                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
+                let snapshot = made(asked, |error| match family {
+                    Family::Had => bw_had_snapshot(had, error),
+                    _ => bw_lad_snapshot(lad, error),
+                });
+                if !snapshot.is_null() {
+                    let [written, saved] = ["written", "saved"].map(|name| {
+                        let path = world.folder.path().with_extension(name);
+                        with_file(&path, |path, length| {
+                            coded(asked, |error| match (name, family) {
+                                ("written", _) => bw_snapshot_write(snapshot, path, length, error),
+                                (_, Family::Had) => bw_had_save(had, path, length, error),
+                                _ => bw_lad_save(lad, path, length, error),
+                            })
+                        })
+                    });
+                    assert_eq!(written.len(), bw_snapshot_size(snapshot));
+                    assert!(written == saved, "a snapshot is what would be saved");
+                }
+                world.snapshots.keep(snapshot, bw_snapshot_free);
+            }
+            Call::SnapshotWrite(which, path) => {
+                let snapshot = world.snapshots.get(*which);
+                path.with_path(&world.folder, |path, length| {
+                    coded(asked, |error| {
+                        bw_snapshot_write(snapshot, path, length, error)
+                    })
+                });
+            }
+            Call::SnapshotFree(which) => bw_snapshot_free(world.snapshots.take(*which)),
+            Call::StatePrepare(which, path, wanted) => {
+                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
+                path.with_path(&world.folder, |path, length| {
+                    let mut in_place = true;
+                    let place = match wanted {
+                        true => &raw mut in_place,
+                        false => ptr::null_mut(),
+                    };
+                    let code = coded(asked, |error| bw_state_prepare(path, length, place, error));
+                    if code != bw_result::BW_OK {
+                        return;
+                    }
+                    assert!(!(in_place && *wanted), "nothing is mounted here");
+                    let saved = coded(asked, |error| match family {
+                        Family::Had => bw_had_save(had, path, length, error),
+                        _ => bw_lad_save(lad, path, length, error),
+                    });
+                    let is_there = match family {
+                        Family::Had => !had.is_null(),
+                        _ => !lad.is_null(),
+                    };
+                    assert_eq!(saved == bw_result::BW_OK, is_there);
                 });
             }
             Call::Counters(which, size) => {
@@ -576,6 +631,15 @@ unsafe fn call(world: &mut World, step: &Step) {
             Call::EventFree(which) => bw_event_free(world.events.take(*which)),
         }
     }
+}
+
+/// What `write` writes to the file `path`, which is removed.
+fn with_file(path: &Path, write: impl FnOnce(*const c_char, usize) -> bw_result) -> Vec<u8> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    assert_eq!(write(bytes.as_ptr().cast(), bytes.len()), bw_result::BW_OK);
+    let written = fs::read(path).expect("it was written");
+    fs::remove_file(path).expect("it is no longer needed");
+    written
 }
 
 /// A [`Call::Observe`].
@@ -709,6 +773,7 @@ fuzz_target!(|steps: Vec<Step>| {
         drain_options: Handles::new(ptr::null_mut()),
         drain: Handles::new(ptr::null_mut()),
         events: Handles::new(ptr::null_mut()),
+        snapshots: Handles::new(ptr::null_mut()),
     };
     // One of each, or most calls would be about NULL.
     for family in [Family::Had, Family::Drain] {
@@ -733,4 +798,5 @@ fuzz_target!(|steps: Vec<Step>| {
     world.drain_options.free(bw_drain_options_free);
     world.drain.free(bw_drain_free);
     world.events.free(bw_event_free);
+    world.snapshots.free(bw_snapshot_free);
 });
