@@ -93,7 +93,7 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 	@echo "==> the fuzz targets, too"
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@# Nothing is linked, so libFuzzer need not be compiled.
-	CUSTOM_LIBFUZZER_PATH=/unused/libfuzzer.a $(CARGO) clippy --manifest-path fuzz/Cargo.toml \
+	CUSTOM_LIBFUZZER_PATH=/unused/libfuzzer.a $(CARGO) clippy $(LOCKED) --manifest-path fuzz/Cargo.toml \
 		--target-dir "$(or $(CARGO_TARGET_DIR),target)" -- -D warnings
 	@echo "==> the header is what the code says"
 	$(CARGO) test $(LOCKED) -p bellwether-ffi --test header
