@@ -63,7 +63,7 @@ pub fn is_plain(text: &[u8]) -> bool {
     !matches!(
         text,
         [
-            b'{' | b'<' | b'1'..=b'9' | b'J' | b'F' | b'M' | b'A' | b'S' | b'O' | b'N' | b'D',
+            b'{' | b'<' | b'0'..=b'9' | b'J' | b'F' | b'M' | b'A' | b'S' | b'O' | b'N' | b'D',
             ..
         ]
     )
@@ -479,6 +479,8 @@ mod tests {
         for line in [
             "2024-02-05T12:39:46.250000000+01:00 stdout F disk failed",
             "2024-02-05T12:39:46.25Z stderr P disk failed",
+            // A time that was never set.
+            "0001-01-01T00:00:00Z stderr F disk failed",
         ] {
             assert_eq!(told_of(line, false).0, "disk failed");
             assert_eq!(told_of(line, true).0, "disk failed");
