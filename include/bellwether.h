@@ -95,10 +95,41 @@ typedef enum {
    */
   BW_OUTCOME_REFUSED = 5,
   /**
-   * One of the options "max_hypervisors" and "max_vms" leaves no room for it: all that there is state of still reports.
+   * One of the options "max_hypervisors" and "max_vms" leaves no room for it, as all that there is state of still reports, or
+   * its hypervisor has VMs of as many intervals as are kept.
    */
   BW_OUTCOME_FULL = 6,
+  /**
+   * Its time or its interval is not that of the other VMs. It is held, and counts if they come to agree with it soon.
+   */
+  BW_OUTCOME_SET_ASIDE = 7,
 } bw_outcome;
+
+/**
+ * What a notice is about.
+ */
+typedef enum {
+  /**
+   * Most VMs of a hypervisor moved to another interval; it is learned anew.
+   */
+  BW_NOTICE_INTERVAL_CHANGED = 0,
+  /**
+   * Each of the VMs of a hypervisor has an interval of its own, so that none can be judged.
+   */
+  BW_NOTICE_UNJUDGED = 1,
+  /**
+   * The VMs of a hypervisor have more intervals than are kept.
+   */
+  BW_NOTICE_INTERVALS = 2,
+  /**
+   * The clock of one VM differs from those of the others.
+   */
+  BW_NOTICE_VM_CLOCK = 3,
+  /**
+   * The clock of most VMs of a hypervisor leapt.
+   */
+  BW_NOTICE_CLOCK_STEP = 4,
+} bw_notice;
 
 /**
  * What became of a record. None of these is an error: a stream that holds such records is to be read on.
@@ -357,10 +388,27 @@ typedef struct {
    * metrics.
    */
   uint64_t vms_evicted;
+  /**
+   * Observations that were `BW_OUTCOME_SET_ASIDE`.
+   */
+  uint64_t set_aside;
+  /**
+   * How often most VMs of a hypervisor moved to another interval, so that it is learned anew, over all metrics.
+   */
+  uint64_t intervals_changed;
+  /**
+   * How often most VMs of a hypervisor agreed on a time that is earlier, or much later, over all metrics.
+   */
+  uint64_t clock_steps;
+  /**
+   * Metrics of hypervisors that cannot be judged because each of the VMs has an interval of its own.
+   */
+  uint64_t unjudged;
 } bw_counters;
 
 /**
- * Where one metric of one hypervisor stands. The strings are in UTF-8 and NUL-terminated; they belong to the detector and
+ * Where one metric of one hypervisor stands. Where its VMs have several intervals, that is where those stand that have an open
+ * incident, or else those of the interval that most have. The strings are in UTF-8 and NUL-terminated; they belong to the detector and
  * live until the next `bw_had_status_count` or `bw_had_free`.
  */
 typedef struct {
@@ -401,13 +449,17 @@ typedef struct {
    */
   uint32_t voters;
   /**
-   * How many VMs are known.
+   * How many VMs are known, whatever their interval.
    */
   uint32_t vms;
   /**
    * Whether an incident is open.
    */
   bool raised;
+  /**
+   * Seconds between two intervals judged.
+   */
+  double interval;
 } bw_status;
 
 /**
@@ -815,6 +867,19 @@ bw_result bw_had_advance(bw_had *had,
                          bw_error **error);
 
 /**
+ * `bw_had_advance` for one hypervisor, by its own clock: how far a hypervisor's samples are behind decides then when its
+ * intervals end and its silence is noticed, and not when those of others do. Without effect where nothing is known of the
+ * hypervisor. The string is in UTF-8, without NUL bytes, and not kept.
+ *
+ * `BW_INVALID_ARGUMENT` where `had` or `hypervisor` is NULL or the string is not UTF-8. `error` may be NULL.
+ */
+bw_result bw_had_advance_hypervisor(bw_had *had,
+                                    const char *hypervisor,
+                                    size_t hypervisor_len,
+                                    double time,
+                                    bw_error **error);
+
+/**
  * Masks a VM that is paused, shut off or migrating (`masked` true), or unmasks it (false). A masked VM abstains: its samples
  * do not count, and that it stands still is no sign of anything. Without effect where nothing is known of the hypervisor yet.
  * The strings are in UTF-8, without NUL bytes, and not kept.
@@ -834,6 +899,16 @@ bw_result bw_had_mask(bw_had *had,
  * and where `had` is NULL.
  */
 bw_event *bw_had_next_event(bw_had *had);
+
+/**
+ * What an operator should know and that is no event, as a line for a log: why a VM or a hypervisor is not judged. At most one
+ * of each kind waits, the first one. What it is about is said in `*kind`, which may be NULL.
+ *
+ * NULL where there is none, and where `had` is NULL; `*kind` is then as before. The string is in UTF-8 and NUL-terminated; it
+ * belongs to the detector and lives until the next `bw_had_next_notice` or `bw_had_free`.
+ */
+const char *bw_had_next_notice(bw_had *had,
+                               bw_notice *kind);
 
 /**
  * Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,

@@ -28,6 +28,18 @@ pub enum Complaint {
     Refused,
     /// A VM has nothing better than CPU use in percent; said once.
     PercentOnly,
+    /// Most VMs of a hypervisor changed to another interval.
+    IntervalChanged,
+    /// The VMs of a hypervisor have an interval each.
+    Unjudged,
+    /// The VMs of a hypervisor have too many intervals.
+    Intervals,
+    /// The clock of a VM is wrong.
+    VmClock,
+    /// The clock of most VMs of a hypervisor leapt.
+    ClockStep,
+    /// The clock of this machine was set.
+    WallStep,
     /// Every hypervisor has one VM; said once.
     LoneVms,
 }
@@ -50,7 +62,7 @@ pub struct Complaints {
 impl Complaints {
     /// Writes `message` to the log, unless it was said lately.
     pub fn tell(&mut self, host: &dyn Host, about: Complaint, message: &str) {
-        let now = host.now();
+        let now = host.steady();
         let said = &mut self.said[about as usize];
         if said.is_none_or(|last| !about.once() && now - last >= AGAIN_SEC) {
             *said = Some(now);
@@ -90,6 +102,9 @@ mod tests {
         fn now(&self) -> f64 {
             *self.now.lock()
         }
+        fn steady(&self) -> f64 {
+            self.now()
+        }
         fn hostname(&self) -> &str {
             "here"
         }
@@ -110,6 +125,33 @@ mod tests {
     #[test]
     fn the_same_is_said_again_after_a_while_only() {
         assert_eq!(lines(Complaint::Dropped, &[0.0, 1.0, 599.0, 600.0]), 2);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_silences_nobody() {
+        struct SetBack(Log);
+        impl Host for SetBack {
+            fn log(&self, level: Level, message: &str) {
+                self.0.log(level, message);
+            }
+            fn now(&self) -> f64 {
+                -1e6 * self.0.now()
+            }
+            fn steady(&self) -> f64 {
+                self.0.now()
+            }
+            fn hostname(&self) -> &str {
+                "here"
+            }
+            fn dispatch_gauge(&self, _: &Gauge<'_>) {}
+            fn dispatch_notification(&self, _: &Notification<'_>) {}
+        }
+        let (host, mut complaints) = (SetBack(Log::default()), Complaints::default());
+        for time in [0.0, 1.0, 600.0] {
+            *host.0.now.lock() = time;
+            complaints.tell(&host, Complaint::Dropped, "it is so");
+        }
+        assert_eq!(host.0.lines.into_inner(), 2);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use crate::counter::{seconds, ticks};
 use crate::host::{Gauge, Host, Level, Notification};
@@ -210,8 +212,7 @@ unsafe fn write(value: &Value) {
         kind: kind as u8,
         time: value.time,
         interval: value.interval,
-        // SAFETY: the daemon's clock may be read from any thread.
-        arrival: unsafe { bwc_now() },
+        arrival: ticks(Daemon.steady()),
         values,
     };
     let names = Names {
@@ -245,8 +246,7 @@ unsafe extern "C" fn on_notification(notification: *const RawNotification) -> c_
             kind: Kind::Masked as u8,
             time: notification.time,
             interval: 0,
-            // SAFETY: the daemon's clock may be read from any thread.
-            arrival: unsafe { bwc_now() },
+            arrival: ticks(Daemon.steady()),
             values: [u64::from(masked), 0],
         };
         // SAFETY: as above.
@@ -275,6 +275,9 @@ extern "C" fn on_shutdown() -> c_int {
     guard(-1, || if plugin::stop() { 0 } else { -1 })
 }
 
+/// A moment, and what the wall clock said then.
+static START: LazyLock<(Instant, f64)> = LazyLock::new(|| (Instant::now(), Daemon.now()));
+
 /// The daemon that has loaded the plugin.
 #[derive(Debug, Clone, Copy)]
 pub struct Daemon;
@@ -295,6 +298,11 @@ impl Host for Daemon {
     fn now(&self) -> f64 {
         // SAFETY: the daemon's clock may be read from any thread.
         seconds(unsafe { bwc_now() })
+    }
+
+    fn steady(&self) -> f64 {
+        let (start, wall) = &*START;
+        wall + start.elapsed().as_secs_f64()
     }
 
     fn hostname(&self) -> &str {

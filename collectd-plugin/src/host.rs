@@ -66,8 +66,10 @@ pub struct Notification<'a> {
 pub trait Host: Send + Sync {
     /// Writes a line to the log.
     fn log(&self, level: Level, message: &str);
-    /// What time it is, in seconds since the epoch.
+    /// What time it is by the wall clock, in seconds since the epoch.
     fn now(&self) -> f64;
+    /// What time it would be if the wall clock had not been set since the start, in seconds since the epoch.
+    fn steady(&self) -> f64;
     /// The name that the daemon goes by.
     fn hostname(&self) -> &str;
     /// Dispatches a gauge of this host.

@@ -12,6 +12,7 @@ use bellwether_sys::{Event, Had, Library, Options, Way, own_folders};
 use parking_lot::Mutex;
 
 use crate::config::{CoreOption, Settings, Written, in_our_words};
+use crate::counter::{seconds, ticks};
 use crate::daemon::{self, Daemon};
 use crate::host::{Host, Level};
 use crate::outbox::Dispatcher;
@@ -237,7 +238,9 @@ pub fn returned(host: &[u8], time: u64) {
     if let Some(running) = running()
         && host == Daemon.hostname().as_bytes()
     {
-        running.shared.returned.fetch_max(time, Ordering::Relaxed);
+        let age = (Daemon.now() - seconds(time)).max(0.0);
+        let passed = ticks(Daemon.steady() - age);
+        running.shared.returned.fetch_max(passed, Ordering::Relaxed);
     }
 }
 

@@ -59,20 +59,17 @@ struct Ticks {
 
 impl Told {
     /// Dispatches the values of every hypervisor and metric whose last tick was not told yet; gives their number.
-    /// `interval` knows the seconds between two ticks of a hypervisor.
     pub fn values<'a>(
         &mut self,
         host: &dyn Host,
-        interval: impl Fn(&str) -> f64,
         statuses: impl Iterator<Item = Status<'a>>,
     ) -> usize {
         let mut present = 0;
         self.look += 1;
         for status in statuses {
             present += 1;
-            let interval = interval(status.hypervisor);
-            if self.is_new(&status, interval) {
-                values_of(host, interval, &status);
+            if self.is_new(&status) {
+                values_of(host, &status);
             }
         }
         // Hypervisors that the detector has forgotten.
@@ -83,7 +80,7 @@ impl Told {
         present
     }
 
-    fn is_new(&mut self, status: &Status<'_>, interval: f64) -> bool {
+    fn is_new(&mut self, status: &Status<'_>) -> bool {
         if status.time <= 0.0 {
             return false;
         }
@@ -96,7 +93,7 @@ impl Told {
         {
             ticks.look = look;
             // The time of a tick follows the samples' phase, so that of the last one shifts a little after it was told.
-            let new = (status.time - *last).abs() > 0.5 * interval;
+            let new = (status.time - *last).abs() > 0.5 * status.interval;
             if new {
                 *last = status.time;
             }
@@ -109,7 +106,7 @@ impl Told {
     }
 }
 
-fn values_of(host: &dyn Host, interval: f64, status: &Status<'_>) {
+fn values_of(host: &dyn Host, status: &Status<'_>) {
     let values = [
         ("percent", "consensus", 100.0 * status.consensus),
         ("gauge", "score", status.score),
@@ -130,7 +127,7 @@ fn values_of(host: &dyn Host, interval: f64, status: &Status<'_>) {
             type_,
             type_instance,
             time: status.time,
-            interval,
+            interval: status.interval,
             value,
         });
     }
@@ -151,6 +148,8 @@ pub struct Tallies {
     pub full: u64,
     /// VMs whose counters made room for those of others.
     pub evicted: u64,
+    /// How often the clock of this machine was set.
+    pub wall_steps: u64,
 }
 
 /// Dispatches the values on the plugin itself: `waiting` values in its queue, so many `dropped`.
@@ -173,6 +172,11 @@ pub fn health(
         ("unnamed", tallies.unnamed),
         ("refused", core.refused),
         ("full", tallies.full + core.full),
+        ("set_aside", core.set_aside),
+        ("intervals_changed", core.intervals_changed),
+        ("clock_steps", core.clock_steps),
+        ("wall_steps", tallies.wall_steps),
+        ("unjudged", core.unjudged),
         ("hypervisors", core.hypervisors),
         ("vms", core.vms),
         ("hypervisors_evicted", core.hypervisors_evicted),
@@ -211,6 +215,9 @@ mod tests {
         fn now(&self) -> f64 {
             1000.0
         }
+        fn steady(&self) -> f64 {
+            1000.0
+        }
         fn hostname(&self) -> &str {
             "here"
         }
@@ -238,6 +245,7 @@ mod tests {
             voters: 7,
             vms: 8,
             raised: false,
+            interval: 10.0,
         }
     }
 
@@ -245,7 +253,7 @@ mod tests {
     fn told(statuses: &[Status<'static>]) -> Vec<String> {
         let (host, mut told) = (Recorder::default(), Told::default());
         for status in statuses {
-            told.values(&host, |_| 10.0, [*status].into_iter());
+            told.values(&host, [*status].into_iter());
         }
         host.0.into_inner()
     }
@@ -283,11 +291,7 @@ mod tests {
                 hypervisor: &name,
                 ..status("cpu", 1000.0)
             };
-            told.values(
-                &host,
-                |_| 10.0,
-                [status("cpu", 1000.0), invented].into_iter(),
-            );
+            told.values(&host, [status("cpu", 1000.0), invented].into_iter());
         }
         let lines = host.0.into_inner();
         let own = lines.iter().filter(|line| line.starts_with("hv0/"));

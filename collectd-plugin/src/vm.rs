@@ -23,6 +23,8 @@ pub struct Vm {
     pub name: Box<str>,
     /// The number of its hypervisor's clock.
     pub clock: usize,
+    /// Its own number, which no other VM has for long.
+    pub number: u32,
     /// Whether it abstains.
     pub masked: bool,
     /// Whether the detector was told whether it abstains.
@@ -48,6 +50,7 @@ impl Vm {
             hypervisor: hypervisor.into(),
             name: name.into(),
             clock,
+            number: 0,
             masked: false,
             mask_told: false,
             samples_masked: 0,

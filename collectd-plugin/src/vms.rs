@@ -47,6 +47,8 @@ pub struct Vms {
     silent: Vec<Box<[u8]>>,
     searched: f64,
     evicted: u64,
+    /// The number of the VM that was added last.
+    last: u32,
 }
 
 impl Default for Vms {
@@ -104,6 +106,7 @@ impl Vms {
             silent: Vec::new(),
             searched: f64::MIN,
             evicted: 0,
+            last: 0,
         }
     }
 
@@ -164,7 +167,9 @@ impl Vms {
                 .or_default()
                 .insert(names.sender.into());
         }
-        let vm = Vm::new(&hypervisor, &name, number, now);
+        self.last = self.last.wrapping_add(1);
+        let mut vm = Vm::new(&hypervisor, &name, number, now);
+        vm.number = self.last;
         self.vms.insert(self.key.as_slice().into(), vm);
         Ok(())
     }
@@ -177,10 +182,16 @@ impl Vms {
         senders.into_iter().flatten().cloned().collect()
     }
 
-    /// Seconds between two samples of a hypervisor; `None` where nothing is known of it.
-    pub fn interval(&self, hypervisor: &str, clock: &Clock) -> Option<f64> {
-        let interval = clock.interval(self.clocks.get(hypervisor)?.0);
-        (interval > 0.0).then_some(interval)
+    /// The hypervisors with the numbers of their clocks.
+    pub fn hypervisors(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.clocks
+            .iter()
+            .map(|(name, (number, _))| (&**name, *number))
+    }
+
+    /// Whether a VM of that hypervisor is known.
+    pub fn knows(&self, hypervisor: &str) -> bool {
+        self.clocks.contains_key(hypervisor)
     }
 
     /// How many hypervisors there are, and how many VMs.
@@ -324,13 +335,15 @@ mod tests {
             let vm = get(&mut vms, &mut clock, &names(host, "vm", "192.0.2.1"), now)
                 .expect("it is named");
             let number = vm.clock;
-            clock.saw(number, now, 10.0, now);
+            clock.saw(number, vm.number, now, 10.0, now);
         }
         vms.forget_silent(5000.0, &mut clock);
         assert_eq!(vms.counts(), (1, 1));
         assert!(vms.senders_of(b"a", b"vm").is_empty());
         assert_eq!(vms.senders_of(b"b", b"vm").len(), 1);
-        assert_eq!(clock.passed(5000.0, None), Some(4980.0));
+        let numbers: Vec<usize> = vms.hypervisors().map(|(_, number)| number).collect();
+        assert_eq!(numbers.len(), 1);
+        assert_eq!(clock.passed(numbers[0], 5000.0, None, 0.0), Some(4980.0));
     }
 
     #[test]

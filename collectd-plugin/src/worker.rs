@@ -7,9 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use bellwether_sys::{Counters, Event, Had, Observation, Outcome};
+use bellwether_sys::{Counters, Event, Had, NoticeKind, Observation, Outcome};
 
 use crate::clock::{Clock, LIVE_SEC};
 use crate::complaints::{Complaint, Complaints};
@@ -26,6 +26,21 @@ use crate::vms::{MAX_VMS, NoVm, Vms};
 /// Seconds between two looks at the wall clock's duties.
 const TURN_SEC: f64 = 1.0;
 
+/// The wall clock was set where it leaps by so many seconds from one turn to the next.
+const WALL_STEP_SEC: f64 = 1.0;
+
+/// A hypervisor that was not heard for so long, or since the start, has the time of the wall clock less this.
+const LOST_SEC: f64 = 3600.0;
+
+/// Who reported live before the last stop has so many of collectd's intervals to be heard again before its silence counts.
+const RESTORED_INTERVALS: f64 = 3.0;
+
+/// A hypervisor whose time was no farther than this, and two intervals, from the time of saving reported live, seconds.
+const LIVE_AT_SAVE_SEC: f64 = 600.0;
+
+/// Seconds between two looks for hypervisors that are lost.
+const LOST_TURN_SEC: f64 = 60.0;
+
 /// So long after an event the state is saved, however long the option StateInterval is.
 const SAVE_AFTER_EVENT_SEC: f64 = 5.0;
 
@@ -37,7 +52,8 @@ const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Shared {
     /// What waits for the detector's thread.
     pub queue: Queue,
-    /// collectd's time of the newest of our own values that came back through its queue; 0 before the first.
+    /// The steady clock's time by which the newest of our own values has come back through collectd's queue, as collectd writes
+    /// times; 0 before the first.
     pub returned: AtomicU64,
 }
 
@@ -64,9 +80,18 @@ pub struct Worker {
     since_values: usize,
     statuses: usize,
     unsaved: bool,
+    /// When what recurs is due, by the steady clock.
     next_turn: f64,
     next_health: f64,
     next_save: f64,
+    next_lost: f64,
+    /// By how much the wall clock is ahead of the steady one, and when it was set last.
+    wall_ahead: f64,
+    wall_set: f64,
+    /// When it started, by the steady clock, and the hypervisors that reported live when the state was saved and have not been
+    /// heard since.
+    started: f64,
+    restored: Vec<Box<str>>,
 }
 
 impl Worker {
@@ -80,11 +105,16 @@ impl Worker {
         had: Had,
         notifications: Dispatcher<Event>,
     ) -> Self {
-        let now = host.now();
+        let now = host.steady();
         let mut worker = Self {
             next_turn: now + TURN_SEC,
             next_health: now + TURN_SEC,
             next_save: now + settings.state_interval,
+            next_lost: now + LOST_SEC,
+            wall_ahead: host.now() - now,
+            wall_set: now,
+            started: now,
+            restored: Vec::new(),
             host,
             shared,
             settings,
@@ -118,8 +148,8 @@ impl Worker {
             for (fixed, names) in batch.iter() {
                 self.take(&fixed, &names);
             }
-            let now = self.host.now();
-            if now >= self.next_turn || now < self.next_turn - 2.0 * TURN_SEC {
+            let now = self.host.steady();
+            if now >= self.next_turn {
                 self.next_turn = now + TURN_SEC;
                 self.turn(now);
             }
@@ -144,7 +174,7 @@ impl Worker {
             all = self.events();
         }
         // Not to be told again after the next start.
-        self.save(self.host.now());
+        self.save(self.host.steady());
         let left = if all {
             ""
         } else {
@@ -184,7 +214,7 @@ impl Worker {
             Err(why) => return self.no_vm(why, names),
         };
         self.clock
-            .saw(vm.clock, seconds(fixed.time), interval, arrival);
+            .saw(vm.clock, vm.number, seconds(fixed.time), interval, arrival);
         if kind == Kind::State {
             let [state, reason] = fixed.values.map(f64::from_bits);
             if let Some(masked) = virt::masked_by_state(state, reason) {
@@ -303,17 +333,30 @@ impl Worker {
         }
     }
 
-    /// What the wall clock brings about.
+    /// What the time brings about.
     fn turn(&mut self, now: f64) {
+        self.look_at_the_wall_clock(now);
         let returned = match self.shared.returned.load(Ordering::Relaxed) {
             0 => None,
             // The next one is not due before.
             time => Some(seconds(time) + self.interval),
         };
-        if let Some(passed) = self.clock.passed(now, returned)
-            && let Err(error) = self.had.advance(passed)
-        {
+        let mut failed = None;
+        for (hypervisor, number) in self.vms.hypervisors() {
+            let passed = self.clock.passed(number, now, returned, self.wall_ahead);
+            if let Some(passed) = passed
+                && let Err(error) = self.had.advance_hypervisor(hypervisor, passed)
+            {
+                failed = Some(error);
+            }
+        }
+        if let Some(error) = failed {
             self.complain(Complaint::Refused, &error.to_string());
+        }
+        self.advance_restored(now);
+        if now >= self.next_lost {
+            self.next_lost = now + LOST_TURN_SEC;
+            self.advance_lost(now);
         }
         self.vms.forget_silent(now, &mut self.clock);
         self.tallies.evicted = self.vms.evicted();
@@ -369,6 +412,86 @@ impl Worker {
         }
     }
 
+    /// Notices that the wall clock was set. Nothing goes by it but the times that are written, so that this does no harm.
+    fn look_at_the_wall_clock(&mut self, now: f64) {
+        let ahead = self.host.now() - now;
+        let step = ahead - self.wall_ahead;
+        self.wall_ahead = ahead;
+        if step.abs() < WALL_STEP_SEC {
+            return;
+        }
+        self.wall_set = now;
+        self.tallies.wall_steps += 1;
+        let which = if step < 0.0 { "back" } else { "forward" };
+        let message = format!(
+            "the clock of this machine was set {which} by {:.0} s; what recurs goes on by a steady clock",
+            step.abs()
+        );
+        self.complain(Complaint::WallStep, &message);
+    }
+
+    /// Lets time pass for hypervisors that reported live before the last stop and have not been heard since the start, so that who
+    /// does not come back is soon known to be silent. Who does has a VM here within an interval, and a time of its own.
+    fn advance_restored(&mut self, now: f64) {
+        if self.restored.is_empty() {
+            return;
+        }
+        self.restored.retain(|name| !self.vms.knows(name));
+        let wait = RESTORED_INTERVALS * self.interval.max(TURN_SEC);
+        if now - self.started < wait || now - self.wall_set < wait {
+            return;
+        }
+        let time = self.host.now() - wait;
+        for name in &self.restored {
+            if let Err(error) = self.had.advance_hypervisor(name, time) {
+                self.complaints
+                    .tell(&*self.host, Complaint::Refused, &error.to_string());
+            }
+        }
+    }
+
+    /// Which hypervisors reported live when the state in `path` was saved: those of a replay have times of long before.
+    fn live_at_save(&mut self, path: &Path) -> Vec<Box<str>> {
+        let saved = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+        let Some(saved) = saved
+            .ok()
+            .and_then(|saved| saved.duration_since(UNIX_EPOCH).ok())
+        else {
+            return Vec::new();
+        };
+        let behind = |time: f64| (saved.as_secs_f64() - time).abs();
+        let live = self
+            .had
+            .statuses()
+            .filter(|status| behind(status.time) <= LIVE_AT_SAVE_SEC + 2.0 * status.interval);
+        let mut names: Vec<Box<str>> = live.map(|status| status.hypervisor.into()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Lets time pass for hypervisors that have no VM here any more, or have had none since the start, so that the detector
+    /// notices their silence and forgets them in the end.
+    fn advance_lost(&mut self, now: f64) {
+        // A clock that was set lately may be wrong.
+        if now - self.wall_set < LOST_SEC {
+            return;
+        }
+        let lost: Vec<String> = self
+            .had
+            .statuses()
+            .map(|status| status.hypervisor)
+            .filter(|hypervisor| !self.vms.knows(hypervisor))
+            .map(str::to_owned)
+            .collect();
+        let time = self.host.now() - LOST_SEC;
+        for hypervisor in lost {
+            if let Err(error) = self.had.advance_hypervisor(&hypervisor, time) {
+                self.complain(Complaint::Refused, &error.to_string());
+            }
+        }
+    }
+
     fn health(&mut self) {
         if !self.settings.health {
             return;
@@ -400,7 +523,22 @@ impl Worker {
 
     fn tell(&mut self) {
         self.events();
+        self.notices();
         self.values();
+    }
+
+    fn notices(&mut self) {
+        while let Some((kind, message)) = self.had.next_notice() {
+            let complaint = match kind {
+                NoticeKind::IntervalChanged => Complaint::IntervalChanged,
+                NoticeKind::Unjudged => Complaint::Unjudged,
+                NoticeKind::Intervals => Complaint::Intervals,
+                NoticeKind::VmClock => Complaint::VmClock,
+                NoticeKind::ClockStep => Complaint::ClockStep,
+                NoticeKind::Other(_) => continue,
+            };
+            self.complain(complaint, &message);
+        }
     }
 
     /// Hands over the events that there is room for; whether these are all.
@@ -411,7 +549,9 @@ impl Worker {
             };
             // What was told is not to be told again after a crash.
             self.unsaved = true;
-            self.next_save = self.next_save.min(self.host.now() + SAVE_AFTER_EVENT_SEC);
+            self.next_save = self
+                .next_save
+                .min(self.host.steady() + SAVE_AFTER_EVENT_SEC);
             if !self.settings.notifications {
                 continue;
             }
@@ -428,9 +568,7 @@ impl Worker {
     fn values(&mut self) {
         self.since_values = 0;
         if self.settings.values {
-            let (vms, clock, otherwise) = (&self.vms, &self.clock, self.interval);
-            let interval = |hypervisor: &str| vms.interval(hypervisor, clock).unwrap_or(otherwise);
-            self.statuses = self.told.values(&*self.host, interval, self.had.statuses());
+            self.statuses = self.told.values(&*self.host, self.had.statuses());
         }
     }
 
@@ -439,10 +577,13 @@ impl Worker {
             return;
         };
         match self.had.load(&path) {
-            Ok(true) => self.host.log(
-                Level::Info,
-                &format!("goes on from the state in {}", path.display()),
-            ),
+            Ok(true) => {
+                self.restored = self.live_at_save(&path);
+                self.host.log(
+                    Level::Info,
+                    &format!("goes on from the state in {}", path.display()),
+                );
+            }
             Ok(false) => self.host.log(
                 Level::Info,
                 &format!("there is no state in {} yet", path.display()),

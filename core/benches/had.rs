@@ -266,6 +266,62 @@ mod detector_observe {
     }
 }
 
+/// What a sample of one hostile VM costs on a hypervisor of 30 others that are up to date: it lies about time and interval.
+#[divan::bench_group(sample_size = COSTLY_SAMPLES, sample_count = 100)]
+mod hostile_observe {
+    use super::*;
+
+    fn hostile(bencher: Bencher, lie: impl Fn(usize) -> (f64, f64)) {
+        let mut detector = Detector::new(options(&[], "rank")).expect("options that agree");
+        let mut load = Load::new();
+        let names: Vec<String> = (0..VMS).map(|vm| format!("instance-{vm:08x}")).collect();
+        let mut observe = |vm: &str, time: f64, interval: f64, value: f64| {
+            black_box(detector.observe(&Observation {
+                hypervisor: "compute-0001.example.org",
+                vm,
+                metric: "cpu",
+                time,
+                interval,
+                value,
+            }));
+        };
+        let ticks = 1000;
+        for tick in 0..ticks {
+            for (vm, name) in names.iter().enumerate() {
+                observe(name, 10.0 * tick as f64, 10.0, load.value(vm));
+            }
+        }
+        let mut at = 0;
+        bencher.bench_local(|| {
+            let (time, interval) = lie(at);
+            at += 1;
+            observe("hostile", 10.0 * ticks as f64 + time, interval, 5.0);
+        });
+    }
+
+    #[divan::bench]
+    fn times_from_the_future(bencher: Bencher) {
+        hostile(bencher, |at| (1000.0 + 10.0 * at as f64, 10.0));
+    }
+
+    #[divan::bench]
+    fn times_to_and_fro(bencher: Bencher) {
+        hostile(bencher, |at| {
+            (if at % 2 == 0 { 4000.0 } else { -4000.0 }, 10.0)
+        });
+    }
+
+    #[divan::bench]
+    fn intervals_to_and_fro(bencher: Bencher) {
+        hostile(bencher, |at| (10.0 * at as f64, 5.0 + (at % 7) as f64));
+    }
+
+    #[divan::bench]
+    fn an_interval_that_changes_as_soon_as_it_is_believed(bencher: Bencher) {
+        hostile(bencher, |at| (10.0 * at as f64, 5.0 + (at / 3 % 7) as f64));
+    }
+}
+
 /// What is in every figure above besides the algorithm: drawing a value.
 #[divan::bench(sample_size = SAMPLES, sample_count = 20)]
 fn load_alone(bencher: Bencher) {

@@ -1,7 +1,7 @@
 //! HAD through its public interface: what a host that feeds it sees.
 
 use bellwether_core::event::{Direction, Event, EventKind, Severity, State};
-use bellwether_core::had::{Detector, HadOptions, Observation, Outcome};
+use bellwether_core::had::{Detector, HadOptions, NoticeKind, Observation, Outcome};
 use proptest::prelude::*;
 
 const INTERVAL: f64 = 10.0;
@@ -482,7 +482,7 @@ fn one_sample_from_the_far_future_does_not_carry_the_clock_away() {
     feed(&mut detector, 5, 0..100, |vm, t| Some(calm(vm, t)));
     assert_eq!(
         detector.observe(&sample("hv", "vm1", 1e8, 5.0)),
-        Outcome::Refused
+        Outcome::SetAside
     );
     feed(&mut detector, 5, 100..110, |vm, t| Some(calm(vm, t)));
     assert_eq!(detector.counters().late, 0);
@@ -809,7 +809,7 @@ fn an_evicted_hypervisor_ends_what_was_open_of_it() {
 }
 
 #[test]
-fn a_snapshot_of_a_release_that_counted_no_evictions_is_read() {
+fn a_snapshot_of_before_evictions_and_clocks_were_counted_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let fault = |vm, t| Some(calm(vm, t) * if t >= 200 { 3.0 } else { 1.0 });
@@ -817,10 +817,11 @@ fn a_snapshot_of_a_release_that_counted_no_evictions_is_read() {
     let mut events = feed(&mut first, 5, 0..100, fault);
     first.save(&path).unwrap();
     let saved = std::fs::read(&path).unwrap();
-    // Magic, version, tag, length and checksum, then what was saved; at its end are the names and the counts of two counters,
-    // each count and each length in one byte, and that the collector is not silent.
-    let added = 1 + (1 + "hypervisors_evicted".len() + 1) + (1 + "vms_evicted".len() + 1) + 1;
-    let payload = &saved[28..saved.len() - added];
+    // Magic, version, tag, length and checksum, then what was saved. Behind it are how many counters there are, in one byte, and
+    // the length of the name of the first, in another.
+    let name = b"set_aside";
+    let end = saved.windows(name.len()).rposition(|w| w == name).unwrap() - 2;
+    let payload = &saved[28..end];
     std::fs::write(&path, bellwether_core::snapshot::bytes(*b"had ", payload)).unwrap();
     let mut second = detector(&[]);
     assert!(second.load(&path).unwrap());
@@ -1004,6 +1005,447 @@ fn who_was_told_silent_before_a_restart_is_not_told_again_but_when_it_speaks() {
     assert_eq!(kinds(&events), ["hypervisor_silence cleared hv000"]);
 }
 
+/// Feeds VMs of hypervisor "hv" second by second up to `until`: each is given by its name, its interval, and its value at a
+/// time. Gives the events.
+fn feed_by_interval(
+    detector: &mut Detector,
+    seconds: std::ops::Range<u64>,
+    vms: &[(String, u64)],
+    value: impl Fn(u64, u64) -> Option<f64>,
+) -> Vec<Event> {
+    for second in seconds {
+        for (vm, (name, interval)) in vms.iter().enumerate() {
+            if second % interval == 0
+                && let Some(value) = value(vm as u64, second)
+            {
+                detector.observe(&Observation {
+                    interval: *interval as f64,
+                    time: 1e9 + second as f64,
+                    ..sample("hv", name, 0.0, value)
+                });
+            }
+        }
+        detector.advance(1e9 + second as f64 - 20.0);
+    }
+    std::iter::from_fn(|| detector.next_event()).collect()
+}
+
+/// So many VMs with one interval, in seconds.
+fn group(name: &str, vms: usize, interval: u64) -> Vec<(String, u64)> {
+    (0..vms)
+        .map(|vm| (format!("{name}{vm}"), interval))
+        .collect()
+}
+
+fn transitions(events: &[Event]) -> Vec<(EventKind, State)> {
+    events.iter().map(|e| (e.event, e.state)).collect()
+}
+
+const RAISED: (EventKind, State) = (EventKind::HypervisorAnomaly, State::Raised);
+const CLEARED: (EventKind, State) = (EventKind::HypervisorAnomaly, State::Cleared);
+const SILENT: (EventKind, State) = (EventKind::HypervisorSilence, State::Raised);
+const HEARD: (EventKind, State) = (EventKind::HypervisorSilence, State::Cleared);
+
+/// The value of a VM at a second, with a fault from one second to another.
+fn faulty(vm: u64, second: u64, fault: std::ops::Range<u64>) -> Option<f64> {
+    Some(calm(vm, second) * if fault.contains(&second) { 0.4 } else { 1.0 })
+}
+
+#[test]
+fn a_vm_of_another_interval_does_not_keep_the_others_from_being_judged() {
+    for other in [1, 5, 30, 60, 300] {
+        let mut detector = detector(&[]);
+        let mut vms = group("vm", 10, 10);
+        vms.insert(4, ("other".into(), other));
+        let events = feed_by_interval(&mut detector, 0..4000, &vms, |vm, second| {
+            faulty(vm, second, 2000..2600)
+        });
+        assert_eq!(
+            transitions(&events),
+            [RAISED, CLEARED],
+            "{other}: {events:#?}"
+        );
+        let statuses: Vec<_> = detector.statuses().collect();
+        assert_eq!(statuses.len(), 1);
+        let status = statuses[0];
+        assert_eq!((status.voters, status.vms), (10, 11), "{other}");
+        assert_eq!(status.interval, 10.0);
+        let counters = detector.counters();
+        assert_eq!((counters.unjudged, counters.intervals_changed), (0, 0));
+    }
+}
+
+#[test]
+fn a_few_samples_of_another_interval_change_nothing() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 5, 0..200, |vm, t| Some(calm(vm, t)));
+    for interval in [60.0, 60.0, 30.0, 60.0, 60.0] {
+        let stray = Observation {
+            interval,
+            ..sample("hv", "vm2", 200.0, 20.0)
+        };
+        assert_eq!(detector.observe(&stray), Outcome::SetAside);
+    }
+    let events = feed(&mut detector, 5, 200..260, |vm, t| Some(0.4 * calm(vm, t)));
+    assert_eq!(transitions(&events), [RAISED]);
+    assert_eq!(detector.statuses().next().unwrap().voters, 5);
+    assert_eq!(detector.counters().set_aside, 5);
+}
+
+#[test]
+fn an_interval_that_jitters_is_one() {
+    let mut detector = detector(&[]);
+    for t in 0..300u64 {
+        for (vm, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            let interval = INTERVAL * (1.0 + 0.008 * noise(vm as u64, t));
+            detector.observe(&Observation {
+                interval,
+                ..sample("hv", name, t as f64, calm(vm as u64, t))
+            });
+        }
+    }
+    assert_eq!(detector.statuses().next().unwrap().voters, 4);
+    assert_eq!(detector.counters().set_aside, 0);
+}
+
+#[test]
+fn an_interval_that_most_vms_change_to_is_learned_anew_and_said() {
+    for (before, after) in [(10, 30), (30, 10)] {
+        let mut detector = detector(&[]);
+        let (mut vms, fault) = (group("vm", 8, before), 9000..20_000);
+        let events = feed_by_interval(&mut detector, 0..9900, &vms, |vm, second| {
+            faulty(vm, second, fault.clone())
+        });
+        assert_eq!(transitions(&events), [RAISED]);
+        vms.iter_mut().for_each(|vm| vm.1 = after);
+        let events = feed_by_interval(&mut detector, 9900..19_000, &vms, |vm, second| {
+            faulty(vm, second, fault.clone())
+        });
+        assert_eq!(transitions(&events), [CLEARED], "{events:#?}");
+        let reason = events[0].reason.as_deref().unwrap();
+        assert!(reason.starts_with("superseded"), "{reason}");
+        assert_eq!(detector.counters().intervals_changed, 1);
+        let notice = detector.next_notice().unwrap();
+        assert_eq!(notice.kind, NoticeKind::IntervalChanged);
+        let said = format!("from {before} s to {after} s");
+        assert!(
+            notice.message.starts_with("hv: ") && notice.message.contains(&said),
+            "{}",
+            notice.message
+        );
+        assert_eq!(detector.next_notice(), None);
+        let status = detector.statuses().next().unwrap();
+        assert_eq!((status.voters, status.vms), (8, 8));
+        assert_eq!(status.interval, after as f64);
+    }
+}
+
+#[test]
+fn a_fault_that_vms_of_two_intervals_show_is_one_incident() {
+    let mut detector = detector(&[]);
+    let vms = [group("fast", 6, 10), group("slow", 6, 20)].concat();
+    let events = feed_by_interval(&mut detector, 0..8000, &vms, |vm, second| {
+        faulty(vm, second, 4000..5000)
+    });
+    assert_eq!(transitions(&events), [RAISED, CLEARED], "{events:#?}");
+    assert_eq!(events[1].since, events[0].time);
+    assert_eq!(detector.statuses().count(), 1);
+}
+
+#[test]
+fn a_silence_is_that_of_the_vms_of_all_intervals() {
+    // The one VM of another interval that falls silent alone, and that which goes on alone.
+    for (other, interval) in [("fast", 1), ("slow", 600)] {
+        let vms = [group(other, 1, interval), group("vm", 6, 10)].concat();
+        let mut alone = detector(&[]);
+        let events = feed_by_interval(&mut alone, 0..9000, &vms, |vm, second| {
+            (vm > 0 || second < 3000).then(|| calm(vm, second))
+        });
+        assert_eq!(events, [], "{other} falls silent alone");
+        let mut all = detector(&[]);
+        let events = feed_by_interval(&mut all, 0..9000, &vms, |vm, second| {
+            (!(3005..5000).contains(&second)).then(|| calm(vm, second))
+        });
+        assert_eq!(
+            transitions(&events),
+            [SILENT, HEARD],
+            "{other}: {events:#?}"
+        );
+        assert_eq!(events[0].vms, Some(7));
+        let late = events[0].time - 1e9 - 3000.0;
+        assert!((50.0..=100.0).contains(&late), "{other}: {late}");
+        assert!(events[1].time - 1e9 >= 5000.0, "{events:#?}");
+    }
+    let vms = [group("fast", 1, 1), group("vm", 6, 10)].concat();
+    let mut goes_on = detector(&[]);
+    let events = feed_by_interval(&mut goes_on, 0..9000, &vms, |vm, second| {
+        (vm == 0 || second < 3000).then(|| calm(vm, second))
+    });
+    assert_eq!(events, []);
+}
+
+#[test]
+fn invented_intervals_are_bounded_and_take_nobodys_place() {
+    let mut detector = detector(&[]);
+    let names: Vec<String> = (0..5).map(|vm| format!("vm{vm}")).collect();
+    for t in 0..600u64 {
+        for (vm, name) in names.iter().enumerate() {
+            let fault = if t >= 500 { 0.4 } else { 1.0 };
+            detector.observe(&sample("hv", name, t as f64, fault * calm(vm as u64, t)));
+        }
+        for claim in 0..20u64 {
+            let name = format!("hostile{}", (t + claim) % 7);
+            detector.observe(&Observation {
+                interval: 1.0 + (t * 20 + claim) as f64 * 0.7,
+                ..sample("hv", &name, t as f64, 5.0)
+            });
+        }
+    }
+    let events: Vec<Event> = std::iter::from_fn(|| detector.next_event()).collect();
+    assert_eq!(transitions(&events), [RAISED]);
+    let status = detector.statuses().next().unwrap();
+    assert_eq!(status.voters, 5);
+    assert!(detector.counters().vms <= 12);
+    let kinds: Vec<_> = std::iter::from_fn(|| detector.next_notice())
+        .map(|n| n.kind)
+        .collect();
+    assert!(kinds.contains(&NoticeKind::Intervals), "{kinds:?}");
+}
+
+#[test]
+fn vms_that_have_an_interval_each_are_said_not_to_be_judged() {
+    let mut detector = detector(&[]);
+    let vms: Vec<_> = [10, 20, 30].map(|i| (format!("vm{i}"), i)).into();
+    feed_by_interval(&mut detector, 0..300, &vms, |vm, s| Some(calm(vm, s)));
+    assert_eq!(detector.counters().unjudged, 1);
+    assert_eq!(detector.next_notice().unwrap().kind, NoticeKind::Unjudged);
+    let vms: Vec<_> = ["vm20", "vm30"].map(|name| (name.to_owned(), 10)).into();
+    feed_by_interval(&mut detector, 300..600, &vms, |vm, s| Some(calm(vm, s)));
+    assert_eq!(detector.counters().unjudged, 0);
+}
+
+/// The events of a fault of ten VMs, one of which has its samples `shift` intervals too late or too early, and the detector.
+fn with_wrong_clock(shift: impl Fn(u64) -> f64, place: usize) -> (Vec<Event>, Detector) {
+    let mut detector = detector(&[("provisional_sec", "0")]);
+    let names: Vec<String> = (0..10).map(|vm| format!("vm{vm}")).collect();
+    for t in 0..700u64 {
+        let fault = if (400..450).contains(&t) { 0.4 } else { 1.0 };
+        for (vm, name) in names.iter().enumerate() {
+            let shift = if vm == place { shift(t) } else { 0.0 };
+            let value = fault * calm(vm as u64, t);
+            detector.observe(&sample("hv", name, t as f64 + shift, value));
+        }
+        detector.advance(1e9 + (t as f64 - 2.0) * INTERVAL);
+    }
+    let events = std::iter::from_fn(|| detector.next_event()).collect();
+    (events, detector)
+}
+
+#[test]
+fn one_vm_whose_clock_is_wrong_neither_blinds_nor_resets_its_hypervisor() {
+    let (expected, _) = with_wrong_clock(|_| 0.0, 0);
+    assert_eq!(transitions(&expected), [RAISED, CLEARED]);
+    let shifts = [
+        2.0, 3.0, 7.0, 60.0, 400.0, 416.0, 1e5, -3.0, -12.0, -400.0, -1e5,
+    ];
+    for place in [0, 5, 9] {
+        for shift in shifts {
+            let (events, mut detector) = with_wrong_clock(|_| shift, place);
+            assert_eq!(
+                transitions(&events),
+                [RAISED, CLEARED],
+                "{place} {shift}: {events:#?}"
+            );
+            for (event, expected) in events.iter().zip(&expected) {
+                let off = (event.time - expected.time).abs() / INTERVAL;
+                assert!(off <= 1.5, "{place} {shift}: {off}");
+            }
+            let status = detector.statuses().next().unwrap();
+            assert!(status.voters >= 9, "{place} {shift}: {}", status.voters);
+            let counters = detector.counters();
+            let corrected = u64::from(place == 0);
+            assert!(counters.clock_steps <= corrected, "{place} {shift}");
+            // Where it is the first to speak, the others correct it.
+            assert!(counters.taken >= 9 * 690, "{place} {shift}: {counters:?}");
+            if shift == 2.0 && place > 0 {
+                // Its samples fit where those of the others are not waited for.
+                continue;
+            }
+            assert!(counters.set_aside + counters.late >= 600, "{counters:?}");
+            let notice = detector.next_notice().expect("it is said");
+            assert_eq!(notice.kind, NoticeKind::VmClock);
+            assert!(notice.message.contains(&format!("vm{place}")));
+        }
+        let (events, detector) = with_wrong_clock(|t| (900.0 * noise(3, t)).round(), place);
+        assert_eq!(
+            transitions(&events),
+            [RAISED, CLEARED],
+            "{place}: {events:#?}"
+        );
+        assert!(detector.statuses().next().unwrap().voters >= 9);
+    }
+}
+
+#[test]
+fn a_leap_that_most_vms_agree_on_is_followed_and_loses_no_sample() {
+    for ticks in [30u64, 400, 5000] {
+        let mut detector = detector(&[]);
+        feed(&mut detector, 6, 0..100, |vm, t| Some(calm(vm, t)));
+        let before = detector.counters();
+        for vm in 0..6u64 {
+            let name = format!("vm{vm}");
+            let leapt = sample("hv", &name, (100 + ticks) as f64, 5.0);
+            let outcome = detector.observe(&leapt);
+            let agreed = vm >= 3;
+            assert_eq!(
+                outcome == Outcome::Taken,
+                agreed,
+                "{ticks} {vm}: {outcome:?}"
+            );
+        }
+        // What was held counts now: that it comes again is noticed.
+        for vm in ["vm0", "vm1", "vm2"] {
+            let again = sample("hv", vm, (100 + ticks) as f64, 5.0);
+            assert_eq!(detector.observe(&again), Outcome::Duplicate, "{ticks} {vm}");
+        }
+        feed(&mut detector, 6, 101 + ticks..110 + ticks, |vm, t| {
+            Some(calm(vm, t))
+        });
+        let counters = detector.counters();
+        assert_eq!(counters.set_aside - before.set_aside, 3);
+        assert_eq!((counters.late, counters.duplicate), (0, 3));
+        assert_eq!(counters.clock_steps, u64::from(ticks > 416));
+    }
+}
+
+#[test]
+fn the_only_vm_that_there_is_has_to_leap_twice() {
+    let mut detector = detector(&[]);
+    for t in 0..100 {
+        detector.observe(&sample("hv", "vm0", f64::from(t), 5.0));
+    }
+    let outcomes = [150.0, 151.0, 152.0].map(|t| detector.observe(&sample("hv", "vm0", t, 5.0)));
+    assert_eq!(
+        outcomes,
+        [Outcome::SetAside, Outcome::Taken, Outcome::Taken]
+    );
+}
+
+#[test]
+fn samples_that_were_held_count_when_the_wall_clock_comes_to_them() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 4, 0..100, |vm, t| Some(calm(vm, t)));
+    for t in [104.0, 105.0] {
+        let early = sample("hv", "vm0", t, 5.0);
+        assert_eq!(detector.observe(&early), Outcome::SetAside);
+    }
+    detector.advance(1e9 + 104.0 * INTERVAL);
+    assert_eq!(
+        detector.statuses().next().unwrap().time,
+        1e9 + 105.0 * INTERVAL
+    );
+    let early = sample("hv", "vm0", 109.0, 5.0);
+    assert_eq!(detector.observe(&early), Outcome::SetAside);
+    // Also when it leaves it behind in one stride: nobody was silent for six ticks.
+    detector.advance(1e9 + 113.0 * INTERVAL);
+    assert_eq!(detector.next_event(), None);
+}
+
+#[test]
+fn a_burst_of_late_samples_does_not_set_the_clock_back() {
+    let mut detector = detector(&[]);
+    feed(&mut detector, 6, 0..200, |vm, t| Some(calm(vm, t)));
+    for t in 150..153 {
+        for vm in 0..6u64 {
+            let name = format!("vm{vm}");
+            let late = sample("hv", &name, f64::from(t), 5.0);
+            assert_eq!(detector.observe(&late), Outcome::Late);
+        }
+    }
+    feed(&mut detector, 6, 200..220, |vm, t| Some(calm(vm, t)));
+    let counters = detector.counters();
+    assert_eq!((counters.clock_steps, counters.set_aside), (0, 0));
+    assert_eq!(counters.late, 18);
+}
+
+#[test]
+fn time_that_passes_for_one_hypervisor_passes_for_no_other() {
+    let mut detector = detector(&[]);
+    for t in 0..100u64 {
+        for hypervisor in ["a", "b"] {
+            for vm in ["vm0", "vm1"] {
+                detector.observe(&sample(hypervisor, vm, t as f64, 5.0));
+            }
+        }
+    }
+    detector.advance_hypervisor("unknown", 1e9 + 120.0 * INTERVAL);
+    detector.advance_hypervisor("a", f64::NAN);
+    assert_eq!(detector.next_event(), None);
+    detector.advance_hypervisor("a", 1e9 + 120.0 * INTERVAL);
+    let events: Vec<Event> = std::iter::from_fn(|| detector.next_event()).collect();
+    assert_eq!(transitions(&events), [SILENT]);
+    assert_eq!(events[0].hypervisor, "a");
+    // Who was silent for too long by its own time is forgotten; a leap of the time may be that of a clock that was set.
+    for step in 1..=200 {
+        detector.advance_hypervisor("a", 1e9 + 500.0 * f64::from(step));
+    }
+    assert_eq!(detector.counters().hypervisors, 1);
+}
+
+/// What one hostile VM sends: by how many intervals its time is off, its interval, and how often in a row.
+fn lies() -> impl Strategy<Value = Vec<(f64, f64, u8, u8)>> {
+    let shift = prop_oneof![
+        3 => -30.0..30.0f64,
+        2 => Just(0.0),
+        2 => -500.0..500.0f64,
+        1 => -1e6..1e6f64,
+    ];
+    let interval = prop_oneof![4 => Just(INTERVAL), 1 => 0.001..86_400.0f64, 1 => Just(7.0)];
+    prop::collection::vec((shift, interval, 0u8..6, 0u8..8), 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn one_vm_that_lies_about_time_does_not_change_what_is_said_of_the_others(lies in lies()) {
+        let run = |lies: &[(f64, f64, u8, u8)]| {
+            let mut detector = detector(&[("provisional_sec", "0")]);
+            let names: Vec<String> = (0..8).map(|vm| format!("vm{vm}")).collect();
+            for t in 0..400u64 {
+                let lie = lies.get(t as usize % lies.len().max(1)).filter(|_| t >= 20);
+                for (vm, name) in names.iter().enumerate() {
+                    if let Some((shift, interval, times, place)) = lie
+                        && usize::from(*place) == vm
+                    {
+                        for n in 0..*times {
+                            detector.observe(&Observation {
+                                interval: *interval,
+                                ..sample("hv", "hostile", t as f64 + shift + f64::from(n), 20.0)
+                            });
+                        }
+                    }
+                    let fault = if (200..250).contains(&t) { 0.4 } else { 1.0 };
+                    detector.observe(&sample("hv", name, t as f64, fault * calm(vm as u64, t)));
+                }
+                // As a host does it: the wall clock waits for two intervals.
+                detector.advance(1e9 + (t as f64 - 2.0) * INTERVAL);
+            }
+            let events: Vec<Event> = std::iter::from_fn(|| detector.next_event()).collect();
+            (events, detector.counters())
+        };
+        let (expected, _) = run(&[]);
+        let (events, counters) = run(&lies);
+        prop_assert_eq!(transitions(&events), transitions(&expected));
+        for (event, expected) in events.iter().zip(&expected) {
+            prop_assert!((event.time - expected.time).abs() <= 3.0 * INTERVAL, "{event:?}");
+        }
+        prop_assert_eq!(counters.clock_steps, 0);
+        prop_assert!(counters.taken + counters.duplicate >= 8 * 400, "{counters:?}");
+        prop_assert!(counters.vms <= 9);
+    }
+}
+
 /// A value, a time, or an interval of the kind that broken sources send.
 fn wild() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -1085,7 +1527,7 @@ proptest! {
             }
             let c = detector.counters();
             prop_assert!(c.hypervisors <= 3 && c.vms <= 12);
-            prop_assert_eq!(c.taken + c.duplicate + c.late + c.ignored + c.masked + c.refused + c.full, given);
+            prop_assert_eq!(c.taken + c.duplicate + c.late + c.ignored + c.masked + c.refused + c.full + c.set_aside, given);
             while let Some(event) = detector.next_event() {
                 prop_assert!(event.message.len() <= 255);
                 prop_assert!((0.0..=1.0).contains(&event.score));

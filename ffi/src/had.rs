@@ -1,10 +1,11 @@
 //! The detector of HAD.
 
-use std::ffi::c_char;
+use std::ffi::{CString, c_char};
+use std::ptr;
 
-use bellwether_core::had::{Detector, Observation};
+use bellwether_core::had::{Detector, NoticeKind, Observation};
 
-use crate::border::{Failure, Filled, Handle, WithSize, fallible, free, guard, text};
+use crate::border::{Failure, Filled, Handle, WithSize, c_string, fallible, free, guard, text};
 use crate::detector::{self, DetectorHandle, Whole};
 use crate::error::{bw_error, bw_result};
 use crate::event::bw_event;
@@ -20,6 +21,8 @@ use crate::status::Stock;
 pub struct bw_had {
     detector: Whole<Detector>,
     stock: Stock,
+    /// The message of the notice that was fetched last.
+    notice: CString,
 }
 
 impl Handle for bw_had {
@@ -50,6 +53,7 @@ pub unsafe extern "C" fn bw_had_new(
         Ok(bw_had {
             detector: Whole::new(Detector::new(options)?),
             stock: Stock::default(),
+            notice: CString::default(),
         })
     };
     // SAFETY: passed on to the caller.
@@ -124,6 +128,31 @@ pub unsafe extern "C" fn bw_had_advance(
     unsafe { detector::advance(had, time, error) }
 }
 
+/// `bw_had_advance` for one hypervisor, by its own clock: how far a hypervisor's samples are behind decides then when its
+/// intervals end and its silence is noticed, and not when those of others do. Without effect where nothing is known of the
+/// hypervisor. The string is in UTF-8, without NUL bytes, and not kept.
+///
+/// `BW_INVALID_ARGUMENT` where `had` or `hypervisor` is NULL or the string is not UTF-8. `error` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_advance_hypervisor(
+    had: *mut bw_had,
+    hypervisor: *const c_char,
+    hypervisor_len: usize,
+    time: f64,
+    error: *mut *mut bw_error,
+) -> bw_result {
+    let body = || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let had = unsafe { bw_had::exclusive(had) }?;
+        // SAFETY: the caller passes NULL or so many bytes.
+        let hypervisor = unsafe { text(hypervisor, hypervisor_len, "hypervisor") }?;
+        had.detector
+            .change(|detector| detector.advance_hypervisor(hypervisor, time))
+    };
+    // SAFETY: the caller passes NULL or a place for an error.
+    unsafe { fallible(error, body) }
+}
+
 /// Masks a VM that is paused, shut off or migrating (`masked` true), or unmasks it (false). A masked VM abstains: its samples
 /// do not count, and that it stands still is no sign of anything. Without effect where nothing is known of the hypervisor yet.
 /// The strings are in UTF-8, without NUL bytes, and not kept.
@@ -159,6 +188,61 @@ pub unsafe extern "C" fn bw_had_mask(
 pub unsafe extern "C" fn bw_had_next_event(had: *mut bw_had) -> *mut bw_event {
     // SAFETY: passed on to the caller.
     unsafe { detector::next_event(had) }
+}
+
+/// What a notice is about.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum bw_notice {
+    /// Most VMs of a hypervisor moved to another interval; it is learned anew.
+    BW_NOTICE_INTERVAL_CHANGED = 0,
+    /// Each of the VMs of a hypervisor has an interval of its own, so that none can be judged.
+    BW_NOTICE_UNJUDGED = 1,
+    /// The VMs of a hypervisor have more intervals than are kept.
+    BW_NOTICE_INTERVALS = 2,
+    /// The clock of one VM differs from those of the others.
+    BW_NOTICE_VM_CLOCK = 3,
+    /// The clock of most VMs of a hypervisor leapt.
+    BW_NOTICE_CLOCK_STEP = 4,
+}
+
+impl From<NoticeKind> for bw_notice {
+    fn from(kind: NoticeKind) -> Self {
+        match kind {
+            NoticeKind::IntervalChanged => Self::BW_NOTICE_INTERVAL_CHANGED,
+            NoticeKind::Unjudged => Self::BW_NOTICE_UNJUDGED,
+            NoticeKind::Intervals => Self::BW_NOTICE_INTERVALS,
+            NoticeKind::VmClock => Self::BW_NOTICE_VM_CLOCK,
+            NoticeKind::ClockStep => Self::BW_NOTICE_CLOCK_STEP,
+        }
+    }
+}
+
+/// What an operator should know and that is no event, as a line for a log: why a VM or a hypervisor is not judged. At most one
+/// of each kind waits, the first one. What it is about is said in `*kind`, which may be NULL.
+///
+/// NULL where there is none, and where `had` is NULL; `*kind` is then as before. The string is in UTF-8 and NUL-terminated; it
+/// belongs to the detector and lives until the next `bw_had_next_notice` or `bw_had_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_had_next_notice(
+    had: *mut bw_had,
+    kind: *mut bw_notice,
+) -> *const c_char {
+    guard(ptr::null(), || {
+        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
+        let Ok(had) = (unsafe { bw_had::exclusive(had) }) else {
+            return ptr::null();
+        };
+        let Ok(Some(notice)) = had.detector.change(Detector::next_notice) else {
+            return ptr::null();
+        };
+        if !kind.is_null() {
+            // SAFETY: it is not NULL, so the caller lets us write to it.
+            unsafe { kind.write(notice.kind.into()) };
+        }
+        had.notice = c_string(notice.message);
+        had.notice.as_ptr()
+    })
 }
 
 /// Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,

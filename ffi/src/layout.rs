@@ -82,9 +82,18 @@ pub struct bw_counters {
     /// VMs that no longer reported and made room for new ones, because of the option "max_vms"; over all hypervisors and
     /// metrics.
     pub vms_evicted: u64,
+    /// Observations that were `BW_OUTCOME_SET_ASIDE`.
+    pub set_aside: u64,
+    /// How often most VMs of a hypervisor moved to another interval, so that it is learned anew, over all metrics.
+    pub intervals_changed: u64,
+    /// How often most VMs of a hypervisor agreed on a time that is earlier, or much later, over all metrics.
+    pub clock_steps: u64,
+    /// Metrics of hypervisors that cannot be judged because each of the VMs has an interval of its own.
+    pub unjudged: u64,
 }
 
-/// Where one metric of one hypervisor stands. The strings are in UTF-8 and NUL-terminated; they belong to the detector and
+/// Where one metric of one hypervisor stands. Where its VMs have several intervals, that is where those stand that have an open
+/// incident, or else those of the interval that most have. The strings are in UTF-8 and NUL-terminated; they belong to the detector and
 /// live until the next `bw_had_status_count` or `bw_had_free`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -107,10 +116,12 @@ pub struct bw_status {
     pub consensus: f64,
     /// How many VMs had a say.
     pub voters: u32,
-    /// How many VMs are known.
+    /// How many VMs are known, whatever their interval.
     pub vms: u32,
     /// Whether an incident is open.
     pub raised: bool,
+    /// Seconds between two intervals judged.
+    pub interval: f64,
 }
 
 /// One record of a log. No string needs a NUL behind it, and none is kept.

@@ -26,8 +26,11 @@ pub enum bw_outcome {
     BW_OUTCOME_MASKED = 4,
     /// A name is empty or too long, or the time, the interval or the value is not a number that can be.
     BW_OUTCOME_REFUSED = 5,
-    /// One of the options "max_hypervisors" and "max_vms" leaves no room for it: all that there is state of still reports.
+    /// One of the options "max_hypervisors" and "max_vms" leaves no room for it, as all that there is state of still reports, or
+    /// its hypervisor has VMs of as many intervals as are kept.
     BW_OUTCOME_FULL = 6,
+    /// Its time or its interval is not that of the other VMs. It is held, and counts if they come to agree with it soon.
+    BW_OUTCOME_SET_ASIDE = 7,
 }
 
 impl From<Outcome> for bw_outcome {
@@ -40,6 +43,7 @@ impl From<Outcome> for bw_outcome {
             Outcome::Masked => Self::BW_OUTCOME_MASKED,
             Outcome::Refused => Self::BW_OUTCOME_REFUSED,
             Outcome::Full => Self::BW_OUTCOME_FULL,
+            Outcome::SetAside => Self::BW_OUTCOME_SET_ASIDE,
         }
     }
 }

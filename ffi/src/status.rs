@@ -25,11 +25,15 @@ impl From<Counters> for bw_counters {
             vms: counters.vms,
             hypervisors_evicted: counters.hypervisors_evicted,
             vms_evicted: counters.vms_evicted,
+            set_aside: counters.set_aside,
+            intervals_changed: counters.intervals_changed,
+            clock_steps: counters.clock_steps,
+            unjudged: counters.unjudged,
         }
     }
 }
 
-with_size!(bw_status);
+with_size!(bw_status, 80);
 
 /// The statuses as `bw_had_status_count` last saw them. The names are in one piece of memory that is used again, so that a
 /// large fleet asked every interval costs no allocation.
@@ -64,6 +68,7 @@ impl Stock {
                 voters: status.voters,
                 vms: status.vms,
                 raised: status.raised,
+                interval: status.interval,
             };
             self.rows.push((row, places));
         }

@@ -126,7 +126,19 @@ impl Fleet {
             0 => {
                 HAD.save_and_load(&mut self.rng, had, folder);
             }
-            1..80 => {
+            1..40 => {
+                let hypervisor = name(rng, &HOSTS);
+                let (h, h_len) = c(&hypervisor);
+                // SAFETY: the detector is ours, and the string has this length.
+                coded(|error| unsafe { bw_had_advance_hypervisor(had, h, h_len, time, error) });
+                let mut kind = bw_notice::BW_NOTICE_UNJUDGED;
+                // SAFETY: the detector is ours, and the string lives until the next call.
+                unsafe {
+                    let message = bw_had_next_notice(had, &mut kind);
+                    assert!(message.is_null() || CStr::from_ptr(message).count_bytes() > 0);
+                }
+            }
+            40..80 => {
                 // SAFETY: the detector is ours.
                 let code = coded(|error| unsafe { bw_had_advance(had, time, error) });
                 assert_eq!(code, bw_result::BW_OK);
@@ -186,7 +198,7 @@ fn counted(had: *mut bw_had) -> u64 {
             coded(|error| bw_had_counters(had, &mut n, error)),
             bw_result::BW_OK
         );
-        n.taken + n.duplicate + n.late + n.ignored + n.masked + n.refused + n.full
+        n.taken + n.duplicate + n.late + n.ignored + n.masked + n.refused + n.full + n.set_aside
     }
 }
 

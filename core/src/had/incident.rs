@@ -90,6 +90,11 @@ impl Incidents {
         self.open.as_ref().is_some_and(|open| open.raised)
     }
 
+    /// What was followed is over; nothing is known of it any more.
+    pub(super) fn end(&mut self) {
+        (self.since_alarm, self.open) = (None, None);
+    }
+
     /// Takes one tick. `quiet` samples without an alarm end a run of alarms; after `memory` samples a change that lasts is the
     /// VMs' past. `values` has the samples by slot; `changed` gives the VMs that changed, with the level each had before.
     pub(super) fn tick(

@@ -1,9 +1,10 @@
 //! HAD: telling a failing hypervisor from a busy guest by the metrics of its guests.
 //!
 //! A [`Detector`] takes one sample of one VM at a time ([`Detector::observe`]) and gives [`Event`]s
-//! ([`Detector::next_event`]). Each metric of each hypervisor is judged by itself. Samples of one hypervisor that belong to
-//! the same interval form a tick; a tick is judged when all VMs of the last one have reported, when a sample so new arrives
-//! that nothing can be in time for it any more, or when [`Detector::advance`] says that its time is over.
+//! ([`Detector::next_event`]). Each metric of each hypervisor is judged by itself, and so are VMs whose samples have different
+//! intervals. Samples of one hypervisor that belong to the same interval form a tick; a tick is judged when all VMs of the last
+//! one have reported, when most of them have come so far that nothing can be in time for it any more, or when
+//! [`Detector::advance`] says that its time is over. What time it is no single VM decides.
 
 mod attribution;
 #[doc(hidden)]
@@ -13,6 +14,7 @@ mod filter;
 mod iad;
 mod incident;
 mod method;
+mod notice;
 mod options;
 mod overlap;
 mod panel;
@@ -33,12 +35,15 @@ use serde::{Deserialize, Serialize};
 
 use self::eviction::{ESTABLISHED, Eviction};
 use self::method::Alarm;
-use self::panel::Panel;
+use self::notice::Notices;
+use self::panel::{Judged, Leaver, Panel};
 use self::presence::{Presence, Presences};
+use self::tell::{Gone, Others};
 use crate::event::Event;
 use crate::options::OptionError;
 use crate::snapshot::{self, Shape, SnapshotError, Tag};
 
+pub use notice::{Notice, NoticeKind};
 pub use options::{Algorithm, HadOptions};
 
 /// One sample of one metric of one VM.
@@ -73,8 +78,11 @@ pub enum Outcome {
     Masked,
     /// A name is empty or too long, the time or the value is not a number that can be.
     Refused,
-    /// One of the options `max_hypervisors` and `max_vms` leaves no room for it: all that there is state of still reports.
+    /// One of the options `max_hypervisors` and `max_vms` leaves no room for it, as all that there is state of still reports, or
+    /// its hypervisor has VMs of as many intervals as are kept.
     Full,
+    /// Its time or its interval is not that of the other VMs. It is held, and counts if they come to agree with it soon.
+    SetAside,
 }
 
 /// How many observations came to what, and what there is.
@@ -94,12 +102,24 @@ pub struct Counters {
     pub refused: u64,
     /// Observations with [`Outcome::Full`].
     pub full: u64,
+    /// Observations with [`Outcome::SetAside`].
+    #[serde(skip)]
+    pub set_aside: u64,
+    /// How often most VMs of a hypervisor moved to another interval, so that it is learned anew, over all metrics.
+    #[serde(skip)]
+    pub intervals_changed: u64,
+    /// How often most VMs of a hypervisor agreed on a time that is earlier, or much later, over all metrics.
+    #[serde(skip)]
+    pub clock_steps: u64,
     /// Events that nobody fetched in time, lost.
     pub events_lost: u64,
     /// Hypervisors that there is state of.
     pub hypervisors: u64,
     /// VMs that there is state of, over all hypervisors and metrics.
     pub vms: u64,
+    /// Metrics of hypervisors that cannot be judged because each of the VMs has an interval of its own.
+    #[serde(skip)]
+    pub unjudged: u64,
     /// Silent hypervisors whose state made room for another's, because of the option `max_hypervisors`.
     #[serde(skip)]
     pub hypervisors_evicted: u64,
@@ -114,6 +134,9 @@ type LaterCounters = Vec<(String, u64)>;
 impl Counters {
     fn later(&self) -> LaterCounters {
         let counters = [
+            ("set_aside", self.set_aside),
+            ("intervals_changed", self.intervals_changed),
+            ("clock_steps", self.clock_steps),
             ("hypervisors_evicted", self.hypervisors_evicted),
             ("vms_evicted", self.vms_evicted),
         ];
@@ -125,6 +148,9 @@ impl Counters {
     fn with_later(mut self, later: LaterCounters) -> Self {
         for (name, count) in later {
             match name.as_str() {
+                "set_aside" => self.set_aside = count,
+                "intervals_changed" => self.intervals_changed = count,
+                "clock_steps" => self.clock_steps = count,
                 "hypervisors_evicted" => self.hypervisors_evicted = count,
                 "vms_evicted" => self.vms_evicted = count,
                 _ => {}
@@ -149,10 +175,12 @@ pub struct Status<'a> {
     pub consensus: f64,
     /// VMs that had a say.
     pub voters: u32,
-    /// VMs that are known.
+    /// VMs that are known, whatever their interval.
     pub vms: u32,
     /// Whether an incident is open.
     pub raised: bool,
+    /// Seconds between two ticks.
+    pub interval: f64,
 }
 
 /// Where one VM stands after the last tick of one metric of its hypervisor: its say in the verdict.
@@ -175,6 +203,12 @@ const TIME_MAX: f64 = 1e11;
 const INTERVALS: RangeInclusive<f64> = 0.001..=86_400.0;
 /// Most events that wait to be fetched; the oldest are lost first.
 const EVENTS_MAX: usize = 4096;
+/// Of so many intervals the VMs of a hypervisor may be; who claims a further one is turned away.
+const INTERVALS_MAX: usize = 4;
+/// So many more samples of a further interval than of all others that were turned away make room for it.
+const TURNED_AWAY_MAX: u32 = 64;
+/// Looking for who is to be forgotten takes a walk over all VMs, which is enough so often in the time that they are given.
+const SWEEPS: f64 = 50.0;
 /// Marks the snapshots of HAD.
 const TAG: Tag = *b"had ";
 
@@ -182,10 +216,89 @@ const TAG: Tag = *b"had ";
 #[derive(Debug, Serialize, Deserialize)]
 struct Hypervisor {
     name: Box<str>,
-    /// One a metric that has been seen.
+    /// One for each metric and interval that has been seen; a VM is in one of each metric.
     panels: Vec<Panel>,
     /// All VMs have been silent since this time, and that was told; seconds.
     silent_since: Option<f64>,
+    /// The interval that most samples have for which there is no room, and by how many more than the others.
+    #[serde(skip)]
+    turned_away: (f64, u32),
+}
+
+impl Hypervisor {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            panels: Vec::new(),
+            silent_since: None,
+            turned_away: (0.0, 0),
+        }
+    }
+
+    /// The panels of a metric with their places.
+    fn of(&self, metric: u32) -> impl Iterator<Item = (usize, &Panel)> {
+        let panels = self.panels.iter().enumerate();
+        panels.filter(move |(_, panel)| panel.metric == metric)
+    }
+
+    /// All panels but the one at `at`.
+    fn others(&self, at: usize) -> Others<'_> {
+        Others([&self.panels[..at], &self.panels[at + 1..]])
+    }
+
+    /// The panel of a metric that speaks for it: one with an open incident, or else the one of most VMs.
+    fn main(&self, metric: u32) -> Option<usize> {
+        let order = |(at, panel): &(usize, &Panel)| {
+            let (raised, vms) = (panel.incidents.is_raised(), panel.vms());
+            (raised, vms, usize::MAX - at)
+        };
+        self.of(metric).max_by_key(order).map(|(at, _)| at)
+    }
+
+    /// The metrics that have been seen, in the order of their first sight.
+    fn metrics(&self) -> impl Iterator<Item = u32> {
+        let panels = self.panels.iter().enumerate();
+        let first = |(at, panel): &(usize, &Panel)| {
+            self.panels[..*at].iter().all(|p| p.metric != panel.metric)
+        };
+        panels.filter(first).map(|(_, panel)| panel.metric)
+    }
+
+    /// Whether the VMs of a metric have so many intervals that no two of them can be compared.
+    fn is_scattered(&self, metric: u32) -> bool {
+        self.of(metric).count() > 1 && self.of(metric).all(|(_, panel)| panel.vms() < 2)
+    }
+}
+
+/// Lets `work` work on one of the panels and tell what comes of it.
+fn with_panel<T>(
+    hypervisor: &mut Hypervisor,
+    at: usize,
+    options: &HadOptions,
+    (presences, index): (&mut Presences, usize),
+    waiting: (&mut VecDeque<Event>, &mut Counters),
+    work: impl FnOnce(&mut Panel, &mut dyn FnMut(&mut Panel, Judged)) -> T,
+) -> T {
+    let (events, counters) = waiting;
+    let Hypervisor {
+        name,
+        panels,
+        silent_since,
+        ..
+    } = hypervisor;
+    let (before, rest) = panels.split_at_mut(at);
+    let (panel, after) = rest.split_first_mut().expect("the panel is there");
+    let others = Others([before, after]);
+    work(panel, &mut |panel, judged| {
+        if judged.has_sample {
+            // The first panel counts the intervals; any of them says that the hypervisor is heard.
+            let event = presences.heard(index, judged.time, at == 0);
+            push(events, counters, event);
+        }
+        let silence = (&mut *silent_since, &mut *presences, index);
+        let told = tell::tick(name, options, panel, &judged, &others, silence);
+        push(events, counters, told);
+    })
 }
 
 /// Judges hypervisors by the metrics of their VMs.
@@ -198,13 +311,14 @@ pub struct Detector {
     guess: usize,
     events: VecDeque<Event>,
     counters: Counters,
+    notices: Notices,
     /// The newest time that [`Detector::advance`] looked for the silent at.
     swept: f64,
+    /// The same for [`Detector::advance_hypervisor`], in seconds that have passed.
+    swept_elapsed: f64,
     /// When each of `hypervisors` was heard.
     presences: Presences,
     eviction: Eviction,
-    /// It was restored, and no time has passed since.
-    is_restored: bool,
 }
 
 /// What a snapshot holds besides the hypervisors.
@@ -236,10 +350,11 @@ impl Detector {
             guess: 0,
             events: VecDeque::new(),
             counters: Counters::default(),
+            notices: Notices::default(),
             swept: f64::NEG_INFINITY,
+            swept_elapsed: 0.0,
             presences: Presences::default(),
             eviction: Eviction::default(),
-            is_restored: false,
         })
     }
 
@@ -259,6 +374,7 @@ impl Detector {
             Outcome::Masked => &mut self.counters.masked,
             Outcome::Refused => &mut self.counters.refused,
             Outcome::Full => &mut self.counters.full,
+            Outcome::SetAside => &mut self.counters.set_aside,
         };
         *counter += 1;
         outcome
@@ -291,42 +407,258 @@ impl Detector {
         let Some(at) = self.hypervisor_or_new(observation, interval) else {
             return Outcome::Full;
         };
-        let options = &self.options;
-        let Hypervisor {
-            name,
-            panels,
-            silent_since,
-        } = &mut self.hypervisors[at];
-        let found = panels.iter().position(|p| p.metric as usize == metric);
-        let i = match found {
-            // Another interval makes another past: what was learnt at the old one says nothing of the new.
-            Some(i) if panels[i].interval == interval => i,
-            Some(i) => {
-                let ended = tell::interval_changed(name, options, &panels[i], observation.time);
-                push(&mut self.events, &mut self.counters, ended);
-                panels[i] = Panel::new(options, metric as u32, observation, interval);
-                i
-            }
+        let metric = metric as u32;
+        let panels = &self.hypervisors[at].panels;
+        let found = panels
+            .iter()
+            .position(|p| p.metric == metric && p.takes(interval));
+        let known = found.and_then(|i| Some((i, panels[i].slot(observation.vm)?)));
+        let (i, slot) = match known {
+            Some(place) => place,
             None => {
-                panels.push(Panel::new(options, metric as u32, observation, interval));
-                panels.len() - 1
+                let observation = Observation {
+                    interval,
+                    ..*observation
+                };
+                match self.seat(at, metric, found, &observation) {
+                    Ok(place) => place,
+                    Err(outcome) => return outcome,
+                }
             }
         };
+        let hypervisor = &mut self.hypervisors[at];
         if self.presences.all[at].is_restored() {
-            self.presences.all[at].resume(observation.time, panels[0].due());
+            self.presences.all[at].resume(observation.time, hypervisor.panels[0].due());
         }
-        let (events, counters) = (&mut self.events, &mut self.counters);
-        let presences = &mut self.presences;
-        let outcome = panels[i].observe(observation, options, |panel, judged| {
-            let silence = (i == 0).then_some((&mut *silent_since, &mut *presences, at));
-            let told = tell::tick(name, options, panel, &judged, silence);
-            push(events, counters, told);
-        });
+        let presence = (&mut self.presences, at);
+        let waiting = (&mut self.events, &mut self.counters);
+        let outcome = with_panel(
+            hypervisor,
+            i,
+            &self.options,
+            presence,
+            waiting,
+            |panel, judged| panel.observe(slot, observation, judged),
+        );
         if outcome == Outcome::Taken {
             self.presences.all[at].latest = observation.time;
+        } else {
+            self.note_clocks(at, i);
         }
-        self.counters.vms_evicted += std::mem::take(&mut panels[i].evicted);
         outcome
+    }
+
+    /// The panel and the slot of a VM that is not in the panel of its interval, `found`, if there is one: the VM is new, or it
+    /// has samples of another interval than before, to which it moves once they are several.
+    #[cold]
+    #[inline(never)]
+    fn seat(
+        &mut self,
+        at: usize,
+        metric: u32,
+        found: Option<usize>,
+        observation: &Observation<'_>,
+    ) -> Result<(usize, usize), Outcome> {
+        let hypervisor = &mut self.hypervisors[at];
+        let home = hypervisor
+            .of(metric)
+            .find_map(|(i, panel)| Some((i, panel.slot(observation.vm)?)));
+        if let Some((i, slot)) = home {
+            let panel = &mut hypervisor.panels[i];
+            if panel.takes(observation.interval) {
+                return Ok((i, slot));
+            }
+            if !panel.has_other_interval(slot, observation) {
+                return Err(Outcome::SetAside);
+            }
+        } else if !self.has_room(at, metric, observation.vm) {
+            return Err(Outcome::Full);
+        }
+        let i = match found {
+            Some(i) => i,
+            None => self.panel_of_new_interval(at, metric, home, observation)?,
+        };
+        let (i, leaver) = match home {
+            Some((from, slot)) if from != i => {
+                let (i, leaver) = self.leave(at, (from, slot), i, observation.time);
+                (i, Some(leaver))
+            }
+            _ => (i, None),
+        };
+        let hypervisor = &mut self.hypervisors[at];
+        let panel = &mut hypervisor.panels[i];
+        let slot = panel.slot_or_new(observation.vm);
+        if let Some(leaver) = leaver {
+            panel.moved = panel.moved.saturating_sub(1);
+            panel.mask(observation.vm, leaver.masked, &self.options);
+            for (time, value) in leaver.held {
+                if time < observation.time {
+                    let held = Observation {
+                        time,
+                        value,
+                        ..*observation
+                    };
+                    let presence = (&mut self.presences, at);
+                    let waiting = (&mut self.events, &mut self.counters);
+                    with_panel(
+                        hypervisor,
+                        i,
+                        &self.options,
+                        presence,
+                        waiting,
+                        |panel, judged| panel.observe(slot, &held, judged),
+                    );
+                }
+            }
+        }
+        if hypervisor.is_scattered(metric) {
+            self.notices.add(NoticeKind::Unjudged, || {
+                notice::unjudged(&hypervisor.name, &self.options.metrics[metric as usize])
+            });
+        }
+        Ok((i, slot))
+    }
+
+    /// Whether there is room for the VM `name`, which is not known: at the option `max_vms`, one that no longer reports makes it.
+    fn has_room(&mut self, at: usize, metric: u32, name: &str) -> bool {
+        let hypervisor = &mut self.hypervisors[at];
+        let vms: usize = hypervisor.of(metric).map(|(_, panel)| panel.vms()).sum();
+        if vms < self.options.max_vms {
+            return true;
+        }
+        let mut panels = hypervisor.panels.iter_mut();
+        let evicted = panels.any(|p| p.metric == metric && p.evict_silent(name, &self.options));
+        self.counters.vms_evicted += u64::from(evicted);
+        evicted
+    }
+
+    /// A panel for an interval that there is none of. `home` is where the VM has been so far.
+    fn panel_of_new_interval(
+        &mut self,
+        at: usize,
+        metric: u32,
+        home: Option<(usize, usize)>,
+        observation: &Observation<'_>,
+    ) -> Result<usize, Outcome> {
+        let interval = observation.interval;
+        let hypervisor = &mut self.hypervisors[at];
+        let new = Panel::new(&self.options, metric, observation, interval);
+        if hypervisor.of(metric).count() < INTERVALS_MAX {
+            hypervisor.panels.push(new);
+            return Ok(hypervisor.panels.len() - 1);
+        }
+        let (smallest, vms) = hypervisor
+            .of(metric)
+            .map(|(i, panel)| (i, panel.vms()))
+            .min_by_key(|(_, vms)| *vms)
+            .expect("there are several");
+        // A panel makes room for an interval that more VMs have; one whose only VM cannot be judged, for one that is claimed
+        // again and again.
+        let movers: usize = hypervisor
+            .of(metric)
+            .map(|(_, panel)| panel.movers(interval))
+            .sum();
+        let (claimed, votes) = &mut hypervisor.turned_away;
+        if *votes == 0 {
+            *claimed = interval;
+        }
+        if *claimed == interval {
+            *votes += 1;
+        } else {
+            *votes -= 1;
+        }
+        let empties = home.is_some_and(|(i, _)| hypervisor.panels[i].vms() == 1);
+        let makes_room = vms < movers || (vms < 2 && *votes > TURNED_AWAY_MAX);
+        if !empties && !makes_room {
+            self.notices.add(NoticeKind::Intervals, || {
+                notice::intervals(&hypervisor.name, INTERVALS_MAX, interval)
+            });
+            return Err(if home.is_some() {
+                Outcome::SetAside
+            } else {
+                Outcome::Full
+            });
+        }
+        *votes = 0;
+        if !empties {
+            // The VM itself may have been in it, and is then a newcomer.
+            let old = &hypervisor.panels[smallest];
+            let ended = tell::interval_changed(
+                &hypervisor.name,
+                &self.options,
+                old,
+                &hypervisor.others(smallest),
+                observation.time,
+            );
+            push(&mut self.events, &mut self.counters, ended);
+            hypervisor.panels[smallest] = new;
+            return Ok(smallest);
+        }
+        hypervisor.panels.push(new);
+        Ok(hypervisor.panels.len() - 1)
+    }
+
+    /// Takes the VM in `slot` out of the panel `from`, to go to the panel `to`; gives the place of that one afterwards.
+    fn leave(
+        &mut self,
+        at: usize,
+        (from, slot): (usize, usize),
+        to: usize,
+        time: f64,
+    ) -> (usize, Leaver) {
+        let hypervisor = &mut self.hypervisors[at];
+        let (old, new) = (
+            hypervisor.panels[from].interval,
+            hypervisor.panels[to].interval,
+        );
+        let leaver = hypervisor.panels[from].leave(slot);
+        let panel = &hypervisor.panels[from];
+        if panel.moved > panel.vms() {
+            let ended = tell::interval_changed(
+                &hypervisor.name,
+                &self.options,
+                panel,
+                &hypervisor.others(from),
+                time,
+            );
+            push(&mut self.events, &mut self.counters, ended);
+            if panel.moved > 1 {
+                self.counters.intervals_changed += 1;
+                self.notices.add(NoticeKind::IntervalChanged, || {
+                    let metric = &self.options.metrics[panel.metric as usize];
+                    notice::interval_changed(&hypervisor.name, metric, old, new)
+                });
+            }
+            hypervisor.panels[from].most_have_moved();
+        }
+        if hypervisor.panels[from].vms() > 0 {
+            return (to, leaver);
+        }
+        hypervisor.panels.remove(from);
+        (to - usize::from(to > from), leaver)
+    }
+
+    /// Notes what a panel found out about clocks.
+    fn note_clocks(&mut self, at: usize, i: usize) {
+        let hypervisor = &mut self.hypervisors[at];
+        let (name, panel) = (&hypervisor.name, &mut hypervisor.panels[i]);
+        let (stepped, wrong) = (panel.stepped.take(), panel.wrong_clock.take());
+        if panel.vms() < 2 {
+            // It is judged neither before nor after.
+            return;
+        }
+        if let Some(seconds) = stepped {
+            self.counters.clock_steps += 1;
+            self.notices
+                .add(NoticeKind::ClockStep, || notice::clock_step(name, seconds));
+        }
+        if let Some(wrong) = wrong
+            && let Some(vm) = &panel.seats[wrong.slot].name
+        {
+            self.notices.add(NoticeKind::VmClock, || {
+                notice::vm_clock(name, vm, wrong.ahead_sec)
+            });
+        }
     }
 
     /// Where the hypervisor of an observation is, made if need be and there is room or room can be made.
@@ -346,11 +678,7 @@ impl Detector {
             }
             None => {
                 self.presences.add(observation.time, interval);
-                self.hypervisors.push(Hypervisor {
-                    name: name.into(),
-                    panels: Vec::new(),
-                    silent_since: None,
-                });
+                self.hypervisors.push(Hypervisor::new(name));
                 self.index
                     .insert(name.into(), self.hypervisors.len() as u32 - 1);
                 self.hypervisors.len() - 1
@@ -375,15 +703,11 @@ impl Detector {
             |at| presences.is_silent(at, options.forget_sec),
         )?;
         let time = self.presences.time_or(observation.time);
-        let new = Hypervisor {
-            name: observation.hypervisor.into(),
-            panels: Vec::new(),
-            silent_since: None,
-        };
+        let new = Hypervisor::new(observation.hypervisor);
         self.index.insert(new.name.clone(), at as u32);
         let old = std::mem::replace(&mut self.hypervisors[at], new);
         self.index.remove(&old.name);
-        let ended = tell::gone(&old.name, options, &old, time, tell::Gone::Evicted);
+        let ended = tell::gone(&old.name, options, &old, time, Gone::Evicted);
         push(&mut self.events, &mut self.counters, ended);
         self.presences.replace(at, observation.time, interval);
         self.counters.hypervisors_evicted += 1;
@@ -396,49 +720,58 @@ impl Detector {
         if time.is_nan() || time.abs() > TIME_MAX {
             return;
         }
-        if self.is_restored {
-            self.resume(time);
+        for at in 0..self.hypervisors.len() {
+            self.advance_at(at, time);
         }
-        self.presences.advance(time);
-        let options = &self.options;
-        let (events, counters) = (&mut self.events, &mut self.counters);
-        let presences = &mut self.presences;
-        for (at, hypervisor) in self.hypervisors.iter_mut().enumerate() {
-            let Hypervisor {
-                name,
-                panels,
-                silent_since,
-            } = hypervisor;
-            for (i, panel) in panels.iter_mut().enumerate() {
-                panel.advance(time, |panel, judged| {
-                    let silence = (i == 0).then_some((&mut *silent_since, &mut *presences, at));
-                    let told = tell::tick(name, options, panel, &judged, silence);
-                    push(events, counters, told);
-                });
-            }
+        self.sweep(time);
+    }
+
+    /// [`Detector::advance`] for one hypervisor, by its own clock. Without effect where that is not known.
+    pub fn advance_hypervisor(&mut self, hypervisor: &str, time: f64) {
+        if time.is_nan() || time.abs() > TIME_MAX {
+            return;
         }
-        // Looking for the silent takes a walk over all VMs, which once in a fiftieth of the time they are given is enough.
-        if time - self.swept >= self.options.forget_sec / 50.0 {
-            self.swept = time;
+        let Some(&at) = self.index.get(hypervisor) else {
+            return;
+        };
+        self.advance_at(at as usize, time);
+        // Their clocks differ, so it goes by how much time has passed and not by what time it is.
+        let elapsed = self.presences.elapsed().unwrap_or_default();
+        if elapsed - self.swept_elapsed >= self.options.forget_sec / SWEEPS {
+            self.swept_elapsed = elapsed;
             self.forget_silent(time);
         }
     }
 
-    /// The first time that passes after a restart: the time that the detector did not run is nobody's silence.
-    #[cold]
-    fn resume(&mut self, time: f64) {
-        self.is_restored = false;
-        let mut stopped = false;
-        for (hypervisor, presence) in self.hypervisors.iter().zip(&mut self.presences.all) {
-            if let Some(panel) = hypervisor.panels.first()
-                && presence.is_restored()
-            {
-                stopped |= presence.resume(time, panel.due());
-            }
-        }
-        if stopped {
-            // Who was to be forgotten gets the time to speak first.
+    fn advance_at(&mut self, at: usize, time: f64) {
+        let hypervisor = &mut self.hypervisors[at];
+        if self.presences.all[at].is_restored()
+            && let Some(panel) = hypervisor.panels.first()
+            && self.presences.all[at].resume(time, panel.due())
+        {
+            // The time that the detector did not run is nobody's silence, and who was to be forgotten gets the time to speak.
             self.swept = self.swept.max(time);
+        }
+        self.presences.advance(at, time);
+        for i in 0..hypervisor.panels.len() {
+            let presence = (&mut self.presences, at);
+            let waiting = (&mut self.events, &mut self.counters);
+            with_panel(
+                hypervisor,
+                i,
+                &self.options,
+                presence,
+                waiting,
+                |panel, judged| panel.advance(time, judged),
+            );
+        }
+    }
+
+    /// Forgets the silent, where that was not done lately.
+    fn sweep(&mut self, time: f64) {
+        if time - self.swept >= self.options.forget_sec / SWEEPS {
+            self.swept = time;
+            self.forget_silent(time);
         }
     }
 
@@ -448,36 +781,36 @@ impl Detector {
         let (events, counters) = (&mut self.events, &mut self.counters);
         let mut stay = Vec::with_capacity(self.hypervisors.len());
         self.hypervisors.retain_mut(|hypervisor| {
-            let left: usize = hypervisor
+            let left: Vec<usize> = hypervisor
                 .panels
                 .iter_mut()
                 .map(|p| p.forget_silent(options.forget_sec))
-                .sum();
-            if left == 0 {
+                .collect();
+            let left_all: usize = left.iter().sum();
+            if left_all == 0 {
                 push(
                     events,
                     counters,
-                    tell::gone(
-                        &hypervisor.name,
-                        options,
-                        hypervisor,
-                        time,
-                        tell::Gone::Forgotten,
-                    ),
+                    tell::gone(&hypervisor.name, options, hypervisor, time, Gone::Forgotten),
                 );
             }
-            stay.push(left > 0);
-            left > 0
+            // The last panel of a metric stays, with what was learned of the hypervisor.
+            for i in (0..left.len()).rev() {
+                let metric = hypervisor.panels[i].metric;
+                if left[i] == 0 && left_all > 0 && hypervisor.of(metric).count() > 1 {
+                    let ended = tell::vms_gone(hypervisor, i, options, time);
+                    push(events, counters, ended);
+                    hypervisor.panels.remove(i);
+                }
+            }
+            stay.push(left_all > 0);
+            left_all > 0
         });
         if self.hypervisors.len() != self.index.len() {
-            self.reindex();
-            self.eviction.restart();
             let over = self.presences.retain(&stay, time);
-            push(
-                &mut self.events,
-                &mut self.counters,
-                over.into_iter().collect(),
-            );
+            push(events, counters, over);
+            self.eviction.restart();
+            self.reindex();
         }
     }
 
@@ -492,11 +825,30 @@ impl Detector {
         let Some(at) = self.index.get(hypervisor).copied() else {
             return;
         };
-        if (1..=NAME_MAX_BYTES).contains(&vm.len()) {
-            for panel in &mut self.hypervisors[at as usize].panels {
-                panel.mask(vm, masked, &self.options);
+        if !(1..=NAME_MAX_BYTES).contains(&vm.len()) {
+            return;
+        }
+        let metrics: Vec<u32> = self.hypervisors[at as usize].metrics().collect();
+        for metric in metrics {
+            let hypervisor = &self.hypervisors[at as usize];
+            let known = hypervisor.of(metric).find(|(_, p)| p.slot(vm).is_some());
+            let known = known.map(|(i, _)| i);
+            // One that is not known is made known only where it is masked.
+            let place = match known {
+                None if masked && self.has_room(at as usize, metric, vm) => {
+                    self.hypervisors[at as usize].main(metric)
+                }
+                known => known,
+            };
+            if let Some(i) = place {
+                self.hypervisors[at as usize].panels[i].mask(vm, masked, &self.options);
             }
         }
+    }
+
+    /// What an operator should know and that is no event: at most one of each kind waits, the first one.
+    pub fn next_notice(&mut self) -> Option<Notice> {
+        self.notices.next()
     }
 
     /// The oldest event not yet fetched. At most 4096 wait; beyond that the oldest are lost and counted.
@@ -504,19 +856,24 @@ impl Detector {
         self.events.pop_front()
     }
 
-    /// Where every metric of every hypervisor stands, in the order of their first sight; one that made an evicted one's place
-    /// its own stands there.
+    /// Where every metric of every hypervisor stands, in the order of their first sight. Where its VMs have several intervals,
+    /// that is where those stand that have an open incident, or else those of the interval that most have.
     pub fn statuses(&self) -> impl Iterator<Item = Status<'_>> {
         self.hypervisors.iter().flat_map(|hypervisor| {
-            hypervisor.panels.iter().map(|panel| Status {
-                hypervisor: &hypervisor.name,
-                metric: &self.options.metrics[panel.metric as usize],
-                time: panel.judged_time(),
-                score: crate::event::share(panel.last.score),
-                consensus: crate::event::share(panel.last.consensus),
-                voters: panel.last.voters,
-                vms: panel.vms() as u32,
-                raised: panel.incidents.is_raised(),
+            hypervisor.metrics().filter_map(|metric| {
+                let panel = &hypervisor.panels[hypervisor.main(metric)?];
+                let vms: usize = hypervisor.of(metric).map(|(_, p)| p.vms()).sum();
+                Some(Status {
+                    hypervisor: &hypervisor.name,
+                    metric: &self.options.metrics[metric as usize],
+                    time: panel.judged_time(),
+                    score: crate::event::share(panel.last.score),
+                    consensus: crate::event::share(panel.last.consensus),
+                    voters: panel.last.voters,
+                    vms: vms as u32,
+                    raised: panel.incidents.is_raised(),
+                    interval: panel.interval,
+                })
             })
         })
     }
@@ -534,11 +891,11 @@ impl Detector {
     ) -> impl Iterator<Item = VmStatus<'a>> {
         let at = self.index.get(hypervisor).map(|at| *at as usize);
         let metric = self.options.metrics.iter().position(|m| m == metric);
-        let panel = at.zip(metric).and_then(|(at, metric)| {
-            let panels = &self.hypervisors[at].panels;
-            panels.iter().find(|p| p.metric as usize == metric)
+        let panels = at.zip(metric).map(|(at, metric)| {
+            let panels = self.hypervisors[at].of(metric as u32);
+            panels.map(|(_, panel)| panel)
         });
-        panel.into_iter().flat_map(move |panel| {
+        panels.into_iter().flatten().flat_map(move |panel| {
             let method = panel.method.get();
             let seats = panel.seats.iter().enumerate();
             seats.filter_map(move |(slot, seat)| {
@@ -570,9 +927,11 @@ impl Detector {
             .flat_map(|h| &h.panels)
             .map(|p| p.vms() as u64)
             .sum();
+        let scattered = |h: &Hypervisor| h.metrics().filter(|m| h.is_scattered(*m)).count();
         Counters {
             hypervisors: self.hypervisors.len() as u64,
             vms,
+            unjudged: self.hypervisors.iter().map(scattered).sum::<usize>() as u64,
             ..self.counters
         }
     }
@@ -598,7 +957,7 @@ impl Detector {
             .collect()
     }
 
-    /// Saves all that was learnt to `path` ([`snapshot::write`]). A detector that loads it goes on as if it had never
+    /// Saves all that was learnt to `path` ([`snapshot::save`]). A detector that loads it goes on as if it had never
     /// stopped.
     ///
     /// # Errors
@@ -641,13 +1000,18 @@ impl Detector {
             guess: 0,
             events: snapshot::events_from_json(&saved.events)?,
             counters: saved.counters.with_later(counters),
+            notices: Notices::default(),
             swept: saved.swept,
+            swept_elapsed: 0.0,
             presences: Presences::default(),
             eviction: Eviction::default(),
-            is_restored: true,
         };
         let options = &detector.options;
         let whole = detector.hypervisors.len() <= options.max_hypervisors
+            && detector
+                .hypervisors
+                .iter()
+                .all(|h| h.metrics().all(|m| h.of(m).count() <= INTERVALS_MAX))
             && detector
                 .hypervisors
                 .iter_mut()
@@ -677,7 +1041,11 @@ impl Detector {
 }
 
 /// Adds events to those that wait.
-fn push(waiting: &mut VecDeque<Event>, counters: &mut Counters, told: Vec<Event>) {
+fn push(
+    waiting: &mut VecDeque<Event>,
+    counters: &mut Counters,
+    told: impl IntoIterator<Item = Event>,
+) {
     for event in told {
         if waiting.len() >= EVENTS_MAX {
             waiting.pop_front();

@@ -5,7 +5,6 @@
 //! not run says nothing of anybody.
 
 use super::eviction::{Candidate, patience};
-use super::panel::Judged;
 use crate::event::{Event, EventKind, Severity, State, duration};
 
 /// So many hypervisors that fall silent at about the same time can be the collector's silence.
@@ -35,7 +34,13 @@ pub(super) struct Presence {
     interval: f64,
     /// Intervals with a sample.
     heard: u32,
-    /// When it was last heard, in [`Presences::elapsed`].
+    /// Seconds that have passed for it, as [`Detector::advance`](super::Detector::advance) has it, without its leaps.
+    elapsed: f64,
+    /// By how much `elapsed` grew last: it is known no more exactly than that.
+    step: f64,
+    /// The last time that was passed to it.
+    time: Option<f64>,
+    /// When it was last heard, in `elapsed`.
     heard_at: f64,
     /// Silence before this time is not its own, seconds; infinite where the detector was restored and no time has passed yet.
     excused: f64,
@@ -52,6 +57,9 @@ impl Presence {
             latest: time,
             interval,
             heard: 0,
+            elapsed,
+            step: 0.0,
+            time: None,
             heard_at: elapsed,
             excused: f64::NEG_INFINITY,
             alone: false,
@@ -108,9 +116,9 @@ pub(super) enum Silence {
 pub(super) struct Presences {
     /// By the index of the hypervisor.
     pub all: Vec<Presence>,
-    /// Seconds that have passed, as [`Detector::advance`](super::Detector::advance) has it, without its leaps.
+    /// Seconds that have passed for the hypervisor for which most have.
     elapsed: f64,
-    /// The last time that was passed to it.
+    /// The last time that was passed to any of them.
     time: Option<f64>,
     /// Since when the collector is silent, and that was told; seconds.
     pub collector_since: Option<f64>,
@@ -122,10 +130,14 @@ pub(super) struct Presences {
 }
 
 impl Presences {
-    /// Time has passed.
-    pub(super) fn advance(&mut self, time: f64) {
-        let step = self.time.map_or(0.0, |last| time - last);
-        self.elapsed += step.clamp(0.0, STEP_MAX_SEC);
+    /// Time has passed for the hypervisor at `at`, by its own clock.
+    pub(super) fn advance(&mut self, at: usize, time: f64) {
+        let presence = &mut self.all[at];
+        let step = presence.time.map_or(0.0, |last| time - last);
+        presence.step = step.clamp(0.0, STEP_MAX_SEC);
+        presence.elapsed += presence.step;
+        presence.time = Some(time);
+        self.elapsed = self.elapsed.max(presence.elapsed);
         self.time = Some(time);
     }
 
@@ -174,7 +186,8 @@ impl Presences {
     pub(super) fn is_silent(&self, at: usize, forget_sec: f64) -> bool {
         let presence = &self.all[at];
         let interval = presence.interval.min(INTERVAL_MAX_SEC);
-        self.elapsed - presence.heard_at > patience(presence.heard, interval, forget_sec)
+        presence.elapsed - presence.heard_at - presence.step
+            > patience(presence.heard, interval, forget_sec)
     }
 
     /// The hypervisors that may have to make room.
@@ -183,16 +196,16 @@ impl Presences {
         silent.map(|at| Candidate {
             at,
             heard: self.all[at].heard,
-            silent: self.elapsed - self.all[at].heard_at,
+            silent: self.all[at].elapsed - self.all[at].heard_at,
         })
     }
 
     /// An interval of the hypervisor at `at` had a sample; gives the event that ends the collector's silence where that does.
-    pub(super) fn heard(&mut self, at: usize, time: f64) -> Option<Event> {
-        let elapsed = self.elapsed;
+    /// `counts` says whether the interval is one more, and not one that other VMs or metrics had as well.
+    pub(super) fn heard(&mut self, at: usize, time: f64, counts: bool) -> Option<Event> {
         let presence = &mut self.all[at];
-        presence.heard = presence.heard.saturating_add(1);
-        presence.heard_at = elapsed;
+        presence.heard = presence.heard.saturating_add(u32::from(counts));
+        presence.heard_at = presence.elapsed;
         presence.alone = false;
         if !std::mem::take(&mut presence.withheld) {
             return None;
@@ -206,14 +219,9 @@ impl Presences {
             .flatten()
     }
 
-    /// For how many of the `judged` intervals in a row without a sample the hypervisor at `at` is to answer.
-    pub(super) fn own_silence(&self, at: usize, judged: &Judged, interval: f64) -> u64 {
-        let excused = self.all[at].excused;
-        if excused == f64::NEG_INFINITY {
-            return judged.silent;
-        }
-        let since = ((judged.time - excused) / interval + 1e-6).floor();
-        judged.silent.min(since.max(0.0) as u64)
+    /// Since when the hypervisor at `at` answers for a silence that began at `since`, seconds.
+    pub(super) fn own_since(&self, at: usize, since: f64) -> f64 {
+        since.max(self.all[at].excused)
     }
 
     /// The silence of the hypervisor at `at` has become long enough to be told: `limit` samples, of which the first was missed

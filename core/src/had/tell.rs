@@ -17,25 +17,48 @@ const ALONE_CONSENSUS: f64 = 0.5;
 /// Longest list of names within a message, bytes.
 const NAMES_MAX_BYTES: usize = 80;
 
-/// The events of one tick. `silence` is given for the panel that speaks for the hypervisor's silence: since when it is known to
-/// be silent, and its index among all that may be.
+/// The other panels of a hypervisor.
+pub(super) struct Others<'a>(pub [&'a [Panel]; 2]);
+
+impl Others<'_> {
+    fn all(&self) -> impl Iterator<Item = &Panel> {
+        self.0.iter().copied().flatten()
+    }
+
+    /// Those of the same metric, whose VMs have other intervals.
+    fn of(&self, metric: u32) -> impl Iterator<Item = &Panel> {
+        self.all().filter(move |panel| panel.metric == metric)
+    }
+
+    /// When the incident of the metric was raised that is open at another interval.
+    fn raised_since(&self, metric: u32) -> Option<f64> {
+        let raised = self.of(metric).filter(|panel| panel.incidents.is_raised());
+        raised.map(|panel| panel.raised_since).reduce(f64::min)
+    }
+}
+
+/// The events of one tick. An incident of a metric is told once, from when it is raised at one interval of the VMs to when it
+/// is cleared at all of them. `silence` is since when the hypervisor is known to be silent, and its index among all that may be.
 pub(super) fn tick(
     hypervisor: &str,
     options: &HadOptions,
     panel: &mut Panel,
     judged: &Judged,
-    silence: Option<(&mut Option<f64>, &mut Presences, usize)>,
+    others: &Others<'_>,
+    silence: (&mut Option<f64>, &mut Presences, usize),
 ) -> Vec<Event> {
     let mut events = Vec::new();
-    if let Some((silent_since, presences, at)) = silence {
-        if judged.has_sample {
-            events.extend(presences.heard(at, judged.time));
-        }
-        let silence = (silent_since, presences, at);
-        events.extend(silence_told(hypervisor, options, panel, judged, silence));
-    }
+    events.extend(silence_told(
+        hypervisor, options, panel, judged, others, silence,
+    ));
     let changes = panel.follow_incident(&judged.verdict, options.overlap_window_sz as u64);
     for change in changes.into_iter().flatten() {
+        if let Some(since) = others.raised_since(panel.metric) {
+            if change == Change::Raised {
+                panel.raised_since = since;
+            }
+            continue;
+        }
         events.push(match change {
             Change::Raised => {
                 panel.raised_since = judged.time;
@@ -45,7 +68,7 @@ pub(super) fn tick(
         });
     }
     if options.workload_changes {
-        events.extend(workload_changes(hypervisor, options, panel, judged));
+        events.extend(workload_changes(hypervisor, options, panel, judged, others));
     }
     events
 }
@@ -207,10 +230,17 @@ fn silence_told(
     options: &HadOptions,
     panel: &Panel,
     judged: &Judged,
+    others: &Others<'_>,
     (silent_since, presences, at): (&mut Option<f64>, &mut Presences, usize),
 ) -> Option<Event> {
     let limit = options.silence_sz as u64;
     if judged.has_sample {
+        // What another panel judges late may be of before the silence.
+        let shortest = others.all().map(|p| p.interval).reduce(f64::min);
+        let shortest = shortest.map_or(0.0, |interval| interval.min(panel.interval));
+        if (*silent_since)? + shortest >= judged.time && shortest > 0.0 {
+            return None;
+        }
         let since = silent_since.take()?.min(judged.time);
         let text = format!(
             "{hypervisor}: its VMs speak again, after {}",
@@ -230,17 +260,18 @@ fn silence_told(
             ..event
         });
     }
+    // A gap that was passed over in one stride may have gone beyond the limit without ever standing on it.
     if limit == 0 || judged.silent < limit || silent_since.is_some() {
         return None;
     }
-    let vms = panel.audible();
-    let silent = presences.own_silence(at, judged, panel.interval);
-    // A gap that was passed over in one stride may have gone beyond the limit without ever standing on it.
-    if silent < limit || vms == 0 {
+    let silent = all_silent(panel, judged, others, limit)?;
+    let (now, vms) = (silent.now, silent.vms);
+    // A gap that is partly excused has to be as long without that.
+    let since = presences.own_since(at, silent.since);
+    if ((now - since) / panel.interval + 1e-6).floor() < limit as f64 {
         return None;
     }
-    let since = judged.time - silent as f64 * panel.interval;
-    match presences.whose(at, since, judged.time, limit) {
+    match presences.whose(at, since, now, limit) {
         Silence::Own => {}
         Silence::Withheld => return None,
         Silence::Collector(event) => return Some(*event),
@@ -248,14 +279,14 @@ fn silence_told(
     *silent_since = Some(since);
     let text = format!(
         "{hypervisor}: no sample from any of its {vms} VMs for {}; nothing is known of it now. One stopped guest can block the reading of all",
-        duration(judged.time - since)
+        duration(now - since)
     );
     let event = Event::new(
         EventKind::HypervisorSilence,
         State::Raised,
         Severity::Warning,
         hypervisor,
-        judged.time,
+        now,
         &text,
     );
     Some(Event {
@@ -265,12 +296,62 @@ fn silence_told(
     })
 }
 
+/// All VMs of a hypervisor are silent.
+struct AllSilent {
+    /// Since when, seconds.
+    since: f64,
+    /// The time by which that is known, seconds.
+    now: f64,
+    /// How many they are.
+    vms: usize,
+}
+
+/// Whether all VMs of a hypervisor are silent, where those of one of its panels are.
+///
+/// Most VMs must have been silent for `limit` ticks of their intervals; the others, which may have longer ones, must have given
+/// no sample since.
+fn all_silent(
+    panel: &Panel,
+    judged: &Judged,
+    others: &Others<'_>,
+    limit: u64,
+) -> Option<AllSilent> {
+    let own = panel.audible();
+    let mut since = judged.time - judged.silent as f64 * panel.interval;
+    let (mut silent, mut all, mut slowest) = (own, own, panel.interval);
+    let mut now = judged.time;
+    for other in others.all() {
+        let audible = other.audible();
+        all += audible;
+        if audible > 0 && other.silent() >= limit {
+            silent += audible;
+            slowest = slowest.max(other.interval);
+            let silent_for = other.silent() as f64 * other.interval;
+            since = since.max(other.judged_time() - silent_for);
+            now = now.max(other.judged_time());
+        }
+    }
+    let speaks = |other: &Panel| {
+        other.audible() > 0 && other.silent() < limit && other.heard() > since + slowest
+    };
+    if own == 0 || 2 * silent <= all || others.all().any(speaks) {
+        return None;
+    }
+    let vms = others.of(panel.metric).map(Panel::audible).sum::<usize>();
+    Some(AllSilent {
+        since,
+        now,
+        vms: own + vms,
+    })
+}
+
 /// VMs that changed alone, or came to rest again.
 fn workload_changes(
     hypervisor: &str,
     options: &HadOptions,
     panel: &mut Panel,
     judged: &Judged,
+    others: &Others<'_>,
 ) -> Vec<Event> {
     let metric = options.metrics[panel.metric as usize].clone();
     let alone_now = judged.verdict.consensus < ALONE_CONSENSUS && !panel.incidents.is_raised();
@@ -316,7 +397,11 @@ fn workload_changes(
         seat.alone = state == State::Raised;
     }
     let follows = judged.verdict.follows_time_of_day && judged.verdict.alarm.is_none();
-    if follows && !panel.follows_time_of_day {
+    let told = panel.follows_time_of_day
+        || others
+            .of(panel.metric)
+            .any(|other| other.follows_time_of_day);
+    if follows && !told {
         let text = format!(
             "{hypervisor}: {metric} of its VMs changes together, following the time of day; a workload, not the host"
         );
@@ -349,7 +434,7 @@ pub(super) enum Gone {
     Evicted,
 }
 
-/// A hypervisor whose state is dropped ends what is still open of it.
+/// A hypervisor that is being forgotten ends what is still open of it.
 pub(super) fn gone(
     name: &str,
     options: &HadOptions,
@@ -364,10 +449,13 @@ pub(super) fn gone(
             "evicted: max_hypervisors is reached",
         ),
     };
+    let raised = |metric| {
+        let mut panels = hypervisor.of(metric).map(|(_, panel)| panel);
+        panels.find(|panel| panel.incidents.is_raised())
+    };
     let mut events: Vec<Event> = hypervisor
-        .panels
-        .iter()
-        .filter(|panel| panel.incidents.is_raised())
+        .metrics()
+        .filter_map(raised)
         .map(|panel| match why {
             Gone::Forgotten => cleared(name, options, panel, time, End::Gone),
             Gone::Evicted => Event {
@@ -399,14 +487,29 @@ pub(super) fn gone(
     events
 }
 
-/// A panel that begins anew because its samples' interval changed ends what is still open of it.
+/// A panel that most VMs left for another interval ends what is still open of it.
 pub(super) fn interval_changed(
     name: &str,
     options: &HadOptions,
     panel: &Panel,
+    others: &Others<'_>,
     time: f64,
 ) -> Vec<Event> {
-    let open = panel.incidents.is_raised();
-    let event = open.then(|| cleared(name, options, panel, time, End::Superseded));
+    let is_open = panel.incidents.is_raised() && others.raised_since(panel.metric).is_none();
+    let event = is_open.then(|| cleared(name, options, panel, time, End::Superseded));
+    event.into_iter().collect()
+}
+
+/// A panel whose VMs are all forgotten while others of the hypervisor are left ends what is still open of it.
+pub(super) fn vms_gone(
+    hypervisor: &Hypervisor,
+    at: usize,
+    options: &HadOptions,
+    time: f64,
+) -> Vec<Event> {
+    let panel = &hypervisor.panels[at];
+    let is_told = hypervisor.others(at).raised_since(panel.metric).is_some();
+    let is_open = panel.incidents.is_raised() && !is_told;
+    let event = is_open.then(|| cleared(&hypervisor.name, options, panel, time, End::Gone));
     event.into_iter().collect()
 }

@@ -38,8 +38,10 @@ pub enum Outcome {
     Masked,
     /// A name is empty or too long, or the time, the interval or the value is not a number that can be.
     Refused,
-    /// There is no room for another hypervisor or VM: all that there is state of still reports.
+    /// There is no room for another hypervisor, VM or interval: all that there is state of still reports.
     Full,
+    /// Its time or its interval is not that of the other VMs; it counts if they come to agree with it soon.
+    SetAside,
     /// What only a newer library says.
     Other(u32),
 }
@@ -54,6 +56,7 @@ impl From<raw::bw_outcome> for Outcome {
             4 => Self::Masked,
             5 => Self::Refused,
             6 => Self::Full,
+            7 => Self::SetAside,
             other => Self::Other(other),
         }
     }
@@ -77,10 +80,42 @@ pub struct Status<'a> {
     pub consensus: f64,
     /// How many VMs had a say.
     pub voters: u32,
-    /// How many VMs are known.
+    /// How many VMs are known, whatever their interval.
     pub vms: u32,
     /// Whether an incident is open.
     pub raised: bool,
+    /// Seconds between two intervals judged.
+    pub interval: f64,
+}
+
+/// What a notice of [`Had::next_notice`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// Most VMs of a hypervisor moved to another interval; it is learned anew.
+    IntervalChanged,
+    /// Each of the VMs of a hypervisor has an interval of its own, so that none can be judged.
+    Unjudged,
+    /// The VMs of a hypervisor have more intervals than are kept.
+    Intervals,
+    /// The clock of one VM differs from those of the others.
+    VmClock,
+    /// The clock of most VMs of a hypervisor leapt.
+    ClockStep,
+    /// What only a newer library says.
+    Other(u32),
+}
+
+impl From<raw::bw_notice> for NoticeKind {
+    fn from(code: raw::bw_notice) -> Self {
+        match code {
+            0 => Self::IntervalChanged,
+            1 => Self::Unjudged,
+            2 => Self::Intervals,
+            3 => Self::VmClock,
+            4 => Self::ClockStep,
+            other => Self::Other(other),
+        }
+    }
 }
 
 /// A detector of hypervisor anomalies: takes one sample of one VM at a time, and gives events. Made by [`crate::Library::had`].
@@ -112,6 +147,36 @@ impl Had {
             })
         }?;
         Ok(outcome.into())
+    }
+
+    /// Says that no sample of that hypervisor with a time before `time` (seconds) is going to come any more.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] where the name holds a NUL byte.
+    pub fn advance_hypervisor(&mut self, hypervisor: &str, time: f64) -> Result<(), Error> {
+        // SAFETY: the string has as many bytes as its length says.
+        unsafe {
+            self.0.call(|f, handle, error| {
+                (f.bw_had_advance_hypervisor)(
+                    handle,
+                    hypervisor.as_ptr().cast(),
+                    hypervisor.len(),
+                    time,
+                    error,
+                )
+            })
+        }
+    }
+
+    /// What an operator should know and that is no event; at most one of each kind waits.
+    pub fn next_notice(&mut self) -> Option<(NoticeKind, String)> {
+        let mut kind = 0;
+        // SAFETY: the handle is ours, and the string lives until its next change.
+        let message = unsafe {
+            let message = (self.0.functions().bw_had_next_notice)(self.0.as_ptr(), &mut kind);
+            text(message)?.to_owned()
+        };
+        Some((kind.into(), message))
     }
 
     /// Masks a VM that is paused, shut off or migrating, or unmasks it.
@@ -173,6 +238,7 @@ impl Had {
             voters: 0,
             vms: 0,
             raised: false,
+            interval: 0.0,
         };
         // SAFETY: the struct has the size that it says, and its strings live until the handle's next
         // change, which the borrow of `self` puts off.
@@ -189,6 +255,7 @@ impl Had {
                 voters: status.voters,
                 vms: status.vms,
                 raised: status.raised,
+                interval: status.interval,
             })
         }
     }

@@ -40,7 +40,7 @@ mod options;
 pub use drain::{Change, Drain};
 pub use error::{Error, ErrorKind};
 pub use event::Event;
-pub use had::{Counters, Had, Observation, Outcome, Status};
+pub use had::{Counters, Had, NoticeKind, Observation, Outcome, Status};
 pub use handle::{Detector, Snapshot, Way};
 pub use lad::{Lad, LadCounters, Observed, Record, RecordOutcome, Verdict};
 pub use library::{LIBRARY_NAME, Library, own_folders};

@@ -20,6 +20,8 @@ pub type bw_result = c_uint;
 pub const OK: bw_result = 0;
 /// `bw_outcome`: a code of [`crate::Outcome`]. A newer library may have others.
 pub type bw_outcome = c_uint;
+/// `bw_notice`: a code of [`crate::NoticeKind`]. A newer library may have others.
+pub type bw_notice = c_uint;
 /// `bw_record_outcome`: a code of [`crate::RecordOutcome`]. A newer library may have others.
 pub type bw_record_outcome = c_uint;
 
@@ -159,11 +161,15 @@ functions! {
         had: *mut bw_had, observation: *const bw_observation, outcome: *mut bw_outcome, error: *mut *mut bw_error
     ) -> bw_result;
     fn bw_had_advance(had: *mut bw_had, time: f64, error: *mut *mut bw_error) -> bw_result;
+    fn bw_had_advance_hypervisor(
+        had: *mut bw_had, hypervisor: *const c_char, hypervisor_len: usize, time: f64, error: *mut *mut bw_error
+    ) -> bw_result;
     fn bw_had_mask(
         had: *mut bw_had, hypervisor: *const c_char, hypervisor_len: usize, vm: *const c_char, vm_len: usize, masked: bool,
         error: *mut *mut bw_error
     ) -> bw_result;
     fn bw_had_next_event(had: *mut bw_had) -> *mut bw_event;
+    fn bw_had_next_notice(had: *mut bw_had, kind: *mut bw_notice) -> *const c_char;
     fn bw_had_save(had: *const bw_had, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;
     fn bw_had_snapshot(had: *const bw_had, error: *mut *mut bw_error) -> *mut bw_snapshot;
     fn bw_had_load(had: *mut bw_had, path: *const c_char, path_len: usize, error: *mut *mut bw_error) -> bw_result;

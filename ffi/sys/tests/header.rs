@@ -127,7 +127,11 @@ fn layouts() -> Vec<Layout> {
             hypervisors,
             vms,
             hypervisors_evicted,
-            vms_evicted
+            vms_evicted,
+            set_aside,
+            intervals_changed,
+            clock_steps,
+            unjudged
         }),
         layout!(bw_status {
             size,
@@ -140,7 +144,8 @@ fn layouts() -> Vec<Layout> {
             consensus,
             voters,
             vms,
-            raised
+            raised,
+            interval
         }),
         layout!(bw_record {
             size,
@@ -248,6 +253,7 @@ fn functions_structs_and_values_are_those_of_the_header() {
     c += "_Static_assert(sizeof(bw_change) == sizeof(unsigned), \"bw_change\");\n";
     c += "_Static_assert(sizeof(bw_record_outcome) == sizeof(unsigned), \"bw_record_outcome\");\n";
     c += "_Static_assert(sizeof(bw_outcome) == sizeof(unsigned), \"bw_outcome\");\n";
+    c += "_Static_assert(sizeof(bw_notice) == sizeof(unsigned), \"bw_notice\");\n";
     c += "int main(void) {\n  printf(\"abi %u\\n\", (unsigned)BW_ABI_VERSION);\n";
     let mut expected = format!("abi {}\n", raw::ABI_VERSION);
     for Layout { name, size, fields } in &layouts {

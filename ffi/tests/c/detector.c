@@ -107,7 +107,7 @@ static void outcomes(void) {
   CHECK(bw_had_mask(had, STR("host-1"), STR("vm-2"), true, &error) == BW_OK && error == NULL);
   CHECK(outcome_of(had, sample("vm-2", 1e9 + 10, 1.0)) == BW_OUTCOME_MASKED);
   CHECK(bw_had_mask(had, STR("host-1"), STR("vm-2"), false, NULL) == BW_OK);
-  CHECK(outcome_of(had, sample("vm-2", 1e9 + 20, 1.0)) == BW_OUTCOME_TAKEN);
+  CHECK(outcome_of(had, sample("vm-2", 1e9 + 20, 1.0)) == BW_OUTCOME_SET_ASIDE);
 
   CHECK(bw_had_advance(had, 1e9 + 100, &error) == BW_OK && error == NULL);
   CHECK(outcome_of(had, sample("vm-1", 1e9 + 10, 1.0)) == BW_OUTCOME_LATE);
@@ -121,7 +121,7 @@ static void outcomes(void) {
   bw_counters counters = {.size = sizeof counters};
   CHECK(bw_had_counters(had, &counters, &error) == BW_OK && error == NULL);
   CHECK(counters.size == sizeof counters);
-  CHECK(counters.taken == 4 && counters.duplicate == 1 && counters.full == 2 && counters.ignored == 2);
+  CHECK(counters.taken == 3 && counters.set_aside == 1 && counters.duplicate == 1 && counters.full == 2 && counters.ignored == 2);
   CHECK(counters.refused == 4 && counters.masked == 1 && counters.late == 1 && counters.events_lost == 0);
   CHECK(counters.hypervisors == 1 && counters.vms == 2);
   bw_had_free(had);
@@ -165,6 +165,35 @@ static void statuses(void) {
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_status is NULL", bw_had_status, had, 0, NULL);
   status.size = sizeof(size_t);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_status.size", bw_had_status, had, 0, &status);
+  status.size = offsetof(bw_status, interval), status.interval = -1.0;
+  CHECK(bw_had_status(had, 0, &status, NULL) == BW_OK && status.interval == -1.0);
+  status.size = sizeof status;
+  CHECK(bw_had_status(had, 0, &status, NULL) == BW_OK && status.interval == 10.0);
+  bw_had_free(had);
+}
+
+/* Time passes for one hypervisor, and what is to be known of a VM whose clock is wrong is said once. */
+static void time_of_one(void) {
+  bw_had *had = bw_had_new(NULL, NULL);
+  bw_error *error = NULL;
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "hypervisor is NULL", bw_had_advance_hypervisor, had, NULL, 6, 1.0);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_had is NULL", bw_had_advance_hypervisor, NULL, STR("host-1"), 1.0);
+  CHECK(bw_had_advance_hypervisor(had, STR("unknown"), 1e9, &error) == BW_OK && error == NULL);
+  double time = 1e9;
+  feed(had, &time, 50, 20.0);
+  bw_notice kind = BW_NOTICE_CLOCK_STEP;
+  CHECK(bw_had_next_notice(had, &kind) == NULL && bw_had_next_notice(NULL, &kind) == NULL);
+  CHECK(kind == BW_NOTICE_CLOCK_STEP);
+  CHECK(bw_had_advance(had, time - 10.0, NULL) == BW_OK);
+  for (int i = 0; i < 40; i++)
+    CHECK(outcome_of(had, sample("vm-0", time + 1e6 + 10.0 * i, 20.0)) == BW_OUTCOME_SET_ASIDE);
+  const char *message = bw_had_next_notice(had, &kind);
+  CHECK(message != NULL && kind == BW_NOTICE_VM_CLOCK && strstr(message, "vm-0") != NULL);
+  CHECK(bw_had_next_notice(had, NULL) == NULL);
+  CHECK(bw_had_advance_hypervisor(had, STR("host-1"), time + 1000.0, NULL) == BW_OK);
+  bw_event *event = bw_had_next_event(had);
+  CHECK(event != NULL && strcmp(bw_event_text(event, STR("event")), "hypervisor_silence") == 0);
+  bw_event_free(event);
   bw_had_free(had);
 }
 
@@ -176,5 +205,6 @@ int main(void) {
   bw_had_free(had);
   outcomes();
   statuses();
+  time_of_one();
   return 0;
 }

@@ -46,6 +46,8 @@ pub struct Setup {
     pub more: String,
     /// Files that are mounted over others, as (from, onto).
     pub mounts: Vec<(PathBuf, PathBuf)>,
+    /// Whether its wall clock can be set ([`Collectd::set_clock`]).
+    pub clock: bool,
 }
 
 impl Default for Setup {
@@ -59,6 +61,7 @@ impl Default for Setup {
             plugins: Vec::new(),
             more: String::new(),
             mounts: Vec::new(),
+            clock: false,
         }
     }
 }
@@ -178,6 +181,10 @@ impl Collectd {
         provide(&names, installation, &plugins)?;
         let file = folder.path().join("collectd.conf");
         fs::write(&file, configuration(setup, installation, folder.path())?)?;
+        if setup.clock {
+            let target = folder.path().join("clock.so");
+            compile("preload/clock.c", &target, ["-shared", "-fPIC"])?;
+        }
         let child = spawn(&installation.daemon, &setup.mounts, folder.path())?;
         let mut collectd = Self {
             folder,
@@ -214,6 +221,16 @@ impl Collectd {
         fs::remove_file(self.socket()).ok();
         self.child = spawn(&self.daemon, &self.mounts, self.folder.path())?;
         self.wait_ready()
+    }
+
+    /// Sets its wall clock ahead by so many seconds of that of this machine.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub fn set_clock(&self, ahead_sec: i64) -> Result<()> {
+        let new = self.folder.path().join("clock.new");
+        fs::write(&new, ahead_sec.to_string())?;
+        Ok(fs::rename(new, self.folder.path().join("clock"))?)
     }
 
     /// Its folder: what is written there goes with it.
@@ -374,7 +391,14 @@ impl Drop for Collectd {
 
 fn spawn(daemon: &Path, mounts: &[(PathBuf, PathBuf)], folder: &Path) -> Result<Child> {
     let out = fs::File::create(folder.join("collectd.out"))?;
-    mount::command(daemon, mounts)
+    let mut command = mount::command(daemon, mounts);
+    let clock = folder.join("clock.so");
+    if clock.exists() {
+        command
+            .env("LD_PRELOAD", clock)
+            .env("BELLWETHER_TESTS_CLOCK", folder.join("clock"));
+    }
+    command
         .args(["-f", "-C"])
         .arg(folder.join("collectd.conf"))
         // cargo's, which would find a library that no administrator has.

@@ -11,7 +11,7 @@ fn a_flood_of_invented_hypervisors_displaces_none_that_reports_and_is_counted_an
     let collectd = Collectd::start(&Setup::with("Interval 0.2\nMaxHypervisors 20"))?;
     let mut fleet = Fleet::new(5);
     fleet.live(&collectd, 2.0, |_| true)?;
-    for burst in 0..40 {
+    for burst in 0..80 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
         // A counter's second value makes the first sample.
         let invented = (0..60).flat_map(|n| {
@@ -44,7 +44,7 @@ fn a_flood_of_invented_hypervisors_displaces_none_that_reports_and_is_counted_an
     for hypervisor in 0..5 {
         let ticks = &collectd.values()[&format!("hv{hypervisor}/gauge-score")];
         let told = ticks.len();
-        assert!(told > 35, "{told} ticks of hv{hypervisor}");
+        assert!(told > 75, "{told} ticks of hv{hypervisor}");
     }
     Ok(())
 }
@@ -79,6 +79,9 @@ fn a_feed_that_stalls_is_one_event_and_then_those_that_stay_silent() -> Result<(
     collectd.wait("the silent ones", || {
         collectd.events().len() >= expected.len()
     })?;
-    assert_eq!(lines(&collectd.events()), expected);
+    let mut told = lines(&collectd.events());
+    // Which of them is looked at first is nobody's business.
+    told[2..].sort_unstable();
+    assert_eq!(told, expected);
     Ok(())
 }

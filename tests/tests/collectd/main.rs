@@ -23,6 +23,7 @@ mod life;
 mod limits;
 mod samples;
 mod telling;
+mod time;
 
 /// When the histories begin.
 const START: f64 = 1_600_000_000.0;

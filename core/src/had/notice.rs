@@ -1,0 +1,95 @@
+//! What an operator should know and that is no event: it says why somebody is not judged.
+
+use crate::event::duration;
+
+/// What a [`Notice`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// Most VMs of a hypervisor moved to another interval; it is learned anew.
+    IntervalChanged,
+    /// Each of the VMs of a hypervisor has an interval of its own, so that none can be judged.
+    Unjudged,
+    /// The VMs of a hypervisor have more intervals than are kept.
+    Intervals,
+    /// The clock of one VM differs from those of the others.
+    VmClock,
+    /// The clock of most VMs of a hypervisor leapt.
+    ClockStep,
+}
+
+impl NoticeKind {
+    const ALL: [Self; 5] = [
+        Self::IntervalChanged,
+        Self::Unjudged,
+        Self::Intervals,
+        Self::VmClock,
+        Self::ClockStep,
+    ];
+}
+
+/// One line for an operator's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// It in words, with the names of those that it is about.
+    pub message: String,
+}
+
+/// Those that wait: one of each kind, so that nobody can make them many.
+#[derive(Debug, Default)]
+pub(super) struct Notices([Option<String>; NoticeKind::ALL.len()]);
+
+impl Notices {
+    /// Adds one, unless one of its kind waits.
+    pub(super) fn add(&mut self, kind: NoticeKind, message: impl FnOnce() -> String) {
+        self.0[kind as usize].get_or_insert_with(message);
+    }
+
+    /// Takes one out.
+    pub(super) fn next(&mut self) -> Option<Notice> {
+        NoticeKind::ALL.into_iter().find_map(|kind| {
+            let message = self.0[kind as usize].take()?;
+            Some(Notice { kind, message })
+        })
+    }
+}
+
+pub(super) fn interval_changed(hypervisor: &str, metric: &str, old: f64, new: f64) -> String {
+    format!(
+        "{hypervisor}: the interval of {metric} of most VMs changed from {old} s to {new} s; it is learned anew"
+    )
+}
+
+pub(super) fn unjudged(hypervisor: &str, metric: &str) -> String {
+    format!(
+        "{hypervisor}: each VM reports {metric} at an interval of its own; only VMs of the same interval can be compared, so \
+         none is judged"
+    )
+}
+
+pub(super) fn intervals(hypervisor: &str, max: usize, interval: f64) -> String {
+    format!(
+        "{hypervisor}: its VMs have more than {max} different intervals; samples every {interval} s are not taken"
+    )
+}
+
+pub(super) fn vm_clock(hypervisor: &str, vm: &str, ahead_sec: f64) -> String {
+    let which = if ahead_sec < 0.0 {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    format!(
+        "{hypervisor}: the clock of {vm} is {} {which} those of the other VMs; its samples do not count",
+        duration(ahead_sec.abs())
+    )
+}
+
+pub(super) fn clock_step(hypervisor: &str, seconds: f64) -> String {
+    let which = if seconds < 0.0 { "back" } else { "forward" };
+    format!(
+        "{hypervisor}: the clock of most of its VMs went {which} by {}",
+        duration(seconds.abs())
+    )
+}
