@@ -97,7 +97,8 @@ fuzz_target!(|input: Input| {
         sound_state(&had);
     }
     let n = had.counters();
-    let counted = n.taken + n.duplicate + n.late + n.ignored + n.masked + n.refused + n.full + n.set_aside;
+    let counted =
+        n.taken + n.duplicate + n.late + n.ignored + n.masked + n.refused + n.full + n.set_aside;
     assert_eq!(counted, observed);
     events(&mut had);
 });
