@@ -78,10 +78,10 @@ fn io_error(path: &Path, source: io::Error) -> SnapshotError {
     }
 }
 
-/// Writes `payload` to `path` as a snapshot ([`write`]).
+/// Writes `payload` to `path` as a snapshot ([`write()`]).
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> {
     write(path, &bytes(tag, payload))
 }
