@@ -9,7 +9,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use bellwether_sys::raw::{self, Functions};
-use bellwether_sys::{Change, ErrorKind, Outcome, RecordOutcome, Verdict};
+use bellwether_sys::{Change, ErrorKind, NoticeKind, Outcome, RecordOutcome, Verdict};
 
 fn header() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/bellwether.h");
@@ -365,6 +365,7 @@ fn every_code_of_the_header_is_known_by_its_name() {
                 let verdict = verdicts.into_iter().find(|v| *v as u32 == value).unwrap();
                 format!("BwVerdict{verdict:?}")
             }
+            _ if name.starts_with("BW_NOTICE_") => format!("BwNotice{:?}", NoticeKind::from(value)),
             _ if value == raw::OK => "BwOk".into(),
             _ => format!("Bw{:?}", ErrorKind::from(value)),
         };
