@@ -270,37 +270,6 @@ impl Hypervisor {
     }
 }
 
-/// Lets `work` work on one of the panels and tell what comes of it.
-fn with_panel<T>(
-    hypervisor: &mut Hypervisor,
-    at: usize,
-    options: &HadOptions,
-    (presences, index): (&mut Presences, usize),
-    waiting: (&mut VecDeque<Event>, &mut Counters),
-    work: impl FnOnce(&mut Panel, &mut dyn FnMut(&mut Panel, Judged)) -> T,
-) -> T {
-    let (events, counters) = waiting;
-    let Hypervisor {
-        name,
-        panels,
-        silent_since,
-        ..
-    } = hypervisor;
-    let (before, rest) = panels.split_at_mut(at);
-    let (panel, after) = rest.split_first_mut().expect("the panel is there");
-    let others = Others([before, after]);
-    work(panel, &mut |panel, judged| {
-        if judged.has_sample {
-            // The first panel counts the intervals; any of them says that the hypervisor is heard.
-            let event = presences.heard(index, judged.time, at == 0);
-            push(events, counters, event);
-        }
-        let silence = (&mut *silent_since, &mut *presences, index);
-        let told = tell::tick(name, options, panel, &judged, &others, silence);
-        push(events, counters, told);
-    })
-}
-
 /// Judges hypervisors by the metrics of their VMs.
 #[derive(Debug)]
 pub struct Detector {
@@ -426,20 +395,13 @@ impl Detector {
                 }
             }
         };
-        let hypervisor = &mut self.hypervisors[at];
         if self.presences.all[at].is_restored() {
-            self.presences.all[at].resume(observation.time, hypervisor.panels[0].due());
+            let due = self.hypervisors[at].panels[0].due();
+            self.presences.all[at].resume(observation.time, due);
         }
-        let presence = (&mut self.presences, at);
-        let waiting = (&mut self.events, &mut self.counters);
-        let outcome = with_panel(
-            hypervisor,
-            i,
-            &self.options,
-            presence,
-            waiting,
-            |panel, judged| panel.observe(slot, observation, judged),
-        );
+        let outcome = self.with_panel(at, i, |panel, judged| {
+            panel.observe(slot, observation, judged)
+        });
         if outcome == Outcome::Taken {
             self.presences.all[at].latest = observation.time;
         } else {
@@ -498,19 +460,11 @@ impl Detector {
                         value,
                         ..*observation
                     };
-                    let presence = (&mut self.presences, at);
-                    let waiting = (&mut self.events, &mut self.counters);
-                    with_panel(
-                        hypervisor,
-                        i,
-                        &self.options,
-                        presence,
-                        waiting,
-                        |panel, judged| panel.observe(slot, &held, judged),
-                    );
+                    self.with_panel(at, i, |panel, judged| panel.observe(slot, &held, judged));
                 }
             }
         }
+        let hypervisor = &self.hypervisors[at];
         if hypervisor.is_scattered(metric) {
             self.notices.add(NoticeKind::Unjudged, || {
                 notice::unjudged(&hypervisor.name, &self.options.metrics[metric as usize])
@@ -753,18 +707,46 @@ impl Detector {
             self.swept = self.swept.max(time);
         }
         self.presences.advance(at, time);
-        for i in 0..hypervisor.panels.len() {
-            let presence = (&mut self.presences, at);
-            let waiting = (&mut self.events, &mut self.counters);
-            with_panel(
-                hypervisor,
-                i,
-                &self.options,
-                presence,
-                waiting,
-                |panel, judged| panel.advance(time, judged),
-            );
+        for i in 0..self.hypervisors[at].panels.len() {
+            self.with_panel(at, i, |panel, judged| panel.advance(time, judged));
         }
+    }
+
+    /// Lets `work` work on the panel `i` of the hypervisor at `at`, and tells what comes of it.
+    #[inline]
+    fn with_panel<T>(
+        &mut self,
+        at: usize,
+        i: usize,
+        work: impl FnOnce(&mut Panel, &mut dyn FnMut(&mut Panel, Judged)) -> T,
+    ) -> T {
+        let Self {
+            options,
+            hypervisors,
+            events,
+            counters,
+            presences,
+            ..
+        } = self;
+        let Hypervisor {
+            name,
+            panels,
+            silent_since,
+            ..
+        } = &mut hypervisors[at];
+        let (before, rest) = panels.split_at_mut(i);
+        let (panel, after) = rest.split_first_mut().expect("the panel is there");
+        let others = Others([before, after]);
+        work(panel, &mut |panel, judged| {
+            if judged.has_sample {
+                // The first panel counts the intervals; any of them says that the hypervisor is heard.
+                let event = presences.heard(at, judged.time, i == 0);
+                push(events, counters, event);
+            }
+            let silence = (&mut *silent_since, &mut *presences, at);
+            let told = tell::tick(name, options, panel, &judged, &others, silence);
+            push(events, counters, told);
+        })
     }
 
     /// Forgets the silent, where that was not done lately.

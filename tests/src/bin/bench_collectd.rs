@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bellwether_tests::collectd::{Collectd, Setup, loadable};
+use bellwether_tests::testbed::process::resident_kib;
 
 /// Measurements of which the median is told.
 const RUNS: usize = 5;
@@ -21,16 +22,6 @@ fn cpu_sec(pid: u32) -> Result<f64> {
     let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
     // USER_HZ is 100 wherever Linux runs.
     Ok(ticks / 100.0)
-}
-
-/// Resident memory of a process, in KiB.
-fn resident_kib(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

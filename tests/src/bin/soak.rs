@@ -2,14 +2,14 @@
 //! sudden ends. Prints Markdown, and fails where something is not as it has to be.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use bellwether_tests::collectd::{Collectd, Setup};
 use bellwether_tests::fluentbit::{FluentBit, find, find_jemalloc, free_port, get};
 use bellwether_tests::skipped;
+use bellwether_tests::testbed::process::resident_kib;
 
 const RECORDS: usize = 5_000_000;
 const VALUES: usize = 10_000_000;
@@ -25,16 +25,6 @@ const GROWTH_EXTRA_KIB: f64 = 8192.0;
 
 /// How long a daemon may take to work off what it was given.
 const PATIENCE: Duration = Duration::from_secs(900);
-
-/// Resident memory of a process, in KiB.
-fn resident_kib(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
-}
 
 /// Memory over the course of a run: (share of the run, KiB).
 #[derive(Debug, Default)]
