@@ -63,6 +63,8 @@ for group; do
             # What its plugin write_prometheus is linked with.
             need libmicrohttpd12 /usr/lib/*/libmicrohttpd.so.12
             need libprotobuf-c1 /usr/lib/*/libprotobuf-c.so.1
+            # Writes a journal for the Fluent Bit that reads it.
+            need systemd-journal-remote /lib/systemd/systemd-journal-remote /usr/lib/systemd/systemd-journal-remote
             ;;
         testbed)
             need collectd-core collectd

@@ -78,7 +78,7 @@ fn lines(numbers: std::ops::Range<usize>) -> String {
 
 fn configuration(port: u16) -> String {
     format!(
-        "[SERVICE]\n    flush 1\n    grace 5\n    log_level info\n    hot_reload on\n    parsers_file @FOLDER@/parsers.conf\n    \
+        "[SERVICE]\n    flush 1\n    grace 1\n    log_level info\n    hot_reload on\n    parsers_file @FOLDER@/parsers.conf\n    \
          http_server on\n    http_listen 127.0.0.1\n    http_port {port}\n\
          [INPUT]\n    name tail\n    path @FOLDER@/in.log\n    tag log\n    read_from_head on\n    parser json\n    \
          db @FOLDER@/tail.db\n    mem_buf_limit 64M\n    refresh_interval 1\n\

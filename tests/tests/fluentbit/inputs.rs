@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use bellwether_tests::fluentbit::{FluentBit, free_port};
@@ -87,6 +89,66 @@ fn records_as_they_are_recorded_of_many_inputs() -> Result<()> {
         assert_told(&mut fluent_bit, &wanted)?;
         let event = &fluent_bit.records("events")[0];
         assert_eq!(event["sample"], FAILING, "{record}");
+        fluent_bit.stop()?;
+    }
+    Ok(())
+}
+
+/// The program that writes a journal from the form in which it is exported.
+const JOURNAL_REMOTE: &str = "/lib/systemd/systemd-journal-remote";
+
+/// Writes a journal with one record of the kernel's, in the folder `journal`.
+fn write_journal(fluent_bit: &FluentBit) -> Result<()> {
+    let folder = fluent_bit.folder().join("journal");
+    std::fs::create_dir_all(&folder)?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let exported = format!(
+        "__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP=1000000\n_BOOT_ID={:032x}\n_MACHINE_ID={:032x}\n_HOSTNAME=hv1\n\
+         _TRANSPORT=kernel\nPRIORITY=3\nSYSLOG_IDENTIFIER=kernel\nMESSAGE={FAILING}\n\n",
+        since.as_micros(),
+        1,
+        2
+    );
+    let exported = fluent_bit.write("exported", &exported)?;
+    let ran = Command::new(JOURNAL_REMOTE)
+        .arg("-o")
+        .arg(folder.join("system.journal"))
+        .arg(exported)
+        .output()?;
+    ensure!(ran.status.success(), "{ran:?}");
+    Ok(())
+}
+
+#[test]
+fn the_journal_is_read_with_its_underscores_and_without() -> Result<()> {
+    let mut fluent_bit = fluent_bit!();
+    if !std::path::Path::new(JOURNAL_REMOTE).is_file() {
+        skipped(format!(
+            "there is no {JOURNAL_REMOTE} to write a journal with"
+        ));
+        return Ok(());
+    }
+    if !fluent_bit.run(&["-i", "systemd", "-h"])?.0 {
+        skipped("this Fluent Bit is built without the input systemd");
+        return Ok(());
+    }
+    write_journal(&fluent_bit)?;
+    for names in [
+        "strip_underscores off",
+        "strip_underscores on",
+        "lowercase on",
+    ] {
+        for file in ["out", "events"] {
+            std::fs::remove_file(fluent_bit.folder().join(file)).ok();
+        }
+        let input = format!(
+            "[INPUT]\n    name systemd\n    tag host.log\n    path @FOLDER@/journal\n    read_from_tail off\n    {names}\n"
+        );
+        fluent_bit.start("fluent-bit.conf", &[SERVICE, &input, &rest()].concat())?;
+        assert_told(
+            &mut fluent_bit,
+            &json!({"hypervisor": "hv1", "program": "kernel", "sample": FAILING}),
+        )?;
         fluent_bit.stop()?;
     }
     Ok(())
