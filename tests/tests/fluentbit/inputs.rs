@@ -247,7 +247,7 @@ fn otlp_is_read_with_the_host_of_its_resource() -> Result<()> {
 fn the_kernels_ring_buffer_of_this_machine_is_read() -> Result<()> {
     let mut fluent_bit = fluent_bit!();
     // Each read is a record; the first of an empty buffer would wait.
-    let readable = std::process::Command::new("dmesg").output();
+    let readable = Command::new("dmesg").output();
     if !readable.is_ok_and(|ran| ran.status.success() && ran.stdout.len() > 1000) {
         skipped("the kernel's ring buffer cannot be read here");
         return Ok(());
