@@ -148,8 +148,12 @@ fn many_reloads(program: std::path::PathBuf, name: &str) -> Result<()> {
     for reload in 1..=RELOADS {
         fluent_bit.append("in.log", &lines(reload * 500..(reload + 1) * 500))?;
         fluent_bit.reload()?;
+        // Fluent Bit takes no further one before it says that it is done.
         fluent_bit.wait("a reload", |f| {
-            f.log().matches("goes on from the state in").count() >= reload
+            let log = f.log();
+            ["goes on from the state in", "successful reload done"]
+                .iter()
+                .all(|line| log.matches(line).count() >= reload)
         })?;
         course.0.push((
             reload as f64 / RELOADS as f64,
