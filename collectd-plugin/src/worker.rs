@@ -89,7 +89,7 @@ pub struct Worker {
     wall_ahead: f64,
     wall_set: f64,
     /// When it started, by the steady clock, and the hypervisors that reported live when the state was saved and have not been
-    /// heard since.
+    /// heard since, in the order of their names.
     started: f64,
     restored: Vec<Box<str>>,
 }
@@ -471,7 +471,7 @@ impl Worker {
     }
 
     /// Lets time pass for hypervisors that have no VM here any more, or have had none since the start, so that the detector
-    /// notices their silence and forgets them in the end.
+    /// notices their silence and forgets them in the end. Those of [`Self::advance_restored`] are ahead of this already.
     fn advance_lost(&mut self, now: f64) {
         // A clock that was set lately may be wrong.
         if now - self.wall_set < LOST_SEC {
@@ -482,6 +482,12 @@ impl Worker {
             .statuses()
             .map(|status| status.hypervisor)
             .filter(|hypervisor| !self.vms.knows(hypervisor))
+            .filter(|hypervisor| {
+                let place = self
+                    .restored
+                    .binary_search_by_key(hypervisor, |name| &**name);
+                place.is_err()
+            })
             .map(str::to_owned)
             .collect();
         let time = self.host.now() - LOST_SEC;
