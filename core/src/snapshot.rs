@@ -6,7 +6,8 @@
 //! deleted and never half used.
 
 use std::collections::VecDeque;
-use std::io;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -23,6 +24,8 @@ const MAGIC: [u8; 8] = *b"BELLWTHR";
 pub const VERSION: u32 = 1;
 /// Magic, version, kind, length and checksum of the payload.
 const HEADER_BYTES: usize = 8 + 4 + 4 + 8 + 4;
+/// The largest file that is read as a snapshot.
+const FILE_MAX: u64 = 4 << 30;
 
 /// Which detector a snapshot belongs to.
 pub type Tag = [u8; 4];
@@ -94,7 +97,7 @@ pub fn save(path: &Path, tag: Tag, payload: &[u8]) -> Result<(), SnapshotError> 
 /// # Errors
 /// Whatever the operating system says; the old snapshot, or a copy of the new one, is then still there.
 pub fn write(path: &Path, snapshot: &[u8]) -> Result<(), SnapshotError> {
-    state_file::write(path, snapshot).map_err(|source| io_error(path, source))
+    state_file::write_bytes(path, snapshot).map_err(|source| io_error(path, source))
 }
 
 /// The bytes of a snapshot with a detector's `state` as its payload, and `more` behind it, which was added later.
@@ -180,14 +183,47 @@ pub(crate) fn same_shape(now: &Shape, then: &Shape) -> Result<(), String> {
 /// [`SnapshotError::Io`] where the file cannot be read, [`SnapshotError::Unusable`] where it is damaged, of another version
 /// or of another detector; it is then set aside.
 pub fn load(path: &Path, tag: Tag) -> Result<Option<Vec<u8>>, SnapshotError> {
-    let read = state_file::read(path, |bytes| payload(bytes, tag).is_ok());
-    let Some(bytes) = read.map_err(|source| io_error(path, source))? else {
-        return Ok(None);
+    let (mut payload, mut reason) = (None, None);
+    let mut is_whole = |file: &mut File| {
+        match read_payload(file, tag) {
+            Ok(read) => payload = Some(read),
+            // What is wrong with the file itself, not with a copy beside it.
+            Err(error) => reason = reason.take().or(Some(error)),
+        }
+        payload.is_some()
     };
-    match payload(&bytes, tag) {
-        Ok(payload) => Ok(Some(payload.to_vec())),
-        Err(reason) => Err(set_aside(path, reason)),
+    match state_file::open(path, FILE_MAX, &mut is_whole) {
+        Ok(None) => Ok(None),
+        Ok(Some(_)) => match (payload, reason) {
+            (Some(payload), _) => Ok(Some(payload)),
+            (None, reason) => Err(set_aside(path, reason.unwrap_or_default())),
+        },
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            Err(set_aside(path, error.to_string()))
+        }
+        Err(error) => Err(io_error(path, error)),
     }
+}
+
+/// The payload of the snapshot in `file`, whose header is checked before memory is asked for the rest.
+fn read_payload(file: &mut File, tag: Tag) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("it cannot be read: {error}");
+    let length = file.metadata().map_err(unreadable)?.len();
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    file.take(HEADER_BYTES as u64)
+        .read_to_end(&mut header)
+        .map_err(unreadable)?;
+    let content = length.saturating_sub(HEADER_BYTES as u64);
+    let checksum = checksum_in(&header, content, tag)?;
+    let mut payload = Vec::new();
+    payload
+        .try_reserve_exact(usize::try_from(content).unwrap_or(usize::MAX))
+        .map_err(|error| error.to_string())?;
+    file.take(content)
+        .read_to_end(&mut payload)
+        .map_err(unreadable)?;
+    verified(&payload, checksum)?;
+    Ok(payload)
 }
 
 /// Keeps the snapshot at `path` under another name, so that nothing overwrites it, and gives the error that says so.
@@ -201,13 +237,28 @@ fn set_aside(path: &Path, reason: String) -> SnapshotError {
 
 /// The payload within a snapshot's bytes, or what is wrong with them.
 pub fn payload(bytes: &[u8], tag: Tag) -> Result<&[u8], String> {
-    if bytes.len() < HEADER_BYTES {
+    let (header, payload) = bytes.split_at(bytes.len().min(HEADER_BYTES));
+    let checksum = checksum_in(header, payload.len() as u64, tag)?;
+    verified(payload, checksum)?;
+    Ok(payload)
+}
+
+fn verified(payload: &[u8], checksum: u32) -> Result<(), String> {
+    if checksum == crc32fast::hash(payload) {
+        Ok(())
+    } else {
+        Err("damaged: the checksum does not match the content".into())
+    }
+}
+
+/// The checksum that a snapshot's header states for its payload of `content` bytes, or what is wrong with the header.
+fn checksum_in(header: &[u8], content: u64, tag: Tag) -> Result<u32, String> {
+    if header.len() < HEADER_BYTES {
         return Err(format!(
             "damaged: {} bytes are too few for a snapshot",
-            bytes.len()
+            header.len()
         ));
     }
-    let (header, payload) = bytes.split_at(HEADER_BYTES);
     let word = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
     if header[..8] != MAGIC {
         return Err("this is not a snapshot of bellwether".into());
@@ -226,16 +277,12 @@ pub fn payload(bytes: &[u8], tag: Tag) -> Result<&[u8], String> {
         ));
     }
     let length = u64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
-    if length != payload.len() as u64 {
+    if length != content {
         return Err(format!(
-            "damaged: {} bytes of content instead of {length}",
-            payload.len()
+            "damaged: {content} bytes of content instead of {length}"
         ));
     }
-    if word(24) != crc32fast::hash(payload) {
-        return Err("damaged: the checksum does not match the content".into());
-    }
-    Ok(payload)
+    Ok(word(24))
 }
 
 #[cfg(test)]
@@ -321,5 +368,24 @@ mod tests {
         assert!(payload(&bytes, *b"else").unwrap_err().contains("\"test\""));
         bytes[8] = 9;
         assert!(payload(&bytes, TAG).unwrap_err().contains("version 9"));
+    }
+
+    #[test]
+    fn four_gibibytes_of_zeros_are_set_aside_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        for (size, reason) in [
+            (4 << 30, "not a snapshot"),
+            ((4 << 30) + 1, "more than the"),
+        ] {
+            File::create(&path).unwrap().set_len(size).unwrap();
+            let started = std::time::Instant::now();
+            let error = load(&path, TAG).unwrap_err().to_string();
+            assert!(
+                error.contains(reason) && error.contains("state.unusable"),
+                "{error}"
+            );
+            assert!(started.elapsed() < std::time::Duration::from_secs(5));
+        }
     }
 }
