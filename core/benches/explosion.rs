@@ -9,6 +9,7 @@ use std::alloc::System;
 
 use bellwether_core::drain::Miner;
 use bellwether_core::lad::{Detector, LadOptions, Record, Source};
+use bellwether_core::units::Time;
 use cap::Cap;
 use random::Random;
 
@@ -128,7 +129,7 @@ fn feed(name: &str, records: u64, streams: u64, mut record: impl FnMut(u64, &mut
         for (stream, text) in batch {
             detector.observe(&Record {
                 stream,
-                time: 1.7e9,
+                time: Time::from_secs(1.7e9),
                 text,
                 priority: None,
                 source: Source::default(),

@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use bellwether_core::had::bare::Bare;
 use bellwether_core::had::{Detector, HadOptions, Observation};
+use bellwether_core::units::{Interval, Time};
 use divan::Bencher;
 
 fn main() {
@@ -59,7 +60,8 @@ fn options(settings: &[(&str, usize)], algorithm: &str) -> HadOptions {
 
 /// Ticks after which every window is full.
 fn warm_up_ticks(options: &HadOptions) -> usize {
-    2 * (options.window_long_sz + options.window_short_sz + options.window_sz) + 1000
+    2 * (options.zscore_window_long_sz + options.zscore_window_short_sz + options.iad_window_sz)
+        + 1000
 }
 
 /// The algorithm alone: VMs are known by number.
@@ -97,8 +99,8 @@ fn observe(bencher: Bencher, options: &HadOptions, vms: usize) {
             hypervisor: "compute-0001.example.org",
             vm: &names[vm],
             metric: "cpu",
-            time: 10.0 * tick as f64,
-            interval: 10.0,
+            time: Time::from_secs(10.0 * tick as f64),
+            interval: Some(Interval::from_secs(10.0)),
             value: load.value(vm),
         });
         if vm + 1 == vms {
@@ -153,8 +155,8 @@ mod flood {
             hypervisor,
             vm,
             metric: "cpu",
-            time,
-            interval: 10.0,
+            time: Time::from_secs(time),
+            interval: Some(Interval::from_secs(10.0)),
             value: 20.0,
         }
     }
@@ -172,7 +174,7 @@ mod flood {
                 detector.observe(&sample(*names, time));
             }
             time += 10.0;
-            detector.advance(time);
+            detector.advance(Time::from_secs(time));
         }
         let mut name = String::new();
         let mut count = 0usize;
@@ -180,7 +182,7 @@ mod flood {
             count += 1;
             if count.is_multiple_of(A_SECOND) {
                 time += 1.0;
-                detector.advance(time);
+                detector.advance(Time::from_secs(time));
             }
             name.clear();
             write!(name, "invented-{count}").expect("writing to a string cannot fail");
@@ -280,8 +282,8 @@ mod hostile_observe {
                 hypervisor: "compute-0001.example.org",
                 vm,
                 metric: "cpu",
-                time,
-                interval,
+                time: Time::from_secs(time),
+                interval: Some(Interval::from_secs(interval)),
                 value,
             }));
         };

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use bellwether_core::drain::Miner;
 use bellwether_core::lad::{Detector, LadOptions, Mode, Record, Sequence, Source};
+use bellwether_core::units::Time;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -77,12 +78,12 @@ fn detector(mode: Mode, records: &[String], windows: u64) -> Detector {
 fn observe(detector: &mut Detector, text: &str) -> f64 {
     let record = Record {
         stream: "host-1",
-        time: 1.7e9,
+        time: Time::from_secs(1.7e9),
         text,
         priority: None,
         source: Source::default(),
     };
-    detector.observe(&record).score
+    detector.observe(&record).score.get()
 }
 
 /// One line of records of a kind: with other numbers every time, `masked` by the parser, or with other words.

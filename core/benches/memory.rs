@@ -3,6 +3,7 @@
 use std::alloc::System;
 
 use bellwether_core::had::{Algorithm, Detector, HadOptions, Observation};
+use bellwether_core::units::{Interval, Time};
 use cap::Cap;
 
 #[global_allocator]
@@ -50,13 +51,13 @@ fn fleet(options: HadOptions) -> usize {
                     hypervisor,
                     vm,
                     metric: "cpu",
-                    time,
-                    interval: 10.0,
+                    time: Time::from_secs(time),
+                    interval: Some(Interval::from_secs(10.0)),
                     value: 20.0 + phase as f64 / 100.0,
                 });
             }
         }
-        detector.advance(time + 10.0);
+        detector.advance(Time::from_secs(time + 10.0));
         while detector.next_event().is_some() {}
     }
     assert_eq!(detector.counters().vms, (HYPERVISORS * VMS) as u64);

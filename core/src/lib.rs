@@ -1,22 +1,25 @@
-//! Detectors that tell a failing hypervisor from a busy guest.
+//! Detectors that distinguish a failing hypervisor from a busy guest.
 //!
-//! Pure computation: no host, no C, no clock, no thread, no printing. Time comes in with the data, so that the same input in
+//! Pure computation: no agent, no C, no clock, no thread, no printing. Time comes in with the data, so that the same input in
 //! the same order gives the same events, byte for byte.
 //!
-//! Two kinds of file are all it ever touches, and only when it is told to: a snapshot ([`snapshot`]), written and read where
-//! its caller says, and a site's own lexicon, which [`lad::Detector::new`] reads once, when the option `lexicon` names one.
-//! No observation reads or writes anything.
+//! It touches two kinds of files, and only on request: a snapshot ([`snapshot`]), written and read where its caller says, and a
+//! site's own lexicon, which [`lad::Detector::new`] reads once if the option `lexicon` names one. No observation reads or writes
+//! anything.
 //!
-//! - [`drain`]: the templates of log lines, found online.
+//! - [`detector`]: the trait that all detectors implement.
 //! - [`had`]: hypervisor anomaly detection on per-VM metrics.
-//! - [`inference`]: what a log message says about the health of its host.
 //! - [`lad`]: log anomaly detection on the records of a host's log.
-//! - [`event`]: the one event type that every detector emits, and its JSON.
+//! - [`drain`]: the templates of log lines, found online.
+//! - [`inference`]: what a log message says about the health of its host.
+//! - [`event`]: the events that detectors report, and their JSON.
 //! - [`options`]: every option once, with its type, default, range, unit and a line of help.
-//! - [`snapshot`]: what a detector has learnt, saved and restored.
-#![warn(missing_docs)]
+//! - [`snapshot`]: the learned state of a detector, saved and restored.
+//! - [`units`]: points in time, intervals and shares.
+#![warn(missing_docs, missing_debug_implementations)]
 #![forbid(unsafe_code)]
 
+pub mod detector;
 pub mod drain;
 pub mod event;
 pub mod had;
@@ -26,6 +29,8 @@ mod memory;
 pub mod options;
 pub mod snapshot;
 mod state_file;
+pub mod text;
+pub mod units;
 
 /// The version of the product, as `major.minor.patch`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,7 +1,20 @@
-//! Every option of a detector, once: name, type, default, range, unit and one line of help.
+//! Every option of a detector, declared once: name, type, default, range, unit and one line of help.
 //!
-//! A host's configuration reaches a detector as (name, value) strings. This module alone parses, checks and documents
-//! them; the help of the CLI, the tables of the READMEs and the man pages are made from [`Spec`]s.
+//! An agent's configuration reaches a detector as (name, value) strings. This module alone parses, checks and documents them; the
+//! help of the command, the tables of the documentation and the man pages are made from [`Spec`]s.
+//!
+//! ```
+//! use bellwether_core::had::HadOptions;
+//! use bellwether_core::options::Options as _;
+//!
+//! let mut options = HadOptions::default();
+//! options.set("interval", "60")?;
+//! assert_eq!(options.get("interval").as_deref(), Some("60"));
+//! let error = options.set("intervall", "60").unwrap_err();
+//! assert!(error.to_string().contains("did you mean \"interval\"?"));
+//! assert_eq!(error.option(), "intervall");
+//! # Ok::<(), bellwether_core::options::OptionError>(())
+//! ```
 
 use std::fmt::Write as _;
 
@@ -77,10 +90,34 @@ pub struct Spec {
     pub unit: &'static str,
     /// One line of help.
     pub help: &'static str,
+    /// Other names that are accepted: those of earlier versions and those that other programs have for it.
+    pub aliases: &'static [&'static str],
+}
+
+/// Options that are set by name.
+pub trait Options: Clone + Default {
+    /// The table of the options, in the order in which they are documented.
+    const SPECS: &'static [Spec];
+
+    /// Sets the option `name`, or the one that has it as an alias, to what `value` stands for.
+    ///
+    /// # Errors
+    /// An unknown name or a value that the option does not take; the options are then unchanged.
+    fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError>;
+
+    /// The value of the option `name` as a user would write it, or `None` where there is no such option.
+    fn get(&self, name: &str) -> Option<String>;
+
+    /// Checks what no option can check alone.
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    fn validate(&self) -> Result<(), OptionError>;
 }
 
 /// Why an option was refused. The message names the option, the value and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OptionError {
     /// There is no option of that name.
     #[error("unknown option \"{name}\"{}; the options are: {known}", .nearest.map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default())]
@@ -104,27 +141,57 @@ pub enum OptionError {
         /// The unit of the value, or an empty string.
         unit: &'static str,
     },
-    /// Two options contradict each other.
-    #[error("{0}")]
-    Conflict(String),
+    /// The option contradicts another one.
+    #[error("option \"{name}\": {message}")]
+    Conflict {
+        /// The option's name.
+        name: &'static str,
+        /// What contradicts what, and what would be right.
+        message: String,
+    },
+    /// The name is kept for a later version.
+    #[error("option \"{name}\" is reserved for a later version and cannot be set yet")]
+    Reserved {
+        /// The name that was given.
+        name: String,
+    },
 }
 
 impl OptionError {
-    /// The same error of an option that has the name `to` where it is nested in others.
-    pub(crate) fn renamed(self, to: &'static str) -> Self {
+    /// The name of the option that it is about, as it was given.
+    pub fn option(&self) -> &str {
+        match self {
+            Self::Unknown { name, .. } | Self::Reserved { name } => name,
+            Self::Value { name, .. } | Self::Conflict { name, .. } => name,
+        }
+    }
+
+    /// The same error of an option that is nested in others, where its name has `prefix`.
+    pub(crate) fn nested(self, prefix: &str, specs: &'static [Spec]) -> Self {
+        let outer = |inner: &'static str| {
+            let is_it = |spec: &&Spec| spec.name.strip_prefix(prefix) == Some(inner);
+            specs.iter().find(is_it).map_or(inner, |spec| spec.name)
+        };
         match self {
             Self::Value {
+                name,
                 value,
                 allowed,
                 unit,
-                ..
             } => Self::Value {
-                name: to,
+                name: outer(name),
                 value,
                 allowed,
                 unit,
             },
-            other => other,
+            Self::Conflict { name, message } => Self::Conflict {
+                name: outer(name),
+                message,
+            },
+            Self::Reserved { name } => Self::Reserved {
+                name: prefix.to_owned() + &name,
+            },
+            unknown @ Self::Unknown { .. } => unknown,
         }
     }
 }
@@ -290,11 +357,12 @@ pub(crate) const fn joined<const N: usize>(
 }
 
 /// Declares a struct of options together with its table, so that neither can drift from the other. Options of another kind
-/// may be nested in it; their names then have a prefix.
+/// may be nested in it; their names then have a prefix. `alias` gives further names of an option, `reserved` names of later ones.
 macro_rules! options {
     ($(#[$meta:meta])* pub struct $name:ident {
-        $($field:ident: $ty:ty = $default:literal, $kind:expr, $unit:literal, $help:literal;)+
+        $($field:ident $(alias $($alias:literal)+)?: $ty:ty = $default:literal, $kind:expr, $unit:literal, $help:literal;)+
         $(@nested $nested:ident: $nested_ty:ty = $prefix:literal, $nested_help:literal;)?
+        $(@reserved $($reserved:literal)+;)?
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
@@ -306,6 +374,7 @@ macro_rules! options {
         impl $name {
             const OWN_SPECS: &'static [crate::options::Spec] = &[$(crate::options::Spec {
                 name: stringify!($field), kind: $kind, default: $default, unit: $unit, help: $help,
+                aliases: &[$($($alias),+)?],
             }),+];
 
             /// The table of the options, in the order in which they are documented.
@@ -313,13 +382,13 @@ macro_rules! options {
                 $name::OWN_SPECS $(, <$nested_ty>::SPECS, $prefix)?
             );
 
-            /// Sets the option `name` to what `value` stands for.
+            /// Sets the option `name`, or the one that has it as an alias, to what `value` stands for.
             ///
             /// # Errors
             /// An unknown name or a value that the option does not take; the options are then unchanged.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), crate::options::OptionError> {
                 let value = value.trim();
-                $(if name == stringify!($field) {
+                $(if name == stringify!($field) $($(|| name == $alias)+)? {
                     return match crate::options::Value::parse(value, &$kind) {
                         Some(parsed) => { self.$field = parsed; Ok(()) }
                         None => Err(crate::options::OptionError::Value {
@@ -327,10 +396,14 @@ macro_rules! options {
                         }),
                     };
                 })+
-                $(if let Some(inner) = name.strip_prefix($prefix)
-                    && let Some(spec) = Self::SPECS.iter().find(|spec| spec.name == name)
-                {
-                    return self.$nested.set(inner, value).map_err(|error| error.renamed(spec.name));
+                $($(if name == $reserved {
+                    return Err(crate::options::OptionError::Reserved { name: name.to_owned() });
+                })+)?
+                $(if let Some(inner) = name.strip_prefix($prefix) {
+                    return match self.$nested.set(inner, value) {
+                        Err(crate::options::OptionError::Unknown { .. }) => Err(crate::options::unknown(name, Self::SPECS)),
+                        set => set.map_err(|error| error.nested($prefix, Self::SPECS)),
+                    };
                 })?
                 Err(crate::options::unknown(name, Self::SPECS))
             }
@@ -343,6 +416,22 @@ macro_rules! options {
                     return Some(value);
                 })?
                 match name { $(stringify!($field) => Some(crate::options::Value::show(&self.$field)),)+ _ => None }
+            }
+        }
+
+        impl crate::options::Options for $name {
+            const SPECS: &'static [crate::options::Spec] = Self::SPECS;
+
+            fn set(&mut self, name: &str, value: &str) -> Result<(), crate::options::OptionError> {
+                Self::set(self, name, value)
+            }
+
+            fn get(&self, name: &str) -> Option<String> {
+                Self::get(self, name)
+            }
+
+            fn validate(&self) -> Result<(), crate::options::OptionError> {
+                Self::validate(self)
             }
         }
 
@@ -372,19 +461,24 @@ macro_rules! table {
 }
 pub(crate) use table;
 
+/// The one of `names` that `name` is most likely a misspelling of, if one is near.
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_ascii_lowercase();
+    let distance = |near: &'a str| {
+        (
+            strsim::damerau_levenshtein(&name, &near.to_ascii_lowercase()),
+            near,
+        )
+    };
+    let nearest = names.into_iter().map(distance).min();
+    nearest
+        .filter(|(distance, near)| *distance <= near.len().max(name.len()) / 3)
+        .map(|(_, near)| near)
+}
+
 /// The error for a name that is in none of `specs`, with the nearest name that is.
 pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {
-    let nearest = specs
-        .iter()
-        .map(|s| {
-            (
-                strsim::damerau_levenshtein(&name.to_ascii_lowercase(), s.name),
-                s.name,
-            )
-        })
-        .min()
-        .filter(|(distance, near)| *distance <= near.len().max(name.len()) / 3)
-        .map(|(_, near)| near);
+    let nearest = nearest(name, specs.iter().map(|spec| spec.name));
     let known = specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
     OptionError::Unknown {
         name: name.to_owned(),
@@ -405,6 +499,11 @@ pub fn camel_case(name: &str) -> String {
         .collect()
 }
 
+/// `text` for a cell of a Markdown table, in which a vertical bar would end it.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
 /// A Markdown table of `specs`, each name passed through `rename`.
 pub fn markdown_table(specs: &[Spec], rename: impl Fn(&str) -> String) -> String {
     let mut out = String::from(
@@ -422,8 +521,8 @@ pub fn markdown_table(specs: &[Spec], rename: impl Fn(&str) -> String) -> String
             rename(s.name),
             s.kind.name(),
             s.default,
-            s.kind.allowed(),
-            s.help
+            cell(&s.kind.allowed()),
+            cell(s.help)
         )
         .expect("writing to a string cannot fail");
     }
@@ -433,7 +532,9 @@ pub fn markdown_table(specs: &[Spec], rename: impl Fn(&str) -> String) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drain::DrainOptions;
     use crate::had::HadOptions;
+    use crate::lad::LadOptions;
 
     #[test]
     fn every_default_is_what_the_table_says() {
@@ -447,15 +548,55 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest_one() {
-        let error = HadOptions::default().set("windowlong_sz", "3").unwrap_err();
+        let error = HadOptions::default().set("iad_windowsz", "3").unwrap_err();
         assert!(
             error
                 .to_string()
-                .contains("did you mean \"window_long_sz\"?"),
+                .contains("did you mean \"iad_window_sz\"?"),
             "{error}"
         );
         let error = HadOptions::default().set("zzz", "3").unwrap_err();
         assert!(!error.to_string().contains("did you mean"), "{error}");
+    }
+
+    #[test]
+    fn names_of_earlier_versions_and_of_other_programs_are_accepted() {
+        let mut had = HadOptions::default();
+        had.set("window_long_sz", "40").unwrap();
+        had.set("quorum", "0.5").unwrap();
+        assert_eq!((had.zscore_window_long_sz, had.iad_quorum), (40, 0.5));
+        let mut drain = DrainOptions::default();
+        drain.set("merge_threshold", "0.7").unwrap();
+        assert_eq!(drain.sim_th, 0.7);
+        let mut lad = LadOptions::default();
+        lad.set("drain_tree_depth", "5").unwrap();
+        assert_eq!(lad.drain.depth, 5);
+        // A wrong value is reported under the name that the documentation has.
+        let error = lad.set("drain_tree_depth", "99").unwrap_err();
+        assert_eq!(error.option(), "drain_depth");
+    }
+
+    #[test]
+    fn no_alias_is_the_name_of_another_option() {
+        for specs in [HadOptions::SPECS, LadOptions::SPECS, DrainOptions::SPECS] {
+            let mut names: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+            for spec in specs {
+                for alias in spec.aliases {
+                    assert!(!names.contains(alias), "{alias}");
+                    names.push(alias);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_reserved_name_is_refused_as_one() {
+        for error in [
+            DrainOptions::default().set("seeds", "x").unwrap_err(),
+            LadOptions::default().set("drain_seeds", "x").unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("reserved"), "{error}");
+        }
     }
 
     #[test]
@@ -484,8 +625,8 @@ mod tests {
     #[test]
     fn whole_numbers_may_be_written_as_floating_point() {
         let mut options = HadOptions::default();
-        options.set("window_long_sz", "31.0").unwrap();
-        assert_eq!(options.window_long_sz, 31);
+        options.set("zscore_window_long_sz", "31.0").unwrap();
+        assert_eq!(options.zscore_window_long_sz, 31);
     }
 
     #[test]

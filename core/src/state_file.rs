@@ -399,11 +399,6 @@ pub(crate) fn write(path: &Path, fill: Fill<'_>) -> io::Result<()> {
     }
 }
 
-/// [`write()`] of what is in memory already.
-pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, &mut |writer| writer.write_all(bytes))
-}
-
 fn fill_buffered(file: &File, fill: Fill<'_>) -> io::Result<()> {
     let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
     fill(&mut writer)?;
@@ -533,6 +528,11 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     const LIMIT: u64 = 1 << 20;
+
+    /// [`write()`](super::write()) of what is in memory already.
+    fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+        write(path, &mut |writer| writer.write_all(bytes))
+    }
 
     /// The content of what [`open`] gives.
     fn read(path: &Path, is_whole: impl Fn(&[u8]) -> bool) -> io::Result<Option<Vec<u8>>> {

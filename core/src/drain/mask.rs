@@ -163,8 +163,10 @@ pub(super) fn origin(spans: &[Span], at: usize, end: bool) -> usize {
 
 /// One of the user's masks, from `NAME=REGEX`.
 fn own(text: &str) -> Result<Own, OptionError> {
-    let refused =
-        |reason: &str| OptionError::Conflict(format!("option \"masks\": \"{text}\": {reason}"));
+    let refused = |reason: &str| OptionError::Conflict {
+        name: "masks",
+        message: format!("\"{text}\": {reason}"),
+    };
     let (name, pattern) = text
         .split_once('=')
         .ok_or_else(|| refused("it takes NAME=REGEX"))?;

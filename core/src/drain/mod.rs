@@ -43,7 +43,8 @@ use self::words::{PARAMETER, Separators, Word};
 use crate::options::OptionError;
 
 pub use options::{BuiltinMasks, DrainOptions};
-pub use state::State;
+pub(crate) use state::Restore;
+pub use state::StateError;
 
 /// What stands in a template where its lines differ.
 pub const PARAMETER_TEXT: &str = words::PARAMETER_TEXT;

@@ -15,28 +15,29 @@ choice! {
 options! {
     /// The options of a [`Miner`](super::Miner).
     pub struct DrainOptions {
-        depth: usize = "4", Kind::Integer { min: 3, max: 10 }, "levels",
-            "Levels of the prefix tree, counting the root, the number of words and the leaves: 4 looks at one word.";
-        sim_th: f64 = "0.4", Kind::Number { min: 0.0, max: 1.0 }, "share of the words",
-            "A line belongs to a template when at least this share of the words is the same.";
-        max_children: usize = "100", Kind::Integer { min: 2, max: 10_000 }, "",
-            "The most children of a node of the prefix tree; further words share one.";
+        depth alias "tree_depth": usize = "4", Kind::Integer { min: 3, max: 10 }, "levels",
+            "Depth of the prefix tree, with the root, the level of line lengths and the leaves: 4 compares one word.";
+        sim_th alias "merge_threshold": f64 = "0.4", Kind::Number { min: 0.0, max: 1.0 }, "share of the words",
+            "A line joins a template when at least this share of its words is the same.";
+        max_children alias "max_node_children": usize = "100", Kind::Integer { min: 2, max: 10_000 }, "",
+            "Maximum number of children of a node of the prefix tree; further words share one.";
         max_clusters: usize = "5000", Kind::Integer { min: 1, max: 1_000_000 }, "",
-            "The most templates to keep; a new one then replaces the one that was not seen for longest.";
+            "Maximum number of templates to keep; a new one then replaces the least recently used one.";
         extra_delimiters: String = "_", Kind::Text { max: 32 }, "",
-            "Punctuation that separates words as white space does, one character after the other.";
+            "Characters that separate words like white space does.";
         parametrize_numeric_tokens: bool = "true", Kind::Flag, "",
             "Let words with a digit share one child of a node of the prefix tree.";
         builtin_masks: BuiltinMasks = "published", Kind::Choice(BuiltinMasks::WORDS), "",
             "Built-in masks: published (ID, IP, SEQ, HEX, NUM, CMD) or none.";
         masks: String = "", Kind::Text { max: 65_536 }, "",
-            "Own masks, NAME=REGEX, applied in order before the built-in ones; separated by line ends or by \" ; \".";
+            "Custom masks, NAME=REGEX, applied in order before the built-in ones; separated by line breaks or \" ; \".";
         max_line_bytes: usize = "4096", Kind::Integer { min: 64, max: 1_048_576 }, "bytes",
-            "What a line has beyond this is not looked at.";
+            "Lines are truncated to this length.";
         max_tokens: usize = "256", Kind::Integer { min: 1, max: 10_000 }, "words",
-            "What a line has beyond this many words is not looked at.";
+            "Lines are truncated to this number of words.";
         max_bytes: usize = "33554432", Kind::Integer { min: 262_144, max: 17_179_869_184 }, "bytes",
-            "The most memory to use; the templates that were not seen for longest make room.";
+            "Maximum memory to use; at the limit, the least recently used templates are evicted.";
+        @reserved "seeds";
     }
 }
 

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::clusters::{Clusters, Members};
+use super::state::StateError;
 use super::words::{PARAMETER, PARAMETER_TEXT, Word, word};
 use crate::memory::{allocation, grow, table, vec};
 
@@ -244,13 +245,26 @@ impl Tree {
             + table(self.children.capacity(), size_of::<((u32, Word), u32)>());
     }
 
-    /// All nodes, parents before children.
-    pub fn save(&self, clusters: &Clusters) -> Vec<SavedNode> {
-        let mut saved: Vec<SavedNode> = self
-            .nodes
+    /// The parents of all nodes, by their places; `None` for a node of a number of words.
+    pub fn parents(&self) -> Vec<Option<u32>> {
+        let mut parents = vec![None; self.nodes.len()];
+        for (&(parent, _), &node) in &self.children {
+            parents[node as usize] = Some(parent);
+        }
+        parents
+    }
+
+    /// The nodes as a snapshot holds them, parents first; `parents` is what [`Tree::parents`] gave.
+    pub fn saved_nodes<'a>(
+        &'a self,
+        clusters: &'a Clusters,
+        parents: &'a [Option<u32>],
+    ) -> impl ExactSizeIterator<Item = SavedNode> + 'a {
+        self.nodes
             .iter()
-            .map(|node| SavedNode {
-                parent: None,
+            .zip(parents)
+            .map(|(node, &parent)| SavedNode {
+                parent,
                 key: match node.level {
                     0 => SavedKey::Words(node.words),
                     _ => SavedKey::Word(node.text.to_string()),
@@ -260,47 +274,39 @@ impl Tree {
                     .map(|slot| clusters.get(slot).id)
                     .collect(),
             })
-            .collect();
-        for (&(parent, _), &node) in &self.children {
-            saved[node as usize].parent = Some(parent);
-        }
-        saved
     }
 
-    /// Restores the nodes that [`Tree::save`] gave; their clusters are left to the caller, whose leaves have the indices
-    /// that they had.
+    /// Restores the next node that [`Tree::saved_nodes`] gave, and returns its place, which is the one that it had. Its clusters
+    /// are left to the caller.
     ///
     /// # Errors
-    /// What is wrong with the nodes; the tree is then of no use.
-    pub fn restore(&mut self, saved: &[SavedNode]) -> Result<(), String> {
-        self.clear();
-        for node in saved {
-            match (&node.key, node.parent) {
-                (SavedKey::Words(words), None) => {
-                    let group = self.node(*words, 0, "");
-                    if self.groups.insert(*words, group).is_some() {
-                        return Err(format!("two nodes for {words} words"));
-                    }
-                    self.weigh();
+    /// What is wrong with the node; the tree is then of no use.
+    pub fn restore_node(&mut self, saved: &SavedNode) -> Result<u32, StateError> {
+        match (&saved.key, saved.parent) {
+            (SavedKey::Words(words), None) => {
+                let group = self.node(*words, 0, "");
+                if self.groups.insert(*words, group).is_some() {
+                    return Err(format!("two nodes for {words} words").into());
                 }
-                (SavedKey::Word(text), Some(parent)) => {
-                    let Some(&Node { words, level, .. }) = self.nodes.get(parent as usize) else {
-                        return Err("a node comes before its parent".into());
-                    };
-                    if level as usize >= self.steps(words as usize) {
-                        return Err("a node below the leaves".into());
-                    }
-                    let key = word(text);
-                    if self.children.contains_key(&(parent, key)) {
-                        return Err("two nodes for one word".into());
-                    }
-                    let group = self.groups[&words];
-                    self.child(group, parent, key, text);
-                }
-                _ => return Err("a node without a place".into()),
+                self.weigh();
             }
+            (SavedKey::Word(text), Some(parent)) => {
+                let Some(&Node { words, level, .. }) = self.nodes.get(parent as usize) else {
+                    return Err("a node comes before its parent".into());
+                };
+                if level as usize >= self.steps(words as usize) {
+                    return Err("a node below the leaves".into());
+                }
+                let key = word(text);
+                if self.children.contains_key(&(parent, key)) {
+                    return Err("two nodes for one word".into());
+                }
+                let group = self.groups[&words];
+                self.child(group, parent, key, text);
+            }
+            _ => return Err("a node without a place".into()),
         }
-        Ok(())
+        Ok(self.nodes.len() as u32 - 1)
     }
 
     /// Whether a node is where templates of so many words are.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::memory::allocation;
+
 /// How often one VM was above the threshold lately, and how often just before that.
 ///
 /// A queue of the last `2 half` samples, one bit each; the counts of its two halves are kept.
@@ -16,6 +18,11 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// How much memory it takes outside of itself, in bytes.
+    pub fn bytes(&self) -> usize {
+        allocation(size_of_val(&*self.bits))
+    }
+
     /// A filter whose halves have `half` samples each; at least one.
     pub fn new(half: usize) -> Self {
         let half = half.max(1);

@@ -15,6 +15,7 @@ use super::overlap::Changed;
 use super::past::Past;
 use super::window::{Delay, MovingMean};
 use super::zscore::score;
+use crate::memory::vec;
 
 /// Against means below this, any change would be a large share.
 const LEAST_MEAN: f64 = 1e-6;
@@ -77,20 +78,20 @@ impl Iad {
     /// State that knows no VM yet.
     pub fn new(options: &HadOptions) -> Self {
         Self {
-            window_sz: options.window_sz,
-            threshold: options.change_threshold,
-            quorum: options.quorum,
+            window_sz: options.iad_window_sz,
+            threshold: options.iad_change_threshold,
+            quorum: options.iad_quorum,
             vms: Vec::new(),
             used: 0,
             now: 0,
-            past: Past::new(2 * options.window_sz),
+            past: Past::new(2 * options.iad_window_sz),
         }
     }
 
     /// Makes a restored state go on under `options`, whose window length has to be the one that it was made with. `false` where
     /// it is no sound state of `slots` VMs.
     pub fn restore(&mut self, options: &HadOptions, slots: usize) -> bool {
-        let window = options.window_sz;
+        let window = options.iad_window_sz;
         let sound = self.vms.len() == slots
             && self.past.is_sound(2 * window)
             && self.vms.iter().all(|vm| {
@@ -138,6 +139,11 @@ impl Iad {
 }
 
 impl Method for Iad {
+    fn bytes(&self) -> usize {
+        let vm = |vm: &Vm| vm.delay.bytes() + vm.latter.bytes() + vm.former.bytes();
+        vec(&self.vms) + self.vms.iter().map(vm).sum::<usize>()
+    }
+
     fn resize(&mut self, slots: usize) {
         let window = self.window_sz;
         self.vms.resize_with(slots, || Vm::new(window));
@@ -222,9 +228,9 @@ mod tests {
 
     fn options(window: usize, threshold: f64, quorum: f64) -> HadOptions {
         HadOptions {
-            window_sz: window,
-            change_threshold: threshold,
-            quorum,
+            iad_window_sz: window,
+            iad_change_threshold: threshold,
+            iad_quorum: quorum,
             ..HadOptions::default()
         }
     }
@@ -238,7 +244,7 @@ mod tests {
     }
 
     fn from_scratch(options: &HadOptions, rows: &[Vec<f64>]) -> Vec<usize> {
-        let w = options.window_sz;
+        let w = options.iad_window_sz;
         let vms = rows.first().map_or(0, Vec::len);
         let mean = |rows: &[Vec<f64>], vm: usize| {
             rows.iter().map(|row| row[vm]).sum::<f64>() / rows.len() as f64
@@ -249,10 +255,11 @@ mod tests {
                 let votes = (0..vms)
                     .filter(|&vm| {
                         let past = mean(former, vm);
-                        (mean(latter, vm) - past).abs() > options.change_threshold * past.max(1e-6)
+                        (mean(latter, vm) - past).abs()
+                            > options.iad_change_threshold * past.max(1e-6)
                     })
                     .count();
-                votes >= 2 && votes as f64 >= options.quorum * vms as f64 - 1e-9
+                votes >= 2 && votes as f64 >= options.iad_quorum * vms as f64 - 1e-9
             })
             .map(|end| end - 1)
             .collect()
@@ -327,11 +334,11 @@ mod tests {
     fn a_restored_state_goes_on_as_if_it_had_never_stopped() {
         let options = options(4, 0.15, 0.8);
         let reshaped = HadOptions {
-            window_sz: 5,
+            iad_window_sz: 5,
             ..options.clone()
         };
         let retuned = HadOptions {
-            quorum: 1.0,
+            iad_quorum: 1.0,
             ..options.clone()
         };
         let shapes = [&options, &reshaped, &retuned];

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::memory::allocation;
+
 use super::method::Alarm;
 
 /// A slow channel's alarm within so many samples of another alarm is its echo.
@@ -77,6 +79,11 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
+    /// How much memory it takes outside of itself at most where there are that many slots, in bytes.
+    pub(super) fn bytes(&self, slots: usize) -> usize {
+        allocation(slots * size_of::<Changed>())
+    }
+
     /// Incidents of which each run of alarms is raised once, as the published algorithms have it.
     pub(super) fn once_a_run() -> Self {
         Self {

@@ -61,6 +61,9 @@ pub(crate) trait Method {
 
     /// Number of samples that an algorithm looks back on.
     fn memory(&self) -> usize;
+
+    /// How much memory it takes outside of itself, in bytes; it changes only with the number of slots.
+    fn bytes(&self) -> usize;
 }
 
 /// What every algorithm has to stand, called by the tests of each.

@@ -1,6 +1,6 @@
 //! What an operator should know and that is no event: it says why somebody is not judged.
 
-use crate::event::duration;
+use crate::text::duration;
 
 /// What a [`Notice`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Direction;
+use crate::memory::vec;
 
 /// The last change of every VM of a hypervisor, in ticks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +57,11 @@ impl Overlap {
             && self.last.len() == slots
             && self.rising.len() == slots
             && self.last.iter().all(|&last| last <= self.now)
+    }
+
+    /// Makes room for slots below `slots`.
+    pub fn bytes(&self) -> usize {
+        vec(&self.last) + vec(&self.rising)
     }
 
     /// Makes room for slots below `slots`.

@@ -7,10 +7,12 @@ use super::eviction::{Candidate, ESTABLISHED, Eviction, patience};
 use super::iad::Iad;
 use super::incident::Incidents;
 use super::method::{Method, Verdict};
+use super::observation::{Outcome, Sample};
 use super::options::{Algorithm, HadOptions};
 use super::rank::Rank;
 use super::zscore::Zscore;
-use super::{INTERVALS, Observation, Outcome, TIME_MAX};
+use crate::memory::{allocation, table, vec};
+use crate::units::{Interval, Time};
 
 /// A step of the clock by more ticks than this is taken as many at once.
 const STEP_MAX: i64 = 416;
@@ -31,7 +33,7 @@ const WRONG_CLOCK_SAMPLES: u32 = 16;
 const HUSH_MAX_SEC: f64 = 600.0;
 /// A VM is waited for as long as it gave a sample for one of so many last ticks: who misses one is not late at the next.
 const EXPECTED_TICKS: i64 = 3;
-/// No clock within [`TIME_MAX`] comes to so many ticks.
+/// No clock within [`Time::MAX_SECS`] comes to so many ticks.
 const TICKS_MAX: i64 = 1_000_000_000_000_000;
 /// The clock of the samples follows their phase by this share of each deviation.
 const PHASE_SHARE: f64 = 1.0 / 16.0;
@@ -90,6 +92,9 @@ pub(super) struct Seat {
     masked: bool,
     /// It is known to have changed alone.
     pub alone: bool,
+    /// Since when, seconds. Saved apart from the rest.
+    #[serde(skip)]
+    pub alone_since: f64,
     /// Ticks with a sample of it; of a restored one only whether it is established.
     #[serde(skip)]
     heard: u32,
@@ -234,7 +239,7 @@ impl Panel {
     pub(super) fn new(
         options: &HadOptions,
         metric: u32,
-        first: &Observation<'_>,
+        first: &Sample<'_>,
         interval: f64,
     ) -> Self {
         let name = &options.metrics[metric as usize];
@@ -286,8 +291,8 @@ impl Panel {
         let seats = self.seats.len();
         let counts = self.rows.iter().map(|row| row.reported);
         let counts = counts.chain([self.expected, self.reserved, self.ahead]);
-        let sound = INTERVALS.contains(&self.interval)
-            && self.time(self.next).abs() <= 2.0 * TIME_MAX
+        let sound = Interval::from_secs(self.interval).is_plausible()
+            && self.time(self.next).abs() <= 2.0 * Time::MAX_SECS
             && self.next.abs() <= TICKS_MAX
             && [self.since, self.raised_since]
                 .iter()
@@ -326,6 +331,29 @@ impl Panel {
             }
         }
         whole
+    }
+
+    /// How much memory it takes outside of itself, in bytes; it changes only with its VMs.
+    pub(super) fn bytes(&self) -> usize {
+        let method = match &self.method {
+            AnyMethod::Rank(_) => allocation(size_of::<Rank>()),
+            AnyMethod::Zscore(_) | AnyMethod::Iad(_) => 0,
+        };
+        let slots = self.seats.len();
+        let rows = self.rows.iter().map(|row| vec(&row.values)).sum::<usize>();
+        let names = self.seats.iter().filter_map(|seat| seat.name.as_deref());
+        // A name is in its seat and in the table of slots.
+        let names = names.map(|name| 2 * allocation(name.len())).sum::<usize>();
+        // At worst, all its VMs are astray and have changed.
+        let rare = allocation(slots * size_of::<Option<Stray>>()) + self.incidents.bytes(slots);
+        method
+            + self.method.get().bytes()
+            + vec(&self.seats)
+            + vec(&self.rows)
+            + rows
+            + names
+            + table(self.slots.capacity(), size_of::<(Box<str>, u32)>())
+            + rare
     }
 
     /// Whether one of its VMs is established.
@@ -444,22 +472,22 @@ impl Panel {
     pub(super) fn observe(
         &mut self,
         slot: usize,
-        observation: &Observation<'_>,
+        sample: &Sample<'_>,
         mut judged: impl FnMut(&mut Self, Judged),
     ) -> Outcome {
         self.guess = slot + 1;
-        let tick = self.tick(observation.time);
+        let tick = self.tick(sample.time);
         if tick < self.next {
-            return self.late(slot, tick, observation, &mut judged);
+            return self.late(slot, tick, sample, &mut judged);
         }
         if tick > self.newest() && !self.most_have_passed(tick - self.rows.len() as i64) {
-            return self.hold(slot, observation, &mut judged);
+            return self.hold(slot, sample, &mut judged);
         }
         if self.astray > 0 {
             self.found(slot);
         }
         let next = self.next;
-        let outcome = self.take(slot, tick, observation.time, observation.value, &mut judged);
+        let outcome = self.take(slot, tick, sample.time, sample.value, &mut judged);
         if self.astray > 0 && self.next != next {
             self.place_held(&mut judged);
         }
@@ -531,14 +559,14 @@ impl Panel {
     }
 
     /// Notes a sample of the VM in `slot` that fits no open tick.
-    fn goes_astray(&mut self, slot: usize, astray: Astray, observation: &Observation<'_>) -> Stray {
+    fn goes_astray(&mut self, slot: usize, astray: Astray, sample: &Sample<'_>) -> Stray {
         if !self.seats[slot].masked {
             self.silent = 0;
         }
         if self.strays.len() < self.seats.len() {
             self.strays.resize(self.seats.len(), None);
         }
-        let sample = (observation.time, observation.value);
+        let held = (sample.time, sample.value);
         let before = self.strays[slot];
         self.astray += u32::from(before.is_none());
         let mut stray = before
@@ -547,14 +575,14 @@ impl Panel {
                 astray,
                 samples: 0,
                 rising: 0,
-                interval: observation.interval,
+                interval: sample.interval,
                 held: [(f64::NAN, f64::NAN); HELD_SAMPLES],
             });
         let newest = stray.held[HELD_SAMPLES - 1].0;
-        let half = 0.5 * self.interval.min(observation.interval);
-        let rises = newest.is_nan() || observation.time - newest >= half;
+        let half = 0.5 * self.interval.min(sample.interval);
+        let rises = newest.is_nan() || sample.time - newest >= half;
         let is_same = astray != Astray::Interval
-            || (stray.interval - observation.interval).abs() <= INTERVAL_JITTER * stray.interval;
+            || (stray.interval - sample.interval).abs() <= INTERVAL_JITTER * stray.interval;
         stray.samples = stray.samples.saturating_add(1);
         if rises && is_same {
             stray.rising = stray.rising.saturating_add(1);
@@ -563,25 +591,21 @@ impl Panel {
             stray.rising = 1;
             stray.held = [(f64::NAN, f64::NAN); HELD_SAMPLES];
         }
-        stray.interval = observation.interval;
-        stray.held[HELD_SAMPLES - 1] = sample;
+        stray.interval = sample.interval;
+        stray.held[HELD_SAMPLES - 1] = held;
         self.strays[slot] = Some(stray);
         if astray != Astray::Interval && stray.samples.is_multiple_of(WRONG_CLOCK_SAMPLES) {
-            let ahead_sec = observation.time - self.time(self.next);
+            let ahead_sec = sample.time - self.time(self.next);
             self.wrong_clock = Some(WrongClock { slot, ahead_sec });
         }
         stray
     }
 
     /// A sample of the VM in `slot` has another interval; whether the VM is to move to it.
-    pub(super) fn has_other_interval(
-        &mut self,
-        slot: usize,
-        observation: &Observation<'_>,
-    ) -> bool {
-        let stray = self.goes_astray(slot, Astray::Interval, observation);
+    pub(super) fn has_other_interval(&mut self, slot: usize, sample: &Sample<'_>) -> bool {
+        let stray = self.goes_astray(slot, Astray::Interval, sample);
         // The next one is not due before.
-        let due = (2.0 * observation.interval).min(HUSH_MAX_SEC) / self.interval;
+        let due = (2.0 * sample.interval).min(HUSH_MAX_SEC) / self.interval;
         self.hushed = self.hushed.max(due.min(TICKS_MAX as f64) as u64);
         stray.rising >= MOVE_SAMPLES
     }
@@ -630,7 +654,7 @@ impl Panel {
         &mut self,
         slot: usize,
         tick: i64,
-        observation: &Observation<'_>,
+        sample: &Sample<'_>,
         judged: &mut impl FnMut(&mut Self, Judged),
     ) -> Outcome {
         let seat = &mut self.seats[slot];
@@ -643,7 +667,7 @@ impl Panel {
             seat.expected = true;
             self.expected += 1;
         }
-        let stray = self.goes_astray(slot, Astray::Behind, observation);
+        let stray = self.goes_astray(slot, Astray::Behind, sample);
         if !stray.rising.is_multiple_of(BACK_SAMPLES) {
             return Outcome::Late;
         }
@@ -698,13 +722,13 @@ impl Panel {
     fn hold(
         &mut self,
         slot: usize,
-        observation: &Observation<'_>,
+        sample: &Sample<'_>,
         judged: &mut impl FnMut(&mut Self, Judged),
     ) -> Outcome {
         if self.seats[slot].masked {
             return Outcome::Masked;
         }
-        let stray = self.goes_astray(slot, Astray::Ahead, observation);
+        let stray = self.goes_astray(slot, Astray::Ahead, sample);
         self.ahead = self.ahead.saturating_add(1).min(u32::MAX / 2);
         // Who goes on alone changes nothing by it, so the others are not asked each time.
         if stray.rising > 4 && !stray.rising.is_power_of_two() {
@@ -1065,11 +1089,10 @@ impl Panel {
 mod tests {
     use super::*;
 
-    fn at(time: f64) -> Observation<'static> {
-        Observation {
+    fn at(time: f64) -> Sample<'static> {
+        Sample {
             hypervisor: "host",
             vm: "a",
-            metric: "cpu",
             time,
             interval: 0.001,
             value: 5.0,
@@ -1097,7 +1120,7 @@ mod tests {
         let options = HadOptions::default();
         let mut panel = panel(&options);
         for leap in 0..50 {
-            let time = TIME_MAX * f64::from(1 - 2 * (leap % 2));
+            let time = Time::MAX_SECS * f64::from(1 - 2 * (leap % 2));
             let mut taken = 0;
             for tick in 0..40 {
                 let outcome = panel.observe(0, &at(time + f64::from(tick)), |_, _| {});

@@ -5,7 +5,9 @@
 //! not run says nothing of anybody.
 
 use super::eviction::{Candidate, patience};
-use crate::event::{Event, EventKind, Severity, State, duration};
+use crate::event::{CollectorSilence, Event, Evidence, Severity, State, Subject};
+use crate::text::duration;
+use crate::units::Time;
 
 /// So many hypervisors that fall silent at about the same time can be the collector's silence.
 pub(super) const COLLECTOR_MIN: usize = 5;
@@ -295,23 +297,16 @@ impl Presences {
             self.withheld,
             duration(time - since)
         );
-        Event {
-            since,
+        let evidence = CollectorSilence {
             hypervisors: Some(self.withheld as u32),
-            ..Event::new(
-                EventKind::CollectorSilence,
-                State::Raised,
-                Severity::Warning,
-                "",
-                time,
-                &text,
-            )
-        }
+            reason: None,
+        };
+        collector_silence(since, time, &text, evidence)
     }
 
     /// The collector's silence is over. What was silent with it gets the time to speak again.
     fn collector_heard(&mut self, time: f64, reason: &str) -> Option<Event> {
-        let since = self.collector_since.take()?.min(time);
+        let since = self.collector_since.take()?;
         let hypervisors = self.returned + self.withheld;
         for presence in &mut self.all {
             presence.withheld = false;
@@ -323,20 +318,29 @@ impl Presences {
         self.census = None;
         let text = format!(
             "samples of the hypervisors come again, after {}; those that stay silent are reported one by one",
-            duration(time - since)
+            duration(time - since.min(time))
         );
-        Some(Event {
-            since,
-            reason: Some(reason.to_owned()),
+        let evidence = CollectorSilence {
             hypervisors: Some(hypervisors as u32),
-            ..Event::new(
-                EventKind::CollectorSilence,
-                State::Cleared,
-                Severity::Okay,
-                "",
-                time,
-                &text,
-            )
-        })
+            reason: Some(reason.to_owned()),
+        };
+        Some(collector_silence(since, time, &text, evidence))
     }
+}
+
+/// A silence of the collector that began at `since`, seconds: raised, or cleared with the reason.
+fn collector_silence(since: f64, time: f64, text: &str, evidence: CollectorSilence) -> Event {
+    let (state, severity) = match evidence.reason {
+        None => (State::Raised, Severity::Warning),
+        Some(_) => (State::Cleared, Severity::Okay),
+    };
+    Event::new(
+        Subject::Group(String::new()),
+        state,
+        severity,
+        Time::from_secs(time),
+        text,
+        Evidence::CollectorSilence(evidence),
+    )
+    .of_incident(Time::from_secs(since), 0)
 }

@@ -6,7 +6,12 @@ use super::options::HadOptions;
 use super::panel::{Judged, Panel};
 use super::presence::{Presences, Silence};
 use super::{Alarm, Hypervisor};
-use crate::event::{Cause, Event, EventKind, Severity, State, duration, share};
+use crate::event::{
+    Cause, Change as WorkloadKind, CommonChange, Event, Evidence, HypervisorAnomaly,
+    MESSAGE_MAX_BYTES, Severity, Silence as SilenceEvidence, State, Subject, WorkloadChange,
+};
+use crate::text::{duration, shortened};
+use crate::units::{Share, Time};
 
 /// A VM whose shift is at least so many standard deviations has changed alone, where no others did.
 const ALONE_MIN: f64 = 4.0;
@@ -165,28 +170,31 @@ fn raised(hypervisor: &str, options: &HadOptions, panel: &Panel, judged: &Judged
         deed(alarm.direction),
         listed(&names)
     );
-    Event {
-        metric: Some(metric.clone()),
-        score: share(verdict.score),
-        provisional: is_provisional.then_some(true),
-        cause: Some(cause),
-        consensus: Some(share(verdict.consensus)),
-        distinctiveness: Some(share(alarm.distinctiveness)),
-        consistency: Some(share(alarm.consistency)),
-        direction: Some(alarm.direction),
-        channel: Some(alarm.channel.to_owned()),
-        vms: Some(panel.vms() as u32),
-        voters: Some(verdict.voters),
-        changed_vms: (!names.is_empty()).then(|| names.join(",")),
-        ..Event::new(
-            EventKind::HypervisorAnomaly,
-            State::Raised,
-            severity,
-            hypervisor,
-            judged.time,
-            &text,
-        )
-    }
+    let evidence = HypervisorAnomaly {
+        metric: metric.clone(),
+        vms: panel.vms() as u32,
+        voters: verdict.voters,
+        provisional: is_provisional,
+        change: Some(CommonChange {
+            cause,
+            consensus: Share::rounded(verdict.consensus),
+            distinctiveness: Share::rounded(alarm.distinctiveness),
+            consistency: Share::rounded(alarm.consistency),
+            direction: alarm.direction,
+            channel: alarm.channel.to_owned(),
+            changed_vms: names.join(","),
+        }),
+        reason: None,
+    };
+    Event::new(
+        Subject::Hypervisor(hypervisor.to_owned()),
+        State::Raised,
+        severity,
+        Time::from_secs(judged.time),
+        &text,
+        Evidence::HypervisorAnomaly(evidence),
+    )
+    .with_score(verdict.score)
 }
 
 fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end: End) -> Event {
@@ -206,22 +214,48 @@ fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end
         }
         End::Gone => format!("{hypervisor}: the VMs that changed are gone, after {lasted}"),
     };
-    Event {
-        metric: Some(metric.clone()),
-        score: share(panel.last.score),
-        since: panel.raised_since.min(time),
+    let evidence = HypervisorAnomaly {
+        metric: metric.clone(),
+        vms: panel.vms() as u32,
+        voters: panel.last.voters,
+        provisional: false,
+        change: None,
         reason: Some(reason(end).to_owned()),
-        vms: Some(panel.vms() as u32),
-        voters: Some(panel.last.voters),
-        ..Event::new(
-            EventKind::HypervisorAnomaly,
-            State::Cleared,
-            Severity::Okay,
-            hypervisor,
-            time,
-            &text,
-        )
-    }
+    };
+    Event::new(
+        Subject::Hypervisor(hypervisor.to_owned()),
+        State::Cleared,
+        Severity::Okay,
+        Time::from_secs(time),
+        &text,
+        Evidence::HypervisorAnomaly(evidence),
+    )
+    .of_incident(Time::from_secs(panel.raised_since), 0)
+    .with_score(panel.last.score)
+}
+
+/// A silence of all VMs of a hypervisor that began at `since`, seconds: raised with the number of its VMs, or cleared with the
+/// reason.
+fn silence(
+    hypervisor: &str,
+    since: f64,
+    time: f64,
+    text: &str,
+    evidence: SilenceEvidence,
+) -> Event {
+    let (state, severity) = match evidence.reason {
+        None => (State::Raised, Severity::Warning),
+        Some(_) => (State::Cleared, Severity::Okay),
+    };
+    Event::new(
+        Subject::Hypervisor(hypervisor.to_owned()),
+        state,
+        severity,
+        Time::from_secs(time),
+        text,
+        Evidence::HypervisorSilence(evidence),
+    )
+    .of_incident(Time::from_secs(since), 0)
 }
 
 /// All VMs fell silent, or speak again. A gap that all VMs share is no consensus: one stopped guest blocks the reading of all.
@@ -241,24 +275,16 @@ fn silence_told(
         if (*silent_since)? + shortest >= judged.time && shortest > 0.0 {
             return None;
         }
-        let since = silent_since.take()?.min(judged.time);
+        let since = silent_since.take()?;
         let text = format!(
             "{hypervisor}: its VMs speak again, after {}",
-            duration(judged.time - since)
+            duration(judged.time - since.min(judged.time))
         );
-        let event = Event::new(
-            EventKind::HypervisorSilence,
-            State::Cleared,
-            Severity::Okay,
-            hypervisor,
-            judged.time,
-            &text,
-        );
-        return Some(Event {
-            since,
+        let evidence = SilenceEvidence {
+            vms: None,
             reason: Some("samples again".to_owned()),
-            ..event
-        });
+        };
+        return Some(silence(hypervisor, since, judged.time, &text, evidence));
     }
     // A gap that was passed over in one stride may have gone beyond the limit without ever standing on it.
     if limit == 0 || judged.silent < limit || silent_since.is_some() {
@@ -281,19 +307,11 @@ fn silence_told(
         "{hypervisor}: no sample from any of its {vms} VMs for {}; nothing is known of it now. One stopped guest can block the reading of all",
         duration(now - since)
     );
-    let event = Event::new(
-        EventKind::HypervisorSilence,
-        State::Raised,
-        Severity::Warning,
-        hypervisor,
-        now,
-        &text,
-    );
-    Some(Event {
+    let evidence = SilenceEvidence {
         vms: Some(vms as u32),
-        since,
-        ..event
-    })
+        reason: None,
+    };
+    Some(silence(hypervisor, since, now, &text, evidence))
 }
 
 /// All VMs of a hypervisor are silent.
@@ -378,22 +396,31 @@ fn workload_changes(
         } else {
             continue;
         };
+        let since = match state {
+            State::Raised => judged.time,
+            State::Cleared => seat.alone_since,
+        };
+        let evidence = WorkloadChange {
+            metric: metric.clone(),
+            consensus: Share::rounded(judged.verdict.consensus),
+            change: WorkloadKind::Alone,
+        };
+        let subject = Subject::Vm {
+            hypervisor: hypervisor.to_owned(),
+            vm: vm.to_owned(),
+        };
         let event = Event::new(
-            EventKind::WorkloadChange,
+            subject,
             state,
             severity,
-            hypervisor,
-            judged.time,
+            Time::from_secs(judged.time),
             &text,
-        );
-        events.push(Event {
-            vm: Some(vm.to_owned()),
-            metric: Some(metric.clone()),
-            cause: Some(Cause::Internal),
-            score: share(shift.abs() / (shift.abs() + ALONE_MIN)),
-            consensus: Some(share(judged.verdict.consensus)),
-            ..event
-        });
+            Evidence::WorkloadChange(evidence),
+        )
+        .of_incident(Time::from_secs(since), 0)
+        .with_score(shift.abs() / (shift.abs() + ALONE_MIN));
+        events.push(event);
+        seat.alone_since = judged.time;
         seat.alone = state == State::Raised;
     }
     let follows = judged.verdict.follows_time_of_day && judged.verdict.alarm.is_none();
@@ -405,21 +432,22 @@ fn workload_changes(
         let text = format!(
             "{hypervisor}: {metric} of its VMs changes together, following the time of day; a workload, not the host"
         );
-        events.push(Event {
-            metric: Some(metric),
-            cause: Some(Cause::Internal),
-            score: share(judged.verdict.score),
-            consensus: Some(share(judged.verdict.consensus)),
-            voters: Some(judged.verdict.voters),
-            ..Event::new(
-                EventKind::WorkloadChange,
-                State::Raised,
-                Severity::Okay,
-                hypervisor,
-                judged.time,
-                &text,
-            )
-        });
+        let evidence = WorkloadChange {
+            metric,
+            consensus: Share::rounded(judged.verdict.consensus),
+            change: WorkloadKind::TimeOfDay {
+                voters: judged.verdict.voters,
+            },
+        };
+        let event = Event::new(
+            Subject::Hypervisor(hypervisor.to_owned()),
+            State::Raised,
+            Severity::Okay,
+            Time::from_secs(judged.time),
+            &text,
+            Evidence::WorkloadChange(evidence),
+        );
+        events.push(event.with_score(judged.verdict.score));
     }
     panel.follows_time_of_day = follows;
     events
@@ -432,6 +460,8 @@ pub(super) enum Gone {
     Forgotten,
     /// It made room for another one, because of the option `max_hypervisors`.
     Evicted,
+    /// It made room for others, because of the option `max_memory_mib`.
+    OutOfMemory,
 }
 
 /// A hypervisor that is being forgotten ends what is still open of it.
@@ -448,6 +478,10 @@ pub(super) fn gone(
             "evicted because max_hypervisors is reached",
             "evicted: max_hypervisors is reached",
         ),
+        Gone::OutOfMemory => (
+            "evicted because max_memory_mib is reached",
+            "evicted: max_memory_mib is reached",
+        ),
     };
     let raised = |metric| {
         let mut panels = hypervisor.of(metric).map(|(_, panel)| panel);
@@ -456,33 +490,29 @@ pub(super) fn gone(
     let mut events: Vec<Event> = hypervisor
         .metrics()
         .filter_map(raised)
-        .map(|panel| match why {
-            Gone::Forgotten => cleared(name, options, panel, time, End::Gone),
-            Gone::Evicted => Event {
-                message: crate::event::message(&format!(
-                    "{name}: silent, {what}, after {}",
-                    duration(time - panel.raised_since)
-                )),
-                reason: Some(reason.to_owned()),
-                ..cleared(name, options, panel, time, End::Gone)
-            },
+        .map(|panel| {
+            let mut event = cleared(name, options, panel, time, End::Gone);
+            if why != Gone::Forgotten {
+                let lasted = duration(time - panel.raised_since);
+                event.message = shortened(
+                    &format!("{name}: silent, {what}, after {lasted}"),
+                    MESSAGE_MAX_BYTES,
+                );
+                if let Evidence::HypervisorAnomaly(anomaly) = &mut event.evidence {
+                    anomaly.reason = Some(reason.to_owned());
+                }
+            }
+            event
         })
         .collect();
-    if let Some(since) = hypervisor.silent_since.map(|since| since.min(time)) {
-        let text = format!("{name}: silent for {}, {what}", duration(time - since));
-        let event = Event::new(
-            EventKind::HypervisorSilence,
-            State::Cleared,
-            Severity::Okay,
-            name,
-            time,
-            &text,
-        );
-        events.push(Event {
-            since,
+    if let Some(since) = hypervisor.silent_since {
+        let lasted = duration(time - since.min(time));
+        let text = format!("{name}: silent for {lasted}, {what}");
+        let evidence = SilenceEvidence {
+            vms: None,
             reason: Some(reason.to_owned()),
-            ..event
-        });
+        };
+        events.push(silence(name, since, time, &text, evidence));
     }
     events
 }

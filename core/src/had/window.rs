@@ -10,6 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::memory::allocation;
+
 /// A ring that gives every value back `len` values later.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Delay {
@@ -31,6 +33,11 @@ impl Delay {
     /// Whether a restored state is one of a window of `len` values.
     pub fn is_sound(&self, len: usize) -> bool {
         self.ring.len() == len.max(1) && (self.at as usize) < len.max(1)
+    }
+
+    /// How much memory it takes outside of itself, in bytes.
+    pub fn bytes(&self) -> usize {
+        allocation(size_of_val(&*self.ring))
     }
 
     /// Takes a value and gives the one that came `len` values before it, once there is one.
@@ -66,6 +73,11 @@ pub(crate) struct MovingMean {
 }
 
 impl MovingMean {
+    /// How much memory it takes outside of itself, in bytes.
+    pub fn bytes(&self) -> usize {
+        allocation(size_of_val(&*self.cells))
+    }
+
     /// A window of `len` values; at least one.
     pub fn new(len: usize) -> Self {
         let len = len.max(1);
@@ -140,6 +152,11 @@ pub(crate) struct MovingVariance {
 }
 
 impl MovingVariance {
+    /// How much memory it takes outside of itself, in bytes.
+    pub fn bytes(&self) -> usize {
+        allocation(size_of_val(&*self.cells))
+    }
+
     /// A window of `len` values; at least one.
     pub fn new(len: usize) -> Self {
         let len = len.max(1);

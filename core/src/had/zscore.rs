@@ -18,6 +18,7 @@ use super::options::HadOptions;
 use super::overlap::Overlap;
 use super::past::Past;
 use super::window::{Delay, MovingMean, MovingVariance};
+use crate::memory::vec;
 
 /// Below this variance, a standard deviation of 1e-9, a VM did nothing that a change could be measured by.
 const LEAST_VARIANCE: f64 = 1e-18;
@@ -105,12 +106,12 @@ impl Zscore {
     /// State that knows no VM yet.
     pub fn new(options: &HadOptions) -> Self {
         Self {
-            short_sz: options.window_short_sz,
-            long_sz: options.window_long_sz,
+            short_sz: options.zscore_window_short_sz,
+            long_sz: options.zscore_window_long_sz,
             overlap_sz: options.overlap_window_sz,
-            threshold: options.threshold,
-            filtering: options.dynamic_filtering,
-            share: options.overlap_min_pct,
+            threshold: options.zscore_threshold,
+            filtering: options.zscore_dynamic_filtering,
+            share: options.zscore_overlap_min_pct,
             vms: Vec::new(),
             used: 0,
             overlap: Overlap::new(options.overlap_window_sz),
@@ -125,9 +126,9 @@ impl Zscore {
             && self.overlap.is_sound(options.overlap_window_sz, slots)
             && self.past.is_sound(options.overlap_window_sz)
             && self.vms.iter().all(|vm| {
-                vm.delay.is_sound(options.window_short_sz)
-                    && vm.short.is_sound(options.window_short_sz)
-                    && vm.long.is_sound(options.window_long_sz)
+                vm.delay.is_sound(options.zscore_window_short_sz)
+                    && vm.short.is_sound(options.zscore_window_short_sz)
+                    && vm.long.is_sound(options.zscore_window_long_sz)
                     && vm.filter.is_sound(options.overlap_window_sz)
             });
         if sound {
@@ -154,6 +155,12 @@ impl Zscore {
 }
 
 impl Method for Zscore {
+    fn bytes(&self) -> usize {
+        let vm =
+            |vm: &Vm| vm.delay.bytes() + vm.short.bytes() + vm.long.bytes() + vm.filter.bytes();
+        vec(&self.vms) + self.vms.iter().map(vm).sum::<usize>() + self.overlap.bytes()
+    }
+
     fn resize(&mut self, slots: usize) {
         let (short, long, overlap) = (self.short_sz, self.long_sz, self.overlap_sz);
         self.vms
@@ -256,8 +263,8 @@ mod tests {
 
     fn options(short: usize, long: usize, overlap: usize) -> HadOptions {
         HadOptions {
-            window_short_sz: short,
-            window_long_sz: long,
+            zscore_window_short_sz: short,
+            zscore_window_long_sz: long,
             overlap_window_sz: overlap,
             ..HadOptions::default()
         }
@@ -294,10 +301,10 @@ mod tests {
                 samples[vm].push(row[vm]);
                 let n = samples[vm].len();
                 let mut z = 0.0;
-                if n >= options.window_short_sz + options.window_long_sz {
+                if n >= options.zscore_window_short_sz + options.zscore_window_long_sz {
                     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-                    let (past, short) = samples[vm].split_at(n - options.window_short_sz);
-                    let long = &past[past.len() - options.window_long_sz..];
+                    let (past, short) = samples[vm].split_at(n - options.zscore_window_short_sz);
+                    let long = &past[past.len() - options.zscore_window_long_sz..];
                     let m = mean(long);
                     let sd =
                         mean(&long.iter().map(|x| (x - m) * (x - m)).collect::<Vec<_>>()).sqrt();
@@ -307,14 +314,14 @@ mod tests {
                         (mean(short) - m).abs() / sd
                     };
                 }
-                above[vm].push(z > options.threshold);
+                above[vm].push(z > options.zscore_threshold);
                 let half = options.overlap_window_sz;
-                let drop = options.dynamic_filtering && n >= 2 * half && {
+                let drop = options.zscore_dynamic_filtering && n >= 2 * half && {
                     let (older, newer) = above[vm][n - 2 * half..].split_at(half);
                     let count = |part: &[bool]| part.iter().filter(|&&b| b).count();
                     count(newer) < count(older)
                 };
-                if z > options.threshold && !drop {
+                if z > options.zscore_threshold && !drop {
                     changes.push((t, vm));
                 }
             }
@@ -326,7 +333,7 @@ mod tests {
             recent.sort_unstable();
             recent.dedup();
             let n = samples.iter().filter(|s| !s.is_empty()).count();
-            let needed = (options.overlap_min_pct * n as f64).floor();
+            let needed = (options.zscore_overlap_min_pct * n as f64).floor();
             if changes.len() > before && recent.len() as f64 > needed {
                 alarms.push(t);
             }
@@ -369,7 +376,7 @@ mod tests {
             threshold in 0.5..4.0f64, share in 0.0..1.0f64, filtering: bool,
         ) {
             let options = HadOptions {
-                threshold, overlap_min_pct: share, dynamic_filtering: filtering, ..options(short, long, overlap)
+                zscore_threshold: threshold, zscore_overlap_min_pct: share, zscore_dynamic_filtering: filtering, ..options(short, long, overlap)
             };
             prop_assert_eq!(run(&options, &rows).0, from_scratch(&options, &rows));
         }
@@ -510,11 +517,11 @@ mod tests {
     fn a_restored_state_goes_on_as_if_it_had_never_stopped() {
         let options = options(3, 5, 4);
         let reshaped = HadOptions {
-            window_short_sz: 4,
+            zscore_window_short_sz: 4,
             ..options.clone()
         };
         let retuned = HadOptions {
-            threshold: 9.0,
+            zscore_threshold: 9.0,
             ..options.clone()
         };
         let shapes = [&options, &reshaped, &retuned];

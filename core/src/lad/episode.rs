@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::source::Shown;
+use super::source;
+use crate::event::LogSource;
 use crate::inference::Family;
 use crate::memory::{allocation, vec};
 
@@ -22,7 +23,7 @@ pub(super) struct Sign {
     pub(super) sample: String,
     /// Who said it; saved apart from the rest.
     #[serde(skip)]
-    pub(super) source: Shown,
+    pub(super) source: LogSource,
 }
 
 /// An episode that goes on.
@@ -30,6 +31,9 @@ pub(super) struct Sign {
 pub(super) struct Episode {
     /// What raised it.
     pub(super) sign: Sign,
+    /// How many episodes of the stream began at the same time before it. Saved apart from the rest.
+    #[serde(skip)]
+    pub(super) ordinal: u64,
     /// When, in seconds.
     pub(super) since: f64,
     /// The time of the last record that told of a failure.
@@ -48,10 +52,11 @@ pub(super) struct Episode {
 
 impl Episode {
     /// One that begins with a record of that `score` at `time`.
-    pub(super) fn new(sign: Sign, time: f64, score: f64, at_startup: bool) -> Self {
+    pub(super) fn new(sign: Sign, ordinal: u64, time: f64, score: f64, at_startup: bool) -> Self {
         let template = sign.template_id;
         let mut episode = Self {
             sign,
+            ordinal,
             since: time,
             last: time,
             score: 0.0,
@@ -101,7 +106,7 @@ impl Episode {
         let texts = [template, phrase, sample].map(|text| allocation(text.capacity()));
         allocation(size_of::<Self>())
             + texts.iter().sum::<usize>()
-            + source.bytes()
+            + source::bytes(source)
             + vec(&self.templates)
     }
 
@@ -125,9 +130,9 @@ mod tests {
             family: Some(Family::Storage),
             phrase: "\"disk failed\"".into(),
             sample: "disk sda failed".into(),
-            source: Shown::default(),
+            source: LogSource::default(),
         };
-        Episode::new(sign, 10.0, 0.7, false)
+        Episode::new(sign, 0, 10.0, 0.7, false)
     }
 
     #[test]

@@ -21,7 +21,6 @@ mod stream;
 mod streams;
 mod tell;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{AddAssign, SubAssign};
 
@@ -30,10 +29,12 @@ use serde::{Deserialize, Serialize};
 use self::judge::Judge;
 use self::stream::Stream;
 use self::streams::Streams;
+use crate::detector::detector;
 use crate::drain::{Desk, Miner};
-use crate::event::{Event, share};
+use crate::event::{Event, Queue};
 use crate::inference::{Family, with_priority};
 use crate::options::OptionError;
+use crate::units::{Share, Time};
 
 pub use judge::{SharedInference, inference};
 pub use options::{LadOptions, Mode};
@@ -45,8 +46,8 @@ pub use source::Source;
 pub struct Record<'a> {
     /// The stream that it belongs to: the name of the host whose log it is; not empty.
     pub stream: &'a str,
-    /// When, in seconds since the epoch.
-    pub time: f64,
+    /// When.
+    pub time: Time,
     /// What it says, without time, host and source.
     pub text: &'a str,
     /// What it says of its own weight, where it does: syslog's severity, 0 (emergency) to 7 (debug).
@@ -73,12 +74,12 @@ pub struct Observed {
     pub outcome: Outcome,
     /// The number of its template within its stream, from 1; 0 where it is of no stream.
     pub template_id: u64,
-    /// How severe what it says is, 0 to 1.
-    pub severity: f64,
+    /// How severe what it says is.
+    pub severity: Share,
     /// The family of what it says, where it says anything of the kind.
     pub family: Option<Family>,
-    /// The score that the mode gives it, 0 to 1.
-    pub score: f64,
+    /// The score that the mode gives it.
+    pub score: Share,
     /// It tells of a failure: its severity reaches `severity_threshold`.
     pub failure: bool,
     /// It begins or extends an episode.
@@ -127,6 +128,31 @@ pub struct Counters {
     pub windows: u64,
     /// How much memory all of it takes, bytes.
     pub bytes: u64,
+    /// Episodes that are open.
+    #[serde(skip)]
+    pub open_episodes: u64,
+}
+
+impl Counters {
+    /// Names and values.
+    pub fn list(&self) -> [(&'static str, u64); 14] {
+        [
+            ("taken", self.taken),
+            ("refused", self.refused),
+            ("full", self.full),
+            ("failures", self.failures),
+            ("novel", self.novel),
+            ("episodes", self.episodes),
+            ("events_lost", self.events_lost),
+            ("streams_forgotten", self.streams_forgotten),
+            ("streams", self.streams),
+            ("templates", self.templates),
+            ("templates_evicted", self.templates_evicted),
+            ("windows", self.windows),
+            ("bytes", self.bytes),
+            ("open_episodes", self.open_episodes),
+        ]
+    }
 }
 
 /// What all streams together have and take.
@@ -159,47 +185,20 @@ impl SubAssign for Totals {
 
 /// Longest name of a stream, bytes.
 pub const NAME_MAX_BYTES: usize = 512;
-/// Times farther than this from the epoch are refused, seconds (some three thousand years).
-const TIME_MAX: f64 = 1e11;
-/// Most events that wait to be fetched; the oldest are lost first.
-const EVENTS_MAX: usize = 4096;
 
-/// Events that wait to be fetched.
+/// Events that wait to be fetched, and what is counted of them.
 #[derive(Debug, Default)]
 struct Waiting {
-    events: VecDeque<Event>,
-    /// What they may take without the room for more, and do, in bytes.
-    limit: usize,
-    bytes: usize,
-    lost: u64,
+    events: Queue,
     /// Episodes raised so far.
     episodes: u64,
-    /// Episodes that go on.
+    /// Episodes that are open.
     open: u64,
 }
 
 impl Waiting {
-    /// Takes one more; where too many wait, or they take too much, the oldest are lost.
     fn push(&mut self, event: Event) {
-        self.bytes += event.bytes();
-        self.events.push_back(event);
-        while self.events.len() > EVENTS_MAX || self.bytes > self.limit && self.events.len() > 1 {
-            self.pop();
-            self.lost += 1;
-        }
-    }
-
-    /// How much memory all of them take, in bytes.
-    fn bytes(&self) -> usize {
-        let free = self.events.capacity() - self.events.len();
-        self.bytes + free * size_of::<Event>()
-    }
-
-    /// The oldest.
-    fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        self.bytes -= event.bytes();
-        Some(event)
+        self.events.push([event]);
     }
 }
 
@@ -263,7 +262,7 @@ impl Detector {
             streams: Streams::default(),
             guess: 0,
             waiting: Waiting {
-                limit: share.events,
+                events: Queue::new(share.events, 0),
                 ..Waiting::default()
             },
             counters: Counters::default(),
@@ -280,7 +279,7 @@ impl Detector {
     /// Takes the next record of a stream. Events that it brings about wait for [`Detector::next_event`].
     pub fn observe(&mut self, record: &Record<'_>) -> Observed {
         let sound =
-            (1..=NAME_MAX_BYTES).contains(&record.stream.len()) && record.time.abs() <= TIME_MAX;
+            (1..=NAME_MAX_BYTES).contains(&record.stream.len()) && record.time.is_plausible();
         let at = if sound {
             self.blank.mask_on(&mut self.desk, record.text);
             self.stream_or_new(record.stream).ok_or(Outcome::Full)
@@ -322,14 +321,14 @@ impl Detector {
         let finding = with_priority(self.judge.judge_anew(record.text, ""), record.priority);
         let severity = finding
             .as_ref()
-            .map_or(0.0, |f| share(f64::from(f.severity)));
-        let failure = severity >= self.options.severity_threshold;
+            .map_or(Share::ZERO, |f| Share::rounded(f64::from(f.severity)));
+        let failure = severity.get() >= self.options.severity_threshold;
         Observed {
             outcome,
             template_id: 0,
             severity,
             family: finding.map(|f| f.family),
-            score: if failure { severity } else { 0.0 },
+            score: if failure { severity } else { Share::ZERO },
             failure,
             alarm: false,
             novel: false,
@@ -389,28 +388,31 @@ impl Detector {
 
     /// The oldest event not yet fetched. At most 4096 wait; beyond that the oldest are lost and counted.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.waiting.pop()
+        self.waiting.events.pop()
     }
 
     /// What became of the records, and what there is. It takes no longer with more streams.
     pub fn counters(&self) -> Counters {
         Counters {
             episodes: self.waiting.episodes,
-            events_lost: self.waiting.lost,
+            events_lost: self.waiting.events.lost(),
             streams: self.streams.len() as u64,
             bytes: self.held() as u64,
             templates: self.totals.templates,
             templates_evicted: self.totals.templates_evicted,
             windows: self.totals.windows,
+            open_episodes: self.waiting.open,
             ..self.counters
         }
     }
 
-    /// How many episodes go on.
-    pub fn open_episodes(&self) -> u64 {
-        self.waiting.open
+    /// How much memory its state takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.held()
     }
 }
+
+detector!(Detector, "lad", LadOptions, Record, Observed);
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The options of LAD.
 
 use crate::drain::DrainOptions;
-use crate::options::{Kind, OptionError, Spec, choice, options};
+use crate::options::{Kind, OptionError, choice, options};
 
 choice! {
     /// How the windows of log keys are compared.
@@ -18,34 +18,34 @@ options! {
     /// The options of a [`Detector`](super::Detector).
     pub struct LadOptions {
         mode: Mode = "symbolic", Kind::Choice(Mode::WORDS), "",
-            "How windows of log keys are compared: symbolic (the default) or paper (VMFT-LAD as published).";
+            "How windows of log keys are compared: symbolic (recommended) or paper (VMFT-LAD as published).";
         window_size: usize = "4", Kind::Integer { min: 1, max: 64 }, "records",
             "Length of a window of log keys.";
         training: usize = "150", Kind::Integer { min: 0, max: 1_000_000 }, "records",
-            "The first records of a stream, from which the detector learns what is normal.";
+            "Number of records at the start of a stream from which the detector learns what is normal.";
         lexicon: String = "", Kind::Text { max: 4096 }, "path",
-            "A file with a site's own phrases of failure, on top of those built in; none where empty.";
+            "File with additional failure phrases of this site; empty means none.";
         severity_threshold: f64 = "0.5", Kind::Number { min: 0.01, max: 1.0 }, "",
-            "A record whose text is at least so severe tells of a failure.";
+            "A record whose text has at least this severity reports a failure.";
         episode_sz: usize = "50", Kind::Integer { min: 1, max: 1_000_000 }, "records",
-            "So many records in a row that tell of no failure end an episode.";
+            "Close an episode after this many consecutive records without a failure.";
         similarity_threshold: f64 = "0.05", Kind::Number { min: 0.0, max: 1.0 }, "",
-            "A window at most so far from a known one is a repetition of it; below anomaly_threshold (paper).";
+            "A window within this distance of a known one is a repetition of it; must be below anomaly_threshold (paper).";
         anomaly_threshold: f64 = "0.15", Kind::Number { min: 0.0, max: 1.0 }, "",
             "A window farther than this from all known ones is an anomaly (paper).";
         push: bool = "true", Kind::Flag, "",
-            "Learn an unknown window whose records tell of no failure.";
+            "Learn unknown windows whose records report no failure.";
         novelty_events: bool = "false", Kind::Flag, "",
-            "Also tell of bursts of unknown windows that stand out from the stream's own past, as a warning (symbolic).";
+            "Report bursts of unknown windows that stand out from the stream's own past, with severity warning (symbolic).";
         max_windows: usize = "65536", Kind::Integer { min: 16, max: 16_777_216 }, "per stream",
-            "The most windows to know; beyond that, one that was not used for long makes room.";
+            "Maximum number of windows to keep; at the limit, one that was not used recently is evicted.";
         max_streams: usize = "1024", Kind::Integer { min: 1, max: 1_000_000 }, "",
-            "The most streams to keep state of; records of further ones are judged by what they say alone.";
+            "Maximum number of streams (hosts) to track; records from further streams are classified by text only.";
         max_memory_mib: usize = "512", Kind::Integer { min: 8, max: 1_048_576 }, "MiB",
-            "All memory to use, half of it at most for the parser of one stream; beyond that, the streams silent for longest are forgotten.";
+            "Maximum memory to use, including what saving the state takes; at the limit, the least recently used streams are evicted. The parser of one stream may use three eighths of it.";
         forget_sec: f64 = "604800", Kind::Number { min: 1.0, max: 31_536_000.0 }, "seconds",
-            "A stream that is silent for this long is forgotten.";
-        @nested drain: DrainOptions = "drain_", "Those of the parser; their names begin with drain_.";
+            "Forget a stream after this time without a record.";
+        @nested drain: DrainOptions = "drain_", "Options of the parser; their names begin with drain_.";
     }
 }
 
@@ -57,28 +57,24 @@ impl LadOptions {
     pub fn validate(&self) -> Result<(), OptionError> {
         let (eta, theta) = (self.similarity_threshold, self.anomaly_threshold);
         if self.mode == Mode::Paper && eta >= theta {
-            return Err(OptionError::Conflict(format!(
-                "option \"similarity_threshold\": {eta} would take every anomaly for a repetition; it takes less than \
-                 \"anomaly_threshold\" ({theta})"
-            )));
+            return Err(OptionError::Conflict {
+                name: "similarity_threshold",
+                message: format!(
+                    "{eta} would take every anomaly for a repetition; it takes less than \"anomaly_threshold\" ({theta})"
+                ),
+            });
         }
         if self.training > 0 && self.training < self.window_size {
-            return Err(OptionError::Conflict(format!(
-                "option \"training\": {} records hold no window of {}; it takes 0 or at least \"window_size\"",
-                self.training, self.window_size
-            )));
+            return Err(OptionError::Conflict {
+                name: "training",
+                message: format!(
+                    "{} records hold no window of {}; it takes 0 or at least \"window_size\"",
+                    self.training, self.window_size
+                ),
+            });
         }
-        self.drain.validate().map_err(|error| {
-            let name = match &error {
-                OptionError::Value { name, .. } => *name,
-                _ => return error,
-            };
-            let ours = |spec: &&Spec| spec.name.strip_prefix("drain_") == Some(name);
-            match Self::SPECS.iter().find(ours) {
-                Some(spec) => error.renamed(spec.name),
-                None => error,
-            }
-        })
+        let nested = self.drain.validate();
+        nested.map_err(|error| error.nested("drain_", Self::SPECS))
     }
 }
 

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::shortened;
 use crate::memory::vec;
+use crate::text::shortened;
 
 /// The longest line that an event shows, bytes.
 pub(super) const LINE_MAX_BYTES: usize = 256;

@@ -1,94 +1,52 @@
-//! What the detector has learnt, saved and restored.
+//! The learned state of the detector, saved and restored.
+//!
+//! Version 1: options that shape the state, streams (each with its parser), counters, episodes raised, events lost, `swept`, waiting
+//! events as JSON; then, which may be missing, the sources of open episodes. Version 2: the same, and the ordinals of open episodes.
 
-use std::path::Path;
+use std::fmt;
+use std::io::{self, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::judge::Judge;
-use super::source::Shown;
 use super::stream::{Past, Stream};
 use super::streams::Streams;
 use super::{Counters, Detector, Totals, Waiting};
-use crate::drain::{Desk, State};
-use crate::snapshot::{self, Shape, SnapshotError, Tag};
+use crate::drain::{Desk, Miner, Restore, StateError};
+use crate::event::{Event, LogSource, Queue};
+use crate::snapshot::{self, Lazily, Reader, Saved, Shape, Tag, Unusable, put};
 
-/// Marks the snapshots of LAD.
-const TAG: Tag = *b"lad ";
-
-#[derive(Serialize, Deserialize)]
-struct Saved<P> {
-    /// The options that shape the state, as (name, value).
-    shape: Shape,
-    /// Each stream's parser and all else.
-    streams: Vec<(State, P)>,
-    counters: Counters,
-    episodes: u64,
-    lost: u64,
-    swept: f64,
-    /// Events that wait, as JSON: their keys come and go, which the binary form cannot say.
-    events: Vec<String>,
-}
-
-/// Who said the record that raised an episode, by the place of its stream. It stands behind the state, where a version that knows
-/// nothing of it reads on as before, and may be missing.
-type Sources = Vec<(u64, Shown)>;
+/// The sources of open episodes, by the places of their streams.
+type Sources = Vec<(u64, LogSource)>;
+/// The ordinals of open episodes, by the places of their streams.
+type Ordinals = Vec<(u64, u64)>;
 
 impl Detector {
-    /// The options that shape the state: a snapshot made with others cannot be used.
+    /// The options that shape the state.
     fn shape(&self) -> Shape {
-        let names = ["mode", "window_size"].into_iter();
-        names
-            .map(|name| {
-                let value = self.options.get(name).expect("an option's name");
-                (name.to_owned(), value)
-            })
+        snapshot::shape(&self.options, &["mode", "window_size"])
+    }
+
+    /// What `of` gives of each open episode, by the place of its stream.
+    fn of_episodes<T>(&self, of: impl Fn(&super::episode::Episode) -> Option<T>) -> Vec<(u64, T)> {
+        let streams = (0_u64..).zip(self.streams.iter());
+        streams
+            .filter_map(|(at, stream)| Some((at, of(stream.past.episode.as_deref()?)?)))
             .collect()
     }
 
-    /// Saves all that was learnt to `path` ([`snapshot::write`]). A detector that loads it goes on as if it had never
-    /// stopped.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Io`].
-    pub fn save(&self, path: &Path) -> Result<(), SnapshotError> {
-        snapshot::write(path, &self.to_snapshot())
+    /// The open episode of the stream at that place.
+    fn episode_at(&mut self, at: u64) -> Result<&mut super::episode::Episode, Unusable> {
+        let at = usize::try_from(at).ok();
+        let stream = at.and_then(|at| self.streams.get_mut(at));
+        let episode = stream.and_then(|stream| stream.past.episode.as_deref_mut());
+        episode
+            .ok_or_else(|| Unusable::Impossible("it describes an episode that is not in it".into()))
     }
 
-    /// All that was learnt, as the bytes of a file that [`Detector::load`] reads ([`snapshot::write`] writes it).
-    pub fn to_snapshot(&self) -> Vec<u8> {
-        let streams = self.streams.iter();
-        let saved = Saved::<&Past> {
-            shape: self.shape(),
-            streams: streams.map(|s| (s.miner.state(), &s.past)).collect(),
-            counters: self.counters,
-            episodes: self.waiting.episodes,
-            lost: self.waiting.lost,
-            swept: self.swept,
-            events: snapshot::events_to_json(&self.waiting.events),
-        };
-        let of_episode = |stream: &Stream| Some(stream.past.episode.as_ref()?.sign.source.clone());
-        let sources = (0_u64..).zip(self.streams.iter());
-        let sources: Sources = sources
-            .filter_map(|(at, stream)| Some((at, of_episode(stream)?)))
-            .filter(|(_, source)| !source.is_empty())
-            .collect();
-        snapshot::to_bytes(TAG, &saved, &sources)
-    }
-
-    /// Replaces all that was learnt by what was saved to `path`; `false` where there is no such file.
-    ///
-    /// # Errors
-    /// A file that cannot be read, is damaged, of another version, or made with options that shape the state otherwise; the
-    /// detector is then as it was.
-    pub fn load(&mut self, path: &Path) -> Result<bool, SnapshotError> {
-        snapshot::load_state(self, path, TAG, Self::restored)
-    }
-
-    /// The detector that a snapshot's payload describes.
-    pub(super) fn restored(&self, payload: &[u8]) -> Result<Self, String> {
-        let (saved, sources): (Saved<Past>, Sources) = snapshot::state(payload)?;
-        snapshot::same_shape(&self.shape(), &saved.shape)?;
-        let mut detector = Self {
+    /// A detector with the options of this one that has learned nothing.
+    fn unlearned(&self) -> Self {
+        Self {
             options: self.options.clone(),
             limits: self.limits.clone(),
             desk: Desk::default(),
@@ -97,46 +55,159 @@ impl Detector {
             streams: Streams::default(),
             guess: 0,
             waiting: Waiting {
-                limit: self.waiting.limit,
-                lost: saved.lost,
-                episodes: saved.episodes,
+                events: Queue::new(self.waiting.events.limit(), 0),
                 ..Waiting::default()
             },
-            counters: saved.counters,
+            counters: Counters::default(),
             totals: Totals::default(),
-            swept: saved.swept,
-        };
-        for event in snapshot::events_from_json(&saved.events)? {
-            detector.waiting.push(event);
+            swept: f64::NEG_INFINITY,
         }
-        for (parser, past) in saved.streams {
-            let known_before = detector.streams.find(&past.name).is_some();
-            if known_before || !past.is_sound(&detector.limits) {
-                return Err(format!(
-                    "damaged: the stream \"{}\" in it makes no sense",
-                    past.name
-                ));
+    }
+
+    /// Adds a restored stream.
+    fn add_restored(&mut self, miner: Miner, past: Past) -> Result<(), Unusable> {
+        let is_known = self.streams.find(&past.name).is_some();
+        if is_known || !past.is_sound(&self.limits) {
+            return Err(Unusable::Impossible(format!(
+                "the stream \"{}\" in it has values that no stream can have",
+                past.name
+            )));
+        }
+        let stream = Stream::restored(miner, past);
+        self.totals += stream.weight;
+        self.waiting.open += u64::from(stream.past.episode.is_some());
+        self.streams.push(stream);
+        Ok(())
+    }
+}
+
+/// Reads one stream: its parser, into a blank one, and all else.
+struct OneStream(Miner);
+
+impl<'de> DeserializeSeed<'de> for OneStream {
+    type Value = (Result<Miner, StateError>, Past);
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_tuple(2, self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneStream {
+    type Value = (Result<Miner, StateError>, Past);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a stream")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let missing = || A::Error::custom("a stream ends early");
+        let parser = parts.next_element_seed(Restore(&mut self.0))?;
+        let parser = parser.ok_or_else(missing)?;
+        let past = parts.next_element()?.ok_or_else(missing)?;
+        Ok((parser.map(|()| self.0), past))
+    }
+}
+
+/// Restores streams into a detector, one at a time.
+struct StreamsInto<'d> {
+    detector: &'d mut Detector,
+    error: &'d mut Option<Unusable>,
+}
+
+impl<'de> DeserializeSeed<'de> for StreamsInto<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for StreamsInto<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("streams")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut streams: A) -> Result<(), A::Error> {
+        let blank = self.detector.blank.blank();
+        while let Some((parser, past)) = streams.next_element_seed(OneStream(blank.blank()))? {
+            let parser =
+                parser.map_err(|error| Unusable::Impossible(format!("a parser in it: {error}")));
+            let added = parser.and_then(|parser| self.detector.add_restored(parser, past));
+            if let Err(error) = added {
+                *self.error = Some(error);
+                return Err(A::Error::custom("a stream cannot be restored"));
             }
-            let mut miner = self.blank.blank();
-            miner
-                .restore(&parser)
-                .map_err(|e| snapshot::senseless("a parser in it", &e))?;
-            let stream = Stream::restored(miner, past);
-            detector.totals += stream.weight;
-            detector.waiting.open += u64::from(stream.past.episode.is_some());
-            detector.streams.push(stream);
         }
-        for (at, source) in sources {
-            let stream = usize::try_from(at)
-                .ok()
-                .and_then(|at| detector.streams.get_mut(at));
-            let episode = stream.and_then(|stream| stream.past.episode.as_mut());
-            let Some(episode) = episode else {
-                return Err("damaged: it has the source of an episode that is not in it".into());
-            };
-            episode.sign.source = source;
+        Ok(())
+    }
+}
+
+impl Saved for Detector {
+    const TAG: Tag = *b"lad ";
+    const VERSION: u32 = 2;
+    const OLDEST: u32 = 1;
+
+    fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
+        put(out, &self.shape())?;
+        let streams = || self.streams.iter().map(|s| (s.miner.saved(), &s.past));
+        put(out, &Lazily(streams))?;
+        put(out, &self.counters)?;
+        put(out, &self.waiting.episodes)?;
+        put(out, &self.waiting.events.lost())?;
+        put(out, &self.swept)?;
+        put(
+            out,
+            &Lazily(|| self.waiting.events.iter().map(Event::to_json)),
+        )?;
+        let source = |source: &LogSource| {
+            let is_known = *source != LogSource::default();
+            is_known.then(|| source.clone())
+        };
+        put(
+            out,
+            &self.of_episodes(|episode| source(&episode.sign.source)),
+        )?;
+        put(out, &self.of_episodes(|episode| Some(episode.ordinal)))
+    }
+
+    fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
+        snapshot::same_shape(&self.shape(), &input.next("the options")?)?;
+        let mut detector = self.unlearned();
+        let mut error = None;
+        let restoring = StreamsInto {
+            detector: &mut detector,
+            error: &mut error,
+        };
+        let restored = input.next_into("the streams", restoring);
+        if let Some(error) = error {
+            return Err(error);
         }
-        // Made with larger limits: what was silent for longest goes.
+        restored?;
+        detector.counters = input.next("the counters")?;
+        detector.waiting.episodes = input.next("the number of episodes")?;
+        let lost = input.next("the number of lost events")?;
+        detector.waiting.events = Queue::new(self.waiting.events.limit(), lost);
+        detector.swept = input.next("the time")?;
+        let events: Vec<String> = input.next("the events")?;
+        for json in &events {
+            detector.waiting.push(snapshot::event_from_json(json)?);
+        }
+        // Version 1 did not always have them.
+        if version > 1 || !input.is_at_end() {
+            let sources: Sources = input.next("the sources")?;
+            for (at, source) in sources {
+                detector.episode_at(at)?.sign.source = source;
+            }
+        }
+        if version > 1 {
+            let ordinals: Ordinals = input.next("the ordinals")?;
+            for (at, ordinal) in ordinals {
+                detector.episode_at(at)?.ordinal = ordinal;
+            }
+        }
+        // The snapshot may have been made with larger limits: the streams that were silent for longest go.
         while detector.streams.len() > detector.options.max_streams {
             detector.forget_oldest();
         }

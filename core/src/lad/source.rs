@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
-use crate::event::{Event, shortened};
+use crate::event::LogSource;
 use crate::memory::allocation;
+use crate::text::shortened;
 
 /// The longest name of a program or a unit and the longest tag that an event shows, bytes.
 const NAME_MAX_BYTES: usize = 256;
@@ -22,15 +21,7 @@ pub struct Source<'a> {
     pub tag: &'a [u8],
 }
 
-/// A source as an event shows it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Shown {
-    program: Option<String>,
-    unit: Option<String>,
-    tag: Option<String>,
-}
-
-impl From<Source<'_>> for Shown {
+impl From<Source<'_>> for LogSource {
     fn from(source: Source<'_>) -> Self {
         Self {
             program: shown(source.program),
@@ -51,29 +42,11 @@ fn shown(name: &[u8]) -> Option<String> {
     (!name.is_empty()).then(|| shortened(&name, NAME_MAX_BYTES))
 }
 
-impl Shown {
-    /// Whether there is nothing to show.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// `event` with the source.
-    pub(super) fn with(&self, event: Event) -> Event {
-        let Self { program, unit, tag } = self.clone();
-        Event {
-            program,
-            unit,
-            tag,
-            ..event
-        }
-    }
-
-    /// How much memory it takes outside of itself, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let Self { program, unit, tag } = self;
-        let names = [program, unit, tag].into_iter().flatten();
-        names.map(|name| allocation(name.capacity())).sum()
-    }
+/// How much memory a source takes outside of itself, in bytes.
+pub(super) fn bytes(source: &LogSource) -> usize {
+    let LogSource { program, unit, tag } = source;
+    let names = [program, unit, tag].into_iter().flatten();
+    names.map(|name| allocation(name.capacity())).sum()
 }
 
 #[cfg(test)]
@@ -83,7 +56,7 @@ mod tests {
     #[test]
     fn names_are_cut_and_cleaned_and_empty_ones_are_unknown() {
         let long = vec![b'x'; 10_000];
-        let source = Shown::from(Source {
+        let source = LogSource::from(Source {
             program: b" ke\nrnel\xff\0 ",
             unit: b" \t",
             tag: &long,
@@ -92,6 +65,6 @@ mod tests {
         assert_eq!(source.unit, None);
         let tag = source.tag.as_deref().unwrap();
         assert!(tag.len() <= NAME_MAX_BYTES && tag.starts_with("xxx") && tag.ends_with('…'));
-        assert!(Shown::from(Source::default()).is_empty() && !source.is_empty());
+        assert_eq!(LogSource::from(Source::default()), LogSource::default());
     }
 }

@@ -11,13 +11,15 @@ use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
 use super::sequence::Sequence;
-use super::source::{Shown, Source};
+use super::source::Source;
 use super::tell::{self, End};
 use super::{Observed, Outcome, Record, Totals, Verdict, Waiting};
 use crate::drain::{Change, Desk, Miner};
-use crate::event::{share, shortened};
+use crate::event::LogSource;
 use crate::inference::{Family, Finding};
 use crate::memory::{allocation, table};
+use crate::text::shortened;
+use crate::units::Share;
 
 /// The severity of what an operator calls a failure.
 const FEEDBACK_SEVERITY: f64 = 1.0;
@@ -39,6 +41,7 @@ pub(super) struct Stream {
 /// All of a stream but its parser.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Past {
+    #[serde(with = "crate::snapshot::owned::small_text")]
     pub(super) name: SmolStr,
     sequence: Sequence,
     pub(super) recent: Recent,
@@ -46,6 +49,9 @@ pub(super) struct Past {
     pub(super) first_seen: Births,
     /// What an operator says of templates.
     verdicts: FxHashMap<u64, Verdict>,
+    /// When the last episode began, in seconds, and how many before it had begun at the same time.
+    #[serde(skip)]
+    began: Option<(f64, u64)>,
     /// Boxed, as most streams have none.
     pub(super) episode: Option<Box<Episode>>,
     novelty: Novelty,
@@ -71,6 +77,7 @@ impl Stream {
             recent: Recent::default(),
             first_seen: Births::default(),
             verdicts: FxHashMap::default(),
+            began: None,
             episode: None,
             novelty: Novelty::default(),
             last: f64::NEG_INFINITY,
@@ -108,13 +115,14 @@ impl Stream {
         record: &Record<'_>,
         waiting: &mut Waiting,
     ) -> Observed {
+        let time = record.time.secs();
         let added = self.miner.add_masked(desk);
         let id = added.cluster;
         let miner = &self.miner;
         if added.change == Change::New {
             let lives = |id| miner.template(id).is_some();
             let first_seen = &mut self.past.first_seen;
-            first_seen.add(id, record.time, miner.len(), lives);
+            first_seen.add(id, time, miner.len(), lives);
         }
         let finding = judge.judge(
             record.text,
@@ -124,7 +132,7 @@ impl Stream {
         );
         let judged = self.past.judged(options, id, finding);
         let past = &mut self.past;
-        past.last = past.last.max(record.time);
+        past.last = past.last.max(time);
         let windows = past.sequence.windows();
         let grows = past.recent.push(id, record.text, options.window_size);
         let step = past
@@ -135,9 +143,9 @@ impl Stream {
         let observed = Observed {
             outcome: Outcome::Taken,
             template_id: id,
-            severity: judged.severity,
+            severity: Share::new(judged.severity),
             family: judged.family,
-            score: step.score,
+            score: Share::new(step.score),
             failure: judged.failure,
             alarm: step.alarm,
             novel: step.novel,
@@ -145,7 +153,7 @@ impl Stream {
         };
         if step.alarm {
             match &mut past.episode {
-                Some(episode) => episode.extend(id, record.time, step.score),
+                Some(episode) => episode.extend(id, time, step.score),
                 None => {
                     let sign = judged.failure.then(|| {
                         let phrase = finding.map(|f| f.reason.clone());
@@ -153,13 +161,13 @@ impl Stream {
                         said_by(record.source, sign)
                     });
                     let sign = sign.unwrap_or_else(|| self.sign_within(options, judge));
-                    self.raise(sign, record.time, step.score, step.training, waiting);
+                    self.raise(sign, time, step.score, step.training, waiting);
                 }
             }
         } else if let Some(episode) = &mut past.episode
             && episode.is_over(options.episode_sz)
         {
-            self.clear(record.time, End::Quiet(options.episode_sz), waiting);
+            self.clear(time, End::Quiet(options.episode_sz), waiting);
         }
         if options.mode == Mode::Symbolic && !step.training {
             self.follow_novelty(options, step.novel, record, waiting);
@@ -175,7 +183,7 @@ impl Stream {
             family,
             phrase: phrase.unwrap_or_else(|| "told to be a failure".into()),
             sample: shortened(text, LINE_MAX_BYTES),
-            source: Shown::default(),
+            source: LogSource::default(),
         }
     }
 
@@ -204,7 +212,7 @@ impl Stream {
     }
 
     fn raise(&mut self, sign: Sign, time: f64, score: f64, training: bool, waiting: &mut Waiting) {
-        let episode = Episode::new(sign, time, score, training);
+        let episode = Episode::new(sign, self.past.ordinal(time), time, score, training);
         waiting.push(tell::raised(self, &episode));
         waiting.episodes += 1;
         waiting.open += 1;
@@ -225,7 +233,7 @@ impl Stream {
         record: &Record<'_>,
         waiting: &mut Waiting,
     ) {
-        let Some(change) = self.past.novelty.observe(novel, record.time) else {
+        let Some(change) = self.past.novelty.observe(novel, record.time.secs()) else {
             return;
         };
         if !options.novelty_events {
@@ -236,7 +244,7 @@ impl Stream {
                 tell::novelty_raised(self, record, count, expected)
             }
             NoveltyChange::Cleared { since } => {
-                tell::novelty_cleared(self, since, record.time, "as its past again")
+                tell::novelty_cleared(self, since, record.time.secs(), "as its past again")
             }
         });
     }
@@ -347,6 +355,16 @@ fn said_by(source: Source<'_>, sign: Sign) -> Sign {
 }
 
 impl Past {
+    /// How many episodes began at `time` before the one that begins now: logs have times of whole seconds.
+    fn ordinal(&mut self, time: f64) -> u64 {
+        let ordinal = match self.began {
+            Some((began, ordinal)) if began == time => ordinal + 1,
+            _ => 0,
+        };
+        self.began = Some((time, ordinal));
+        ordinal
+    }
+
     /// What a record with the template `id` is, by what its text says and by what an operator said before.
     fn judged(&self, options: &LadOptions, id: u64, finding: Option<&Finding>) -> Judged {
         let verdict = if self.verdicts.is_empty() {
@@ -355,7 +373,7 @@ impl Past {
             self.verdicts.get(&id).copied()
         };
         let family = finding.map(|f| f.family);
-        let said = finding.map_or(0.0, |f| share(f64::from(f.severity)));
+        let said = finding.map_or(0.0, |f| Share::rounded(f64::from(f.severity)).get());
         let severity = match verdict {
             None => said,
             Some(Verdict::Benign) => 0.0,

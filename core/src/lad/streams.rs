@@ -41,7 +41,7 @@ impl Streams {
         self.all.get_mut(at).map(|stream| &mut **stream)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Stream> {
         self.all.iter().map(|stream| &**stream)
     }
 

@@ -2,9 +2,10 @@
 
 use super::Record;
 use super::episode::{Episode, Sign};
-use super::source::Shown;
 use super::stream::Stream;
-use crate::event::{Event, EventKind, Severity, State, duration, share};
+use crate::event::{Event, Evidence, LogFailure, LogNovelty, Severity, State, Subject};
+use crate::text::duration;
+use crate::units::Time;
 
 /// Why an episode ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +36,38 @@ fn family(sign: &Sign) -> String {
     }
 }
 
-/// The keys that raised and cleared events of one episode have in common.
-fn with_sign(event: Event, stream: &Stream, sign: &Sign) -> Event {
-    Event {
-        stream: Some(stream.past.name.to_string()),
-        template: Some(sign.template.clone()),
-        template_id: Some(sign.template_id),
+/// What the raised and the cleared event of one episode have in common.
+fn failure(stream: &Stream, episode: &Episode) -> LogFailure {
+    let sign = &episode.sign;
+    LogFailure {
+        stream: stream.past.name.to_string(),
+        source: sign.source.clone(),
+        template: sign.template.clone(),
+        template_id: sign.template_id,
         family: sign.family.map(|f| f.as_str().to_owned()),
-        phrase: Some(sign.phrase.clone()),
-        ..sign.source.with(event)
+        phrase: sign.phrase.clone(),
+        count: episode.count,
+        at_startup: episode.at_startup,
+        ..LogFailure::default()
     }
+}
+
+/// An event about the host that a stream is the log of.
+fn event(
+    stream: &Stream,
+    (state, severity): (State, Severity),
+    time: f64,
+    text: &str,
+    evidence: Evidence,
+) -> Event {
+    Event::new(
+        Subject::Hypervisor(stream.past.name.to_string()),
+        state,
+        severity,
+        Time::from_secs(time),
+        text,
+        evidence,
+    )
 }
 
 /// An episode begins with the record that the stream has had last.
@@ -62,55 +85,41 @@ pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
         sign.phrase,
         sign.sample
     );
-    let event = Event::new(
-        EventKind::LogFailure,
-        State::Raised,
-        Severity::Failure,
-        &past.name,
-        episode.since,
-        &text,
-    );
-    Event {
-        score: share(episode.score),
+    let first_seen = past.first_seen.of(sign.template_id);
+    let evidence = LogFailure {
         sample: Some(sign.sample.clone()),
-        count: Some(episode.count),
         seen: stream.miner.size(sign.template_id),
-        first_seen: past.first_seen.of(sign.template_id),
-        at_startup: episode.at_startup.then_some(true),
+        first_seen: first_seen.map(Time::from_secs),
         window: Some(past.recent.to_text()),
-        ..with_sign(event, stream, sign)
-    }
+        ..failure(stream, episode)
+    };
+    let kind = (State::Raised, Severity::Failure);
+    let evidence = Evidence::LogFailure(Box::new(evidence));
+    event(stream, kind, episode.since, &text, evidence)
+        .of_incident(Time::from_secs(episode.since), episode.ordinal)
+        .with_score(episode.score)
 }
 
 /// An episode ends.
 pub(super) fn cleared(stream: &Stream, episode: &Episode, time: f64, end: End) -> Event {
-    let (past, sign) = (&stream.past, &episode.sign);
-    let since = episode.since.min(time);
     let reason = end.reason();
     let text = format!(
         "{}: {} in the log is over, {reason}; {} record{} in {}",
-        past.name,
-        family(sign),
+        stream.past.name,
+        family(&episode.sign),
         episode.count,
         if episode.count == 1 { "" } else { "s" },
-        duration(episode.last - since)
+        duration(episode.last - episode.since.min(time))
     );
-    let event = Event::new(
-        EventKind::LogFailure,
-        State::Cleared,
-        Severity::Okay,
-        &past.name,
-        time,
-        &text,
-    );
-    Event {
-        score: share(episode.score),
-        since,
-        count: Some(episode.count),
-        at_startup: episode.at_startup.then_some(true),
+    let evidence = LogFailure {
         reason: Some(reason),
-        ..with_sign(event, stream, sign)
-    }
+        ..failure(stream, episode)
+    };
+    let kind = (State::Cleared, Severity::Okay);
+    let evidence = Evidence::LogFailure(Box::new(evidence));
+    event(stream, kind, time, &text, evidence)
+        .of_incident(Time::from_secs(episode.since), episode.ordinal)
+        .with_score(episode.score)
 }
 
 /// Novelty stands out from the stream's past.
@@ -127,45 +136,34 @@ pub(super) fn novelty_raised(
         past.name
     );
     let newest = past.recent.newest();
-    let event = Event::new(
-        EventKind::LogNovelty,
-        State::Raised,
-        Severity::Warning,
-        &past.name,
-        record.time,
-        &text,
-    );
-    Event {
-        stream: Some(past.name.to_string()),
+    let evidence = LogNovelty {
+        stream: past.name.to_string(),
+        source: record.source.into(),
         template: newest.and_then(|id| Some(stream.miner.template(id)?.to_owned())),
         template_id: newest,
         count: Some(u64::from(count)),
         window: Some(past.recent.to_text()),
-        ..Shown::from(record.source).with(event)
-    }
+        reason: None,
+    };
+    let kind = (State::Raised, Severity::Warning);
+    let evidence = Evidence::LogNovelty(Box::new(evidence));
+    event(stream, kind, record.time.secs(), &text, evidence)
 }
 
 /// Novelty is back to what the stream's past shows.
 pub(super) fn novelty_cleared(stream: &Stream, since: f64, time: f64, reason: &str) -> Event {
     let past = &stream.past;
-    let since = since.min(time);
     let text = format!(
         "{}: the log says what it used to say again, after {}",
         past.name,
-        duration(time - since)
+        duration(time - since.min(time))
     );
-    let event = Event::new(
-        EventKind::LogNovelty,
-        State::Cleared,
-        Severity::Okay,
-        &past.name,
-        time,
-        &text,
-    );
-    Event {
-        stream: Some(past.name.to_string()),
-        since,
+    let evidence = LogNovelty {
+        stream: past.name.to_string(),
         reason: Some(reason.to_owned()),
-        ..event
-    }
+        ..LogNovelty::default()
+    };
+    let kind = (State::Cleared, Severity::Okay);
+    let evidence = Evidence::LogNovelty(Box::new(evidence));
+    event(stream, kind, time, &text, evidence).of_incident(Time::from_secs(since), 0)
 }

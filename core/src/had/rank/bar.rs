@@ -1,5 +1,6 @@
 //! The hypervisor's own past as a bar that new evidence has to clear.
 
+use crate::memory::vec;
 use serde::{Deserialize, Serialize};
 
 /// Samples in which remembered evidence halves.
@@ -29,6 +30,11 @@ pub(super) struct Bar {
 }
 
 impl Bar {
+    /// How much memory it takes outside of itself, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        vec(&self.waiting)
+    }
+
     /// A bar that knows nothing; evidence becomes past after `lag` samples.
     pub(super) fn new(lag: usize) -> Self {
         Self {

@@ -24,6 +24,7 @@ use self::shift::{Cursor, Vm};
 use super::method::{Alarm, Method, Verdict};
 use super::quorum::{binomial_evidence, normal_evidence, normal_tail, votes_needed};
 use crate::event::Direction;
+use crate::memory::{allocation, vec};
 
 /// The channels of the table and the mixed one.
 const BARS: usize = CHANNELS + 1;
@@ -378,6 +379,14 @@ impl Rank {
 }
 
 impl Method for Rank {
+    fn bytes(&self) -> usize {
+        let Shared { shifts, votes, .. } = &self.shared;
+        // There are as many votes as VMs as soon as they vote.
+        let votes = vec(votes).max(allocation(self.vms.len() * size_of::<f32>()));
+        let bars = self.bars.iter().map(Bar::bytes).sum::<usize>();
+        vec(&self.vms) + vec(shifts) + votes + bars
+    }
+
     fn resize(&mut self, slots: usize) {
         self.vms.resize_with(slots, Vm::default);
         self.shared.shifts.resize(slots, [f32::NAN; CHANNELS]);

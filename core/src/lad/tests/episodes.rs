@@ -11,7 +11,7 @@ fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
         let observed = observe(&mut detector, "host-1", f64::from(i), &text);
         assert!(observed.failure && observed.alarm && !observed.training);
         assert_eq!(
-            (observed.score, observed.family),
+            (observed.score.get(), observed.family),
             (0.8, Some(Family::Storage))
         );
     }
@@ -20,35 +20,33 @@ fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
     assert_eq!(told.len(), 1, "{told:?}");
     let raised = &told[0];
     assert_eq!(
-        (raised.event, raised.state),
+        (raised.kind(), raised.state),
         (EventKind::LogFailure, State::Raised)
     );
     assert_eq!(
-        (raised.severity, raised.score, raised.time),
+        (raised.severity, raised.score.get(), raised.time.secs()),
         (Severity::Failure, 0.8, 100.0)
     );
+    let found = raised.log_failure().unwrap();
     assert_eq!(
-        (raised.hypervisor.as_str(), raised.stream.as_deref()),
-        ("host-1", Some("host-1"))
+        (raised.hypervisor(), found.stream.as_str()),
+        ("host-1", "host-1")
     );
     assert_eq!(
-        (raised.family.as_deref(), raised.phrase.as_deref()),
-        (Some("storage"), Some("\"failed\""))
+        (found.family.as_deref(), found.phrase.as_str()),
+        (Some("storage"), "\"failed\"")
     );
     assert_eq!(
-        (raised.count, raised.seen, raised.first_seen),
-        (Some(1), Some(1), Some(100.0))
+        (found.count, found.seen, found.first_seen),
+        (1, Some(1), Some(Time::from_secs(100.0)))
     );
     assert_eq!(
-        raised.sample.as_deref(),
+        found.sample.as_deref(),
         Some("disk sd100 failed, sector 100 [0m")
     );
-    assert!(
-        raised.template.as_deref().unwrap().contains("failed"),
-        "{raised:?}"
-    );
-    assert_eq!(raised.at_startup, None);
-    let window: Vec<_> = raised.window.as_deref().unwrap().lines().collect();
+    assert!(found.template.contains("failed"), "{raised:?}");
+    assert!(!found.at_startup);
+    let window: Vec<_> = found.window.as_deref().unwrap().lines().collect();
     assert_eq!(window.len(), 4);
     assert_eq!(window[3], "disk sd100 failed, sector 100 [0m");
     assert!(
@@ -68,13 +66,14 @@ fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
         (State::Cleared, Severity::Okay)
     );
     assert_eq!(
-        (cleared.count, cleared.since, cleared.time),
-        (Some(7), 100.0, 156.0)
+        (
+            cleared.log_failure().unwrap().count,
+            cleared.since.secs(),
+            cleared.time.secs()
+        ),
+        (7, 100.0, 156.0)
     );
-    assert_eq!(
-        cleared.reason.as_deref(),
-        Some("no sign of failure in 50 records")
-    );
+    assert_eq!(cleared.reason(), Some("no sign of failure in 50 records"));
     assert_eq!(detector.counters().episodes, 1);
     assert_eq!(detector.counters().failures, 7);
 }
@@ -84,7 +83,7 @@ fn a_failure_in_training_is_told_as_one_that_may_be_older() {
     let mut detector = detector(&[]);
     assert!(observe(&mut detector, "host-1", 1.0, "disk sda failed").training);
     let told = events(&mut detector);
-    assert_eq!(told[0].at_startup, Some(true));
+    assert!(told[0].log_failure().unwrap().at_startup);
     assert!(
         told[0].message.contains("may be older"),
         "{}",
@@ -98,14 +97,18 @@ fn a_hint_raises_nothing_but_is_given() {
     calm(&mut detector, "host-1", 0, 20);
     let observed = observe(&mut detector, "host-1", 20.0, "disk sda is slow");
     assert_eq!(
-        (observed.severity, observed.score, observed.failure),
+        (
+            observed.severity.get(),
+            observed.score.get(),
+            observed.failure
+        ),
         (0.45, 0.0, false)
     );
     assert!(observed.novel && observed.template_id > 0);
     assert!(events(&mut detector).is_empty());
     let critical = Record {
         stream: "host-1",
-        time: 21.0,
+        time: Time::from_secs(21.0),
         text: "disk sda is slow",
         priority: Some(2),
         source: Source::default(),
@@ -134,7 +137,7 @@ fn streams_know_nothing_of_each_other() {
     }
     let told: Vec<_> = events(&mut both)
         .into_iter()
-        .filter(|e| e.hypervisor == "a")
+        .filter(|e| e.hypervisor() == "a")
         .collect();
     assert_eq!(events(&mut alone), told);
 }
@@ -152,7 +155,7 @@ fn novelty_is_a_warning_and_only_where_asked_for() {
         assert_eq!(told.len(), expected, "{told:?}");
         for event in told {
             assert_eq!(
-                (event.event, event.severity),
+                (event.kind(), event.severity),
                 (EventKind::LogNovelty, Severity::Warning)
             );
         }

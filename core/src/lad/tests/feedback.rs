@@ -11,10 +11,14 @@ fn an_operators_word_that_it_is_no_failure_clears_the_episode_and_holds() {
     assert!(detector.feedback("host-1", id, Some(Verdict::Benign)));
     let told = events(&mut detector);
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].reason.as_deref(), Some("told to be no failure"));
+    assert_eq!(told[0].reason(), Some("told to be no failure"));
     let observed = observe(&mut detector, "host-1", 21.0, "check failed");
     assert_eq!(
-        (observed.failure, observed.score, observed.severity),
+        (
+            observed.failure,
+            observed.score.get(),
+            observed.severity.get()
+        ),
         (false, 0.0, 0.0)
     );
     assert!(detector.feedback("host-1", id, None));
@@ -36,7 +40,7 @@ fn an_episode_of_which_something_is_left_goes_on() {
     detector.feedback("host-1", first, Some(Verdict::Benign));
     assert!(events(&mut detector).is_empty());
     calm(&mut detector, "host-1", 2, 50);
-    assert_eq!(events(&mut detector)[0].count, Some(1));
+    assert_eq!(events(&mut detector)[0].log_failure().unwrap().count, 1);
 }
 
 #[test]
@@ -50,10 +54,11 @@ fn an_operators_word_that_it_is_a_failure_raises_what_was_missed_and_unlearns_it
     assert_eq!(detector.counters().windows, windows - 1);
     let told = events(&mut detector);
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].score, told[0].family.as_deref()), (1.0, None));
-    assert_eq!(told[0].sample.as_deref(), Some("something odd"));
+    let found = told[0].log_failure().unwrap();
+    assert_eq!((told[0].score, &found.family), (Share::ONE, &None));
+    assert_eq!(found.sample.as_deref(), Some("something odd"));
     assert_eq!(
         observe(&mut detector, "host-1", 21.0, "something odd").score,
-        1.0
+        Share::ONE
     );
 }

@@ -9,7 +9,7 @@ mod sources;
 use std::sync::Arc;
 
 use super::*;
-use crate::event::{EventKind, Severity, State};
+use crate::event::{EventKind, Evidence, LogSource, Severity, State};
 use crate::inference::{Finding, Inference};
 
 /// Finds a failure of storage in what has the word "failed", and a hint in what has "slow".
@@ -41,7 +41,7 @@ fn detector(settings: &[(&str, &str)]) -> Detector {
 fn observe(detector: &mut Detector, stream: &str, time: f64, text: &str) -> Observed {
     detector.observe(&Record {
         stream,
-        time,
+        time: Time::from_secs(time),
         text,
         priority: None,
         source: Source::default(),
@@ -60,6 +60,6 @@ fn calm(detector: &mut Detector, stream: &str, from: u32, count: u32) {
             "session closed for user root",
         ][i as usize % 2];
         let observed = observe(detector, stream, f64::from(i), text);
-        assert!(!observed.failure && observed.score == 0.0);
+        assert!(!observed.failure && observed.score == Share::ZERO);
     }
 }

@@ -9,10 +9,10 @@ fn the_silent_are_forgotten_and_their_episodes_end() {
     observe(&mut detector, "a", 0.0, "disk failed");
     observe(&mut detector, "b", 90.0, "all is well");
     events(&mut detector);
-    detector.advance(101.0);
+    detector.advance(Time::from_secs(101.0));
     let told = events(&mut detector);
     assert_eq!(told.len(), 1);
-    assert!(told[0].reason.as_deref().unwrap().contains("forgotten"));
+    assert!(told[0].reason().unwrap().contains("forgotten"));
     assert_eq!(
         (
             detector.counters().streams,
@@ -21,7 +21,7 @@ fn the_silent_are_forgotten_and_their_episodes_end() {
         (1, 1)
     );
     assert!(observe(&mut detector, "a", 102.0, "all is well").training);
-    detector.advance(f64::NAN);
+    detector.advance(Time::from_secs(f64::NAN));
     assert_eq!(detector.counters().streams, 2);
 }
 
@@ -32,7 +32,7 @@ fn a_record_without_room_for_its_stream_is_judged_all_the_same() {
     let observed = observe(&mut detector, "b", 0.0, "disk failed");
     assert_eq!(
         (observed.outcome, observed.failure, observed.score),
-        (Outcome::Full, true, 0.8)
+        (Outcome::Full, true, Share::new(0.8))
     );
     for (stream, time) in [
         ("", 0.0),

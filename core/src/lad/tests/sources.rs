@@ -1,7 +1,7 @@
 //! Who said what an event is about.
 
 use super::*;
-use crate::snapshot;
+use crate::snapshot::Unusable;
 
 const KERNEL: Source<'_> = Source {
     program: b"kernel",
@@ -12,7 +12,7 @@ const KERNEL: Source<'_> = Source {
 fn said(detector: &mut Detector, time: f64, text: &str, source: Source<'_>) -> Observed {
     detector.observe(&Record {
         stream: "host-1",
-        time,
+        time: Time::from_secs(time),
         text,
         priority: None,
         source,
@@ -32,19 +32,25 @@ fn an_event_names_who_said_the_record_that_raised_it_also_when_it_ends_after_a_r
         tag: b"",
     };
     said(&mut detector, 101.0, "disk sdb failed", other);
-    snapshot::write(&path, &detector.to_snapshot()).unwrap();
+    detector.snapshot().write(&path).unwrap();
     let raised = events(&mut detector);
     let mut restarted = self::detector(&[]);
     assert!(restarted.load(&path).unwrap());
-    assert_eq!(restarted.open_episodes(), 1);
+    assert_eq!(restarted.counters().open_episodes, 1);
     assert_eq!(events(&mut restarted), raised);
     calm(&mut restarted, "host-1", 102, 50);
-    assert_eq!(restarted.open_episodes(), 0);
+    assert_eq!(restarted.counters().open_episodes, 0);
     let told = [raised, events(&mut restarted)].concat();
     assert_eq!(told.len(), 2, "{told:?}");
     for event in &told {
-        assert_eq!(event.program.as_deref(), Some("kernel"));
-        assert_eq!(event.tag.as_deref(), Some("host.kmsg"));
+        assert_eq!(
+            event.log_failure().unwrap().source.program.as_deref(),
+            Some("kernel")
+        );
+        assert_eq!(
+            event.log_failure().unwrap().source.tag.as_deref(),
+            Some("host.kmsg")
+        );
         assert!(!event.to_json().contains("\"unit\""), "{event:?}");
     }
 }
@@ -67,7 +73,9 @@ fn what_is_found_does_not_depend_on_who_says_it() {
         );
     }
     let without = |mut event: Event| {
-        (event.program, event.tag) = (None, None);
+        if let Evidence::LogFailure(failure) = &mut event.evidence {
+            failure.source = LogSource::default();
+        }
         event
     };
     let told: Vec<_> = events(&mut named).into_iter().map(without).collect();
@@ -75,40 +83,17 @@ fn what_is_found_does_not_depend_on_who_says_it() {
 }
 
 #[test]
-fn a_snapshot_of_a_version_that_knew_no_sources_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state");
-    let mut before = detector(&[]);
-    calm(&mut before, "host-1", 0, 100);
-    observe(&mut before, "host-1", 100.0, "disk sda failed");
-    let bytes = before.to_snapshot();
-    let payload = snapshot::payload(&bytes, *b"lad ").unwrap();
-    // The list of sources is empty, a byte.
-    let (&count, old) = payload.split_last().unwrap();
-    assert_eq!(count, 0);
-    snapshot::save(&path, *b"lad ", old).unwrap();
-    let mut after = detector(&[]);
-    assert!(after.load(&path).unwrap());
-    let counted = |detector: &Detector| Counters {
-        bytes: 0,
-        ..detector.counters()
-    };
-    assert_eq!(counted(&after), counted(&before));
-}
-
-#[test]
-fn a_source_of_an_episode_that_there_is_not_is_noticed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state");
+fn a_source_of_an_episode_that_is_not_there_is_noticed() {
     let mut before = detector(&[]);
     said(&mut before, 100.0, "disk sda failed", KERNEL);
-    let bytes = before.to_snapshot();
-    let payload = snapshot::payload(&bytes, *b"lad ").unwrap().to_vec();
-    let tail = payload.len() - b"\x01\x00\x01\x06kernel\x00\x01\x09host.kmsg".len();
-    assert_eq!(payload[tail..][..2], [1, 0]);
-    let mut other = payload.clone();
-    other[tail + 1] = 7;
-    snapshot::save(&path, *b"lad ", &other).unwrap();
-    let error = detector(&[]).load(&path).unwrap_err().to_string();
-    assert!(error.contains("damaged"), "{error}");
+    let mut bytes = before.snapshot().to_vec();
+    // The place of the stream in the list of sources.
+    let source = b"\x01\x00\x01\x06kernel\x00\x01\x09host.kmsg";
+    let at = bytes.windows(source.len()).position(|w| w == source);
+    bytes[at.unwrap() + 1] = 7;
+    let end = bytes.len() - 4;
+    let sum = crc32fast::hash(&bytes[..end]);
+    bytes[end..].copy_from_slice(&sum.to_le_bytes());
+    let error = detector(&[]).restore(&bytes).unwrap_err();
+    assert!(matches!(error, Unusable::Impossible(_)), "{error}");
 }

@@ -130,7 +130,7 @@ mod pairs {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Vm {
     /// The last samples' bins.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "crate::snapshot::owned::byte_array")]
     bins: [u8; RING],
     /// The last shifts of all channels: the ranks one bin below and one bin above each sample.
     #[serde(with = "pairs")]

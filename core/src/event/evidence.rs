@@ -1,0 +1,267 @@
+//! What an event was found by, for each kind of event.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, Direction, EventKind, IncidentId, Subject};
+use crate::memory::allocation;
+use crate::units::{Share, Time};
+
+/// What was found, by the kind of event.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Evidence {
+    /// Of [`EventKind::HypervisorAnomaly`].
+    HypervisorAnomaly(HypervisorAnomaly),
+    /// Of [`EventKind::HypervisorSilence`].
+    HypervisorSilence(Silence),
+    /// Of [`EventKind::CollectorSilence`].
+    CollectorSilence(CollectorSilence),
+    /// Of [`EventKind::WorkloadChange`].
+    WorkloadChange(WorkloadChange),
+    /// Of [`EventKind::LogFailure`].
+    LogFailure(Box<LogFailure>),
+    /// Of [`EventKind::LogNovelty`].
+    LogNovelty(Box<LogNovelty>),
+}
+
+/// VMs of one hypervisor changed together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HypervisorAnomaly {
+    /// The metric that showed it.
+    pub metric: String,
+    /// Number of known VMs.
+    pub vms: u32,
+    /// Number of VMs that voted.
+    pub voters: u32,
+    /// Raised before the detector knew a whole day of this hypervisor.
+    pub provisional: bool,
+    /// How they changed; `None` where the condition ends.
+    pub change: Option<CommonChange>,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
+/// How VMs of one hypervisor changed together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommonChange {
+    /// Where the change comes from.
+    pub cause: Cause,
+    /// Share of the voters that changed the same way within the overlap window.
+    pub consensus: Share,
+    /// How unusual the change is against the VMs' own past.
+    pub distinctiveness: Share,
+    /// How much the hypervisor's own past, recent or at this hour, showed the same.
+    pub consistency: Share,
+    /// Which way they changed.
+    pub direction: Direction,
+    /// The channel of the algorithm that decided.
+    pub channel: String,
+    /// Names of the VMs that changed, the most certain first, separated by commas; at most eight, empty where none stands out.
+    pub changed_vms: String,
+}
+
+/// All VMs of one hypervisor stopped reporting.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Silence {
+    /// Number of known VMs; `None` where the condition ends.
+    pub vms: Option<u32>,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
+/// Most hypervisors stopped reporting at about the same time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CollectorSilence {
+    /// Number of hypervisors that stopped reporting.
+    pub hypervisors: Option<u32>,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
+/// A workload changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadChange {
+    /// The metric that showed it.
+    pub metric: String,
+    /// Share of the voters that changed the same way at that time.
+    pub consensus: Share,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What a [`WorkloadChange`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// One VM changed alone.
+    Alone,
+    /// Many VMs changed together, as they do at this time of day.
+    TimeOfDay {
+        /// Number of VMs that voted.
+        voters: u32,
+    },
+}
+
+/// The source of a log record, as far as its transport names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogSource {
+    /// The program.
+    pub program: Option<String>,
+    /// The systemd unit, pod or container of that program.
+    pub unit: Option<String>,
+    /// The agent's name for the input of the record.
+    pub tag: Option<String>,
+}
+
+/// The log of a host reports a failure.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LogFailure {
+    /// The log that it is in: the merged log of one host.
+    pub stream: String,
+    /// The source of the record that decided.
+    pub source: LogSource,
+    /// The template of that record.
+    pub template: String,
+    /// The template's number, stable within its stream.
+    pub template_id: u64,
+    /// The family of failures; `None` where only an operator's feedback makes it a failure.
+    pub family: Option<String>,
+    /// The phrase that decided, and why.
+    pub phrase: String,
+    /// The record that decided, shortened and without control characters; `None` where the condition ends.
+    pub sample: Option<String>,
+    /// Number of records of the condition so far.
+    pub count: u64,
+    /// Number of records of this template in the stream so far.
+    pub seen: Option<u64>,
+    /// When the stream had the first record of this template.
+    pub first_seen: Option<Time>,
+    /// Raised while the detector was still learning what is normal: the failure may be older than the detector.
+    pub at_startup: bool,
+    /// The last records up to the one that decided, one a line, the oldest first.
+    pub window: Option<String>,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
+/// The log of a host has many messages that are new to it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LogNovelty {
+    /// The log that it is in: the merged log of one host.
+    pub stream: String,
+    /// The source of the record that decided.
+    pub source: LogSource,
+    /// The template of that record.
+    pub template: Option<String>,
+    /// The template's number, stable within its stream.
+    pub template_id: Option<u64>,
+    /// How many of the last records are new.
+    pub count: Option<u64>,
+    /// The last records up to the one that decided, one a line, the oldest first.
+    pub window: Option<String>,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
+impl Evidence {
+    /// The kind of event that has it.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::HypervisorAnomaly(_) => EventKind::HypervisorAnomaly,
+            Self::HypervisorSilence(_) => EventKind::HypervisorSilence,
+            Self::CollectorSilence(_) => EventKind::CollectorSilence,
+            Self::WorkloadChange(_) => EventKind::WorkloadChange,
+            Self::LogFailure(_) => EventKind::LogFailure,
+            Self::LogNovelty(_) => EventKind::LogNovelty,
+        }
+    }
+
+    /// Why the condition ended; `None` where it begins.
+    pub(super) fn reason(&self) -> Option<&str> {
+        let reason = match self {
+            Self::HypervisorAnomaly(anomaly) => &anomaly.reason,
+            Self::HypervisorSilence(silence) => &silence.reason,
+            Self::CollectorSilence(silence) => &silence.reason,
+            Self::WorkloadChange(_) => &None,
+            Self::LogFailure(failure) => &failure.reason,
+            Self::LogNovelty(novelty) => &novelty.reason,
+        };
+        reason.as_deref()
+    }
+
+    /// The identity of an incident with such evidence.
+    pub(super) fn incident(&self, subject: &Subject, since: Time, ordinal: u64) -> IncidentId {
+        let of = match self {
+            Self::HypervisorAnomaly(anomaly) => anomaly.metric.as_str(),
+            Self::WorkloadChange(change) => change.metric.as_str(),
+            Self::LogFailure(failure) => failure.stream.as_str(),
+            Self::LogNovelty(novelty) => novelty.stream.as_str(),
+            Self::HypervisorSilence(_) | Self::CollectorSilence(_) => "",
+        };
+        let vm = subject.vm().unwrap_or_default();
+        let group = match subject {
+            Subject::Group(name) => name.as_str(),
+            Subject::Vm { .. } | Subject::Hypervisor(_) => "",
+        };
+        let names = [subject.hypervisor(), vm, group, of];
+        IncidentId::new(self.kind(), &names, since, ordinal)
+    }
+
+    /// How much memory it takes outside of itself, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        // Each field of those that wait in large numbers is named, so that a new one cannot be forgotten.
+        let text = |text: &String| allocation(text.capacity());
+        let maybe = |maybe: &Option<String>| maybe.as_ref().map_or(0, text);
+        let source = |source: &LogSource| {
+            let LogSource { program, unit, tag } = source;
+            maybe(program) + maybe(unit) + maybe(tag)
+        };
+        match self {
+            Self::HypervisorAnomaly(anomaly) => {
+                let change = anomaly.change.as_ref();
+                let change = change.map_or(0, |c| text(&c.channel) + text(&c.changed_vms));
+                text(&anomaly.metric) + change + maybe(&anomaly.reason)
+            }
+            Self::HypervisorSilence(silence) => maybe(&silence.reason),
+            Self::CollectorSilence(silence) => maybe(&silence.reason),
+            Self::WorkloadChange(change) => text(&change.metric),
+            Self::LogFailure(failure) => {
+                let LogFailure {
+                    stream,
+                    source: from,
+                    template,
+                    template_id: _,
+                    family,
+                    phrase,
+                    sample,
+                    count: _,
+                    seen: _,
+                    first_seen: _,
+                    at_startup: _,
+                    window,
+                    reason,
+                } = &**failure;
+                let texts = [stream, template, phrase].into_iter().map(text);
+                let optional = [family, sample, window, reason].into_iter().map(maybe);
+                allocation(size_of::<LogFailure>())
+                    + source(from)
+                    + texts.chain(optional).sum::<usize>()
+            }
+            Self::LogNovelty(novelty) => {
+                let LogNovelty {
+                    stream,
+                    source: from,
+                    template,
+                    template_id: _,
+                    count: _,
+                    window,
+                    reason,
+                } = &**novelty;
+                let optional = [template, window, reason].into_iter().map(maybe);
+                allocation(size_of::<LogNovelty>())
+                    + source(from)
+                    + text(stream)
+                    + optional.sum::<usize>()
+            }
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! The events that detectors report, and their JSON.
+//!
+//! An event is a transition: a condition is raised once and cleared once; nothing repeats with every interval. Its JSON is flat,
+//! since its keys become record keys, labels and the metadata of notifications.
+//!
+//! ```
+//! use bellwether_core::event::{Event, Evidence, EventKind, Silence, State, Severity, Subject};
+//! use bellwether_core::units::Time;
+//!
+//! let event = Event::new(
+//!     Subject::Hypervisor("kvm1".into()),
+//!     State::Raised,
+//!     Severity::Warning,
+//!     Time::from_secs(1_700_000_000.0),
+//!     "kvm1: no samples",
+//!     Evidence::HypervisorSilence(Silence { vms: Some(5), reason: None }),
+//! );
+//! assert_eq!(event.kind(), EventKind::HypervisorSilence);
+//! assert!(event.to_json().starts_with(r#"{"event":"hypervisor_silence","schema":1,"time":1700000000.0,"#));
+//! let read: Event = serde_json::from_str(&event.to_json())?;
+//! assert_eq!(read, event);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+mod evidence;
+mod flat;
+mod incident;
+mod queue;
+
+use serde::{Deserialize, Serialize};
+
+use crate::memory::allocation;
+use crate::text::shortened;
+use crate::units::{Share, Time};
+
+pub use evidence::{
+    Change, CollectorSilence, CommonChange, Evidence, HypervisorAnomaly, LogFailure, LogNovelty,
+    LogSource, Silence, WorkloadChange,
+};
+pub use flat::{Field, FieldValue};
+pub use incident::{IncidentId, NoIncidentId};
+pub(crate) use queue::Queue;
+
+/// The version of the event's JSON, in its key `schema`.
+pub const SCHEMA: u32 = 1;
+
+/// Maximum length of a message in bytes; collectd's notifications hold no more.
+pub const MESSAGE_MAX_BYTES: usize = 255;
+
+/// Declares an enum whose variants have one word each in JSON.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
+        impl $name {
+            /// The word that stands for it in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// What an event reports.
+    #[non_exhaustive]
+    pub enum EventKind {
+        /// Many VMs of one hypervisor changed together, or froze.
+        HypervisorAnomaly = "hypervisor_anomaly",
+        /// All VMs of one hypervisor stopped reporting: its state is unknown until they report again.
+        HypervisorSilence = "hypervisor_silence",
+        /// Most hypervisors stopped reporting at about the same time: likely the collector or what feeds it.
+        CollectorSilence = "collector_silence",
+        /// A workload changed: one VM alone, or many in a way that their own past shows, too.
+        WorkloadChange = "workload_change",
+        /// The log of a host reports a failure.
+        LogFailure = "log_failure",
+        /// The log of a host has many messages that are new to it.
+        LogNovelty = "log_novelty",
+    }
+}
+
+words! {
+    /// Whether an event begins or ends a condition.
+    pub enum State {
+        /// The condition has begun.
+        Raised = "raised",
+        /// The condition has ended.
+        Cleared = "cleared",
+    }
+}
+
+words! {
+    /// Severity, in the terms that collectd's notifications use.
+    pub enum Severity {
+        /// All is well (again).
+        Okay = "okay",
+        /// Look at it: provisional, or of a kind that need not be a failure.
+        Warning = "warning",
+        /// Act: move the guests away.
+        Failure = "failure",
+    }
+}
+
+words! {
+    /// Where a change comes from, in the terms of attribution theory (lecture, "Approach").
+    pub enum Cause {
+        /// From the VMs themselves: their workload.
+        Internal = "internal",
+        /// From outside the VMs: the hypervisor.
+        External = "external",
+    }
+}
+
+words! {
+    /// Which way the VMs changed.
+    pub enum Direction {
+        /// They rose.
+        Up = "up",
+        /// They fell.
+        Down = "down",
+        /// Some rose while others fell.
+        Mixed = "mixed",
+        /// They repeat one value.
+        Frozen = "frozen",
+    }
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Subject {
+    /// One VM of a hypervisor.
+    Vm {
+        /// The hypervisor's name.
+        hypervisor: String,
+        /// The VM's name.
+        vm: String,
+    },
+    /// A hypervisor, by its name.
+    Hypervisor(String),
+    /// A group of hypervisors, by its name; an empty name means all that report to this detector.
+    Group(String),
+}
+
+impl Subject {
+    /// The hypervisor's name; empty for a group.
+    pub fn hypervisor(&self) -> &str {
+        match self {
+            Self::Vm { hypervisor, .. } | Self::Hypervisor(hypervisor) => hypervisor,
+            Self::Group(_) => "",
+        }
+    }
+
+    /// The VM's name, if it is about one VM.
+    pub fn vm(&self) -> Option<&str> {
+        match self {
+            Self::Vm { vm, .. } => Some(vm),
+            Self::Hypervisor(_) | Self::Group(_) => None,
+        }
+    }
+}
+
+/// One event.
+///
+/// As JSON ([`Event::to_json`]) it is one flat object; keys that do not apply to its kind are absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "flat::Flat", try_from = "flat::Flat")]
+#[non_exhaustive]
+pub struct Event {
+    /// When, in the time of the data (the time of the sample or record that decided).
+    pub time: Time,
+    /// Whether the condition begins or ends.
+    pub state: State,
+    /// How severe it is.
+    pub severity: Severity,
+    /// What it is about.
+    pub subject: Subject,
+    /// Shared by the events of one incident.
+    pub incident: IncidentId,
+    /// Confidence; alarms start at 0.5.
+    pub score: Share,
+    /// One line that a person can act on, at most [`MESSAGE_MAX_BYTES`] bytes.
+    pub message: String,
+    /// When the condition began; for a raised event usually its own `time`.
+    pub since: Time,
+    /// What was found, by the kind of event.
+    pub evidence: Evidence,
+}
+
+impl Event {
+    /// An event of an incident that begins at `time`, with a score of 0.
+    ///
+    /// `message` is cut to [`MESSAGE_MAX_BYTES`] bytes at a character boundary; control characters become spaces.
+    pub fn new(
+        subject: Subject,
+        state: State,
+        severity: Severity,
+        time: Time,
+        message: &str,
+        evidence: Evidence,
+    ) -> Self {
+        Self {
+            incident: evidence.incident(&subject, time, 0),
+            time,
+            state,
+            severity,
+            subject,
+            score: Share::ZERO,
+            message: shortened(message, MESSAGE_MAX_BYTES),
+            since: time,
+            evidence,
+        }
+    }
+
+    /// The same event of the incident that began at `since`. Where incidents of this kind and subject can begin at the same
+    /// time, `ordinal` tells them apart.
+    #[must_use]
+    pub(crate) fn of_incident(self, since: Time, ordinal: u64) -> Self {
+        Self {
+            incident: self.evidence.incident(&self.subject, since, ordinal),
+            // A clock that was set back must not make an incident end before it began.
+            since: if since < self.time { since } else { self.time },
+            ..self
+        }
+    }
+
+    /// The same event with that score.
+    #[must_use]
+    pub(crate) fn with_score(self, score: f64) -> Self {
+        Self {
+            score: Share::rounded(score),
+            ..self
+        }
+    }
+
+    /// What it reports.
+    pub fn kind(&self) -> EventKind {
+        self.evidence.kind()
+    }
+
+    /// The hypervisor's name; empty where it is about a group.
+    pub fn hypervisor(&self) -> &str {
+        self.subject.hypervisor()
+    }
+
+    /// The VM's name, if it is about one VM.
+    pub fn vm(&self) -> Option<&str> {
+        self.subject.vm()
+    }
+
+    /// The metric that showed it, if it is about one.
+    pub fn metric(&self) -> Option<&str> {
+        match &self.evidence {
+            Evidence::HypervisorAnomaly(anomaly) => Some(&anomaly.metric),
+            Evidence::WorkloadChange(change) => Some(&change.metric),
+            _ => None,
+        }
+    }
+
+    /// Why the condition ended, in a few words; `None` where it begins.
+    pub fn reason(&self) -> Option<&str> {
+        self.evidence.reason()
+    }
+
+    /// Whether it was raised before the detector knew a whole day of its hypervisor.
+    pub fn is_provisional(&self) -> bool {
+        matches!(&self.evidence, Evidence::HypervisorAnomaly(anomaly) if anomaly.provisional)
+    }
+
+    /// The evidence of a [`EventKind::HypervisorAnomaly`].
+    pub fn anomaly(&self) -> Option<&HypervisorAnomaly> {
+        match &self.evidence {
+            Evidence::HypervisorAnomaly(anomaly) => Some(anomaly),
+            _ => None,
+        }
+    }
+
+    /// The common change that raised a [`EventKind::HypervisorAnomaly`].
+    pub fn common_change(&self) -> Option<&CommonChange> {
+        self.anomaly()?.change.as_ref()
+    }
+
+    /// The evidence of a [`EventKind::LogFailure`].
+    pub fn log_failure(&self) -> Option<&LogFailure> {
+        match &self.evidence {
+            Evidence::LogFailure(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The evidence of a [`EventKind::LogNovelty`].
+    pub fn log_novelty(&self) -> Option<&LogNovelty> {
+        match &self.evidence {
+            Evidence::LogNovelty(novelty) => Some(novelty),
+            _ => None,
+        }
+    }
+
+    /// The event as one line of JSON, without a newline.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("an event has only string keys and finite numbers")
+    }
+
+    /// Keys and values in the order in which the JSON has them.
+    pub fn fields(&self) -> Vec<Field> {
+        flat::Flat::from(self.clone()).fields()
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let subject = match &self.subject {
+            Subject::Vm { hypervisor, vm } => {
+                allocation(hypervisor.capacity()) + allocation(vm.capacity())
+            }
+            Subject::Hypervisor(name) | Subject::Group(name) => allocation(name.capacity()),
+        };
+        size_of::<Self>() + allocation(self.message.capacity()) + subject + self.evidence.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(time: f64) -> Event {
+        Event::new(
+            Subject::Hypervisor("host-1".into()),
+            State::Raised,
+            Severity::Failure,
+            Time::from_secs(time),
+            "all VMs fell",
+            Evidence::HypervisorAnomaly(HypervisorAnomaly {
+                metric: "cpu".into(),
+                vms: 5,
+                voters: 4,
+                provisional: true,
+                change: None,
+                reason: None,
+            }),
+        )
+    }
+
+    #[test]
+    fn a_time_is_read_from_json_to_the_last_bit() {
+        // One of the numbers that a quick reader takes for its neighbor.
+        let event = event(10_073.559424506719);
+        let read: Event = serde_json::from_str(&event.to_json()).unwrap();
+        assert_eq!(read.time, event.time);
+        assert_eq!(read, event);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character_boundary() {
+        let long = Event::new(
+            Subject::Group(String::new()),
+            State::Raised,
+            Severity::Warning,
+            Time::from_secs(1.0),
+            &"ü\n".repeat(200),
+            Evidence::CollectorSilence(CollectorSilence::default()),
+        );
+        assert!(long.message.len() <= MESSAGE_MAX_BYTES);
+        assert!(long.message.ends_with('…') && !long.message.contains('\n'));
+    }
+
+    #[test]
+    fn an_incident_keeps_its_identity_until_it_ends() {
+        let raised = event(100.0);
+        let cleared = Event {
+            state: State::Cleared,
+            ..event(160.0)
+        }
+        .of_incident(raised.since, 0);
+        assert_eq!(cleared.incident, raised.incident);
+        assert_eq!(cleared.since, raised.time);
+        assert_ne!(event(160.0).incident, raised.incident);
+    }
+
+    #[test]
+    fn an_event_of_a_version_without_incidents_gets_one() {
+        let json = event(100.0).to_json();
+        let (before, after) = json.split_once("\"incident\":\"").unwrap();
+        let old = format!("{before}{}", after.split_once("\",").unwrap().1);
+        let read: Event = serde_json::from_str(&old).unwrap();
+        assert_eq!(read, event(100.0));
+    }
+
+    #[test]
+    fn an_event_without_what_its_kind_needs_is_refused() {
+        let json = event(100.0).to_json();
+        let without = json.replace("\"metric\":\"cpu\",", "");
+        let error = serde_json::from_str::<Event>(&without).unwrap_err();
+        assert!(error.to_string().contains("\"metric\""), "{error}");
+    }
+}

@@ -1,0 +1,166 @@
+//! The learned state of the detector, saved and restored.
+//!
+//! Version 1: options that shape the state, hypervisors, counters, `swept`, waiting events as JSON; then, which may be missing,
+//! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
+
+use std::io::{self, Write};
+
+use rustc_hash::FxHashMap;
+
+use super::eviction::{ESTABLISHED, Eviction};
+use super::hypervisor::Hypervisor;
+use super::notice::Notices;
+use super::observation::{Counters, LaterCounters};
+use super::options::Algorithm;
+use super::panel::{Panel, Seat};
+use super::presence::{Presence, Presences};
+use super::{Detector, INTERVALS_MAX};
+use crate::event::{Event, Queue};
+use crate::snapshot::{self, Lazily, Reader, Saved, Shape, Tag, Unusable, put};
+
+/// A VM that has changed alone: the places of hypervisor, panel and VM, and since when, in seconds.
+type Alone = (u32, u32, u32, f64);
+
+impl Detector {
+    /// The options that shape the state.
+    fn shape(&self) -> Shape {
+        let mut names = vec!["algorithm", "metrics"];
+        match self.options.algorithm {
+            Algorithm::Rank => {}
+            Algorithm::Zscore => names.extend([
+                "zscore_window_long_sz",
+                "zscore_window_short_sz",
+                "overlap_window_sz",
+            ]),
+            Algorithm::Iad => names.push("iad_window_sz"),
+        }
+        snapshot::shape(&self.options, &names)
+    }
+
+    /// The VMs that have changed alone.
+    fn alone(&self) -> Vec<Alone> {
+        let mut alone = Vec::new();
+        for (at, hypervisor) in (0..).zip(&self.hypervisors) {
+            for (i, panel) in (0..).zip(&hypervisor.panels) {
+                let seats = (0..).zip(&panel.seats).filter(|(_, seat)| seat.alone);
+                alone.extend(seats.map(|(slot, seat)| (at, i, slot, seat.alone_since)));
+            }
+        }
+        alone
+    }
+
+    /// The seat of a VM that has changed alone.
+    fn seat_alone(&mut self, (at, i, slot, _): Alone) -> Option<&mut Seat> {
+        let hypervisor = self.hypervisors.get_mut(at as usize)?;
+        let panel = hypervisor.panels.get_mut(i as usize)?;
+        panel.seats.get_mut(slot as usize).filter(|seat| seat.alone)
+    }
+}
+
+impl Saved for Detector {
+    const TAG: Tag = *b"had ";
+    const VERSION: u32 = 2;
+    const OLDEST: u32 = 1;
+
+    fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
+        put(out, &self.shape())?;
+        put(out, &self.hypervisors)?;
+        let counters = Counters {
+            events_lost: self.waiting.lost(),
+            ..self.counters
+        };
+        put(out, &counters)?;
+        put(out, &self.swept)?;
+        put(out, &Lazily(|| self.waiting.iter().map(Event::to_json)))?;
+        put(out, &self.counters.later())?;
+        put(out, &self.presences.collector_since)?;
+        put(out, &self.alone())
+    }
+
+    fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
+        snapshot::same_shape(&self.shape(), &input.next("the options")?)?;
+        let hypervisors: Vec<Hypervisor> = input.next("the hypervisors")?;
+        let counters: Counters = input.next("the counters")?;
+        let swept = input.next("the time")?;
+        let events: Vec<String> = input.next("the events")?;
+        // Version 1 did not always have the rest.
+        let has_rest = version > 1 || !input.is_at_end();
+        let (later, collector_since): (LaterCounters, Option<f64>) = match has_rest {
+            true => (input.next("further counters")?, input.next("the silence")?),
+            false => Default::default(),
+        };
+        let alone: Vec<Alone> = match version {
+            1 => Vec::new(),
+            _ => input.next("the VMs that changed alone")?,
+        };
+        let mut detector = Self {
+            options: self.options.clone(),
+            hypervisors,
+            index: FxHashMap::default(),
+            guess: 0,
+            waiting: Queue::new(self.waiting.limit(), counters.events_lost),
+            counters: counters.with_later(later),
+            notices: Notices::default(),
+            swept,
+            swept_elapsed: 0.0,
+            presences: Presences::default(),
+            eviction: Eviction::default(),
+            eased_elapsed: 0.0,
+            hypervisor_bytes: 0,
+            newcomer_bytes: self.newcomer_bytes,
+        };
+        for json in &events {
+            detector.waiting.push([snapshot::event_from_json(json)?]);
+        }
+        let options = &self.options;
+        let fits = detector.hypervisors.len() <= options.max_hypervisors
+            && detector
+                .hypervisors
+                .iter()
+                .flat_map(|h| &h.panels)
+                .all(|panel| panel.seats.len() <= options.max_vms);
+        if !fits {
+            return Err(Unusable::OverLimit("max_hypervisors and max_vms"));
+        }
+        let is_whole = detector
+            .hypervisors
+            .iter()
+            .all(|h| h.metrics().all(|m| h.of(m).count() <= INTERVALS_MAX))
+            && detector
+                .hypervisors
+                .iter_mut()
+                .flat_map(|h| &mut h.panels)
+                .all(|panel| panel.restore(options));
+        if !is_whole {
+            return Err(Unusable::Impossible(
+                "a hypervisor in it has values that no hypervisor can have".into(),
+            ));
+        }
+        for alone in alone {
+            let seat = detector.seat_alone(alone);
+            let seat = seat.filter(|_| alone.3.is_finite()).ok_or_else(|| {
+                Unusable::Impossible("it has the change of a VM that did not change".into())
+            })?;
+            seat.alone_since = alone.3;
+        }
+        let presences = detector.hypervisors.iter().map(|hypervisor| {
+            let panel = hypervisor.panels.first();
+            let established = hypervisor.panels.iter().any(Panel::is_established);
+            Presence::restored(
+                panel.map_or(f64::NEG_INFINITY, Panel::heard_time),
+                panel.map_or(options.interval, |panel| panel.interval),
+                if established { ESTABLISHED } else { 1 },
+                hypervisor.silent_since.is_some(),
+            )
+        });
+        detector.presences.all = presences.collect();
+        let since = collector_since.filter(|since| since.is_finite());
+        detector.presences.restore_collector(since);
+        detector.reindex();
+        detector.measure_all();
+        if detector.held() > detector.limit() {
+            return Err(Unusable::OverLimit("max_memory_mib"));
+        }
+        Ok(detector)
+    }
+}
