@@ -7,8 +7,40 @@ use bellwether_core::drain::DrainOptions;
 use bellwether_core::had::HadOptions;
 use bellwether_core::lad::LadOptions;
 use bellwether_core::options::{Spec, camel_case, markdown_table};
+use clap::{Args, ValueEnum};
 
-use crate::args::{DetectorName, Format, OptionsArguments};
+#[derive(Debug, Args)]
+pub struct OptionsArguments {
+    /// The detector
+    #[arg(value_enum)]
+    detector: DetectorName,
+    /// How to print them
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Spell the names as collectd's configuration does: WindowLongSz for window_long_sz
+    #[arg(long)]
+    camel_case: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DetectorName {
+    /// Hypervisor anomaly detection on metrics of VMs
+    Had,
+    /// Log anomaly detection on records of a host's log
+    Lad,
+    /// The parser that finds the templates of log lines
+    Drain,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// For reading in a terminal
+    Text,
+    /// A table for documentation
+    Markdown,
+    /// An array of objects
+    Json,
+}
 
 /// The table of the options of a detector.
 pub fn table(arguments: &OptionsArguments) -> Result<String> {

@@ -3,16 +3,48 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use bellwether_core::drain::{DrainOptions, Miner};
 use bellwether_core::inference::{Finding, Inference as _, Lexicon};
-use clap::CommandFactory as _;
-use clap::error::ErrorKind;
+use bellwether_records::command::usage;
+use bellwether_records::log_line::LogLine;
+use bellwether_records::logs;
+use bellwether_records::settings::{self, Setting};
+use clap::Args;
 
-use crate::args::{Arguments, TemplatesArguments};
-use crate::log_line::LogLine;
-use crate::logs;
+const EXAMPLES: &str = "\
+Examples:
+  bellwether templates /var/log/syslog /var/log/syslog.2.gz
+  bellwether templates --set sim_th=0.5 --assign clusters.txt recorded/ | sort -t$'\\t' -k2,2nr | head
+
+\"bellwether options drain\" lists what --set takes.";
+
+/// Find the templates of log lines and print them, with how many lines each has and what it tells of
+///
+/// Each PATH is a file of log lines, plain or gzip, or a folder with files named *.log and *.txt (also .gz). Of a line of
+/// syslog (see "bellwether replay logs"), only the message is parsed: what follows the source and its colon. Bytes that are
+/// no UTF-8 are replaced.
+///
+/// The output is a line per template, in the order in which they were first seen, with tabs between: the id; the number of
+/// lines; the highest severity found in one of its lines, 0 to 1, and the family of that failure, or 0 and "-"; the
+/// template. A heading names the columns.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct TemplatesArguments {
+    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Set an option of the parser; may be repeated, the last one wins
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::drain)]
+    settings: Vec<Setting>,
+
+    /// Write the id of each line's template into this file, one a line, in the order of the lines
+    #[arg(long, value_name = "FILE")]
+    assign: Option<PathBuf>,
+}
 
 /// Finds the templates of files of log lines and prints them.
 pub fn print(arguments: &TemplatesArguments) -> Result<()> {
@@ -69,6 +101,5 @@ fn miner(arguments: &TemplatesArguments) -> Result<Miner> {
     for setting in &arguments.settings {
         options.set(&setting.name, &setting.value)?;
     }
-    Ok(Miner::new(options)
-        .map_err(|e| Arguments::command().error(ErrorKind::ValueValidation, e.to_string()))?)
+    Ok(Miner::new(options).map_err(usage)?)
 }

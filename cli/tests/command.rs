@@ -247,6 +247,23 @@ fn a_wrong_command_line_is_exit_status_2_and_says_what_would_be_right() {
 }
 
 #[test]
+fn a_command_of_the_lab_is_refused_with_where_it_is() {
+    for name in ["evaluate", "generate", "tune"] {
+        let (code, errors) = failure(&[name, "metrics"]);
+        assert_eq!(code, Some(2), "{errors}");
+        let unknown = format!("unrecognized subcommand '{name}'");
+        assert!(errors.contains(&unknown), "{errors}");
+        assert!(
+            errors.contains(&format!("cargo run --release -p bellwether-lab -- {name}")),
+            "{errors}"
+        );
+    }
+    let (code, errors) = failure(&["evalute"]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(!errors.contains("bellwether-lab"), "{errors}");
+}
+
+#[test]
 fn bad_data_are_exit_status_1_and_name_file_line_row_column_and_value() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hv1.csv");

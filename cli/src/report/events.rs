@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
+use bellwether_records::files::decoded;
 
 use super::model::{Host, take};
-use crate::files::decoded;
 
 /// What an event is listed under that is about no hypervisor but about what collects their samples.
 const COLLECTOR: &str = "collector";

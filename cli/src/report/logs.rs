@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference};
+use bellwether_records::logs;
 
 use super::model::{Host, Log, Records, nothing_in, take};
-use crate::logs;
 
 /// The most templates of an episode that are listed.
 const TEMPLATES_MAX: usize = 32;

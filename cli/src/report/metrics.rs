@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use bellwether_core::event::{Direction, EventKind, Severity, State};
 use bellwether_core::had::{Algorithm, Detector, HadOptions};
+use bellwether_records::feed::Feed;
+use bellwether_records::series::{Series, hypervisor};
 
 use super::change::{Way, best_step, change_points};
 use super::model::{Host, Incident, Moment, Panel, Vm, Vote, nothing_in, take};
-use crate::replay::feed::Feed;
 use crate::replay::metrics::warnings;
-use crate::series::{Series, hypervisor};
 
 /// The most rows of one file, and the most values of one file, that are kept for drawing.
 const ROWS_MAX: usize = 1 << 23;

@@ -1,7 +1,6 @@
 //! One HTML file that shows what the detectors found: `bellwether report`.
 
 mod change;
-mod clock;
 mod events;
 mod logs;
 mod metrics;
@@ -16,20 +15,18 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use bellwether_core::had::HadOptions;
 use bellwether_core::lad::{LadOptions, inference};
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _};
+use bellwether_records::clock::Clock;
+use bellwether_records::command::usage;
+use bellwether_records::logs as recorded_logs;
+use bellwether_records::progress::{bar, each_in_order};
+use bellwether_records::series;
+use bellwether_records::settings::{self, DEFAULT_INTERVAL, Setting};
+use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use self::clock::Clock;
 use self::model::{Host, Report};
-use crate::args::{self, Arguments, Setting};
-use crate::files::files;
-use crate::replay::each_in_order;
-use crate::replay::logs::detector_options;
-use crate::replay::metrics::{DEFAULT_INTERVAL, refuse_namesakes, set};
-use crate::series::ENDINGS;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,7 +70,7 @@ pub struct ReportArguments {
     settings: Vec<Setting>,
 
     /// Seconds between two rows of metrics, short for --set interval=SECONDS [default: 300]
-    #[arg(long, value_name = "SECONDS", value_parser = args::interval)]
+    #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
     /// When row 0 of the metrics was, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: not known,
@@ -110,9 +107,9 @@ fn is_had_option(name: &str) -> bool {
 fn setting(text: &str) -> Result<Setting, String> {
     let name = text.split('=').next().unwrap_or_default().trim();
     if is_lad_option(name) && !is_had_option(name) {
-        args::lad_setting(text)
+        settings::lad(text)
     } else {
-        args::setting(text)
+        settings::had(text)
     }
 }
 
@@ -138,10 +135,6 @@ fn start(text: &str, zone: &TimeZone) -> Option<f64> {
     };
     let timestamp = text.parse::<Timestamp>().ok().or_else(local)?;
     Some(timestamp.as_second() as f64)
-}
-
-fn usage(error: impl std::fmt::Display) -> clap::Error {
-    Arguments::command().error(ErrorKind::ValueValidation, error)
 }
 
 /// Makes the page and writes it.
@@ -175,15 +168,10 @@ pub fn report(arguments: &ReportArguments) -> Result<()> {
 }
 
 fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
-    let interval = Setting {
-        name: "interval".to_owned(),
-        value: DEFAULT_INTERVAL.to_owned(),
-    };
+    let interval = Setting::new("interval", DEFAULT_INTERVAL);
     let given = arguments.settings.iter().filter(|s| is_had_option(&s.name));
-    let options = set([&interval]
-        .into_iter()
-        .chain(given)
-        .chain(&arguments.interval))?;
+    let given = given.chain(&arguments.interval);
+    let options = settings::had_options([&interval].into_iter().chain(given)).map_err(usage)?;
     let start = match &arguments.start {
         None => 0.0,
         Some(text) => start(text, &arguments.time_zone).ok_or_else(|| {
@@ -197,13 +185,13 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
         lenient: arguments.lenient,
         start,
     };
-    let files = files(&arguments.metrics, ENDINGS)?;
-    refuse_namesakes(&files)?;
+    let files = series::files(&arguments.metrics)?;
+    series::refuse_duplicates(&files)?;
     report.sources.push(words::metrics_source(&files, &options));
     each_in_order(
         &files,
         arguments.jobs,
-        "hypervisors",
+        &bar(files.len(), "hypervisors"),
         |file| metrics::replay(file, &replay),
         |found| keep(report, found),
     )
@@ -211,16 +199,15 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
 
 fn add_logs(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
     let given = arguments.settings.iter().filter(|s| is_lad_option(&s.name));
-    let given: Vec<Setting> = given.cloned().collect();
-    let options = detector_options(&given)?;
+    let options = settings::lad_options(given).map_err(usage)?;
     let lexicon = inference(&options).map_err(usage)?;
-    let files = crate::logs::files(&arguments.logs)?;
-    crate::logs::refuse_namesakes(&files)?;
+    let files = recorded_logs::files(&arguments.logs)?;
+    recorded_logs::refuse_duplicates(&files)?;
     report.sources.push(words::logs_source(&files));
     each_in_order(
         &files,
         arguments.jobs,
-        "logs",
+        &bar(files.len(), "logs"),
         |file| logs::replay(file, &options, &lexicon, arguments.year),
         |found| keep(report, found),
     )

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use bellwether_core::event::{Cause, Direction, Event, EventKind, duration};
 use bellwether_core::had::{Algorithm, HadOptions};
+use bellwether_records::clock::Clock;
 
 use super::change::Step;
-use super::clock::Clock;
 use super::model::{Host, Incident, Level, Panel, Report};
 
 /// Names of files that a sentence lists before it says how many more there are.

@@ -7,7 +7,8 @@ use maud::{Markup, html};
 
 use super::super::model::{Host, Level, Moment, Panel, Report};
 use super::super::words;
-use super::{Page, badge, log};
+use super::log;
+use super::parts::{Page, badge};
 
 /// The height of a VM's bar for one standard deviation, of 50 in each direction.
 const UNITS_PER_DEVIATION: f64 = 10.0;

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 
 use super::super::model::{Host, Incident, Level, Log};
 use super::super::words;
+use super::parts::{Page, axis, time};
 use super::plot::coordinate;
-use super::{Page, axis, time};
 
 /// Bars of a line of time, and of the one in a tile.
 const BARS: usize = 240;

@@ -5,6 +5,7 @@
 
 mod dashboard;
 mod log;
+mod parts;
 mod pinpoint;
 mod plot;
 mod view;
@@ -14,13 +15,13 @@ use std::cell::Cell;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bellwether_core::event::{EventKind, duration};
+use bellwether_records::clock::Clock;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::clock::Clock;
 use super::model::{Host, Incident, Level, Report};
 use super::words;
-use plot::coordinate;
+use parts::{Page, badge, pinpoints, time};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -31,45 +32,10 @@ const COLUMNS_MIN: usize = 24;
 const COLUMNS_MAX: usize = 480;
 /// Beyond so many VMs, the series of hosts of which nothing was told are not drawn.
 const VMS_DRAWN_MAX: usize = 6_000;
-/// Anomalies of one host that are shown with the series of its VMs, and VMs of all of these together.
-const PINPOINTS_MAX: usize = 3;
+/// VMs of all anomalies together that are shown with their series.
 const PINPOINT_VMS_MAX: usize = 3_000;
 /// Hosts that are shown unfolded.
 const UNFOLDED_MAX: usize = 3;
-
-/// What the parts of the page share.
-struct Page<'a> {
-    clock: &'a Clock,
-    /// From when to when there are data, over all hosts.
-    span: (f64, f64),
-    /// Columns of a series over all of the time.
-    columns_whole: usize,
-    /// Columns of a series around an incident.
-    columns_near: usize,
-    /// Whether the series of hosts of which nothing was told are drawn.
-    draws_sound: bool,
-    /// VMs that may still be shown around an incident.
-    vms_left: Cell<usize>,
-    /// The last number given to something that is referred to.
-    numbers: Cell<usize>,
-}
-
-impl Page<'_> {
-    /// The time that a host is shown over: that of all hosts, or its own where it has no time in common with them.
-    fn span_with(&self, own: (f64, f64)) -> (f64, f64) {
-        if Clock::is_elapsed(own.1) == Clock::is_elapsed(self.span.1) {
-            (own.0.min(self.span.0), own.1.max(self.span.1))
-        } else {
-            own
-        }
-    }
-
-    /// A number that nothing else on the page has.
-    fn number(&self) -> usize {
-        self.numbers.set(self.numbers.get() + 1);
-        self.numbers.get()
-    }
-}
 
 /// A source expression of a Content-Security-Policy that allows exactly this text.
 fn source(text: &str) -> String {
@@ -134,12 +100,6 @@ fn vms(host: &Host) -> usize {
     host.panel.as_ref().map_or(0, |panel| panel.vms.len())
 }
 
-/// The anomalies of a host that are shown with the series of its VMs.
-fn pinpoints(host: &Host) -> impl Iterator<Item = &Incident> {
-    let of_vms = host.worst_first().into_iter();
-    of_vms.filter(|i| !i.votes.is_empty()).take(PINPOINTS_MAX)
-}
-
 fn pinpointed_vms(host: &Host) -> usize {
     pinpoints(host).count() * vms(host)
 }
@@ -187,26 +147,6 @@ fn footer(report: &Report) -> Markup {
             @for source in &report.sources { p { "Made from " (words::printable(source)) "." } }
             @for warning in &report.warnings { p class="warning" { "Note: " (words::printable(warning)) "." } }
             p { "bellwether " (bellwether_core::VERSION) }
-        }
-    }
-}
-
-/// A host's sign and what was found, in a word or two.
-fn badge(level: Level) -> Markup {
-    html! {
-        span class={ "badge " (level.class()) } {
-            span class="sign" aria-hidden="true" { (level.sign()) }
-            span { (level.label()) }
-        }
-    }
-}
-
-/// A point in time with its zone.
-fn time(at: f64, text: &str, clock: &Clock) -> Markup {
-    html! {
-        @match clock.machine(at) {
-            Some(machine) => time datetime=(machine) { (text) },
-            None => span { (text) },
         }
     }
 }
@@ -264,22 +204,6 @@ fn workloads(host: &Host, page: &Page<'_>) -> Markup {
     let of_workload = |i: &&Incident| i.event.event == EventKind::WorkloadChange;
     let changes: Vec<&Incident> = host.incidents.iter().filter(of_workload).collect();
     pinpoint::listed("Workload changes", &changes, page)
-}
-
-/// The ticks of a time axis over `from..=to`, as they stand below plots.
-fn axis(from: f64, to: f64, page: &Page<'_>) -> Markup {
-    let span = (to - from).max(f64::MIN_POSITIVE);
-    let ticks = page.clock.ticks(from, to, 6);
-    html! {
-        svg class="axis" aria-hidden="true" {
-            @for (at, label) in ticks {
-                @let x = 100.0 * (at - from) / span;
-                @let anchor = if x < 6.0 { "start" } else if x > 94.0 { "end" } else { "middle" };
-                line x1={ (coordinate(x)) "%" } x2={ (coordinate(x)) "%" } y1="0" y2="5" {}
-                text x={ (coordinate(x)) "%" } y="17" text-anchor=(anchor) { (label) }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

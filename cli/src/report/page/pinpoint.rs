@@ -8,9 +8,9 @@ use maud::{Markup, html};
 
 use super::super::model::{Host, Incident, Panel};
 use super::super::words;
+use super::parts::{Page, pinpoints, time};
 use super::plot::{Columns, coordinate};
 use super::view::View;
-use super::{Page, pinpoints, time};
 
 /// Incidents of one host that are told at length, the worst ones; and of the others, how many are listed.
 const ARTICLES_MAX: usize = 4;

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 
 use super::super::model::{Incident, Panel, Vm, Vote};
 use super::super::words;
+use super::parts::{Page, axis};
 use super::plot::{Columns, HEIGHT, Scale, area, coordinate, line};
-use super::{Page, axis};
 
 /// A name longer than this keeps its last characters when it is cut, since these tell it from others.
 const NAME_CUT: usize = 16;
