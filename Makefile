@@ -25,9 +25,11 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 LDCONFIG ?= ldconfig
 
-# With SETUP=no, no target installs what is missing on the system.
-SETUP ?= yes
+# What is missing on the system is installed, as root, in a container, in CI and where no person has an account: SETUP=auto. It is
+# installed anywhere with SETUP=yes, nowhere with SETUP=no, and said in any case. "make setup" has been asked for it.
+SETUP ?= auto
 export SETUP
+setup: SETUP = yes
 
 # A pipe fails when any of its commands does.
 SHELL := /bin/bash
@@ -40,7 +42,7 @@ help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what building and testing need and what is missing (Debian, as root)
+setup: ## Install what building and testing need and what is missing (Debian, as root), also on a workstation
 	@echo "==> installing what is missing"
 	tests/setup.sh build collectd check testbed browser python
 
