@@ -61,7 +61,7 @@ setup-run: setup-build
 	@tests/setup.sh check testbed || echo "==> going on without what could not be installed"
 	@tests/setup.sh browser || echo "==> going on without a browser to look at the report with"
 
-build: setup-build ## Build the library, both plugins and the command, optimised (SETUP=no installs nothing that is missing)
+build: setup-build ## Build the library, both plugins and the command, optimized (SETUP=no installs nothing that is missing)
 	@echo "==> building into $(RELEASE)"
 	$(CARGO) build $(LOCKED) --release -p bellwether-ffi -p bellwether-collectd -p bellwether-cli \
 		-p bellwether-fluentbit
@@ -72,6 +72,7 @@ SKIPPED = for file in $(RELEASE)/*.skipped; do if [ -e "$$file" ]; then echo "sk
 
 demo: setup-run build ## Show bellwether finding failing hosts, live: among real VMs, and by their logs (3 minutes)
 	@echo "==> the demo"
+	$(CARGO) build $(LOCKED) --quiet --release -p bellwether-lab
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin demo
 
 # The tests load the libraries as programs do, so these are built before any of them runs.
@@ -122,13 +123,13 @@ soak: build ## Run both plugins for long: millions of records and values, a hund
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin soak
 
 # The dev profile is optimised enough, and is built sooner.
-quality: setup-build ## Judge the detector for metrics on generated hypervisors, beside the committed figures; on traces too, where they are
+quality: setup-build ## Evaluate the detector for metrics on generated hypervisors and compare with the committed figures; on traces too, where they are
 	@echo "==> on synthetic hypervisors"
-	$(CARGO) run $(LOCKED) --quiet -p bellwether-cli -- evaluate metrics --against cli/tests/quality/generated.json
+	$(CARGO) run $(LOCKED) --quiet -p bellwether-lab -- evaluate metrics --against lab/tests/quality/generated.json
 	@test -d ../shared/data/vm-cpu-traces || echo "==> SKIPPED on traces: there is no ../shared/data/vm-cpu-traces"
 	@test ! -d ../shared/data/vm-cpu-traces || echo "==> on hypervisors made from traces"
 	test ! -d ../shared/data/vm-cpu-traces || \
-	  $(CARGO) run $(LOCKED) --quiet -p bellwether-cli -- evaluate metrics --against cli/tests/quality/traces.json
+	  $(CARGO) run $(LOCKED) --quiet -p bellwether-lab -- evaluate metrics --against lab/tests/quality/traces.json
 
 lexicon-audit: setup-build setup-python ## Hold the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
 	@CARGO="$(CARGO)" tests/lexicon-audit.sh
