@@ -14,31 +14,31 @@ pub struct OptionsArguments {
     /// The detector
     #[arg(value_enum)]
     detector: DetectorName,
-    /// How to print them
+    /// The output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Spell the names as collectd's configuration does: WindowLongSz for window_long_sz
+    /// Print the names as they are in collectd.conf: WindowLongSz for window_long_sz
     #[arg(long)]
     camel_case: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DetectorName {
-    /// Hypervisor anomaly detection on metrics of VMs
+    /// Hypervisor anomaly detection, on metrics of VMs
     Had,
-    /// Log anomaly detection on records of a host's log
+    /// Log anomaly detection, on the log of a host
     Lad,
-    /// The parser that finds the templates of log lines
+    /// The log parser, which finds the templates of log lines
     Drain,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
-    /// For reading in a terminal
+    /// Plain text
     Text,
-    /// A table for documentation
+    /// A table in Markdown
     Markdown,
-    /// An array of objects
+    /// A JSON array of objects
     Json,
 }
 

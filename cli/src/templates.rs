@@ -19,29 +19,27 @@ Examples:
   bellwether templates /var/log/syslog /var/log/syslog.2.gz
   bellwether templates --set sim_th=0.5 --assign clusters.txt recorded/ | sort -t$'\\t' -k2,2nr | head
 
-\"bellwether options drain\" lists what --set takes.";
+\"bellwether options drain\" lists the options for --set.";
 
-/// Find the templates of log lines and print them, with how many lines each has and what it tells of
+/// Print the templates of log lines with line counts and severities
 ///
-/// Each PATH is a file of log lines, plain or gzip, or a folder with files named *.log and *.txt (also .gz). Of a line of
-/// syslog (see "bellwether replay logs"), only the message is parsed: what follows the source and its colon. Bytes that are
-/// no UTF-8 are replaced.
+/// Each PATH is a log file, plain or gzip, or a folder of files named *.log and *.txt (also .gz). Of a syslog line (see
+/// "bellwether replay logs"), only the message after the source and its colon is parsed. Invalid UTF-8 is replaced.
 ///
-/// The output is a line per template, in the order in which they were first seen, with tabs between: the id; the number of
-/// lines; the highest severity found in one of its lines, 0 to 1, and the family of that failure, or 0 and "-"; the
-/// template. A heading names the columns.
+/// The output has a tab-separated row per template, in the order of their first lines, below a heading: the id; the number of lines;
+/// the highest severity of its lines, 0 to 1, and the family of that failure, or 0 and "-"; the template.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct TemplatesArguments {
-    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
+    /// Log files (plain or gzip), or folders of files named *.log and *.txt
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Set an option of the parser; may be repeated, the last one wins
+    /// Set an option of the parser; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::drain)]
     settings: Vec<Setting>,
 
-    /// Write the id of each line's template into this file, one a line, in the order of the lines
+    /// Write the id of each line's template to this file, one per line
     #[arg(long, value_name = "FILE")]
     assign: Option<PathBuf>,
 }
@@ -57,7 +55,7 @@ pub fn print(arguments: &TemplatesArguments) -> Result<()> {
         None => None,
     };
     let lexicon = Lexicon::builtin();
-    // The worst that was found in a line of a template.
+    // The worst finding in a line of each template.
     let mut verdicts: BTreeMap<u64, Finding> = BTreeMap::new();
     for file in &files {
         logs::each_line(file, |line| {

@@ -116,7 +116,7 @@ fn a_wrong_command_line_is_told_what_would_be_right() {
         (
             vec!["--metrics", CASES, "--start", "noon"],
             2,
-            "\"noon\" is no time",
+            "\"noon\" is not a time",
         ),
         (
             vec!["--metrics", CASES, "--time-zone", "Mars/North"],

@@ -13,27 +13,27 @@ use clap::Args;
 
 use super::output::{Score, score_file};
 
-/// Replay given log keys, and a verdict on each, through LAD
+/// Replay log keys with given verdicts through LAD
 ///
-/// For what was parsed and judged elsewhere, such as the data that VMFT-LAD was published with: no text is read, no template
-/// found, no lexicon asked. Prints the episodes, a line of JSON each: series, index of the record that raised it, index of
-/// the last record, count of records, highest score.
+/// For data that were parsed and classified elsewhere, such as those published with VMFT-LAD. Neither the parser nor the lexicon is
+/// used. Prints a JSON object per episode: the series, the index of the record that raised it, the index of its last record, the
+/// number of its records, and its highest score.
 #[derive(Debug, Args)]
 pub struct KeysArguments {
-    /// JSON, plain or gzip: an object of series, each a list of log keys
+    /// JSON file, plain or gzip: an object of series, each a list of log keys
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
 
-    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false; a key that is not there
-    /// tells of none
+    /// CSV file with the columns "key" and "faulty" (true or false): whether records with that key are failures. Keys without a row are
+    /// not
     #[arg(long, value_name = "CSV")]
     verdicts: PathBuf,
 
-    /// Set an option of the detector; may be repeated, the last one wins
+    /// Set an option of the detector; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::lad)]
     settings: Vec<Setting>,
 
-    /// Write the scores that are not zero here: {"series": NAME, "index": RECORD, "score": S} a line
+    /// Write all scores above zero to this file, one {"series": NAME, "index": RECORD, "score": S} per line
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
 }
@@ -44,9 +44,9 @@ struct Episode<'a> {
     series: &'a str,
     /// The record that raised it, from 0.
     index: u64,
-    /// The last record that told of a failure.
+    /// The last failing record.
     last: u64,
-    /// Records that told of a failure.
+    /// Number of failing records.
     count: u64,
     /// The highest score.
     score: f64,

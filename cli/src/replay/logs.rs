@@ -19,40 +19,40 @@ Examples:
   bellwether replay logs /var/log/syslog
   bellwether replay logs --set episode_sz=100 --scores scores.jsonl recorded/ | jq -r .message
 
-\"bellwether options lad\" lists what --set takes.";
+\"bellwether options lad\" lists the options for --set.";
 
 /// Replay logs through LAD and print its events as JSON Lines
 ///
-/// Each PATH is a file of lines, plain or gzip, or a folder with files named *.log and *.txt (also .gz). A line is a record:
-/// "ISO8601-time host source[pid]: message", or syslog as RFC 3164 or RFC 5424 writes it. A line of another form is a message
-/// at the time of the line before.
+/// Each PATH is a log file, plain or gzip, or a folder of files named *.log and *.txt (also .gz). A line is a record: "ISO8601-time
+/// host source[pid]: message", or syslog by RFC 3164 or RFC 5424. Any other line is a message without a time and takes that of the
+/// line before.
 ///
-/// A record is judged by its message alone. Who says it, host and source, is left out, as it is where a log shipper takes lines
-/// apart: a phrase of a site's lexicon should name what is said and not the program that says it.
+/// The message alone decides whether a record is a failure; host and source do not. Log shippers parse them into fields of their own.
+/// So a phrase in your lexicon should match the message and not the name of the program.
 ///
-/// Each file is a stream of its own, named by the file without .log and .gz, "__" read as "/". Events come in the order of
-/// the files, and within one in the order of the lines. Each is a line of JSON with the keys of the event and "index", the
-/// number (from 0) of the line at which its episode was raised.
+/// Each file is a stream. Its name is that of the file without .log and .gz, with "__" read as "/". Events are printed in the order
+/// of the files and, within a file, of the lines. Each line is a JSON object: the event, and "index", the number (from 0) of the
+/// line that raised the episode.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct LogsArguments {
-    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
+    /// Log files (plain or gzip), or folders of files named *.log and *.txt
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Set an option of the detector; may be repeated, the last one wins
+    /// Set an option of the detector; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::lad)]
     settings: Vec<Setting>,
 
-    /// Write the scores that are not zero here: {"series": NAME, "index": LINE, "score": S} a line
+    /// Write all scores above zero to this file, one {"series": NAME, "index": LINE, "score": S} per line
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
 
-    /// The year of times that have none [default: that in which the file was changed last]
+    /// Year of times without one [default: the year in which the file was last modified]
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
     year: Option<i16>,
 
-    /// How many files to read at a time [default: the number of cores]
+    /// Number of files to read at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 }

@@ -20,33 +20,33 @@ Examples:
   bellwether replay metrics --set algorithm=zscore --set threshold=2.2 recorded/
   bellwether replay metrics --interval 10 --kinds all recorded/ | jq -r .message
 
-\"bellwether options had\" lists what --set takes.";
+\"bellwether options had\" lists the options for --set.";
 
 /// Replay metrics of VMs through HAD and print its events as JSON Lines
 ///
-/// Each PATH is a CSV file, plain or gzip, of one hypervisor, whose name is the file's name without .csv or .csv.gz; or a
-/// folder with such files. The first line is "t" and the names of the VMs. In every other line, t is the number of the row
-/// (whole, rising; a number left out is a row without samples), and the other cells are the metric's values at that time,
-/// row times interval; an empty cell is a missing sample.
+/// Each PATH is a CSV file, plain or gzip, or a folder of such files. A file holds one hypervisor and is named after it:
+/// NAME.csv or NAME.csv.gz. The first line is "t" and the names of the VMs. In all other lines, t is the number of the row, and
+/// the other cells are the values of the metric. The time of a row is its number times the interval. Row numbers rise; a number
+/// that is left out is a row without samples. An empty cell is a missing sample.
 ///
-/// Each file has a detector of its own. Events come in the order of the files, and within one in the order of time. Each is
-/// a line of JSON with the keys of the event and "index", the row at which the incident was raised.
+/// Each file gets its own detector. Events are printed in the order of the files and, within a file, by time. Each line is a JSON
+/// object: the event, and "index", the row at which the incident was raised.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct MetricsArguments {
-    /// CSV files (plain or gzip), or folders with files named *.csv and *.csv.gz
+    /// CSV files (plain or gzip), or folders of files named *.csv and *.csv.gz
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Set an option of the detector; may be repeated, the last one wins
+    /// Set an option of the detector; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::had)]
     settings: Vec<Setting>,
 
-    /// Seconds between two rows, short for --set interval=SECONDS [default: 300]
+    /// Seconds between two rows; the same as --set interval=SECONDS [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
-    /// Which kinds of events to print, separated by commas
+    /// Kinds of events to print, separated by commas
     #[arg(
         long,
         value_enum,
@@ -56,11 +56,11 @@ pub struct MetricsArguments {
     )]
     kinds: Vec<Kind>,
 
-    /// Take a cell that is no valid value for a missing sample instead of stopping
+    /// Read an invalid cell as a missing sample instead of stopping
     #[arg(long)]
     lenient: bool,
 
-    /// How many files to read at a time [default: the number of cores]
+    /// Number of files to read at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 }
@@ -68,13 +68,13 @@ pub struct MetricsArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Kind {
-    /// Many VMs of a hypervisor changed together, or froze
+    /// Many VMs of a hypervisor changed or froze together
     HypervisorAnomaly,
-    /// All VMs of a hypervisor fell silent
+    /// No VM of a hypervisor reports any more
     HypervisorSilence,
-    /// Most hypervisors fell silent at about the same time
+    /// Most hypervisors stopped reporting at about the same time
     CollectorSilence,
-    /// One VM changed alone, or many in a way that their past shows, too; sets workload_changes=true
+    /// One VM changed alone, or many changed as they did before; sets workload_changes=true
     WorkloadChange,
     /// All of these
     All,
@@ -144,8 +144,7 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
     })
 }
 
-/// What the user should know of a file although it is no error: cells that were taken for missing samples, and values that the
-/// detector did not count.
+/// Warnings about a file: cells that were read as missing samples, and values that the detector did not count.
 pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String> {
     [
         (

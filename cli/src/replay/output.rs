@@ -43,18 +43,18 @@ impl Score<'_> {
     }
 }
 
-/// What one file came to.
+/// What the replay of one file gave.
 #[derive(Default)]
 pub struct Replayed {
     /// Events, a line each.
     pub lines: Vec<u8>,
     /// Lines for the file of scores.
     pub scores: Vec<u8>,
-    /// What the user should know although it is no error.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// Replays `files`, several at a time, and prints what comes of them in their order, as soon as it can be.
+/// Replays `files`, several at a time, and prints the events in the order of the files, each as soon as possible.
 pub fn in_order(
     files: &[PathBuf],
     jobs: Option<NonZeroUsize>,

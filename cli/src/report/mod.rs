@@ -1,4 +1,4 @@
-//! One HTML file that shows what the detectors found: `bellwether report`.
+//! One HTML file with the findings of the detectors: `bellwether report`.
 
 mod change;
 mod events;
@@ -34,63 +34,64 @@ Examples:
   bellwether report --metrics recorded/ --interval 10 --logs /var/log/syslog --out report.html
   bellwether report --events events.jsonl --time-zone Europe/Berlin --out report.html";
 
-/// Write what the detectors find as one HTML file
+/// Write the findings as one HTML file
 ///
-/// The file needs nothing else: no network, no other file. It shows every hypervisor at a glance, and of each how its VMs
-/// changed, which agreed and when, and what the verdict rests on; of logs, the episodes with their templates and lines.
+/// The file is self-contained: it loads nothing from the network or from other files. It shows all hypervisors at a glance. For each
+/// one it shows how its VMs changed, which of them agreed and when, and what the verdict rests on. For logs it shows the episodes with
+/// their templates and lines.
 ///
-/// The data are recorded metrics and logs, which are replayed as by "bellwether replay metrics" and "bellwether replay logs";
-/// or events, as these commands and the agents write them, without the series behind them.
+/// The input is recorded metrics and logs, which are replayed as by "bellwether replay metrics" and "bellwether replay logs". Or it
+/// is events, as these commands and the plugins write them; then the report has no series.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("data").required(true).multiple(true).args(["metrics", "logs", "events"]))]
 pub struct ReportArguments {
-    /// CSV files of metrics (plain or gzip), or folders with such, as "replay metrics" takes them
+    /// CSV files of metrics (plain or gzip) or folders of them, as for "replay metrics"
     #[arg(long, value_name = "PATH", num_args = 1..)]
     metrics: Vec<PathBuf>,
 
-    /// Files of log lines (plain or gzip), or folders with such, as "replay logs" takes them
+    /// Log files (plain or gzip) or folders of them, as for "replay logs"
     #[arg(long, value_name = "PATH", num_args = 1..)]
     logs: Vec<PathBuf>,
 
-    /// Files of events, a line of JSON each (plain or gzip)
+    /// Files of events, one JSON object per line (plain or gzip)
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["metrics", "logs"])]
     events: Vec<PathBuf>,
 
-    /// Where to write the page
+    /// The HTML file to write
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
 
-    /// The page's title
+    /// Title of the page
     #[arg(long, value_name = "TEXT", default_value = "bellwether report")]
     title: String,
 
-    /// Set an option of a detector ("bellwether options had" and "lad" list them); may be repeated, the last one wins
+    /// Set an option of a detector ("bellwether options had" and "lad" list them); repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<Setting>,
 
-    /// Seconds between two rows of metrics, short for --set interval=SECONDS [default: 300]
+    /// Seconds between two rows of metrics; the same as --set interval=SECONDS [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
-    /// When row 0 of the metrics was, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: not known,
-    /// times count from row 0]
+    /// Time of row 0 of the metrics, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: unknown, times count
+    /// from row 0]
     #[arg(long, value_name = "TIME")]
     start: Option<String>,
 
-    /// The time zone of the page, by its IANA name
+    /// Time zone of the page, by its IANA name
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     time_zone: TimeZone,
 
-    /// Take a cell of metrics that is no valid value for a missing sample instead of stopping
+    /// Read an invalid cell of metrics as a missing sample instead of stopping
     #[arg(long)]
     lenient: bool,
 
-    /// The year of times in logs that have none [default: that in which the file was changed last]
+    /// Year of times in logs without one [default: the year in which the file was last modified]
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
     year: Option<i16>,
 
-    /// How many files to read at a time [default: the number of cores]
+    /// Number of files to read at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 }
@@ -118,7 +119,7 @@ fn zone(name: &str) -> Result<TimeZone, String> {
         return Ok(TimeZone::UTC);
     }
     TimeZone::get(name).map_err(|error| {
-        format!("{error}; it takes the IANA name of a zone, such as UTC or Europe/Berlin")
+        format!("{error}; give the IANA name of a zone, such as UTC or Europe/Berlin")
     })
 }
 
@@ -176,7 +177,7 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
         None => 0.0,
         Some(text) => start(text, &arguments.time_zone).ok_or_else(|| {
             usage(format!(
-                "--start: \"{text}\" is no time; it takes one such as 2026-03-03T06:40 or 2026-03-03T06:40:00Z"
+                "--start: \"{text}\" is not a time; give one such as 2026-03-03T06:40 or 2026-03-03T06:40:00Z"
             ))
         })?,
     };
