@@ -206,7 +206,7 @@ fn a_vm_that_comes_back_is_heard_from_its_first_sample_on() {
 }
 
 #[test]
-fn vms_beyond_the_most_allowed_are_told_of() {
+fn vms_beyond_the_limit_are_reported() {
     let file = format!("{CASES}/fault-up-n05.csv");
     let output = run(&["replay", "metrics", "--set", "max_vms=3", &file]);
     let warnings = String::from_utf8(output.stderr).unwrap();
@@ -286,7 +286,7 @@ fn bad_data_are_exit_status_1_and_name_file_line_row_column_and_value() {
     assert!(output.status.success());
     let warnings = String::from_utf8(output.stderr).unwrap();
     assert!(
-        warnings.contains("taken for missing samples: 1\n"),
+        warnings.contains("read as missing samples: 1\n"),
         "{warnings}"
     );
 }

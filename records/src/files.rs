@@ -67,7 +67,7 @@ pub fn stem(file: &Path, endings: &[&str]) -> String {
     stem.unwrap_or(name).to_owned()
 }
 
-/// Refuses two files of one `name`: whoever reads the output could not tell them apart. `both` is what they both are, such as
+/// Refuses two files of one `name`: nobody could distinguish them in the output. `both` is what they both are, such as
 /// "the series".
 ///
 /// # Errors

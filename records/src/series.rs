@@ -130,7 +130,7 @@ impl Series {
                 }
                 _ => bail!(
                     "{}, row {row}, column {vm}: \"{cell}\" is not a value; it takes a finite number that is not negative, \
-                     or nothing where the sample is missing (--lenient takes it for missing)",
+                     or nothing where the sample is missing (--lenient reads it as missing)",
                     self.place()
                 ),
             });
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn lenient_takes_bad_cells_for_missing_and_counts_them() {
+    fn lenient_reads_bad_cells_as_missing_and_counts_them() {
         let (rows, bad) = read(b"t,a,b\n0,x,-1\n1,2,3\n", true).unwrap();
         assert_eq!(rows[0].1, [None, None]);
         assert_eq!(bad, 2);

@@ -122,7 +122,7 @@ fn replay(
     }
     if untimed > 0 {
         let warning = format!(
-            "{}: lines without a time, taken whole and at the time of the line before: {untimed}",
+            "{}: lines without a time, read whole and at the time of the line before: {untimed}",
             file.display()
         );
         replayed.warnings.push(warning);

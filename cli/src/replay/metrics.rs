@@ -149,7 +149,7 @@ pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String>
     [
         (
             bad_cells,
-            "cells that are no valid value, taken for missing samples",
+            "invalid cells, read as missing samples",
         ),
         (
             counters.full,
@@ -161,11 +161,11 @@ pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String>
         ),
         (
             counters.refused,
-            "samples refused, with names or values beyond what a detector takes",
+            "samples refused, with names or values out of range",
         ),
         (
             counters.late,
-            "samples ignored, of rows that were judged already",
+            "samples ignored, of rows that were closed already",
         ),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! Events, as the command and the agents write them, as a report shows them.
+//! Events, as the command and the plugins write them, for a report.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -14,10 +14,10 @@ use super::model::{Host, take};
 const COLLECTOR: &str = "collector";
 
 /// Reads files of events, a line of JSON each, plain or gzip: events in the order of their times, by host. Keys that an event
-/// does not have, such as those that an agent adds, are passed over.
+/// does not have, such as those that an agent adds, are ignored.
 ///
 /// # Errors
-/// A file that cannot be read, and a line that is no event: which, and what it lacks.
+/// A file that cannot be read, and a line that is not an event: which, and what it lacks.
 pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
     let mut events: Vec<Event> = Vec::new();
     for file in files {
@@ -31,7 +31,7 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
             }
             let event = serde_json::from_str(&line).with_context(|| {
                 format!(
-                    "{}, line {number}: this is no event; it takes a line of JSON as \"bellwether replay\" and the agents write it",
+                    "{}, line {number}: not an event; it takes a line of JSON as \"bellwether replay\" and the plugins write it",
                     of_file()
                 )
             })?;
@@ -84,11 +84,11 @@ mod tests {
         let with_keys = begun.replacen('{', "{\"date\":5.0,\"index\":3,", 1);
         std::fs::write(&b, with_keys).unwrap();
         let hosts = read(&[a, b]).unwrap();
-        let told: Vec<_> = hosts
+        let found: Vec<_> = hosts
             .iter()
             .map(|h| (h.name.as_str(), h.incidents.len(), h.incidents[0].until()))
             .collect();
-        assert_eq!(told, [("hv1", 1, Some(9.0)), ("hv2", 1, None)]);
+        assert_eq!(found, [("hv1", 1, Some(9.0)), ("hv2", 1, None)]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ const TEMPLATES_MAX: usize = 32;
 /// The longest sample that is shown, characters.
 const SAMPLE_MAX: usize = 400;
 
-/// Replays a file into what a report shows of its host, and what the user should know although it is no error.
+/// Replays a file into what a report shows of its host; also returns warnings for the user.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -70,7 +70,7 @@ pub fn replay(
     }
     if untimed > 0 {
         warnings.push(format!(
-            "{}: lines without a time, taken whole and at the time of the line before: {untimed}",
+            "{}: lines without a time, read whole and at the time of the line before: {untimed}",
             file.display()
         ));
     }

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peak_is_above_its_neighbours() {
+    fn a_peak_is_above_its_neighbors() {
         let nan = f64::NAN;
         assert_eq!(peaks(&[nan, 2.0, 1.0, 3.0, 3.0, 4.0, nan]), [1, 5]);
     }

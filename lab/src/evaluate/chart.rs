@@ -16,8 +16,8 @@ const COLUMNS: usize = 4;
 /// The height of the title, and of a line of the legend.
 const TITLE_HEIGHT: u32 = 36;
 const LEGEND_HEIGHT: u32 = 20;
-/// Colours that also those tell apart who do not see all of them (M. Okabe, K. Ito, 2002).
-const COLOURS: [RGBColor; 8] = [
+/// Colors that color-blind readers can distinguish (M. Okabe, K. Ito, 2002).
+const COLORS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -103,7 +103,7 @@ impl ValueFormatter<f64> for Axis {
 /// A line through points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// Lines of one name have one colour in all panels.
+    /// Lines of one name have one color in all panels.
     pub name: String,
     pub points: Vec<(f64, f64)>,
 }
@@ -174,7 +174,7 @@ impl Chart {
             for (at, name) in names.iter().enumerate() {
                 let y = at as i32 * LEGEND_HEIGHT as i32 + LEGEND_HEIGHT as i32 / 2;
                 let line = [(16, y), (46, y)];
-                legend.draw(&PathElement::new(line, colour(at).stroke_width(2)))?;
+                legend.draw(&PathElement::new(line, color(at).stroke_width(2)))?;
                 legend.draw(&Circle::new((31, y), 3, dot(at)))?;
                 legend.draw(&Text::new((*name).to_owned(), (54, y - 6), font(13)))?;
             }
@@ -210,7 +210,7 @@ impl Chart {
             let at = at.unwrap_or(0);
             chart.draw_series(LineSeries::new(
                 line.points.iter().copied(),
-                colour(at).stroke_width(2),
+                color(at).stroke_width(2),
             ))?;
             let dots = line.points.iter();
             chart.draw_series(dots.map(|point| Circle::new(*point, 3, dot(at))))?;
@@ -223,15 +223,15 @@ fn font(size: i32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&BLACK)
 }
 
-fn colour(at: usize) -> RGBColor {
-    COLOURS[at % COLOURS.len()]
+fn color(at: usize) -> RGBColor {
+    COLORS[at % COLORS.len()]
 }
 
-/// How the points of a line are drawn: rings, where its colour is that of another one.
+/// How the points of a line are drawn: rings, where its color is that of another one.
 fn dot(at: usize) -> ShapeStyle {
     ShapeStyle {
-        filled: at < COLOURS.len(),
-        ..colour(at).into()
+        filled: at < COLORS.len(),
+        ..color(at).into()
     }
 }
 
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_has_every_panel_tick_and_name_and_one_colour_a_name() {
+    fn a_chart_has_every_panel_tick_and_name_and_one_color_a_name() {
         let panel = |title: &str, lines: &[&str]| Panel {
             title: title.to_owned(),
             y: Axis::up_to("F1", 1.0),

@@ -1,4 +1,4 @@
-//! What it saves to judge online: the lecture's tables "Performance: Online vs Offline".
+//! The cost of HAD online and offline: the lecture's tables "Performance: Online vs Offline".
 
 use std::hint::black_box;
 
@@ -17,22 +17,22 @@ use crate::generate::metrics::background::{Background, Regime};
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether evaluate online --rows 3600,7200,10800,14400,18000,21600 --vms 25 --long 100 --short 25
-  bellwether evaluate online --rows 80000 --vms 8 --long 16,32,64,128,256,512,1024,2048 --short 15";
+  bellwether-lab evaluate online --rows 3600,7200,10800,14400,18000,21600 --vms 25 --long 100 --short 25
+  bellwether-lab evaluate online --rows 80000 --vms 8 --long 16,32,64,128,256,512,1024,2048 --short 15";
 
-/// Measure what HAD as published costs online and offline
+/// Measure the CPU time of HAD as published, online and offline
 ///
-/// Online, a sample costs the same whatever the windows; offline, both windows, the filter's queue and the overlap are gone through
-/// anew with every sample. Both raise the same alarms. Prints the median of the CPU time of some runs of each, over one synthetic hypervisor.
+/// Online, the cost of a sample does not depend on the lengths of the windows. Offline, every sample recomputes both windows, the
+/// filter's queue and the overlap. Both raise the same alarms. Prints the median CPU time of several runs over a synthetic hypervisor.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct EvaluateOnlineArguments {
-    /// Rows of the hypervisor, separated by commas
+    /// Numbers of rows of the hypervisor, separated by commas
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "3600,7200,10800,14400,18000,21600",
         value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub rows: Vec<u32>,
 
-    /// VMs of the hypervisor
+    /// Number of VMs of the hypervisor
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(2..=512))]
     pub vms: u32,
 
@@ -45,7 +45,7 @@ pub struct EvaluateOnlineArguments {
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub short: u32,
 
-    /// Runs of each, of which the median counts
+    /// Number of runs, of which the median is printed
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: u32,
 }

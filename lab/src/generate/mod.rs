@@ -1,4 +1,4 @@
-//! Made-up data that look like recorded ones, with faults at known places: to try, measure and show the detectors with.
+//! Generated data that look like recorded ones, with faults at known places: to try, measure and show the detectors with.
 
 pub mod logs;
 pub mod metrics;

@@ -20,23 +20,23 @@ use crate::hash::fnv1a;
 /// How to search, and where to.
 #[derive(Debug, Args)]
 pub struct SearchArguments {
-    /// How to search
+    /// Search method
     #[arg(long, value_enum, value_name = "METHOD", default_value = "bayes")]
     pub method: Method,
 
-    /// The most trials of --method bayes, the one without tuning among them
+    /// Maximum number of trials of --method bayes, including the one with the untuned options
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub trials: usize,
 
-    /// Values of each range in --method grid
+    /// Number of values from each range in --method grid
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub steps: usize,
 
-    /// Write the trials into this file of CSV; where it has some of this search already, go on after them
+    /// Write the trials to this CSV file; if it has trials of this search already, resume after them
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 
-    /// Draws that the confidence interval is found from
+    /// Number of bootstrap samples for the confidence interval
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub bootstrap: u32,
 
@@ -44,12 +44,12 @@ pub struct SearchArguments {
     #[arg(long)]
     pub json: bool,
 
-    /// How many threads to work on [default: the number of cores]
+    /// Number of threads [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }
 
-/// The parameters that are asked for, or the usual ones, `names`.
+/// The parameters in `given`, or else those of `names` that are not set.
 ///
 /// # Errors
 /// A parameter that is there twice or is set as well.
@@ -90,7 +90,7 @@ pub fn parameters<O: Options>(
     Ok(given.to_vec())
 }
 
-/// Searches for what is best for a problem. `data`: what the trials depend on beside the parameters.
+/// Searches for the best options of a problem. `data` describes what the trials depend on beside the parameters.
 ///
 /// # Errors
 /// What is wrong with the arguments, with the data, or with the file of the trials.
@@ -118,7 +118,7 @@ pub fn find<P: Problem>(problem: &P, arguments: &SearchArguments, data: &str) ->
     );
     if !known.is_empty() {
         eprintln!(
-            "bellwether-lab: {place}: going on after the {} trials in it",
+            "bellwether-lab: {place}: resuming after the {} trials in it",
             known.len()
         );
     }

@@ -18,75 +18,75 @@ use super::split::divide;
 use super::stanza;
 use crate::evaluate::logs::corpus::Corpus;
 use crate::evaluate::logs::figures::{Evaluation, Figures};
-use crate::evaluate::logs::labelled::{LabelledArguments, score};
+use crate::evaluate::logs::labeled::{LabeledArguments, score};
 use crate::evaluate::logs::labels::{self, Label};
 use crate::evaluate::logs::series::Series;
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether tune logs --out trials.csv --labels labels.json recorded/
-  bellwether tune logs --out trials.csv --labels labels.json --method grid --param window_size=2..8 --param drain_sim_th=0.3,0.4,0.5 recorded/
-  bellwether tune logs --out trials.csv --labels labels.json --keys keys.json --verdicts verdicts.csv --set mode=paper --objective auc
+  bellwether-lab tune logs --out trials.csv --labels labels.json recorded/
+  bellwether-lab tune logs --out trials.csv --labels labels.json --method grid --param window_size=2..8 --param drain_sim_th=0.3,0.4,0.5 recorded/
+  bellwether-lab tune logs --out trials.csv --labels labels.json --keys keys.json --verdicts verdicts.csv --set mode=paper --objective auc
 
-\"bellwether options lad\" lists what --set and --param take.";
+\"bellwether options lad\" lists the options for --set and --param.";
 
-/// Search for options of LAD that tell of more failures earlier, with as few false alarms
+/// Search for options of LAD that detect more failures earlier without more false alarms
 ///
-/// Series and labels are those of \"bellwether evaluate logs\". One half is tuned on; the best is then judged on the other half, and
-/// an interval says whether it is better there than what was not tuned (the defaults and what --set says). A series, or all series
-/// of one --source, is on one side only; each scenario is divided evenly.
+/// Series and labels are as for "bellwether-lab evaluate logs". The search trains on one half and tests the best options on the other.
+/// A confidence interval says whether they are better there than the untuned options (the defaults and those of --set). All series of
+/// one --source are in the same half. Each scenario is split evenly.
 ///
-/// The objective is NAB's score by its standard profile, or the area under the curve, the mean of the scenarios; both by the strict
-/// criterion, an alarm before the failure. It counts as long as no more than --max-fpr percent of the records without a fault are
-/// alarms; beyond, it is -ln((1 + rate) / (1 + limit)), below all that is within.
+/// The objective is NAB's score by its standard profile, or the area under the ROC curve, averaged over the scenarios. Both use the
+/// strict criterion: an alarm before the failure. At most --max-fpr percent of the records without a fault may be alarms. Above that
+/// limit the objective is -ln((1 + rate) / (1 + limit)), which is less than any value within the limit.
 ///
-/// The file of the trials has a line a trial; an interrupted search goes on from it and comes to what it would have come to.
+/// The trials are written to a file, a row each. An interrupted search resumes from it, with the same result.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("input").args(["paths", "keys"]).required(true))]
 pub struct TuneLogsArguments {
     #[command(flatten)]
-    pub labelled: LabelledArguments,
+    pub labeled: LabeledArguments,
 
-    /// Series to tune with: those whose names match this regular expression [default: all]
+    /// Use only series whose names match this regular expression [default: all]
     #[arg(long, value_name = "REGEX")]
     pub only: Option<Regex>,
 
-    /// What in a series' name says where it is from, such as '_([a-z0-9]+)$' for a machine at its end: the first group of the
-    /// regular expression, or all that it matches [default: each series is a source of its own]
+    /// Regular expression that finds the source in the name of a series, such as '_([a-z0-9]+)$' for a machine at its end. The source is
+    /// the first group, or else the whole match [default: each series is its own source]
     #[arg(long, value_name = "REGEX")]
     pub source: Option<Regex>,
 
-    /// Set an option for all trials; may be repeated, the last one wins
+    /// Set an option for all trials; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::lad)]
     pub settings: Vec<Setting>,
 
-    /// Tune an option over a range or a list of values; may be repeated [default: a few of the mode]
+    /// Tune an option over a range or a list of values; may be repeated [default: a few options of the mode]
     #[arg(long = "param", value_name = "NAME[=FROM..TO|=A,B,C]", value_parser = parameter::<LadOptions>)]
     pub parameters: Vec<Parameter>,
 
-    /// What to make as large as can be
+    /// Measure to maximize
     #[arg(long, value_enum, value_name = "MEASURE", default_value = "nab")]
     pub objective: Objective,
 
-    /// The most false alarms that are acceptable, percent of the records without a fault
+    /// Maximum percentage of the records without a fault that are alarms
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
     pub max_fpr: f64,
 
-    /// The score from which a record is an alarm, for false alarms and early detection [default: the one that NAB finds best by its
-    /// standard profile and the relaxed criterion]
+    /// Score from which a record is an alarm, for false alarms and early detection [default: the best one by NAB's standard profile and
+    /// the relaxed criterion]
     #[arg(long, value_name = "SCORE", value_parser = score)]
     pub threshold: Option<f64>,
 
-    /// The tag that the filter of Fluent Bit is to match
+    /// Tag that the filter of Fluent Bit matches
     #[arg(long = "match", value_name = "TAG", default_value = "host")]
     pub tag: String,
 
-    /// What everything is drawn from, also which series come to which side
+    /// Random seed, also of the split into halves
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// The year of times that have none [default: that in which the file was changed last]
+    /// Year of times without one [default: the year in which the file was last modified]
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
     pub year: Option<i16>,
 
@@ -94,16 +94,16 @@ pub struct TuneLogsArguments {
     pub search: SearchArguments,
 }
 
-/// What to make as large as can be.
+/// The measure to maximize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Objective {
     /// NAB's score, standard profile, strict criterion
     Nab,
-    /// Area under the curve by the strict criterion, the mean of the scenarios
+    /// Area under the ROC curve by the strict criterion, averaged over the scenarios
     Auc,
 }
 
-/// What is tuned of a mode where nothing else is said.
+/// The options of a mode that are tuned by default.
 fn usual(mode: &str) -> &'static [&'static str] {
     match mode {
         "paper" => &[
@@ -175,9 +175,9 @@ pub fn run(arguments: &TuneLogsArguments) -> Result<()> {
     let labels = &problem.data.each_ref().map(|part| &part.labels);
     let data = format!(
         "{:?} {:?} {:?} {:?} {:?} {:?}",
-        arguments.labelled.paths,
-        arguments.labelled.keys,
-        arguments.labelled.verdicts,
+        arguments.labeled.paths,
+        arguments.labeled.keys,
+        arguments.labeled.verdicts,
         problem.setup.options,
         problem.threshold,
         labels
@@ -187,22 +187,22 @@ pub fn run(arguments: &TuneLogsArguments) -> Result<()> {
 
 /// The series to train on and those to test on.
 fn split(arguments: &TuneLogsArguments) -> Result<[Part; 2]> {
-    let mut labels = labels::read(&arguments.labelled.labels)?;
+    let mut labels = labels::read(&arguments.labeled.labels)?;
     if let Some(only) = &arguments.only {
         labels.retain(|label| only.is_match(&label.name));
     }
     let wanted: HashSet<&str> = labels.iter().map(|label| &*label.name).collect();
-    let corpus = match (&arguments.labelled.keys, &arguments.labelled.verdicts) {
+    let corpus = match (&arguments.labeled.keys, &arguments.labeled.verdicts) {
         (Some(keys), Some(verdicts)) => Corpus::read_keys(keys, verdicts, &wanted)?,
-        _ => Corpus::read_text(&arguments.labelled.paths, arguments.year, &wanted)?,
+        _ => Corpus::read_text(&arguments.labeled.paths, arguments.year, &wanted)?,
     };
     let there: HashSet<String> = corpus.names().into_iter().map(str::to_owned).collect();
-    let labelled = labels.len();
+    let labeled = labels.len();
     labels.retain(|label| there.contains(&label.name));
-    if labels.len() < labelled {
+    if labels.len() < labeled {
         eprintln!(
-            "bellwether-lab: {} of {labelled} labelled series are not there and are left out",
-            labelled - labels.len()
+            "bellwether-lab: {} of {labeled} labeled series are not there and are left out",
+            labeled - labels.len()
         );
     }
     let items = labels

@@ -1,5 +1,5 @@
-//! Options that suit labelled data better: a search on one side of the data, and on the other one, which shares no source with it,
-//! what the best that was found is worth.
+//! Options that suit labeled data better: a search on one half of the data, and a test of the best options on the other half, which
+//! shares no source with it.
 
 mod find;
 mod logs;
@@ -26,7 +26,7 @@ pub enum Tune {
 }
 
 impl Tune {
-    /// Searches, and prints what is found.
+    /// Searches, and prints the best options.
     ///
     /// # Errors
     /// What is wrong with the arguments or the files.

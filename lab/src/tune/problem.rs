@@ -10,7 +10,7 @@ use crate::evaluate::metrics::score::percentile;
 /// What a confidence interval leaves out at either end.
 const TAIL: f64 = 0.025;
 
-/// What one combination of options comes to.
+/// The figures of one combination of options.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
     /// More is better; below 0 where a limit is exceeded.
@@ -39,17 +39,17 @@ impl Measured {
     }
 }
 
-/// What the options without tuning and the best ones come to on the side that was not tuned on.
+/// The figures of the untuned and of the best options on the test half.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tested {
     pub untuned: Measured,
     pub best: Measured,
-    /// The range that holds the difference, the best less the untuned, with 95 % confidence: of the objective, then of the figures.
+    /// The 95 % confidence interval of the difference, best minus untuned: of the objective, then of the figures.
     pub differences: Vec<Option<[f64; 2]>>,
 }
 
 impl Tested {
-    /// `draws`: what both come to on draws of the data, the same data for both in each.
+    /// `draws`: the figures of both on bootstrap samples, the same sample for both in each.
     pub fn new([untuned, best]: [Measured; 2], draws: &[[Measured; 2]]) -> Self {
         let mut columns: Vec<Vec<f64>> = vec![Vec::new(); untuned.figures.len() + 1];
         for [untuned, best] in draws {
@@ -73,7 +73,7 @@ impl Tested {
     }
 }
 
-/// A detector with options to tune, and data with labels on two sides.
+/// A detector with options to tune, and labeled data in two halves.
 pub trait Problem: Sync {
     type Options: Options;
     /// The names of the figures behind the objective.
@@ -85,13 +85,13 @@ pub trait Problem: Sync {
     fn objective(&self) -> String;
     /// Steps of progress that a trial takes.
     fn work(&self) -> usize;
-    /// What combinations come to on the side of training. `done` is called with steps of progress.
+    /// The figures of combinations on the training half. Calls `done` with steps of progress.
     fn train(
         &self,
         candidates: &[Assignment],
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Measured>>;
-    /// What two combinations come to on the other side.
+    /// The figures of two combinations on the test half.
     fn test(&self, untuned: &Assignment, best: &Assignment, draws: usize) -> Result<Tested>;
     /// Stanzas of configuration with these options, each with what it is for.
     fn stanzas(&self, options: &Self::Options) -> Vec<(&'static str, String)>;

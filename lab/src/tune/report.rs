@@ -42,7 +42,7 @@ struct Row {
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// What the data are: those to tune on, those to judge on.
+    /// What the data are: those to train on, those to test on.
     train: String,
     test: String,
     objective: String,
@@ -59,7 +59,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Judges the best of `trials` on the side that it was not tuned on; the first one is that without tuning.
+    /// Tests the best of `trials` on the test half; the first trial is the one with the untuned options.
     ///
     /// # Errors
     /// When it cannot be run there.

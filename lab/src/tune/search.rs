@@ -1,4 +1,4 @@
-//! Which combination of values to try next: a grid, or Bayesian optimisation.
+//! Which combination of values to try next: a grid, or Bayesian optimization.
 //!
 //! The latter is the tree-structured Parzen estimator (J. Bergstra et al., NeurIPS 2011): of candidates drawn where the good trials
 //! are dense, the one is tried that is likeliest under the good trials and least likely under the others. Trials are decided on
@@ -14,11 +14,11 @@ use rand_chacha::ChaCha8Rng;
 use super::space::{Assignment, Parameter};
 use super::trials::Trial;
 
-/// Trials that are decided on, and run, together.
+/// Trials that are chosen, and run, together.
 pub const BATCH: usize = 8;
-/// So many trials are drawn evenly before any is drawn from what was learnt.
+/// The first trials, which are drawn uniformly; those after them are drawn by the estimator.
 const STARTUP: usize = 16;
-/// The search ends where so many draws in a row bring nothing that is allowed and new.
+/// The search ends after this many consecutive draws without a combination that is allowed and new.
 const ATTEMPTS: usize = 200;
 /// The largest grid.
 const MOST_TRIALS: usize = 100_000;
@@ -26,9 +26,9 @@ const MOST_TRIALS: usize = 100_000;
 /// How to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Method {
-    /// Bayesian optimisation: where good trials are dense (tree-structured Parzen estimator)
+    /// Bayesian optimization (tree-structured Parzen estimator)
     Bayes,
-    /// Every combination of the values of lists and of evenly spaced ones of ranges
+    /// All combinations of the values of lists and of evenly spaced values of ranges
     Grid,
 }
 
@@ -48,7 +48,7 @@ enum Way {
 }
 
 impl Search {
-    /// Bayesian optimisation of at most so many trials.
+    /// Bayesian optimization of at most so many trials.
     pub fn bayes(parameters: Vec<Parameter>, start: Assignment, seed: u64, trials: usize) -> Self {
         Self {
             parameters,
@@ -120,14 +120,14 @@ impl Search {
     /// The combinations to try after the trials `past`, whose number is a multiple of [`BATCH`]; none: the search is over.
     ///
     /// # Errors
-    /// When the optimiser refuses what it is told.
+    /// A trial that the optimizer refuses.
     pub fn batch(
         &self,
         past: &[Trial],
         allowed: impl Fn(&Assignment) -> bool,
     ) -> Result<Vec<Assignment>> {
         let numbers = past.len()..self.trials().min(past.len() + BATCH);
-        let (seed, mut optimisers) = match &self.way {
+        let (seed, mut optimizers) = match &self.way {
             Way::Grid(points) => {
                 let point = |number: usize| match number.checked_sub(1) {
                     None => self.start.clone(),
@@ -135,7 +135,7 @@ impl Search {
                 };
                 return Ok(numbers.map(point).collect());
             }
-            Way::Bayes { seed, .. } => (*seed, self.optimisers(past)?),
+            Way::Bayes { seed, .. } => (*seed, self.optimizers(past)?),
         };
         let mut tried: HashSet<Assignment> =
             past.iter().map(|trial| trial.values.clone()).collect();
@@ -146,7 +146,7 @@ impl Search {
             } else {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(number as u64);
-                self.draw(number, &mut optimisers, &mut rng, |values| {
+                self.draw(number, &mut optimizers, &mut rng, |values| {
                     !tried.contains(values) && allowed(values)
                 })?
             };
@@ -157,10 +157,10 @@ impl Search {
         Ok(batch)
     }
 
-    /// One optimiser a parameter, each told of the trials `past`.
-    fn optimisers(&self, past: &[Trial]) -> Result<Vec<tpe::TpeOptimizer>> {
-        let optimiser = |(at, parameter): (usize, &Parameter)| {
-            let mut optimiser = match parameter.choices() {
+    /// One optimizer per parameter, each with the trials `past`.
+    fn optimizers(&self, past: &[Trial]) -> Result<Vec<tpe::TpeOptimizer>> {
+        let optimizer = |(at, parameter): (usize, &Parameter)| {
+            let mut optimizer = match parameter.choices() {
                 Some(choices) => tpe::TpeOptimizer::new(
                     tpe::histogram_estimator(),
                     tpe::categorical_range(choices)?,
@@ -172,28 +172,28 @@ impl Search {
             };
             for trial in past {
                 // It minimises.
-                optimiser.tell(parameter.place(&trial.values[at]), -trial.objective)?;
+                optimizer.tell(parameter.place(&trial.values[at]), -trial.objective)?;
             }
-            Ok(optimiser)
+            Ok(optimizer)
         };
-        self.parameters.iter().enumerate().map(optimiser).collect()
+        self.parameters.iter().enumerate().map(optimizer).collect()
     }
 
     /// A combination that is `wanted`; none after many attempts.
     fn draw(
         &self,
         number: usize,
-        optimisers: &mut [tpe::TpeOptimizer],
+        optimizers: &mut [tpe::TpeOptimizer],
         rng: &mut ChaCha8Rng,
         wanted: impl Fn(&Assignment) -> bool,
     ) -> Result<Option<Assignment>> {
         for _ in 0..ATTEMPTS {
             let mut values = Assignment::new();
-            for (parameter, optimiser) in self.parameters.iter().zip(&mut *optimisers) {
+            for (parameter, optimizer) in self.parameters.iter().zip(&mut *optimizers) {
                 let place = if number < STARTUP {
                     rng.random::<f64>() * parameter.choices().unwrap_or(1) as f64
                 } else {
-                    optimiser.ask(rng)?
+                    optimizer.ask(rng)?
                 };
                 values.push(parameter.value(place));
             }
@@ -205,7 +205,7 @@ impl Search {
     }
 }
 
-/// Checks what a search is told on the command line.
+/// Checks the numbers of a search.
 ///
 /// # Errors
 /// Numbers with which there is nothing to search.

@@ -1,11 +1,11 @@
-//! Two sides that share no source: one to tune on, one to judge on.
+//! Splitting data in two halves that share no source: one to train on, one to test on.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::hash::fnv1a;
 
-/// For each of `items`, pairs of its source and its kind, whether it is on the side of training. Items of one source come to one
-/// side; each kind is divided as evenly as that allows. Which source comes where follows from `seed`.
+/// For each of `items`, pairs of its source and its kind, whether it is in the training half. Items of one source are in the same
+/// half, and each kind is split as evenly as that allows. `seed` decides which source is in which half.
 pub fn divide(items: &[(String, String)], seed: u64) -> Vec<bool> {
     let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, (source, _)) in items.iter().enumerate() {
@@ -25,11 +25,11 @@ pub fn divide(items: &[(String, String)], seed: u64) -> Vec<bool> {
             let count = counts.entry(&items[*at].1).or_default();
             there = [there[0] + count[0], there[1] + count[1]];
         }
-        let side = usize::from((there[0], sizes[0]) > (there[1], sizes[1]));
+        let half = usize::from((there[0], sizes[0]) > (there[1], sizes[1]));
         for at in members {
-            train[at] = side == 0;
-            counts.entry(&items[at].1).or_default()[side] += 1;
-            sizes[side] += 1;
+            train[at] = half == 0;
+            counts.entry(&items[at].1).or_default()[half] += 1;
+            sizes[half] += 1;
         }
     }
     train
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_source_is_on_both_sides_and_each_kind_is_on_either() {
+    fn no_source_is_in_both_halves_and_each_kind_is_in_either() {
         let items: Vec<(String, String)> = (0..60)
             .map(|n| (format!("vm{}", n / 3), ["hdd", "oom"][n / 3 % 2].to_owned()))
             .collect();

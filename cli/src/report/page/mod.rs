@@ -30,7 +30,7 @@ const SCRIPT: &str = include_str!("script.js");
 const COLUMNS_ALL: usize = 72_000;
 const COLUMNS_MIN: usize = 24;
 const COLUMNS_MAX: usize = 480;
-/// Beyond so many VMs, the series of hosts of which nothing was told are not drawn.
+/// With more VMs than this, the series of hosts without incidents are not drawn.
 const VMS_DRAWN_MAX: usize = 6_000;
 /// VMs of all anomalies together that are shown with their series.
 const PINPOINT_VMS_MAX: usize = 3_000;
@@ -97,7 +97,9 @@ fn columns(vms: usize) -> usize {
 }
 
 fn vms(host: &Host) -> usize {
-    host.panel.as_ref().map_or(0, |panel| panel.vms.len())
+    host.recording
+        .as_ref()
+        .map_or(0, |recording| recording.vms.len())
 }
 
 fn pinpointed_vms(host: &Host) -> usize {
@@ -163,18 +165,18 @@ fn host_section(host: &Host, at: usize, report: &Report, page: &Page<'_>) -> Mar
             }
             div class="inside" {
                 @if host.incidents.is_empty() { p class="verdict" { (words::nothing(host, page.clock)) } }
-                @if host.panel.is_none() { (log::timeline(host, page)) }
+                @if host.recording.is_none() { (log::timeline(host, page)) }
                 (pinpoint::incidents(host, page))
-                @if let Some(panel) = &host.panel {
+                @if let Some(recording) = &host.recording {
                     @if page.draws_sound || !host.incidents.is_empty() {
-                        (pinpoint::whole(host, panel, page))
+                        (pinpoint::whole(host, recording, page))
                     } @else {
                         p class="hint" {
-                            "The series are not drawn, because there are so many: make a report of this host alone to see them."
+                            "The series are not drawn because there are too many. A report of this host alone shows them."
                         }
                     }
                 }
-                @if host.panel.is_some() && host.log.is_some() { (log::timeline(host, page)) }
+                @if host.recording.is_some() && host.log.is_some() { (log::timeline(host, page)) }
                 (log::episodes(host, page))
                 (workloads(host, page))
             }
@@ -182,7 +184,7 @@ fn host_section(host: &Host, at: usize, report: &Report, page: &Page<'_>) -> Mar
     }
 }
 
-/// What a folded host says beside its name.
+/// The text beside the name of a folded host.
 fn brief(host: &Host, page: &Page<'_>) -> Markup {
     html! {
         @if let Some(worst) = host.worst() {
@@ -193,13 +195,13 @@ fn brief(host: &Host, page: &Page<'_>) -> Markup {
             }
             @let more = host.incidents.len() - 1;
             @if more > 0 { "; " (more) " more" }
-        } @else if let Some(panel) = &host.panel {
-            (words::counted(panel.vms.len(), "VM"))
+        } @else if let Some(recording) = &host.recording {
+            (words::counted(recording.vms.len(), "VM"))
         }
     }
 }
 
-/// What was told of workloads.
+/// The workload changes of a host.
 fn workloads(host: &Host, page: &Page<'_>) -> Markup {
     let of_workload = |i: &&Incident| i.event.event == EventKind::WorkloadChange;
     let changes: Vec<&Incident> = host.incidents.iter().filter(of_workload).collect();

@@ -21,7 +21,7 @@ pub struct Page<'a> {
     pub columns_whole: usize,
     /// Columns of a series around an incident.
     pub columns_near: usize,
-    /// Whether the series of hosts of which nothing was told are drawn.
+    /// Whether the series of hosts without incidents are drawn.
     pub draws_sound: bool,
     /// VMs that may still be shown around an incident.
     pub vms_left: Cell<usize>,
@@ -52,7 +52,7 @@ pub fn pinpoints(host: &Host) -> impl Iterator<Item = &Incident> {
     of_vms.filter(|i| !i.votes.is_empty()).take(PINPOINTS_MAX)
 }
 
-/// A host's sign and what was found, in a word or two.
+/// The sign of a level, and its label.
 pub fn badge(level: Level) -> Markup {
     html! {
         span class={ "badge " (level.class()) } {

@@ -8,7 +8,7 @@ use scraper::{Html, Selector};
 
 use super::*;
 use crate::report::change::Step;
-use crate::report::model::{Log, Moment, Panel, Records, Vm, Vote};
+use crate::report::model::{Log, Moment, Recording, Records, Vm, Vote};
 
 /// What would do harm if it came into a page as it is.
 const HOSTILE: &str =
@@ -60,7 +60,7 @@ fn host(name: &str, vms: usize, rows: usize) -> Host {
     };
     Host {
         name: name.to_owned(),
-        panel: Some(Panel {
+        recording: Some(Recording {
             metric: "cpu".to_owned(),
             start,
             interval,
@@ -83,7 +83,7 @@ fn host(name: &str, vms: usize, rows: usize) -> Host {
     }
 }
 
-/// A host whose log tells of a failure; `text` wherever the data may put any.
+/// A host whose log reports a failure; `text` wherever the data may put any.
 fn logged(text: &str) -> Host {
     let mut event = Event::new(
         EventKind::LogFailure,
@@ -128,7 +128,7 @@ fn logged(text: &str) -> Host {
     let others = [workload, silence, anomaly].map(Incident::new);
     Host {
         name: text.to_owned(),
-        panel: None,
+        recording: None,
         log: Some(Log {
             records: (0..100)
                 .map(|t| (1.77e9 + f64::from(t), t % 9 == 0))
@@ -204,7 +204,7 @@ fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
 #[test]
 fn no_text_from_the_data_becomes_markup() {
     let mut hostile = host(HOSTILE, 3, 60);
-    hostile.panel.as_mut().unwrap().metric = HOSTILE.to_owned();
+    hostile.recording.as_mut().unwrap().metric = HOSTILE.to_owned();
     hostile.incidents[0].event.metric = Some(HOSTILE.to_owned());
     hostile.incidents[0].event.channel = Some(HOSTILE.to_owned());
     let other = Host {

@@ -15,7 +15,7 @@ const PERCENT: [Percent; 2] = [
     ("records that are false alarms", |o| Some(o.fpr_percent)),
 ];
 
-/// With options that are swept, failures told early and false alarms by their values (dissertation, figure 8); otherwise
+/// With options that are swept, failures detected early and false alarms by their values (dissertation, figure 8); otherwise
 /// the curves of the receiver operating characteristic (figure 5).
 pub fn chart(evaluated: &[Evaluated]) -> Chart {
     if evaluated

@@ -1,4 +1,4 @@
-//! Series to run a detector over: log lines, or log keys that were found and judged elsewhere.
+//! Series to run a detector over: log lines, or log keys that were found and classified elsewhere.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ struct Line {
 pub enum Corpus {
     /// Lines by series.
     Text(Vec<(String, TextSeries)>),
-    /// Log keys by series, and those that tell of a failure.
+    /// Log keys by series, and the failing keys.
     Keys {
         series: Vec<(String, Vec<u64>)>,
         faulty: HashSet<u64>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::figures::{Figures, Intervals};
 use super::migration::Feasible;
 
-/// What is found of one detector.
+/// The result for one detector.
 #[derive(Debug, Serialize)]
 pub struct Evaluated {
     pub detector: String,

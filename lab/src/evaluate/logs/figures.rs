@@ -1,4 +1,4 @@
-//! All figures of a detector over labelled series, and how sure they are.
+//! All figures of a detector over labeled series, and how sure they are.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub struct Figures {
 /// The range that holds a figure with 95 % confidence, by the figure's path in [`Figures`], its parts joined by dots.
 pub type Intervals = BTreeMap<String, [f64; 2]>;
 
-/// A detector's scores over labelled series, made ready for counting.
+/// A detector's scores over labeled series, made ready for counting.
 pub struct Evaluation {
     sweeps: Both<Sweep>,
     roc: Roc,

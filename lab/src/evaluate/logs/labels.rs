@@ -30,17 +30,17 @@ pub struct Fault {
     pub inject: usize,
     /// The first record with the time of the failure.
     pub fail: usize,
-    /// The first record that may be told without being a false alarm, by the label's own count; 0 where the whole series is
-    /// labelled.
+    /// The first record at which an alarm is not a false one, by the label's own count; 0 where the whole series is
+    /// labeled.
     pub region: usize,
-    /// The first record that is told too late, by the label's own count.
+    /// The first record at which an alarm is too late, by the label's own count.
     pub too_late: usize,
     /// From which record on there are how many seconds to the failure, in the order of the records.
     pub lead: Vec<(usize, f64)>,
 }
 
 impl Fault {
-    /// Minutes from a record to the failure, where the label tells.
+    /// Minutes from a record to the failure, where the label has it.
     pub fn lead_minutes(&self, record: usize) -> Option<f64> {
         let known = self.lead.partition_point(|(from, _)| *from <= record);
         known.checked_sub(1).map(|at| self.lead[at].1 / 60.0)
@@ -54,7 +54,7 @@ struct Raw {
     n: usize,
     inject: Option<usize>,
     fail: Option<usize>,
-    /// The number of the first labelled record, as whoever labelled counted: from 0 or from 1.
+    /// The number of the first labeled record, as whoever labeled counted: from 0 or from 1.
     label_region: Option<i64>,
     /// The number of the record of the failure, likewise.
     failure_point: Option<i64>,

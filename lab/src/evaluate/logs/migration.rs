@@ -165,12 +165,12 @@ impl Plan {
     }
 }
 
-/// The failures that are told of in time.
+/// The failures that are detected in time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Share {
-    /// Failures, told of or not.
+    /// All failures.
     pub failures: usize,
-    /// Those told of early enough.
+    /// Those that are detected early enough.
     pub in_time: usize,
     /// The second as a percentage of the first, and what holds it with 95 % confidence.
     pub percent: f64,
@@ -182,10 +182,10 @@ impl Share {
     fn new(in_time: usize, failures: usize) -> Self {
         let (count, square) = (failures as f64, CONFIDENCE.powi(2));
         let share = in_time as f64 / count;
-        let centre = (share + square / (2.0 * count)) / (1.0 + square / count);
+        let center = (share + square / (2.0 * count)) / (1.0 + square / count);
         let half = CONFIDENCE / (1.0 + square / count)
             * (share * (1.0 - share) / count + square / (4.0 * count * count)).sqrt();
-        let ends = [centre - half, centre + half];
+        let ends = [center - half, center + half];
         Self {
             failures,
             in_time,
@@ -219,7 +219,7 @@ pub fn feasible(fits: &[Fit], vms_gib: &[f64], outcomes: &[Outcome]) -> Result<V
         failures.iter().any(|o| o.lead.is_some()) || outcomes.iter().all(|o| !o.early),
         "the labels do not say how long before the failure a record came: \"lead_s\" is missing"
     );
-    ensure!(!failures.is_empty(), "no labelled series fails");
+    ensure!(!failures.is_empty(), "no labeled series fails");
     let mut sizes = vms_gib.to_vec();
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();
@@ -351,11 +351,13 @@ mod tests {
     }
 
     #[test]
-    fn without_times_in_the_labels_nothing_can_be_said() {
+    fn without_times_in_the_labels_nothing_is_known() {
         let fits = read("memory_gib,seconds\n1,7\n4,13\n").unwrap();
-        let mut told = outcome("hdd", None);
-        told.early = true;
-        let error = feasible(&fits, &[4.0], &[told]).unwrap_err().to_string();
+        let mut detected = outcome("hdd", None);
+        detected.early = true;
+        let error = feasible(&fits, &[4.0], &[detected])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("lead_s"), "{error}");
     }
 

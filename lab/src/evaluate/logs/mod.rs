@@ -9,7 +9,7 @@ mod chart;
 pub mod corpus;
 mod evaluated;
 pub mod figures;
-pub mod labelled;
+pub mod labeled;
 pub mod labels;
 mod migration;
 mod nab;
@@ -41,7 +41,7 @@ pub fn print(arguments: &EvaluateLogsArguments) -> Result<()> {
 }
 
 fn evaluate_and_print(arguments: &EvaluateLogsArguments) -> Result<()> {
-    let mut labels = labels::read(&arguments.labelled.labels)?;
+    let mut labels = labels::read(&arguments.labeled.labels)?;
     if let Some(only) = &arguments.only {
         labels.retain(|label| only.is_match(&label.name));
         ensure!(
@@ -132,7 +132,7 @@ fn evaluate(
     );
     if !left_out.is_empty() {
         eprintln!(
-            "bellwether-lab: {detector}: {} of {} labelled series have no scores and are left out (--all takes them for 0)",
+            "bellwether-lab: {detector}: {} of {} labeled series have no scores and are left out (--all takes them for 0)",
             left_out.len(),
             labels.len()
         );

@@ -186,10 +186,10 @@ impl Sweep {
             score_paper: None,
         });
         for (score, profile) in scores.iter_mut().zip(PROFILES) {
-            let normalised =
+            let normalized =
                 |null: f64| (windows > 0.0).then(|| 100.0 * (score.raw - null) / (windows - null));
-            score.score = normalised(-profile.miss * windows);
-            score.score_paper = normalised(-profile.miss * PAPER_NULL * windows / PAPER_WINDOWS);
+            score.score = normalized(-profile.miss * windows);
+            score.score_paper = normalized(-profile.miss * PAPER_NULL * windows / PAPER_WINDOWS);
         }
         scores
     }

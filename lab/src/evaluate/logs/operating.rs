@@ -1,4 +1,4 @@
-//! What an operator gets at one threshold: false alarms, failures told early, minutes to act, episodes (dissertation, tables 6
+//! What an operator gets at one threshold: false alarms, failures detected early, minutes to act, episodes (dissertation, tables 6
 //! and 7).
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub struct Outcome {
     /// Records without a fault, after training, and alarms among them.
     pub benign_records: usize,
     pub false_alarms: usize,
-    /// The same as the published results have it: a failing series labelled from its first record counts as benign.
+    /// The same as the published results have it: a failing series labeled from its first record counts as benign.
     pub benign_records_paper: usize,
     pub false_alarms_paper: usize,
     /// Episodes among the false alarms.
@@ -33,7 +33,7 @@ pub struct Outcome {
     pub from_start: bool,
     /// An alarm came between injection and failure.
     pub early: bool,
-    /// Minutes from the first such alarm to the failure, where the label tells.
+    /// Minutes from the first such alarm to the failure, where the label has it.
     pub lead: Option<f64>,
 }
 
@@ -98,7 +98,7 @@ pub struct Operating {
     pub fpr_percent: f64,
     /// Episodes among the false alarms.
     pub fp_episodes: f64,
-    /// Alarms and rate as published: two series that are labelled from their first record count as benign.
+    /// Alarms and rate as published: two series that are labeled from their first record count as benign.
     pub fp_records_paper: f64,
     pub fpr_percent_paper: f64,
     /// Series with false alarms, and those among them in which nothing fails.
@@ -110,7 +110,7 @@ pub struct Operating {
     pub episodes: f64,
     /// Failing series with an alarm between injection and failure, percent.
     pub early_percent: Option<f64>,
-    /// The same without the series that are labelled from their first record, as published.
+    /// The same without the series that are labeled from their first record, as published.
     pub early_percent_paper: Option<f64>,
     /// Failing series with such an alarm at least a minute before the failure, percent.
     pub early_60s_percent: Option<f64>,
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_labelled_from_its_first_record_has_nothing_benign_but_as_published() {
+    fn a_series_labeled_from_its_first_record_has_nothing_benign_but_as_published() {
         let found = outcome(&label(Some((0, 0))), &[300, 999]);
         assert_eq!((found.false_alarms, found.benign_records), (0, 0));
         assert_eq!(

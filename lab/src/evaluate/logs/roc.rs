@@ -1,6 +1,6 @@
 //! Receiver operating characteristic, by scenario (dissertation, section 5.3).
 //!
-//! A positive is a failing series, found by an alarm in its labelled region. A negative is a block of [`BLOCK`] records of a
+//! A positive is a failing series, found by an alarm in its labeled region. A negative is a block of [`BLOCK`] records of a
 //! failing series before that region, wrong by an alarm in it.
 
 use std::collections::BTreeMap;
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_in_the_labelled_region_alone_is_perfect() {
+    fn an_alarm_in_the_labeled_region_alone_is_perfect() {
         let curves = curves(&label(600), &[(600, 1.0)]);
         assert_eq!(
             curves.auc,

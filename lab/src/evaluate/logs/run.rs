@@ -1,4 +1,4 @@
-//! The detectors that are asked for, run over the labelled series.
+//! The detectors that are asked for, run over the labeled series.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,7 +23,7 @@ pub struct Run {
     pub detector: String,
     /// The part of the name that says what it is and where its records are from.
     pub source: String,
-    /// Options that it has other values of than its neighbours.
+    /// Options that it has other values of than its neighbors.
     pub swept: Vec<Setting>,
     pub scores: Scores,
 }
@@ -39,7 +39,7 @@ impl Run {
     }
 }
 
-/// Runs each detector that is asked for over the labelled series.
+/// Runs each detector that is asked for over the labeled series.
 ///
 /// # Errors
 /// What is wrong with the options or the files.
@@ -47,11 +47,11 @@ pub fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<
     let options = lad_options(&arguments.settings).map_err(usage)?;
     let wanted: HashSet<&str> = labels.iter().map(|label| &*label.name).collect();
     let mut corpora = Vec::new();
-    if !arguments.labelled.paths.is_empty() {
-        let corpus = Corpus::read_text(&arguments.labelled.paths, arguments.year, &wanted)?;
+    if !arguments.labeled.paths.is_empty() {
+        let corpus = Corpus::read_text(&arguments.labeled.paths, arguments.year, &wanted)?;
         corpora.push(("", corpus));
     }
-    if let (Some(keys), Some(verdicts)) = (&arguments.labelled.keys, &arguments.labelled.verdicts) {
+    if let (Some(keys), Some(verdicts)) = (&arguments.labeled.keys, &arguments.labeled.verdicts) {
         let corpus = Corpus::read_keys(keys, verdicts, &wanted)?;
         corpora.push((", given keys", corpus));
     }

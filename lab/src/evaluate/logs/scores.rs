@@ -18,9 +18,9 @@ struct Line {
     score: f64,
 }
 
-/// The scores of each labelled series in a file of lines such as `{"series": NAME, "index": RECORD, "score": S}`, plain or
+/// The scores of each labeled series in a file of lines such as `{"series": NAME, "index": RECORD, "score": S}`, plain or
 /// gzip; a record without a line has 0. Lines of series without a label, and of records beyond a series' end, do not count;
-/// `warn` is told of them.
+/// `warn` gets the warnings.
 ///
 /// # Errors
 /// A file that cannot be read, and a line that is no such JSON or whose score is no number.
@@ -32,7 +32,7 @@ pub fn read(
     let of_path = || path.display().to_string();
     let lengths: BTreeMap<&str, usize> = labels.iter().map(|l| (&*l.name, l.records)).collect();
     let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let (mut unlabelled, mut beyond) = (0, 0);
+    let (mut unlabeled, mut beyond) = (0, 0);
     let lines = BufReader::new(decoded(path).with_context(of_path)?).lines();
     for (number, line) in lines.enumerate() {
         let line = line.with_context(of_path)?;
@@ -53,7 +53,7 @@ pub fn read(
             line.score
         );
         let Some(&length) = lengths.get(&*line.series) else {
-            unlabelled += 1;
+            unlabeled += 1;
             continue;
         };
         let scores = all.entry(line.series).or_insert_with(|| vec![0.0; length]);
@@ -62,9 +62,9 @@ pub fn read(
             None => beyond += 1,
         }
     }
-    if unlabelled + beyond > 0 {
+    if unlabeled + beyond > 0 {
         warn(&format!(
-            "{}: scores that do not count: {unlabelled} of series without a label, {beyond} of records beyond the end of their series",
+            "{}: scores that do not count: {unlabeled} of series without a label, {beyond} of records beyond the end of their series",
             of_path()
         ));
     }

@@ -7,7 +7,7 @@ use super::labels::Label;
 /// Records at the beginning of a series that count for nothing: detectors learn from them.
 pub const TRAINING: usize = 150;
 
-/// When an alarm counts as one that tells of the failure.
+/// When an alarm counts as a detection of the failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Criterion {
     /// From the injection to the end of the series (dissertation, section 5.1.1).
@@ -41,7 +41,7 @@ impl<T> Both<T> {
     }
 }
 
-/// A labelled series and the score of each of its records.
+/// A labeled series and the score of each of its records.
 #[derive(Debug, Clone, Copy)]
 pub struct Series<'a> {
     pub label: &'a Label,

@@ -14,11 +14,11 @@ use crate::evaluate::table::markdown;
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Section {
-    /// NAB's scores, with the true baseline and with the published one (dissertation, table 5)
+    /// NAB's scores, with the correct baseline and with the published one (dissertation, table 5)
     Nab,
     /// Areas under the curve (table 4)
     Auc,
-    /// False alarms, failures told early, episodes (table 6)
+    /// False alarms, failures detected early, episodes (table 6)
     Alarms,
     /// Minutes from alarm to failure by scenario (table 7)
     Lead,

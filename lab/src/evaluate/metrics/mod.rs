@@ -31,74 +31,73 @@ use crate::generate::metrics::plan::CaseArguments;
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether evaluate metrics --regime quiet,raw --vms 5,8,13,30 --reps 100
-  bellwether evaluate metrics --baseline zscore,iad --pivot f1 --plot f1.svg
-  bellwether evaluate metrics --sweep false_alarms_per_month=0.01,0.1,1,10 --pivot f1,false_alarms_per_month
-  bellwether evaluate metrics --baseline iad:window_sz=30:change_threshold=0.05 cases/
-  bellwether evaluate metrics --detections events.jsonl cases/
-  bellwether evaluate metrics --json >before.json; bellwether evaluate metrics --against before.json
+  bellwether-lab evaluate metrics --regime quiet,raw --vms 5,8,13,30 --reps 100
+  bellwether-lab evaluate metrics --baseline zscore,iad --pivot f1 --plot f1.svg
+  bellwether-lab evaluate metrics --sweep false_alarms_per_month=0.01,0.1,1,10 --pivot f1,false_alarms_per_month
+  bellwether-lab evaluate metrics --baseline iad:window_sz=30:change_threshold=0.05 cases/
+  bellwether-lab evaluate metrics --detections events.jsonl cases/
+  bellwether-lab evaluate metrics --json >before.json; bellwether-lab evaluate metrics --against before.json
 
-\"bellwether options had\" lists what --set takes.";
+\"bellwether options had\" lists the options for --set.";
 
-/// Run HAD over labelled hypervisors and print how good it is
+/// Run HAD over labeled hypervisors and print how good it is
 ///
-/// The hypervisors are made in memory as \"bellwether generate metrics\" makes them, or those of a FOLDER with labels.json and
-/// a CSV file a hypervisor.
+/// The hypervisors are generated in memory, as by "bellwether-lab generate metrics", or read from a FOLDER with labels.json and a CSV
+/// file per hypervisor.
 ///
-/// An alarm from a fault's beginning to --tolerance rows past its end is inside. A hypervisor with a fault is found if an alarm is
-/// inside. One with an alarm elsewhere is a false positive, with a fault or without. F1, precision and recall count
-/// hypervisors; the delay is in rows, from the fault's beginning to the first alarm inside; false alarms are in 1000 days of one
-/// hypervisor. Ranges in brackets hold the figure with 95 % confidence: percentiles over draws of as many hypervisors of each
-/// cell, with replacement. They know nothing of faults unlike the generated ones.
+/// An alarm is a true one from the beginning of a fault to --tolerance rows after its end. A hypervisor with a fault is a true
+/// positive if it has a true alarm. A hypervisor with any other alarm is a false positive, with or without a fault. F1, precision and
+/// recall count hypervisors. The delay is the number of rows from the beginning of the fault to the first true alarm. False alarms are
+/// counted per 1000 days of one hypervisor. Ranges in brackets are 95 % confidence intervals: percentiles over bootstrap samples of
+/// the hypervisors of each cell. They say nothing about faults of other kinds than the generated ones.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct EvaluateMetricsArguments {
-    /// Folder with labels.json and a CSV file, plain or gzip, for each hypervisor in it
+    /// Folder with labels.json and a CSV file (plain or gzip) per hypervisor
     #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys"])]
     pub folder: Option<PathBuf>,
 
     #[command(flatten)]
     pub cases: CaseArguments,
 
-    /// Set an option of the detector; may be repeated, the last one wins
+    /// Set an option of the detector; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::had)]
     pub settings: Vec<Setting>,
 
-    /// Run the detector with each of these values of an option, a row each
+    /// Run the detector with each of these values of an option; each gets rows of its own
     #[arg(long, value_name = "NAME=VALUE,...", value_parser = had_sweep, conflicts_with_all = ["baseline", "detections", "against"])]
     pub sweep: Option<Sweep>,
 
-    /// Other detectors to judge beside it, separated by commas, each with options of its own: NAME:OPTION=VALUE:...
+    /// Other detectors to compare with, separated by commas, each with its own options: NAME:OPTION=VALUE:...
     #[arg(long, value_name = "DETECTORS", value_delimiter = ',')]
     pub baseline: Vec<String>,
 
-    /// Judge these alarms instead of running a detector: JSON Lines with "hypervisor" and "index", the row
+    /// Evaluate these alarms instead of running a detector: JSON Lines with "hypervisor" and "index", the row
     #[arg(long, value_name = "FILE", requires = "folder", conflicts_with_all = ["settings", "baseline"])]
     pub detections: Option<PathBuf>,
 
-    /// Compare with the figures in this file, which --json printed: the same hypervisors are made again and judged, and the
-    /// exit status is 1 if a scenario became worse by more than 0.005, in F1 or, where it has no faults, in the share of
-    /// hypervisors with a false alarm
+    /// Compare with the figures in this file, which --json printed. The same hypervisors are generated again. The exit status is 1 if a
+    /// scenario is worse by more than 0.005, in F1 or, where it has no faults, in the share of hypervisors with a false alarm
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "baseline", "pivot", "scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys", "seed"])]
     pub against: Option<PathBuf>,
 
-    /// Rows after a fault's end in which an alarm is still its own
+    /// Number of rows after the end of a fault in which an alarm still counts as true
     #[arg(long, value_name = "ROWS", default_value_t = 51)]
     pub tolerance: u64,
 
-    /// An alarm more rows than this after a fault's beginning does not find it any more; it is not false either
+    /// Ignore true alarms that come more than this number of rows after the beginning of the fault
     #[arg(long, value_name = "ROWS")]
     pub strict: Option<u64>,
 
-    /// Print these measures only, separated by commas: a table each, with a column for each number of VMs
+    /// Print these measures only, separated by commas; each is a table with a column for each number of VMs
     #[arg(long, value_enum, value_delimiter = ',', value_name = "MEASURES")]
     pub pivot: Vec<Measure>,
 
-    /// Draw what --pivot prints, as SVG: by the number of VMs, or by the values of --sweep
+    /// Plot the measures of --pivot to this SVG file, by the number of VMs or by the values of --sweep
     #[arg(long, value_name = "FILE", requires = "pivot")]
     pub plot: Option<PathBuf>,
 
-    /// Print JSON: the arguments that the hypervisors were made from, and for each detector the rows of its table
+    /// Print JSON: the arguments from which the hypervisors were generated, and the rows of each detector
     #[arg(long, conflicts_with = "pivot")]
     pub json: bool,
 }
@@ -124,7 +123,7 @@ pub fn print(arguments: &EvaluateMetricsArguments) -> Result<()> {
     command::print(&text)
 }
 
-/// Judges the hypervisors of an earlier evaluation again, and prints both side by side or, with `--json`, what it is now.
+/// Evaluates on the hypervisors of an earlier evaluation again. Prints both side by side or, with `--json`, the new figures.
 fn compare(arguments: &EvaluateMetricsArguments, file: &Path) -> Result<()> {
     let place = || file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(place)?;
@@ -146,7 +145,7 @@ fn compare(arguments: &EvaluateMetricsArguments, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the evaluation comes to that `arguments` ask for, on hypervisors made from `cases` where no folder is given.
+/// Runs the evaluation of `arguments`, on hypervisors generated from `cases` where no folder is given.
 ///
 /// # Errors
 /// What is wrong with the arguments or the files.

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use super::evaluation::Row;
 use crate::generate::metrics::plan::CaseArguments;
 
-/// What an evaluation came to.
+/// The result of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// What the hypervisors were made from; none: they were read.
+    /// The arguments from which the hypervisors were generated; `None` where they were read from files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cases: Option<CaseArguments>,
     /// The detectors.
     pub detectors: Vec<Evaluated>,
 }
 
-/// What the evaluation of one detector came to.
+/// The result for one detector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// Its name and options.

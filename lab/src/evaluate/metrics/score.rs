@@ -36,13 +36,13 @@ pub struct Verdict {
     pub fault: bool,
     /// Rows from the fault's beginning to the first alarm inside.
     pub delay: Option<u64>,
-    /// Alarms that are neither inside nor too late for a strict judge.
+    /// Alarms that are neither true nor too late by the strict limit.
     pub outside: u64,
     /// Days in which an alarm would be outside, where the length is known.
     pub calm_days: Option<f64>,
 }
 
-/// Judges the alarms, rows in any order, of a hypervisor of which `label` is true. `interval`: seconds between two rows.
+/// The verdict on the alarms, rows in any order, of a hypervisor with this `label`. `interval`: seconds between two rows.
 pub fn verdict(label: &Label, alarms: &[u64], tolerance: Tolerance, interval: f64) -> Verdict {
     let rows = label.samples;
     let days = |rows: u64| rows as f64 * interval / DAY_S;
@@ -270,7 +270,7 @@ mod tests {
         }
     }
 
-    fn judged(fault: Option<(u64, u64)>, alarms: &[u64]) -> Verdict {
+    fn of_alarms(fault: Option<(u64, u64)>, alarms: &[u64]) -> Verdict {
         verdict(&label(fault), alarms, PLAIN, 300.0)
     }
 
@@ -283,14 +283,14 @@ mod tests {
             (160, Some(60), 0),
             (161, None, 1),
         ] {
-            let verdict = judged(fault, &[row]);
+            let verdict = of_alarms(fault, &[row]);
             assert_eq!((verdict.delay, verdict.outside), (delay, outside), "{row}");
         }
-        assert_eq!(judged(fault, &[140, 120]).delay, Some(20));
+        assert_eq!(of_alarms(fault, &[140, 120]).delay, Some(20));
     }
 
     #[test]
-    fn to_a_strict_judge_a_late_alarm_is_neither_found_nor_false() {
+    fn with_a_strict_limit_a_late_alarm_is_neither_true_nor_false() {
         let strict = Tolerance {
             strict: Some(5),
             ..PLAIN
@@ -301,20 +301,23 @@ mod tests {
 
     #[test]
     fn days_are_calm_where_an_alarm_would_be_false() {
-        assert_eq!(judged(None, &[]).calm_days, Some(1.0));
-        let calm = judged(Some((100, 150)), &[]).calm_days.unwrap();
+        assert_eq!(of_alarms(None, &[]).calm_days, Some(1.0));
+        let calm = of_alarms(Some((100, 150)), &[]).calm_days.unwrap();
         assert!((calm - (100.0 + 127.0) / 288.0).abs() < 1e-12, "{calm}");
-        assert_eq!(judged(Some((100, 287)), &[]).calm_days, Some(100.0 / 288.0));
+        assert_eq!(
+            of_alarms(Some((100, 287)), &[]).calm_days,
+            Some(100.0 / 288.0)
+        );
     }
 
     #[test]
     fn figures_count_hypervisors() {
         let verdicts = [
-            judged(Some((100, 150)), &[110]),
-            judged(Some((100, 150)), &[110, 20, 30]),
-            judged(Some((100, 150)), &[]),
-            judged(None, &[]),
-            judged(None, &[7]),
+            of_alarms(Some((100, 150)), &[110]),
+            of_alarms(Some((100, 150)), &[110, 20, 30]),
+            of_alarms(Some((100, 150)), &[]),
+            of_alarms(None, &[]),
+            of_alarms(None, &[7]),
         ];
         let figures = Figures::new(&verdicts.iter().collect::<Vec<_>>(), 1);
         assert_eq!(
@@ -332,8 +335,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_said_is_null() {
-        let verdicts = [judged(None, &[])];
+    fn an_unknown_figure_is_null() {
+        let verdicts = [of_alarms(None, &[])];
         let figures = Figures::new(&verdicts.iter().collect::<Vec<_>>(), 1);
         assert_eq!(
             (figures.precision, figures.f1, figures.recall),
@@ -355,7 +358,7 @@ mod tests {
             let verdicts: Vec<Verdict> = (0..n)
                 .map(|i| {
                     let alarms: &[u64] = if i % 3 == 0 { &[] } else { &[110] };
-                    judged(Some((100, 150)), alarms)
+                    of_alarms(Some((100, 150)), alarms)
                 })
                 .collect();
             let figures = Figures::new(&verdicts.iter().collect::<Vec<_>>(), 1);

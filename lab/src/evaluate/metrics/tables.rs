@@ -17,17 +17,17 @@ const MONTH_DAYS: f64 = 365.25 / 12.0;
 pub enum Measure {
     /// Harmonic mean of precision and recall
     F1,
-    /// Share of the hypervisors with alarms that have a fault with one inside
+    /// Share of the hypervisors with alarms that are true positives
     Precision,
-    /// Share of the faults that were found
+    /// Share of the faults that were detected
     Recall,
-    /// Median of the rows from a fault's beginning to the alarm
+    /// Median number of rows from the beginning of a fault to the alarm
     Delay,
-    /// False alarms in 1000 days of one hypervisor
+    /// False alarms per 1000 days of one hypervisor
     FalseAlarms,
-    /// The same in a month, as the option false_alarms_per_month counts them
+    /// False alarms per month, as in the option false_alarms_per_month
     FalseAlarmsPerMonth,
-    /// Share of the hypervisors that have a false alarm, percent
+    /// Percentage of the hypervisors with a false alarm
     FalseShare,
 }
 

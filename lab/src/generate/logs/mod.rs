@@ -1,7 +1,7 @@
-//! The log of a KVM host, made up: hours of normal life, and a host that fails.
+//! The generated log of a KVM host: hours of normal operation, and a host that fails.
 //!
-//! What is said are the messages of real programs in the form in which they print them, from their documentation and from
-//! logs; when it is said is chance, timers and the working day. Same arguments, same bytes.
+//! The messages are those of real programs, in the form in which they print them, from their documentation and from logs. Their
+//! times are drawn at random, set by timers and follow the working day. The same arguments give the same bytes.
 
 mod host;
 mod kind;
@@ -41,39 +41,39 @@ const FAULT_SHARE: f64 = 0.5;
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether generate logs --hours 48 > host.log
-  bellwether generate logs --scenario disk --out disk.log --labels labels.json && bellwether replay logs disk.log
-  bellwether generate logs --scenario disk,oom,hung,none --hosts 40 --out logs --labels labels.json
+  bellwether-lab generate logs --hours 48 > host.log
+  bellwether-lab generate logs --scenario disk --out disk.log --labels labels.json && bellwether replay logs disk.log
+  bellwether-lab generate logs --scenario disk,oom,hung,none --hosts 40 --out logs --labels labels.json
   bellwether replay logs --scores scores.jsonl logs";
 
-/// Make up the log of a KVM host: hours of normal life, and a host that fails
+/// Generate the log of a KVM host: hours of normal operation, and a host that fails
 ///
-/// The merged log of kernel, systemd, sshd, cron, libvirtd, QEMU, smartd, nginx and others, with a rhythm of the day and with
-/// what looks like trouble and is none. In a scenario other than "none" a fault begins, becomes worse, and some ten to thirty
-/// minutes later a guest dies of it; then normal life goes on.
+/// It is the merged log of the kernel, systemd, sshd, cron, libvirtd, QEMU, smartd, nginx and others. It has a daily rhythm and
+/// harmless messages that look like failures. In a scenario other than "none", a fault begins and becomes worse. Some ten to thirty
+/// minutes later a guest dies of it. Then normal operation goes on.
 ///
-/// The same arguments give the same bytes. With several hosts, or several scenarios, which the hosts then take in turn, --out
-/// is a folder, and the file of a host is named SCENARIO__HOST.log.
+/// The same arguments give the same bytes. With several hosts or scenarios, --out is a folder, and the file of a host is named
+/// SCENARIO__HOST.log. The hosts take the scenarios in turn.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct LogsArguments {
-    /// Chance: another number, another log
+    /// Random seed; another number gives another log
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// The time of the first line, with an offset or Z
+    /// Time of the first line, with an offset or Z
     #[arg(long, value_name = "TIME", default_value = "2026-01-05T00:00:00Z")]
     pub start: Timestamp,
 
-    /// Hours of log
+    /// Length of the log, in hours
     #[arg(long, value_name = "H", default_value_t = 24.0, value_parser = hours)]
     pub hours: f64,
 
-    /// Lines an hour in normal life, on average over a working day
+    /// Lines per hour in normal operation, on average over a working day
     #[arg(long, value_name = "LINES", default_value_t = 500.0, value_parser = lines)]
     pub rate: f64,
 
-    /// What goes wrong; several separated by commas are taken by the hosts in turn
+    /// Faults, separated by commas; the hosts take them in turn
     #[arg(
         long,
         value_enum,
@@ -83,11 +83,11 @@ pub struct LogsArguments {
     )]
     pub scenario: Vec<Scenario>,
 
-    /// Hours from the first line to the begin of the fault [default: drawn, in the second half]
+    /// Hours from the first line to the beginning of the fault [default: random, in the second half]
     #[arg(long, value_name = "H", value_parser = hours)]
     pub fault_at: Option<f64>,
 
-    /// How lines are written
+    /// Format of the lines
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "iso")]
     pub format: Format,
 
@@ -95,11 +95,11 @@ pub struct LogsArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub hosts: Option<u32>,
 
-    /// The file to write, gzip if it ends with .gz; for several hosts a folder [default: the standard output]
+    /// File to write, compressed if its name ends with .gz; for several hosts a folder [default: standard output]
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
 
-    /// Write here as JSON for each host where its fault begins and its guest dies: index of the line (from 0) and time
+    /// Write the labels to this JSON file: for each host, the lines (from 0) and times at which its fault begins and its guest dies
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
 }

@@ -23,13 +23,13 @@ const NEXT_LINE: i64 = 400;
 /// What can go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
-    /// Nothing: normal life
+    /// No fault
     None,
-    /// A disk fails, and the guest on it is stopped by an I/O error
+    /// A disk fails, and an I/O error stops the guest on it
     Disk,
-    /// Memory runs out, and a guest is killed
+    /// Memory runs out, and the kernel kills a guest
     Oom,
-    /// Storage or a CPU hangs, and a guest no longer answers
+    /// Storage or a CPU hangs, and a guest does not answer any more
     Hung,
 }
 

@@ -10,7 +10,7 @@ use super::timeline::Entry;
 /// The form of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// What rsyslog writes to files: ISO8601-time host source[pid]: message
+    /// As rsyslog writes to files: ISO8601-time host source[pid]: message
     Iso,
     /// RFC 3164: <priority>Mmm dd hh:mm:ss host source[pid]: message
     Rfc3164,

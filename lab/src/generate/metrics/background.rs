@@ -23,9 +23,9 @@ const IDLE_MEAN: f64 = 3.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Regime {
-    /// As the background is
+    /// As recorded
     Raw,
-    /// With the noise that is usual in clouds, and workload changes of each VM instead
+    /// With the noise that is usual in clouds, and with workload changes of single VMs
     Quiet,
 }
 

@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use super::values::Values;
 
-/// What happens to a VM that the fault reaches.
+/// The effect of a fault on an affected VM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// It rises
+    /// Its values rise
     Increase,
-    /// It falls
+    /// Its values fall
     Decrease,
-    /// It falls if it is busy and rises if it is not, as under a load on the host
+    /// Its values fall if it is busy and rise if it is idle, as under load on the host
     Mixed,
-    /// Its metric repeats the last value
+    /// Its values freeze at the last one
     Freeze,
-    /// Its vCPUs get no time: zero
+    /// Its vCPUs get no time; its values are zero
     Stall,
 }
 

@@ -1,4 +1,4 @@
-//! What is known of a hypervisor that detectors are judged by: the file labels.json.
+//! The labels of hypervisors by which detectors are evaluated: the file labels.json.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -82,7 +82,7 @@ impl Labels {
     /// Reads the labels from the file `path`, or from labels.json in the folder `path`.
     ///
     /// # Errors
-    /// A file that cannot be read, is no JSON of that form, or tells of a fault without saying when.
+    /// A file that cannot be read, is not JSON of that form, or has a fault without its rows.
     pub fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() {
             path.join(FILE)
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_need_no_more_than_what_they_are_judged_by() {
+    fn labels_need_no_more_than_what_an_evaluation_uses() {
         let labels = read(
             r#"{"hypervisors": {"hv": {"anomaly": true, "t0": 5, "end": 9, "n_vms": 3, "scenario": "disk"}}}"#,
         )

@@ -1,4 +1,4 @@
-//! Hypervisors of VMs, some with a fault of the host, as the lecture's evaluation makes them ("Dataset Generation").
+//! Hypervisors of VMs, some with a fault of the host, as the lecture's evaluation generates them ("Dataset Generation").
 
 pub mod background;
 pub mod fault;
@@ -22,26 +22,26 @@ use self::values::vm_name;
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether generate metrics --out cases --scenarios random_easy,normal --vms 5,30
-  bellwether generate metrics --out cases --traces traces/ --regime quiet --seed 2 --reps 100
-  bellwether generate metrics --out cases --scenarios hard --key ts_increase_delay=0..30 --key ts_stay_width=50
+  bellwether-lab generate metrics --out cases --scenarios random_easy,normal --vms 5,30
+  bellwether-lab generate metrics --out cases --traces traces/ --regime quiet --seed 2 --reps 100
+  bellwether-lab generate metrics --out cases --scenarios hard --key ts_increase_delay=0..30 --key ts_stay_width=50
 
 The keys: ts_anomaly_point (percent of the rows at which the fault begins), ts_percentage_affected (share of the VMs, 0 to 1), \
 ts_increase_delay, ts_increase_width, ts_stay_width, ts_decrease_delay, ts_decrease_width (samples), \
 ts_increase_height_percentage (share by which a VM changes), ts_decrease_height_percentage (share by which it stays changed).";
 
-/// Make hypervisors of VMs with and without faults, and the truth about them
+/// Generate hypervisors of VMs with and without faults, and their labels
 ///
-/// Writes a CSV file a hypervisor, as \"bellwether replay metrics\" reads them, and labels.json: for each hypervisor its
-/// scenario, shape, number of VMs, and, where it has a fault, the rows t0 and end between which it shows and the VMs that it
-/// reaches. \"bellwether evaluate metrics\" judges a detector by them.
+/// Writes a CSV file per hypervisor, as "bellwether replay metrics" reads them, and labels.json. The labels of a hypervisor are its
+/// scenario, its shape, its number of VMs and, if it has a fault, the rows t0 and end between which the fault shows and the affected
+/// VMs. "bellwether-lab evaluate metrics" evaluates a detector by them.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct GenerateArguments {
     #[command(flatten)]
     pub cases: CaseArguments,
 
-    /// Folder to write into, created if missing
+    /// Folder to write to; it is created if missing
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! Which hypervisors to make, and making one.
+//! Which hypervisors to generate, and generating one.
 
 use std::path::PathBuf;
 
@@ -18,11 +18,11 @@ use crate::hash::fnv1a;
 /// The most VMs of a hypervisor.
 const MOST_VMS: usize = 512;
 
-/// Which hypervisors to make.
+/// Which hypervisors to generate.
 #[derive(Debug, Clone, PartialEq, Args, Serialize, Deserialize)]
 pub struct CaseArguments {
-    /// Faults (easy, hard, hard30, difficult, or random_easy ... as the lecture calls them) and hard negatives (normal,
-    /// tenant30, diurnal, churn, idle, constant, glitch, missing, reset), separated by commas
+    /// Scenarios, separated by commas: faults (easy, hard, hard30, difficult, or by the lecture's names, random_easy ...) and hard
+    /// negatives (normal, tenant30, diurnal, churn, idle, constant, glitch, missing, reset)
     #[arg(
         long,
         value_name = "NAMES",
@@ -31,7 +31,7 @@ pub struct CaseArguments {
     )]
     pub scenarios: Vec<String>,
 
-    /// What happens to a VM that a fault reaches, separated by commas
+    /// Effects of a fault on an affected VM, separated by commas
     #[arg(
         long,
         value_enum,
@@ -41,7 +41,7 @@ pub struct CaseArguments {
     )]
     pub shapes: Vec<Shape>,
 
-    /// Numbers of VMs of a hypervisor, separated by commas; the lecture's n_ts
+    /// Numbers of VMs per hypervisor, separated by commas; the lecture's n_ts
     #[arg(
         long,
         alias = "n_ts",
@@ -51,11 +51,11 @@ pub struct CaseArguments {
     )]
     pub vms: Vec<usize>,
 
-    /// Hypervisors a cell, which is one scenario, shape and number of VMs; every other one of a fault's has the fault
+    /// Number of hypervisors per cell (scenario, shape and number of VMs); in a scenario of a fault, every other one has it
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub reps: usize,
 
-    /// How noisy the VMs are, separated by commas
+    /// Levels of noise, separated by commas
     #[arg(
         long,
         value_enum,
@@ -65,32 +65,32 @@ pub struct CaseArguments {
     )]
     pub regime: Vec<Regime>,
 
-    /// Folder with traces of VMs as the background: a CSV file a day, plain or gzip, with a heading and lines of a VM's
-    /// name and its CPU percentages at intervals of 5 minutes [default: a synthetic background]
+    /// Folder of recorded VMs to start from: a CSV file per day, plain or gzip, with a heading, and in each row the name of a VM and its
+    /// CPU percentages at intervals of 5 minutes [default: synthetic VMs]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub traces: Option<PathBuf>,
 
-    /// Only VMs that were recorded on both of these days of the traces, without running to and fro in one day
+    /// Use only VMs that were recorded on both of these days; a series is then both days in a row, and no day is mirrored
     #[arg(long, value_name = "DAY,DAY", requires = "traces")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub contiguous: Option<String>,
 
-    /// Only the VMs of part K of N of the traces, such as 1/2: parts share no VM
+    /// Use only the VMs of part K of N of the traces, such as 1/2; no VM is in two parts
     #[arg(long, value_name = "K/N", requires = "traces")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub part: Option<String>,
 
-    /// Rows of a hypervisor, five minutes each
+    /// Number of rows per hypervisor, five minutes each
     #[arg(long, alias = "ts_len", value_name = "N", default_value_t = 575)]
     pub ts_len: usize,
 
-    /// Change one of the lecture's generator keys in all faults: a number, or a range FROM..TO to draw from; may be repeated
+    /// Set one of the lecture's generator keys for all faults: a number, or a range FROM..TO to draw from; may be repeated
     #[arg(long = "key", value_name = "KEY=VALUE")]
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub keys: Vec<String>,
 
-    /// What everything is drawn from: the same seed makes the same hypervisors
+    /// Random seed; the same seed gives the same hypervisors
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 }

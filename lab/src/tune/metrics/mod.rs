@@ -26,64 +26,64 @@ use crate::generate::metrics::plan::CaseArguments;
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether tune metrics --out trials.csv --traces vm-cpu-traces --vms 5,8,13,30 --reps 50
-  bellwether tune metrics --out trials.csv --set algorithm=zscore --param threshold=1..4 --param overlap_min_pct=0.5..0.95
-  bellwether tune metrics --out trials.csv --method grid --set algorithm=iad --param window_sz=15,30,60,120 --param quorum
-  bellwether tune metrics --out trials.csv recorded/ --test later/
+  bellwether-lab tune metrics --out trials.csv --traces vm-cpu-traces --vms 5,8,13,30 --reps 50
+  bellwether-lab tune metrics --out trials.csv --set algorithm=zscore --param threshold=1..4 --param overlap_min_pct=0.5..0.95
+  bellwether-lab tune metrics --out trials.csv --method grid --set algorithm=iad --param window_sz=15,30,60,120 --param quorum
+  bellwether-lab tune metrics --out trials.csv recorded/ --test later/
 
-\"bellwether options had\" lists what --set and --param take.";
+\"bellwether options had\" lists the options for --set and --param.";
 
-/// Search for options of HAD that find more faults with as few false alarms
+/// Search for options of HAD that detect more faults without more false alarms
 ///
-/// The hypervisors are made in memory as \"bellwether generate metrics\" makes them, or those of a FOLDER with labels.json and a CSV
-/// file a hypervisor. One half is tuned on; the best is then judged on the other half, and an interval says whether it is better
-/// there than what was not tuned (the defaults and what --set says). No VM is on both sides: traces are divided by the VM (the
-/// half to judge on is that of \"evaluate metrics --part 2/2\" with the next seed), made-up VMs are made anew, and the hypervisors
-/// of a folder are divided so that those with a VM in common stay together.
+/// The hypervisors are generated in memory, as by "bellwether-lab generate metrics", or read from a FOLDER with labels.json and a CSV
+/// file per hypervisor. The search trains on one half and tests the best options on the other. A confidence interval says whether they
+/// are better there than the untuned options (the defaults and those of --set). No VM is in both halves. Traces are split by VM; the
+/// test half is that of "evaluate metrics --part 2/2" with the next seed. Synthetic VMs are generated anew. The hypervisors of a folder
+/// are split so that those with a VM in common stay together.
 ///
-/// The objective is F1, or recall, over all hypervisors of a side, as long as there are no more false alarms than
-/// --max-false-alarms; beyond, it is -ln((1 + false alarms) / (1 + limit)), below all that is within.
+/// The objective is F1, or recall, over all hypervisors of a half, as long as there are at most --max-false-alarms. Above that limit it
+/// is -ln((1 + false alarms) / (1 + limit)), which is less than any value within the limit.
 ///
-/// The file of the trials has a line a trial; an interrupted search goes on from it and comes to what it would have come to.
+/// The trials are written to a file, a row each. An interrupted search resumes from it, with the same result.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct TuneMetricsArguments {
-    /// Folder with labels.json and a CSV file, plain or gzip, for each hypervisor in it
+    /// Folder with labels.json and a CSV file (plain or gzip) per hypervisor
     #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys"])]
     pub folder: Option<PathBuf>,
 
-    /// Judge on this folder, and tune on all of FOLDER, instead of dividing FOLDER
+    /// Test on this folder and train on all of FOLDER, instead of splitting FOLDER
     #[arg(long, value_name = "FOLDER", requires = "folder")]
     pub test: Option<PathBuf>,
 
-    /// Names of VMs count within their hypervisor only, as vm00 and vm01 do; they do not say that VMs are the same
+    /// Names of VMs are unique within their hypervisor only, such as vm00: VMs of one name on two hypervisors are two VMs
     #[arg(long, requires = "folder")]
     pub local_names: bool,
 
     #[command(flatten)]
     pub cases: CaseArguments,
 
-    /// Set an option for all trials; may be repeated, the last one wins
+    /// Set an option for all trials; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::had)]
     pub settings: Vec<Setting>,
 
-    /// Tune an option over a range or a list of values; may be repeated [default: a few of the algorithm]
+    /// Tune an option over a range or a list of values; may be repeated [default: a few options of the algorithm]
     #[arg(long = "param", value_name = "NAME[=FROM..TO|=A,B,C]", value_parser = parameter::<HadOptions>)]
     pub parameters: Vec<Parameter>,
 
-    /// What to make as large as can be
+    /// Measure to maximize
     #[arg(long, value_enum, value_name = "MEASURE", default_value = "f1")]
     pub objective: Objective,
 
-    /// The most false alarms that are acceptable, in 1000 days of one hypervisor; 33 are one a month
+    /// Maximum number of false alarms per 1000 days of one hypervisor; 33 are one per month
     #[arg(long, value_name = "RATE", default_value_t = 33.0)]
     pub max_false_alarms: f64,
 
-    /// Rows after a fault's end in which an alarm is still its own
+    /// Number of rows after the end of a fault in which an alarm still counts as true
     #[arg(long, value_name = "ROWS", default_value_t = 51)]
     pub tolerance: u64,
 
-    /// An alarm more rows than this after a fault's beginning does not find it any more; it is not false either
+    /// Ignore true alarms that come more than this number of rows after the beginning of the fault
     #[arg(long, value_name = "ROWS")]
     pub strict: Option<u64>,
 
@@ -91,16 +91,16 @@ pub struct TuneMetricsArguments {
     pub search: SearchArguments,
 }
 
-/// What to make as large as can be.
+/// The measure to maximize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Objective {
     /// Harmonic mean of precision and recall
     F1,
-    /// Share of the faults that are found
+    /// Share of the faults that are detected
     Recall,
 }
 
-/// What is tuned of an algorithm where nothing else is said.
+/// The options of an algorithm that are tuned by default.
 fn usual(algorithm: &str) -> &'static [&'static str] {
     match algorithm {
         "zscore" => &[

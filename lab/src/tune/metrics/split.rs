@@ -36,7 +36,7 @@ pub fn split(arguments: &TuneMetricsArguments) -> Result<([Source; 2], [String; 
 fn generated(cases: &CaseArguments) -> Result<([Source; 2], [String; 2])> {
     if let Some(part) = &cases.part {
         let message = format!(
-            "--part {part}: the traces are divided into 1/2, to tune on, and 2/2, to judge on, already; leave it out"
+            "--part {part}: the traces are divided into 1/2, to train on, and 2/2, to test on, already; leave it out"
         );
         return Err(usage(message).into());
     }
@@ -154,7 +154,7 @@ fn separate(train: &Path, test: &Path, local: bool) -> Result<[Source; 2]> {
             for vm in vms(test, name, false)? {
                 if let Some(first) = seen.get(&vm) {
                     bail!(
-                        "the VM \"{vm}\" is in {first} of {} and in {name} of {}: it cannot be judged where it was tuned; leave one \
+                        "the VM \"{vm}\" is in {first} of {} and in {name} of {}: a test on it would not be independent of the training; leave one \
                          of them out, or give --local-names where names of VMs count within their hypervisor only",
                         train.display(),
                         test.display()
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_all_hypervisors_share_say_nothing_or_everything() {
+    fn names_that_all_hypervisors_share_are_one_vm_or_local() {
         let folder = folder(&["vm00,vm01"; 6]);
         let error = divided(folder.path(), false, 1).unwrap_err().to_string();
         assert!(error.contains("--local-names"), "{error}");

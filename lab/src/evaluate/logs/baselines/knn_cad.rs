@@ -1,6 +1,6 @@
 //! KNN-CAD over log keys (E. Burnaev, V. Ishimtsev, "Conformalized density- and distance-based anomaly detection in
 //! time-series data", arXiv 1608.04585, 2016), as the detector of the Numenta Anomaly Benchmark defines it: windows of the last
-//! [`LENGTH`] keys' numbers, how strange one is by the sum of its Mahalanobis distances to the [`NEIGHBOURS`] nearest of
+//! [`LENGTH`] keys' numbers, how strange one is by the sum of its Mahalanobis distances to the [`NEIGHBORS`] nearest of
 //! training, and the share of past windows that were less strange.
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 /// Keys in a window.
 const LENGTH: usize = 19;
 /// Nearest windows that count.
-const NEIGHBOURS: usize = 27;
+const NEIGHBORS: usize = 27;
 /// A share from which the following records are muted.
 const MUTING: f64 = 0.9965;
 /// The score of a muted record.
@@ -72,15 +72,15 @@ impl KnnCad {
         }
         if self.strange.is_empty() {
             let training = self.training.iter();
-            // Each is its own nearest neighbour.
+            // Each is its own nearest neighbor.
             self.strange = training
-                .map(|w| self.strangeness(w, NEIGHBOURS + 1))
+                .map(|w| self.strangeness(w, NEIGHBORS + 1))
                 .collect();
         }
         if self.strange.is_empty() {
             return 0.0;
         }
-        let strangeness = self.strangeness(window, NEIGHBOURS);
+        let strangeness = self.strangeness(window, NEIGHBORS);
         let less = self.strange.iter().filter(|past| **past < strangeness);
         let share = less.count() as f64 / self.strange.len() as f64;
         if self.records >= 2 * self.period
@@ -115,12 +115,12 @@ impl KnnCad {
         }
     }
 
-    /// The sum of the distances of `window` to its nearest `neighbours` in training.
-    fn strangeness(&self, window: &Window, neighbours: usize) -> f64 {
+    /// The sum of the distances of `window` to its nearest `neighbors` in training.
+    fn strangeness(&self, window: &Window, neighbors: usize) -> f64 {
         let training = self.training.iter();
         let mut distances: Vec<f64> = training.map(|other| self.distance(window, other)).collect();
         distances.sort_unstable_by(f64::total_cmp);
-        distances.iter().take(neighbours).sum()
+        distances.iter().take(neighbors).sum()
     }
 
     fn distance(&self, a: &Window, b: &Window) -> f64 {

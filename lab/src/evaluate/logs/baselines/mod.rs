@@ -10,20 +10,20 @@ use clap::ValueEnum;
 
 use super::corpus::{Observations, observe_sequence};
 
-/// A detector to hold LAD against.
+/// A detector to compare LAD with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Baseline {
     /// KNN-CAD on the keys' numbers, as in the Numenta Anomaly Benchmark
     KnnCad,
-    /// EXPoSE on the keys' numbers, likewise
+    /// EXPoSE on the keys' numbers, as in the Numenta Anomaly Benchmark
     Expose,
-    /// A record is an alarm where its template is new after training
+    /// Raises an alarm at a template that is new after training
     UnseenTemplate,
-    /// A record scores how severe it is by its text (or its given verdict), whatever came before
+    /// Scores a record by the severity of its text (or its given verdict) alone
     InferenceOnly,
     /// VMFT-LAD with the options of its published results
     Paper,
-    /// The same without inference: a record scores how far its window is from those of training
+    /// VMFT-LAD without inference: scores a record by the distance of its window from those of training
     PaperNoFeedback,
 }
 

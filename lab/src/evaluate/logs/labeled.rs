@@ -5,23 +5,23 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-/// Series with labels: lines, or log keys with verdicts on them.
+/// Labeled series: lines, or log keys with verdicts.
 #[derive(Debug, Args)]
-pub struct LabelledArguments {
-    /// Files of lines (plain or gzip), or folders with files named *.log and *.txt
+pub struct LabeledArguments {
+    /// Log files (plain or gzip), or folders of files named *.log and *.txt
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
-    /// JSON, plain or gzip: when the fault of each series was injected, and when it failed
+    /// JSON file, plain or gzip: when the fault of each series was injected, and when the series failed
     #[arg(long, value_name = "FILE")]
     pub labels: PathBuf,
 
-    /// JSON, plain or gzip: an object of series, each a list of log keys
+    /// JSON file, plain or gzip: an object of series, each a list of log keys
     #[arg(long, value_name = "FILE", requires = "verdicts")]
     pub keys: Option<PathBuf>,
 
-    /// CSV with a first line "key,faulty": whether the records with that key tell of a failure, true or false; a key that is not there
-    /// tells of none
+    /// CSV file with the columns "key" and "faulty" (true or false): whether records with that key are failures. Keys without a row are
+    /// not
     #[arg(long, value_name = "CSV", requires = "keys")]
     pub verdicts: Option<PathBuf>,
 }
