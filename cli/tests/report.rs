@@ -97,7 +97,7 @@ fn a_page_of_data_without_rows_or_lines_says_so() {
         let file = folder.path().join(name);
         fs::write(&file, content).unwrap();
         let page = page(&[option, file.to_str().unwrap()], &out);
-        assert!(page.contains("the page says nothing of it"), "{name}");
+        assert!(page.contains("the page does not show it"), "{name}");
     }
 }
 

@@ -18,7 +18,7 @@ fn failure(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 /// What is found of the only detector.
-fn judged(arguments: &[&str]) -> Value {
+fn evaluated(arguments: &[&str]) -> Value {
     let arguments = [arguments, &["--json", "--bootstrap", "0"]].concat();
     let report = json(&stdout(&arguments));
     assert_eq!(report["detectors"].as_array().map(Vec::len), Some(1));
@@ -26,8 +26,8 @@ fn judged(arguments: &[&str]) -> Value {
 }
 
 /// Everything that the script says is what the command says, up to the script's rounding.
-fn assert_same(script: &Value, judged: &Value) {
-    let figures = &judged["figures"];
+fn assert_same(script: &Value, evaluated: &Value) {
+    let figures = &evaluated["figures"];
     for key in ["series", "failing", "nab", "auc", "auc_exact"] {
         assert_alike(&script[key], &figures[key], key, 5.1e-4);
     }
@@ -41,19 +41,19 @@ fn assert_same(script: &Value, judged: &Value) {
         match key.as_str() {
             // The script shows the first thirty of these.
             "missed" => {
-                let missed = judged["missed"].as_array().expect("a list");
+                let missed = evaluated["missed"].as_array().expect("a list");
                 let first: Vec<_> = missed.iter().take(30).cloned().collect();
                 assert_eq!(value, &Value::from(first));
             }
             "fp_where" => {
-                let wrong = judged["false_alarms"].as_object().expect("an object");
+                let wrong = evaluated["false_alarms"].as_object().expect("an object");
                 let first: serde_json::Map<_, _> = wrong.clone().into_iter().take(30).collect();
                 assert_eq!(value, &Value::from(first));
             }
             _ => assert_alike(value, &figures["operating"][key], key, tolerance),
         }
     }
-    let left_out = judged["left_out"].as_array().expect("a list");
+    let left_out = evaluated["left_out"].as_array().expect("a list");
     assert_eq!(script["skipped_count"], left_out.len());
 }
 
@@ -91,11 +91,11 @@ fn the_figures_are_those_of_the_script_on_the_committed_cases() {
     let labels = format!("{CASES}/labels.json");
     let scores = format!("{CASES}/scores.jsonl");
     let input = ["--labels", &labels, "--scores", &scores];
-    assert_same(&expected("expected.json"), &judged(&input));
+    assert_same(&expected("expected.json"), &evaluated(&input));
     let more = ["--all", "--threshold", "0.3", "--sentinel", "1"];
     assert_same(
         &expected("expected-all.json"),
-        &judged(&[&input[..], &more].concat()),
+        &evaluated(&[&input[..], &more].concat()),
     );
 }
 
@@ -121,13 +121,13 @@ fn the_figures_are_those_of_the_script_on_real_series() {
     let standard = &by_script["nab"]["strict"]["standard"];
     let published = standard["score_paper"].as_f64().unwrap();
     assert!((published - 90.81).abs() < 0.005, "{published}");
-    assert_same(&by_script, &judged(&scored));
+    assert_same(&by_script, &evaluated(&scored));
     let observed = [&["--labels", &labels], &given[..], &as_published].concat();
-    assert_same(&by_script, &judged(&observed));
+    assert_same(&by_script, &evaluated(&observed));
 }
 
 #[test]
-fn lines_are_judged_as_the_scores_that_replay_writes() {
+fn lines_are_evaluated_as_the_scores_that_replay_writes() {
     let Some(data) = shared("data/vm-failure-logs") else {
         return;
     };
@@ -136,8 +136,8 @@ fn lines_are_judged_as_the_scores_that_replay_writes() {
     let folder = tempfile::tempdir().unwrap();
     let scores = folder.path().join("scores.jsonl").display().to_string();
     common::bellwether(&["replay", "logs", "--scores", &scores, &logs]);
-    let observed = judged(&["--labels", &labels, &logs]);
-    let scored = judged(&["--labels", &labels, "--scores", &scores, "--all"]);
+    let observed = evaluated(&["--labels", &labels, &logs]);
+    let scored = evaluated(&["--labels", &labels, "--scores", &scores, "--all"]);
     assert_eq!(observed["figures"], scored["figures"]);
     assert_eq!(observed["figures"]["series"], 207.0);
 }
@@ -170,20 +170,26 @@ fn the_time_to_migrate_is_held_against_the_lead_time() {
         "--vm-memory",
         "1,4",
     ];
-    let judged = judged(&[&input[..], &migrations].concat());
-    let seconds: Vec<f64> = judged["migration"]
+    let evaluated = evaluated(&[&input[..], &migrations].concat());
+    let seconds: Vec<f64> = evaluated["migration"]
         .as_array()
         .unwrap()
         .iter()
         .map(|feasible| feasible["seconds"].as_f64().unwrap().round())
         .collect();
     assert_eq!(seconds, [62.0, 248.0, 310.0, 310.0]);
-    let in_time = |at: usize| judged["migration"][at]["all"]["in_time"].as_u64().unwrap();
+    let in_time = |at: usize| {
+        evaluated["migration"][at]["all"]["in_time"]
+            .as_u64()
+            .unwrap()
+    };
     // Nobody's lead lies between a minute and 62 seconds.
-    let minute = judged["figures"]["operating"]["early_60s_percent"]
+    let minute = evaluated["figures"]["operating"]["early_60s_percent"]
         .as_f64()
         .unwrap();
-    let share = judged["migration"][0]["all"]["percent"].as_f64().unwrap();
+    let share = evaluated["migration"][0]["all"]["percent"]
+        .as_f64()
+        .unwrap();
     assert!((share - minute).abs() < 1e-9, "{share}, not {minute}");
     assert!(in_time(0) > in_time(1) && in_time(1) >= in_time(2));
     let text = stdout(&[&input[..], &migrations, &["--tables", "lead"]].concat());

@@ -172,7 +172,7 @@ fn logs(folder: &Path) {
 }
 
 #[test]
-fn logs_are_tuned_on_one_half_and_judged_on_the_other() {
+fn logs_are_tuned_on_one_half_and_tested_on_the_other() {
     let folder = tempfile::tempdir().unwrap();
     logs(folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -120,6 +120,40 @@ fn plugins_under_any_prefix_find_their_library() -> Result<()> {
 }
 
 #[test]
+fn of_the_commands_the_one_for_operators_alone_is_installed() -> Result<()> {
+    needs_make!();
+    let (folder, build) = build()?;
+    let laboratory = "bellwether-lab";
+    fs::copy(
+        Plugin::build()?.folder().join(laboratory),
+        build.join(laboratory),
+    )?;
+    let prefix = folder.path().join("opt/bw");
+    let (success, said) = install(&build, &prefix, &[])?;
+    ensure!(success, "{said}");
+    let names = |folder: &str| -> Result<Vec<String>> {
+        let entries = fs::read_dir(prefix.join(folder))?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        names.collect()
+    };
+    assert_eq!(names("bin")?, ["bellwether"]);
+    assert_eq!(names("share/zsh/site-functions")?, ["_bellwether"]);
+    let pages = names("share/man/man1")?;
+    assert!(
+        pages
+            .iter()
+            .any(|page| page == "bellwether-replay-metrics.1"),
+        "{pages:?}"
+    );
+    let of_the_laboratory = ["evaluate", "generate", "tune", "lab"];
+    let found = pages
+        .iter()
+        .find(|page| of_the_laboratory.iter().any(|name| page.contains(name)));
+    assert_eq!(found, None);
+    Ok(())
+}
+
+#[test]
 fn a_staged_installation_has_links_to_where_it_will_be() -> Result<()> {
     needs_make!();
     let (folder, build) = build()?;

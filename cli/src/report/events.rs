@@ -108,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_event_is_named() {
+    fn a_line_that_is_not_an_event_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.jsonl");
         std::fs::write(&file, line("hv1", State::Raised, 5.0) + "\n{\"time\":3}\n").unwrap();
         let error = format!("{:#}", read(&[file]).unwrap_err());
         assert!(
-            error.contains("line 2: this is no event") && error.contains("missing field"),
+            error.contains("line 2: not an event") && error.contains("missing field"),
             "{error}"
         );
     }

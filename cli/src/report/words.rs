@@ -380,6 +380,6 @@ mod tests {
     fn an_empty_report_says_so() {
         let (level, text) = summary(&Report::default());
         assert_eq!(level, Level::Unknown);
-        assert!(text.contains("nothing to show"));
+        assert!(text.contains("no host"));
     }
 }

@@ -31,11 +31,11 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Row {
     measure: String,
-    /// Without tuning and with the best options, on the side of training.
+    /// Of the untuned and of the best options, on the training half.
     train: [Option<f64>; 2],
-    /// The same on the other side.
+    /// The same on the test half.
     test: [Option<f64>; 2],
-    /// The difference on that side lies in this range with 95 % confidence.
+    /// The 95 % confidence interval of the difference on the test half.
     difference: Option<[f64; 2]>,
 }
 

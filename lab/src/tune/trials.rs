@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::space::{Assignment, Parameter};
 
-/// One combination of values, and what it came to on the side of training.
+/// One combination of values, and its figures on the training half.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     pub values: Assignment,

@@ -248,7 +248,7 @@ fn fifty_hosts_of_sixty_vms_fit_and_so_does_one_with_two() {
 }
 
 #[test]
-fn the_series_of_a_fleet_without_end_are_left_out_where_nothing_was_told() {
+fn the_series_of_a_fleet_without_end_are_left_out_without_incidents() {
     let hosts = (0..70).map(|i| {
         let mut host = host(&format!("compute-{i:02}"), 100, 50);
         if i > 0 {
@@ -259,11 +259,11 @@ fn the_series_of_a_fleet_without_end_are_left_out_where_nothing_was_told() {
     let text = page(hosts.collect(), "fleet");
     let html = Html::parse_document(&text);
     assert_eq!(all(&html, ".view").len(), 1);
-    assert!(text.contains("make a report of this host alone"));
+    assert!(text.contains("A report of this host alone"));
 }
 
 #[test]
-fn the_worst_is_told_first_and_in_words() {
+fn the_worst_comes_first_and_in_words() {
     let mut sound = host("hv0", 5, 200);
     sound.incidents.clear();
     let text = page(vec![sound, host("hv1", 5, 200)], "report");
@@ -277,7 +277,7 @@ fn the_worst_is_told_first_and_in_words() {
     assert_eq!(said(".tile .badge span + span"), "Host fault");
     let verdict = said(".verdict");
     assert!(
-        verdict.starts_with("CPU of 5 of the 5 VMs that had a say rose together"),
+        verdict.starts_with("CPU of 5 of the 5 VMs that voted rose together"),
         "{verdict}"
     );
     assert!(
