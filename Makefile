@@ -56,7 +56,7 @@ setup-build:
 setup-python:
 	@tests/setup.sh python
 
-# What only some tests and the demo run: they say so where it is not there.
+# What only some tests and the demo run: they skip what is missing, and say so.
 setup-run: setup-build
 	@tests/setup.sh check testbed || echo "==> going on without what could not be installed"
 	@tests/setup.sh browser || echo "==> going on without a browser to look at the report with"

@@ -109,7 +109,7 @@ impl Clock {
                 break;
             };
             if step < DAY {
-                // A day may have 23 or 25 hours: its ticks start anew with it.
+                // A day may have 23 or 25 hours: its ticks start at midnight.
                 let length = next.timestamp().as_second() - day.timestamp().as_second();
                 for second in (0..length).step_by(step as usize) {
                     let time = (day.timestamp().as_second() + second) as f64;

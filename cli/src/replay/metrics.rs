@@ -147,17 +147,14 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
 /// Warnings about a file: cells that were read as missing samples, and values that the detector did not count.
 pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String> {
     [
-        (
-            bad_cells,
-            "invalid cells, read as missing samples",
-        ),
+        (bad_cells, "invalid cells, read as missing samples"),
         (
             counters.full,
             "samples ignored, of VMs beyond the option \"max_vms\"",
         ),
         (
             counters.vms_evicted,
-            "VMs that no longer reported and made room for others because of the option \"max_vms\"",
+            "VMs that no longer reported, evicted because of the option \"max_vms\"",
         ),
         (
             counters.refused,

@@ -191,7 +191,7 @@ impl Level {
         }
     }
 
-    /// A sign that says it without colour.
+    /// A sign that shows it without color.
     pub fn sign(self) -> &'static str {
         match self {
             Level::Sound => "✓",

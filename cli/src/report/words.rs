@@ -9,7 +9,7 @@ use bellwether_records::clock::Clock;
 use super::change::Step;
 use super::model::{Host, Incident, Level, Recording, Report};
 
-/// Names of files that a sentence lists before it says how many more there are.
+/// The most names of files that a sentence lists; the rest are counted.
 const LISTED_MAX: usize = 4;
 /// Changes of a VM that are less than this share of its level are called none.
 const NO_CHANGE: f64 = 0.03;
@@ -98,7 +98,7 @@ pub fn percent(share: f64) -> String {
     format!("{:.0}\u{a0}%", share * 100.0)
 }
 
-/// What a VM did, with a sign that says it without colour; the level before and after.
+/// What a VM did: a sign that shows it without color, and the change.
 pub fn step(step: &Step) -> (&'static str, String) {
     let relative = step.relative();
     match relative {

@@ -1,5 +1,5 @@
-//! HAD as published, offline: with every sample, both windows, the filter's queue and the overlap are gone through anew. It raises
-//! the alarms that the online form in the core does, and shows what that saves (lecture, "Performance: Online vs Offline").
+//! HAD as published, offline: every sample recomputes both windows, the filter's queue and the overlap. It raises the alarms of the
+//! online form in the core, and shows what that saves (lecture, "Performance: Online vs Offline").
 
 use bellwether_core::had::HadOptions;
 

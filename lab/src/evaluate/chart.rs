@@ -11,7 +11,7 @@ use plotters::prelude::*;
 
 /// The size of a panel, pixels.
 const PANEL: (u32, u32) = (380, 280);
-/// Panels in a row.
+/// The number of panels side by side.
 const COLUMNS: usize = 4;
 /// The height of the title, and of a line of the legend.
 const TITLE_HEIGHT: u32 = 36;

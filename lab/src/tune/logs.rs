@@ -123,7 +123,7 @@ fn usual(mode: &str) -> &'static [&'static str] {
     }
 }
 
-/// Labelled series.
+/// Labeled series.
 struct Part {
     corpus: Corpus,
     labels: Vec<Label>,

@@ -278,19 +278,19 @@ mod tests {
     #[test]
     fn bayesian_optimisation_comes_nearer_than_even_draws() {
         let start = vec!["100".to_owned(), "rank".to_owned()];
-        let (mut learnt, mut even) = (0.0, 0.0);
+        let (mut learned, mut even) = (0.0, 0.0);
         for seed in 0..10 {
             let search = Search {
                 start: start.clone(),
                 ..bayes(seed, 80)
             };
-            learnt += best(&trials(&search, hill));
+            learned += best(&trials(&search, hill));
             // With nothing to learn from, the same search draws evenly.
             let blind = trials(&search, |_| 0.0);
             let blind = blind.iter().map(|trial| hill(&trial.values));
             even += blind.fold(f64::NEG_INFINITY, f64::max);
         }
-        assert!(learnt > even / 2.0, "{learnt} {even}");
+        assert!(learned > even / 2.0, "{learned} {even}");
     }
 
     #[test]

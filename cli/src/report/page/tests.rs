@@ -299,9 +299,9 @@ fn a_page_is_the_same_whenever_it_is_made() {
 }
 
 /// The relative luminance of "#rrggbb" (WCAG 2, "relative luminance").
-fn luminance(colour: &str) -> f64 {
+fn luminance(color: &str) -> f64 {
     let channel = |at: usize| {
-        let c = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+        let c = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
         if c <= 0.04045 {
             c / 12.92
         } else {
@@ -313,10 +313,10 @@ fn luminance(colour: &str) -> f64 {
 
 #[test]
 fn text_stands_out_from_what_is_behind_it_in_light_and_dark() {
-    let colours = |name: &str| {
+    let colors = |name: &str| {
         let declared = STYLE.split(&format!("--{name}: light-dark(")).nth(1);
         let declared = declared.and_then(|rest| rest.split(')').next());
-        let declared = declared.unwrap_or_else(|| panic!("--{name} has two colours"));
+        let declared = declared.unwrap_or_else(|| panic!("--{name} has two colors"));
         let (light, dark) = declared.split_once(", ").unwrap();
         [light.to_owned(), dark.to_owned()]
     };
@@ -352,11 +352,11 @@ fn text_stands_out_from_what_is_behind_it_in_light_and_dark() {
         ("raise", "page", line),
         ("mark", "card", line),
     ] {
-        for (front_colour, behind_colour) in colours(front).iter().zip(colours(behind)) {
-            let found = contrast(front_colour, &behind_colour);
+        for (front_color, behind_color) in colors(front).iter().zip(colors(behind)) {
+            let found = contrast(front_color, &behind_color);
             assert!(
                 found >= least,
-                "{front} on {behind}: {front_colour} on {behind_colour} is {found:.2}"
+                "{front} on {behind}: {front_color} on {behind_color} is {found:.2}"
             );
         }
     }

@@ -192,7 +192,7 @@ impl View<'_> {
     }
 }
 
-/// A VM's name, whose end stays where there is no room for all of it.
+/// A VM's name, which keeps its end where it is too long.
 fn name(name: &str) -> Markup {
     let name = words::printable(name);
     let length = name.chars().count();

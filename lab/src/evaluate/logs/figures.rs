@@ -107,7 +107,7 @@ impl Evaluation {
     }
 
     /// How sure the figures are: percentiles over `resamples` draws of as many series from each scenario, with replacement
-    /// (the bootstrap; B. Efron, 1979). NAB's threshold is sought anew in each draw, that of the other figures stays.
+    /// (the bootstrap; B. Efron, 1979). NAB's threshold is searched again in each draw, that of the other figures stays.
     pub fn intervals(&self, resamples: usize, seed: u64) -> Intervals {
         let draw = |weights: &Vec<f64>| {
             let mut figures = self.weighted(weights);

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// The most records of a series.
 const MOST_RECORDS: usize = 100_000_000;
 
-/// What is known of one series.
+/// The label of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
     pub name: String,

@@ -29,7 +29,7 @@ pub struct Outcome {
     pub false_episodes: usize,
     /// Episodes in all.
     pub episodes: usize,
-    /// Labelled from its first record: the published early detection leaves it out.
+    /// Labeled from its first record: the published early detection leaves it out.
     pub from_start: bool,
     /// An alarm came between injection and failure.
     pub early: bool,

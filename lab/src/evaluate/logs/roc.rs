@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::series::{Both, Criterion, Series, TRAINING, part};
 
-/// Negatives are cut at multiples of so many records.
+/// The number of records of a negative.
 const BLOCK: usize = 200;
 /// Steps of the threshold from 0 to 1.
 const STEPS: usize = 20;

@@ -8,7 +8,7 @@ use bellwether_records::series::Series;
 use crate::generate::metrics::label::{Label, Labels};
 use crate::generate::metrics::plan::{Case, CaseArguments, Plan};
 
-/// Labelled hypervisors, each to be had by its number.
+/// Labeled hypervisors, by number.
 #[derive(Debug)]
 pub enum Source {
     /// They are made when they are asked for.

@@ -17,7 +17,7 @@ use super::timeline::{Entry, Mark};
 /// The lines that a detector is given to learn from.
 const TRAINING: u64 = 150;
 
-/// What is known of one log. Indices count its lines from 0.
+/// The label of one log. Indices count its lines from 0.
 #[derive(Debug, Serialize)]
 pub struct Label {
     #[serde(skip)]

@@ -19,7 +19,7 @@ pub struct Pattern(Vec<Part>);
 enum Part {
     /// Written as it is.
     Literal(String),
-    /// Drawn anew every time.
+    /// Drawn again every time.
     Draw(Kind),
     /// Drawn once and kept under a name; what is written is it, or a field of it.
     Keep {

@@ -47,7 +47,7 @@ type Day = Vec<(String, Vec<f64>)>;
 pub enum Background {
     /// Days of recorded VMs, by name.
     Days(BTreeMap<String, Day>),
-    /// VMs that were recorded on two days in a row.
+    /// VMs that were recorded on two consecutive days.
     Contiguous(Day),
     /// Made up.
     Synthetic,
@@ -67,7 +67,7 @@ impl Background {
         Ok(Self::Days(days))
     }
 
-    /// The VMs that were recorded on both of the days `first` and `second`, with these two days in a row.
+    /// The VMs that were recorded on both of the days `first` and `second`, as one series of both days.
     ///
     /// # Errors
     /// A day that is not there, or days that share no VM.

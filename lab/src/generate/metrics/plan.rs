@@ -71,7 +71,7 @@ pub struct CaseArguments {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub traces: Option<PathBuf>,
 
-    /// Use only VMs that were recorded on both of these days; a series is then both days in a row, and no day is mirrored
+    /// Use only VMs that were recorded on both of these days; a series then covers both days, and no day is mirrored
     #[arg(long, value_name = "DAY,DAY", requires = "traces")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub contiguous: Option<String>,

@@ -38,7 +38,7 @@ Examples:
 /// The hypervisors are generated in memory, as by "bellwether-lab generate metrics", or read from a FOLDER with labels.json and a CSV
 /// file per hypervisor. The search trains on one half and tests the best options on the other. A confidence interval says whether they
 /// are better there than the untuned options (the defaults and those of --set). No VM is in both halves. Traces are split by VM; the
-/// test half is that of "evaluate metrics --part 2/2" with the next seed. Synthetic VMs are generated anew. The hypervisors of a folder
+/// test half is that of "evaluate metrics --part 2/2" with the next seed. Synthetic VMs are other ones. The hypervisors of a folder
 /// are split so that those with a VM in common stay together.
 ///
 /// The objective is F1, or recall, over all hypervisors of a half, as long as there are at most --max-false-alarms. Above that limit it
