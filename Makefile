@@ -25,9 +25,11 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 LDCONFIG ?= ldconfig
 
-# With SETUP=no, no target installs what is missing on the system.
-SETUP ?= yes
+# Missing packages are reported in any case. SETUP=auto installs them, as root, in a container, in CI and on a system without a
+# personal account (tests/tools.sh has the rule); SETUP=yes installs them anywhere, as "make setup" does, and SETUP=no nowhere.
+SETUP ?= auto
 export SETUP
+setup: SETUP := $(if $(filter no,$(SETUP)),no,yes)
 
 # A pipe fails when any of its commands does.
 SHELL := /bin/bash
@@ -40,7 +42,7 @@ help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what building and testing need and what is missing (Debian, as root)
+setup: ## Install the missing packages that building and testing need (Debian, as root); the only target that does so on a workstation
 	@echo "==> installing what is missing"
 	tests/setup.sh build collectd check testbed browser python
 
@@ -54,12 +56,12 @@ setup-build:
 setup-python:
 	@tests/setup.sh python
 
-# What only some tests and the demo run: they say so where it is not there.
+# What only some tests and the demo run: they skip what is missing, and say so.
 setup-run: setup-build
 	@tests/setup.sh check testbed || echo "==> going on without what could not be installed"
 	@tests/setup.sh browser || echo "==> going on without a browser to look at the report with"
 
-build: setup-build ## Build the library, both plugins and the command, optimised (SETUP=no installs nothing that is missing)
+build: setup-build ## Build the library, both plugins and the command, optimized (SETUP=no installs no missing packages)
 	@echo "==> building into $(RELEASE)"
 	$(CARGO) build $(LOCKED) --release -p bellwether-ffi -p bellwether-collectd -p bellwether-cli \
 		-p bellwether-fluentbit
@@ -70,10 +72,11 @@ SKIPPED = for file in $(RELEASE)/*.skipped; do if [ -e "$$file" ]; then echo "sk
 
 demo: setup-run build ## Show bellwether finding failing hosts, live: among real VMs, and by their logs (3 minutes)
 	@echo "==> the demo"
+	$(CARGO) build $(LOCKED) --quiet --release -p bellwether-lab
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin demo
 
 # The tests load the libraries as programs do, so these are built before any of them runs.
-test: setup-run ## Run all tests, those with a real collectd and real VMs too
+test: setup-run ## Run all tests, including those with a real collectd and real VMs
 	@echo "==> building the libraries and the tests"
 	$(CARGO) build $(LOCKED) --workspace
 	$(CARGO) test $(LOCKED) --workspace --no-run
@@ -115,31 +118,31 @@ bench: build ## Measure speed and memory: the detectors alone, then in a real co
 	@echo "==> in a real Fluent Bit"
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin bench_fluentbit
 
-soak: build ## Run both plugins for long: millions of records and values, a hundred reloads and sudden ends (20 minutes)
+soak: build ## Run both plugins with millions of records and values, a hundred reloads and sudden ends (20 minutes)
 	@tests/setup.sh check
 	$(CARGO) run $(LOCKED) --quiet --release -p bellwether-tests --bin soak
 
-# The dev profile is optimised enough, and is built sooner.
-quality: setup-build ## Judge the detector for metrics on generated hypervisors, beside the committed figures; on traces too, where they are
+# The dev profile is optimized enough, and is built sooner.
+quality: setup-build ## Evaluate the detector for metrics on generated hypervisors, and on traces if available; compare with the committed figures
 	@echo "==> on synthetic hypervisors"
-	$(CARGO) run $(LOCKED) --quiet -p bellwether-cli -- evaluate metrics --against cli/tests/quality/generated.json
+	$(CARGO) run $(LOCKED) --quiet -p bellwether-lab -- evaluate metrics --against lab/tests/quality/generated.json
 	@test -d ../shared/data/vm-cpu-traces || echo "==> SKIPPED on traces: there is no ../shared/data/vm-cpu-traces"
 	@test ! -d ../shared/data/vm-cpu-traces || echo "==> on hypervisors made from traces"
 	test ! -d ../shared/data/vm-cpu-traces || \
-	  $(CARGO) run $(LOCKED) --quiet -p bellwether-cli -- evaluate metrics --against cli/tests/quality/traces.json
+	  $(CARGO) run $(LOCKED) --quiet -p bellwether-lab -- evaluate metrics --against lab/tests/quality/traces.json
 
-lexicon-audit: setup-build setup-python ## Hold the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
+lexicon-audit: setup-build setup-python ## Check the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
 	@CARGO="$(CARGO)" tests/lexicon-audit.sh
 
 # How long each target runs, and which.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?=
 
-fuzz: setup-build setup-python ## Feed the parsers, detectors, snapshots and the C ABI with what nobody would (10 minutes for each target)
+fuzz: setup-build setup-python ## Fuzz the parsers, detectors, snapshots and the C ABI (10 minutes per target)
 	@CARGO="$(CARGO)" FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run.sh $(FUZZ_TARGETS)
 
 # Needs no cargo, so that it can be run by root after a build by somebody else.
-install: ## Install what was built under PREFIX (/usr/local), collectd's plugin where it looks for it; DESTDIR is honoured
+install: ## Install what was built under PREFIX (/usr/local), collectd's plugin where it looks for it; DESTDIR is honored
 	@echo "==> installing under $(DESTDIR)$(PREFIX)"
 	@test -x $(RELEASE)/bellwether -a -e $(RELEASE)/libbellwether_collectd.so -a -e $(RELEASE)/libbellwether_fluentbit.so || { echo 'Run "make build" first' >&2; exit 1; }
 	PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" BUILD="$(RELEASE)" ffi/install.sh

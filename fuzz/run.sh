@@ -4,18 +4,17 @@
 #   FUZZ_SECONDS=600 fuzz/run.sh [TARGET...]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+. ../tests/tools.sh
+me=fuzz
 
 seconds=${FUZZ_SECONDS:-600}
-cargo=${CARGO:-cargo}
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
     mapfile -t targets < <(sed -n '/^\[\[bin\]\]/,/^$/s/^name = "\(.*\)"/\1/p' Cargo.toml)
 fi
 
-if ! "$cargo" fuzz --version >/dev/null 2>&1; then
-    echo "==> installing cargo-fuzz"
-    "$cargo" install --locked cargo-fuzz
-fi
+require python3
+cargo_tool fuzz
 
 # The flags that a fuzzer is compiled with are not stable: this lets the stable compiler take them.
 export RUSTC_BOOTSTRAP=1
@@ -27,7 +26,7 @@ for runtime in "$(rustc --print sysroot)"/lib/rustlib/*/lib/librustc-*_rt.asan.a
 done
 
 echo "==> building with sanitizer $sanitizer"
-"$cargo" fuzz build --fuzz-dir . --sanitizer "$sanitizer"
+"$CARGO" fuzz build --fuzz-dir . --sanitizer "$sanitizer"
 ./seeds.py
 mkdir -p target/logs
 
@@ -35,7 +34,7 @@ failed=()
 for target in "${targets[@]}"; do
     log=target/logs/$target.log
     echo "==> $target for $seconds seconds, all that it says goes to fuzz/$log"
-    "$cargo" fuzz run --fuzz-dir . --sanitizer "$sanitizer" "$target" -- -max_total_time="$seconds" \
+    "$CARGO" fuzz run --fuzz-dir . --sanitizer "$sanitizer" "$target" -- -max_total_time="$seconds" \
         -timeout=20 -rss_limit_mb=4096 -max_len=4096 -print_final_stats=1 >"$log" 2>&1 </dev/null &
     while kill -0 $! 2>/dev/null; do
         sleep "$(( seconds < 60 ? seconds / 2 + 1 : 30 ))"

@@ -6,19 +6,18 @@
 # Usage: tests/lexicon-audit.sh [MIRROR [SUITE]]
 set -eu
 cd "$(dirname "$0")/.."
+. tests/tools.sh
 suite=${2:-bookworm}
 # Where this machine gets that suite from.
 mirror=${1:-$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null \
     | sed -n "s/^$suite //p" | head -n 1)}
-[ -n "$mirror" ] || { echo "lexicon-audit: apt-get knows no mirror of $suite; name one as the first word" >&2; exit 1; }
+[ -n "$mirror" ] || fail "apt-get knows no mirror of $suite; name one as the first word"
 linux=linux-source-6.1
 sources="qemu libvirt systemd mdadm multipath-tools"
 there=$PWD/${CARGO_TARGET_DIR:-target}/lexicon-audit
 case ${CARGO_TARGET_DIR:-} in /*) there=$CARGO_TARGET_DIR/lexicon-audit ;; esac
 
-for tool in apt-get dpkg-deb tar python3; do
-    command -v $tool >/dev/null || { echo "lexicon-audit: there is no $tool; this needs a Debian and Python 3" >&2; exit 1; }
-done
+require apt-get dpkg-deb tar python3 "$CARGO"
 
 mkdir -p "$there/lists/partial" "$there/cache/archives/partial"
 if [ ! -e "$there/src/complete" ]; then
@@ -49,8 +48,7 @@ if [ ! -e "$there/src/complete" ]; then
 fi
 
 echo "==> judging every logging statement"
-PATH=$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
-${CARGO:-cargo} build --quiet --locked -p bellwether-core --example judge
+"$CARGO" build --quiet --locked -p bellwether-core --example judge
 judge=$there/../debug/examples/judge
 python3 tests/lexicon_audit.py "$there/src" "$judge" "$there"
 if dmesg >"$there/boot.log" 2>/dev/null && [ -s "$there/boot.log" ]; then

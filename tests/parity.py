@@ -108,6 +108,8 @@ def environment():
     python = os.path.join(folder, "bin", "python")
     check = [python, "-c", f"import importlib.metadata as m; assert m.version('drain3') == '{DRAIN3}'"]
     if not os.path.exists(python) or subprocess.run(check, stderr=subprocess.DEVNULL).returncode:
+        if os.environ.get("SETUP") == "no":
+            raise subprocess.SubprocessError(f"drain3 {DRAIN3} is missing in {folder}; nothing is installed with SETUP=no")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", f"drain3=={DRAIN3}"], check=True)
     return python
@@ -123,7 +125,7 @@ def main():
         return 0
     try:
         python = environment()
-    except subprocess.CalledProcessError as error:
+    except subprocess.SubprocessError as error:
         print(f"parity: drain3 could not be installed: {error}", file=sys.stderr)
         return 2
     failed = False

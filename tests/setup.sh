@@ -10,29 +10,21 @@
 #   browser  what the tests of the HTML report look at it with: Chromium
 #   python   what the peers in Python, the audit of the lexicon and the seeds of the fuzz targets run in
 #
-# Quick and silent when nothing is missing. Starts no service, and removes or downgrades no package: where Debian's QEMU
-# cannot stand beside what is installed (a qemu-utils from backports, for one), it is unpacked into $QEMU_ASIDE instead.
-# With SETUP=no in the environment it installs nothing, and says what is missing.
-# Exit status: 0 all there, 1 something could not be installed (said on stderr).
+# Quick and silent when nothing is missing. Otherwise it says what is missing, and installs it only as root and
+#   - with SETUP=yes in the environment, as "make setup" has it, or
+#   - in a container, in CI, and on a system without an account of a person (tests/tools.sh has the rule).
+# With SETUP=no it installs nothing.
+#
+# Starts no service, and removes or downgrades no package: where Debian's QEMU cannot be installed beside what is there (a
+# qemu-utils from backports, for one), it is unpacked into $QEMU_ASIDE instead.
+# Exit status: 0 nothing is missing, 1 something is missing and was not installed (said on stderr).
 set -eu
 
 # tests/src/testbed/capabilities.rs looks for the emulator here, after PATH.
 QEMU_ASIDE=/usr/local/lib/bellwether/qemu
 QEMU_PACKAGES='qemu-system-x86 qemu-system-common qemu-system-data seabios ipxe-qemu'
 
-say() { printf 'setup: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
-
-# have WORD...: is one of these files or commands there?
-have() {
-    for word; do
-        case $word in
-            /*) [ -e "$word" ] && return 0 ;;
-            *) PATH=$PATH:/usr/sbin:/sbin command -v "$word" >/dev/null 2>&1 && return 0 ;;
-        esac
-    done
-    return 1
-}
+case $0 in */*) . "${0%/*}/tools.sh" ;; *) . ./tools.sh ;; esac
 
 [ $# -gt 0 ] || set -- build collectd check testbed browser python
 missing=
@@ -89,7 +81,7 @@ done
 [ -n "$missing$qemu" ] || exit 0
 
 wanted="${missing# }${qemu:+ qemu-system-x86}"
-[ "${SETUP:-yes}" != no ] || fail "missing: $wanted; nothing is installed with SETUP=no"
+may_install "$wanted" || exit 1
 have apt-get || fail "missing: $wanted; there is no apt-get here, please install them by other means"
 [ "$(id -u)" = 0 ] || fail "missing: $wanted; not root, please run: sudo apt-get install --no-install-recommends $wanted"
 say "installing $wanted"

@@ -174,7 +174,7 @@ def main():
         return 2
     try:
         python = environment()
-    except subprocess.CalledProcessError as error:
+    except subprocess.SubprocessError as error:
         print(f"VMFT-LAD: drain3, which it imports, could not be installed: {error}", file=sys.stderr)
         return 2
     keys, faulty = given(DATA) if os.path.isdir(DATA) else published(clone)

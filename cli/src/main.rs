@@ -2,68 +2,33 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod baselines;
 mod document;
-mod evaluate;
-mod files;
-mod generate;
-mod log_line;
-mod logs;
 mod options;
 mod replay;
 mod report;
-mod series;
 mod templates;
-mod tune;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use bellwether_records::command;
 
-use args::{Command, Replay};
+use args::{Arguments, Command};
 
 fn main() -> ExitCode {
-    let command = args::parse().command;
-    match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            if let Some(usage) = error.downcast_ref::<clap::Error>() {
-                usage.exit();
-            }
-            eprintln!("bellwether: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    command::run(args::point_to_the_lab, |arguments: Arguments| {
+        run(arguments.command)
+    })
 }
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Replay(Replay::Metrics(arguments)) => replay::metrics::metrics(&arguments),
-        Command::Replay(Replay::Logs(arguments)) => replay::logs::print(&arguments),
-        Command::Replay(Replay::Keys(arguments)) => replay::keys::keys(&arguments),
-        Command::Evaluate(arguments) => evaluate::run(&arguments),
-        Command::Tune(arguments) => arguments.run(),
+        Command::Replay(what) => what.run(),
         Command::Templates(arguments) => templates::print(&arguments),
-        Command::Generate(what) => what.run(),
         Command::Report(arguments) => report::report(&arguments),
-        Command::Options(arguments) => print(&options::table(&arguments)?),
-        Command::Completions { shell } => print(&document::completions(shell)),
-        Command::Man { out: None } => print(&document::man_page()?),
+        Command::Options(arguments) => command::print(&options::table(&arguments)?),
+        Command::Completions { shell } => command::print(&document::completions(shell)),
+        Command::Man { out: None } => command::print(&document::man_page()?),
         Command::Man { out: Some(folder) } => document::man_pages(&folder),
     }
-}
-
-fn print(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
-}
-
-/// Whether whoever reads the output has had enough, as `head` does: no failure of ours.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }

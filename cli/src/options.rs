@@ -7,8 +7,40 @@ use bellwether_core::drain::DrainOptions;
 use bellwether_core::had::HadOptions;
 use bellwether_core::lad::LadOptions;
 use bellwether_core::options::{Spec, camel_case, markdown_table};
+use clap::{Args, ValueEnum};
 
-use crate::args::{DetectorName, Format, OptionsArguments};
+#[derive(Debug, Args)]
+pub struct OptionsArguments {
+    /// The detector
+    #[arg(value_enum)]
+    detector: DetectorName,
+    /// The output format
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Print the names as they are in collectd.conf: WindowLongSz for window_long_sz
+    #[arg(long)]
+    camel_case: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DetectorName {
+    /// Hypervisor anomaly detection, on metrics of VMs
+    Had,
+    /// Log anomaly detection, on the log of a host
+    Lad,
+    /// The log parser, which finds the templates of log lines
+    Drain,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Plain text
+    Text,
+    /// A table in Markdown
+    Markdown,
+    /// A JSON array of objects
+    Json,
+}
 
 /// The table of the options of a detector.
 pub fn table(arguments: &OptionsArguments) -> Result<String> {

@@ -3,16 +3,46 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use bellwether_core::drain::{DrainOptions, Miner};
 use bellwether_core::inference::{Finding, Inference as _, Lexicon};
-use clap::CommandFactory as _;
-use clap::error::ErrorKind;
+use bellwether_records::command::usage;
+use bellwether_records::log_line::LogLine;
+use bellwether_records::logs;
+use bellwether_records::settings::{self, Setting};
+use clap::Args;
 
-use crate::args::{Arguments, TemplatesArguments};
-use crate::log_line::LogLine;
-use crate::logs;
+const EXAMPLES: &str = "\
+Examples:
+  bellwether templates /var/log/syslog /var/log/syslog.2.gz
+  bellwether templates --set sim_th=0.5 --assign clusters.txt recorded/ | sort -t$'\\t' -k2,2nr | head
+
+\"bellwether options drain\" lists the options for --set.";
+
+/// Print the templates of log lines with line counts and severities
+///
+/// Each PATH is a log file, plain or gzip, or a folder of files named *.log and *.txt (also .gz). Of a syslog line (see
+/// "bellwether replay logs"), only the message after the source and its colon is parsed. Invalid UTF-8 is replaced.
+///
+/// The output has a tab-separated row per template, in the order of their first lines, below a heading: the id; the number of lines;
+/// the highest severity of its lines, 0 to 1, and the family of that failure, or 0 and "-"; the template.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct TemplatesArguments {
+    /// Log files (plain or gzip), or folders of files named *.log and *.txt
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Set an option of the parser; repeat it for several options
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::drain)]
+    settings: Vec<Setting>,
+
+    /// Write the id of each line's template to this file, one per line
+    #[arg(long, value_name = "FILE")]
+    assign: Option<PathBuf>,
+}
 
 /// Finds the templates of files of log lines and prints them.
 pub fn print(arguments: &TemplatesArguments) -> Result<()> {
@@ -25,7 +55,7 @@ pub fn print(arguments: &TemplatesArguments) -> Result<()> {
         None => None,
     };
     let lexicon = Lexicon::builtin();
-    // The worst that was found in a line of a template.
+    // The worst finding in a line of each template.
     let mut verdicts: BTreeMap<u64, Finding> = BTreeMap::new();
     for file in &files {
         logs::each_line(file, |line| {
@@ -69,6 +99,5 @@ fn miner(arguments: &TemplatesArguments) -> Result<Miner> {
     for setting in &arguments.settings {
         options.set(&setting.name, &setting.value)?;
     }
-    Ok(Miner::new(options)
-        .map_err(|e| Arguments::command().error(ErrorKind::ValueValidation, e.to_string()))?)
+    Ok(Miner::new(options).map_err(usage)?)
 }

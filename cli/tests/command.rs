@@ -206,7 +206,7 @@ fn a_vm_that_comes_back_is_heard_from_its_first_sample_on() {
 }
 
 #[test]
-fn vms_beyond_the_most_allowed_are_told_of() {
+fn vms_beyond_the_limit_are_reported() {
     let file = format!("{CASES}/fault-up-n05.csv");
     let output = run(&["replay", "metrics", "--set", "max_vms=3", &file]);
     let warnings = String::from_utf8(output.stderr).unwrap();
@@ -247,6 +247,23 @@ fn a_wrong_command_line_is_exit_status_2_and_says_what_would_be_right() {
 }
 
 #[test]
+fn a_command_of_the_lab_is_refused_with_where_it_is() {
+    for name in ["evaluate", "generate", "tune"] {
+        let (code, errors) = failure(&[name, "metrics"]);
+        assert_eq!(code, Some(2), "{errors}");
+        let unknown = format!("unrecognized subcommand '{name}'");
+        assert!(errors.contains(&unknown), "{errors}");
+        assert!(
+            errors.contains(&format!("cargo run --release -p bellwether-lab -- {name}")),
+            "{errors}"
+        );
+    }
+    let (code, errors) = failure(&["evalute"]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(!errors.contains("bellwether-lab"), "{errors}");
+}
+
+#[test]
 fn bad_data_are_exit_status_1_and_name_file_line_row_column_and_value() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hv1.csv");
@@ -269,7 +286,7 @@ fn bad_data_are_exit_status_1_and_name_file_line_row_column_and_value() {
     assert!(output.status.success());
     let warnings = String::from_utf8(output.stderr).unwrap();
     assert!(
-        warnings.contains("taken for missing samples: 1\n"),
+        warnings.contains("read as missing samples: 1\n"),
         "{warnings}"
     );
 }

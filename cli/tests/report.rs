@@ -39,7 +39,7 @@ fn recorded_metrics_and_logs_make_one_page() {
         "busy-guest-n05",
         "rose together",
         "fell together",
-        "The log tells of a memory failure",
+        "The log reports a memory failure",
         "from the start",
         "2024-02-05 12:00 UTC",
     ] {
@@ -55,7 +55,7 @@ fn recorded_metrics_and_logs_make_one_page() {
 }
 
 #[test]
-fn events_that_were_told_make_a_page_without_series() {
+fn reported_events_make_a_page_without_series() {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("events.jsonl");
     let replayed = stdout(&["replay", "metrics", "--kinds", "all", CASES]);
@@ -97,12 +97,12 @@ fn a_page_of_data_without_rows_or_lines_says_so() {
         let file = folder.path().join(name);
         fs::write(&file, content).unwrap();
         let page = page(&[option, file.to_str().unwrap()], &out);
-        assert!(page.contains("the page says nothing of it"), "{name}");
+        assert!(page.contains("the page does not show it"), "{name}");
     }
 }
 
 #[test]
-fn a_wrong_command_line_is_told_what_would_be_right() {
+fn a_wrong_command_line_is_refused_with_what_would_be_right() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("report.html");
     let out = out.to_str().unwrap();
@@ -116,7 +116,7 @@ fn a_wrong_command_line_is_told_what_would_be_right() {
         (
             vec!["--metrics", CASES, "--start", "noon"],
             2,
-            "\"noon\" is no time",
+            "\"noon\" is not a time",
         ),
         (
             vec!["--metrics", CASES, "--time-zone", "Mars/North"],

@@ -1,10 +1,11 @@
 //! `make install`, and what is built where the headers of a host are missing. Needs make; installs into folders of its own.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bellwether_tests::fluentbit::chunk::{USUAL, map};
 use bellwether_tests::fluentbit::host::{Host, Setup, installed};
 use bellwether_tests::skipped;
@@ -119,6 +120,40 @@ fn plugins_under_any_prefix_find_their_library() -> Result<()> {
 }
 
 #[test]
+fn of_the_commands_the_one_for_operators_alone_is_installed() -> Result<()> {
+    needs_make!();
+    let (folder, build) = build()?;
+    let laboratory = "bellwether-lab";
+    fs::copy(
+        Plugin::build()?.folder().join(laboratory),
+        build.join(laboratory),
+    )?;
+    let prefix = folder.path().join("opt/bw");
+    let (success, said) = install(&build, &prefix, &[])?;
+    ensure!(success, "{said}");
+    let names = |folder: &str| -> Result<Vec<String>> {
+        let entries = fs::read_dir(prefix.join(folder))?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        names.collect()
+    };
+    assert_eq!(names("bin")?, ["bellwether"]);
+    assert_eq!(names("share/zsh/site-functions")?, ["_bellwether"]);
+    let pages = names("share/man/man1")?;
+    assert!(
+        pages
+            .iter()
+            .any(|page| page == "bellwether-replay-metrics.1"),
+        "{pages:?}"
+    );
+    let of_the_laboratory = ["evaluate", "generate", "tune", "lab"];
+    let found = pages
+        .iter()
+        .find(|page| of_the_laboratory.iter().any(|name| page.contains(name)));
+    assert_eq!(found, None);
+    Ok(())
+}
+
+#[test]
 fn a_staged_installation_has_links_to_where_it_will_be() -> Result<()> {
     needs_make!();
     let (folder, build) = build()?;
@@ -225,6 +260,83 @@ fn without_headers_the_workspace_builds_and_with_those_of_collectd_6_it_says_why
         !success && said.contains("COLLECTD_INCLUDE_DIR is /nowhere"),
         "{said}"
     );
+    Ok(())
+}
+
+/// What `tests/setup.sh build` says and does as root on a machine without a compiler: `marks` are files under its root, `users` lines
+/// of its `/etc/passwd`. Also whether it has called apt-get.
+fn set_up(setup: Option<&str>, marks: &[&str], users: &str) -> Result<(String, bool)> {
+    let folder = tempfile::tempdir()?;
+    let machine = folder.path().join("machine");
+    for mark in [&["etc/passwd", "home/ada/.profile"], marks].concat() {
+        let mark = machine.join(mark);
+        fs::create_dir_all(mark.parent().context("a file in a folder")?)?;
+        fs::write(mark, users)?;
+    }
+    let programs = folder.path().join("bin");
+    fs::create_dir(&programs)?;
+    let called = folder.path().join("called");
+    let program = |name: &str, line: &str| -> Result<()> {
+        let file = programs.join(name);
+        fs::write(&file, format!("#!/bin/sh\n{line}\n"))?;
+        Ok(fs::set_permissions(&file, Permissions::from_mode(0o755))?)
+    };
+    program("id", "echo 0")?;
+    program(
+        "apt-get",
+        &format!("echo called >>{}; exit 1", called.display()),
+    )?;
+    // Whatever else is called does nothing: it gets no further than to a package that apt-get cannot install.
+    for name in ["mktemp", "tail", "rm", "chmod"] {
+        program(name, &format!("echo {}", folder.path().display()))?;
+    }
+    let mut command = Command::new("/bin/sh");
+    command.arg(root().join("tests/setup.sh")).arg("build");
+    command.env_clear().env("PATH", &programs);
+    command
+        .env("HOME", folder.path())
+        .env("SETUP_ROOT", &machine);
+    if let Some(setup) = setup {
+        command.env("SETUP", setup);
+    }
+    let output = command.stdin(Stdio::null()).output()?;
+    ensure!(!output.status.success(), "there is no compiler");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((said, called.exists()))
+}
+
+const ADA: &str = "root:x:0:0:root:/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/bash\n";
+const NOBODY: &str =
+    "root:x:0:0:root:/root:/bin/bash\nwww:x:1001:1001::/home/ada:/usr/sbin/nologin\n";
+
+#[test]
+fn on_a_workstation_nothing_is_installed_unasked() -> Result<()> {
+    for setup in [None, Some("auto")] {
+        let (said, installs) = set_up(setup, &[], ADA)?;
+        assert!(!installs, "{said}");
+        assert!(
+            said.contains("missing: gcc") && said.contains("make setup"),
+            "{said}"
+        );
+    }
+    let (said, installs) = set_up(Some("yes"), &[], ADA)?;
+    assert!(installs && said.contains("installing gcc"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn in_a_container_and_where_nobody_has_an_account_what_is_missing_is_installed() -> Result<()> {
+    for (marks, users) in [
+        (&[".dockerenv"][..], ADA),
+        (&["run/.containerenv"], ADA),
+        (&["run/systemd/container"], ADA),
+        (&[], NOBODY),
+    ] {
+        let (said, installs) = set_up(None, marks, users)?;
+        assert!(installs, "{marks:?}: {said}");
+        let (said, installs) = set_up(Some("no"), marks, users)?;
+        assert!(!installs, "{marks:?}: {said}");
+    }
     Ok(())
 }
 

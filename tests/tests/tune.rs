@@ -1,4 +1,4 @@
-//! What `bellwether tune` prints for the hosts is what the hosts take.
+//! The agents accept the configuration that `bellwether-lab tune` prints for them.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -11,8 +11,8 @@ use bellwether_tests::testbed::capabilities::CollectdInstallation;
 use bellwether_tests::testbed::plugin::Plugin;
 
 /// Runs the command to its end; what it prints.
-fn bellwether(arguments: &[&str]) -> Result<String> {
-    let program = Plugin::build()?.folder().join("bellwether");
+fn lab(arguments: &[&str]) -> Result<String> {
+    let program = Plugin::build()?.folder().join("bellwether-lab");
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -72,7 +72,7 @@ fn collectd_takes_the_stanza_for_it() -> Result<()> {
         "--set",
         "dynamic_filtering=false",
     ];
-    let printed = bellwether(&[&small[..], &set].concat())?;
+    let printed = lab(&[&small[..], &set].concat())?;
     let stanza = stanza(&printed, "For collectd.conf")?;
     for line in [
         "Algorithm \"zscore\"",
@@ -103,7 +103,7 @@ fn fluent_bit_takes_the_stanzas_for_it_and_they_have_their_effect() -> Result<()
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (data, labels, out) = (path("logs"), path("labels.json"), path("trials.csv"));
-    bellwether(&[
+    lab(&[
         "generate",
         "logs",
         "--scenario",
@@ -148,7 +148,7 @@ fn fluent_bit_takes_the_stanzas_for_it_and_they_have_their_effect() -> Result<()
     for setting in &settings {
         arguments.extend(["--set", setting]);
     }
-    let printed = bellwether(&arguments)?;
+    let printed = lab(&arguments)?;
     let classic = stanza(&printed, "For Fluent Bit, classic")?;
     let yaml = stanza(&printed, "For Fluent Bit, YAML")?;
     let configurations = [

@@ -1,15 +1,42 @@
 //! Given log keys, and a verdict on each, through the sequence part of LAD: no text, no parser, no lexicon.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::Result;
 use bellwether_core::lad::{LadOptions, Sequence};
+use bellwether_records::command::usage;
+use bellwether_records::keys;
+use bellwether_records::settings::{self, Setting};
+use clap::Args;
 
-use super::{Score, score_file};
-use crate::args::KeysArguments;
-use crate::files::decoded;
+use super::output::{Score, score_file};
+
+/// Replay log keys with given verdicts through LAD
+///
+/// For data that were parsed and classified elsewhere, such as those published with VMFT-LAD. Neither the parser nor the lexicon is
+/// used. Prints a JSON object per episode: the series, the index of the record that raised it, the index of its last record, the
+/// number of its records, and its highest score.
+#[derive(Debug, Args)]
+pub struct KeysArguments {
+    /// JSON file, plain or gzip: an object of series, each a list of log keys
+    #[arg(long, value_name = "FILE")]
+    keys: PathBuf,
+
+    /// CSV file with the columns "key" and "faulty" (true or false): whether records with that key are failures. Keys without a row are
+    /// not
+    #[arg(long, value_name = "CSV")]
+    verdicts: PathBuf,
+
+    /// Set an option of the detector; repeat it for several options
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::lad)]
+    settings: Vec<Setting>,
+
+    /// Write all scores above zero to this file, one {"series": NAME, "index": RECORD, "score": S} per line
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
+}
 
 /// An episode, as it is printed.
 #[derive(serde::Serialize)]
@@ -17,19 +44,19 @@ struct Episode<'a> {
     series: &'a str,
     /// The record that raised it, from 0.
     index: u64,
-    /// The last record that told of a failure.
+    /// The last failing record.
     last: u64,
-    /// Records that told of a failure.
+    /// Number of failing records.
     count: u64,
     /// The highest score.
     score: f64,
 }
 
 /// Replays series of log keys and prints the episodes.
-pub fn keys(arguments: &KeysArguments) -> Result<()> {
-    let options = super::logs::detector_options(&arguments.settings)?;
-    let faulty = verdicts(&arguments.verdicts)?;
-    let series = series(&arguments.keys)?;
+pub fn print(arguments: &KeysArguments) -> Result<()> {
+    let options = settings::lad_options(&arguments.settings).map_err(usage)?;
+    let faulty = keys::verdicts(&arguments.verdicts)?;
+    let series = keys::series(&arguments.keys)?;
     let mut out = io::stdout().lock();
     let mut scores = arguments.scores.as_deref().map(score_file).transpose()?;
     for (name, keys) in &series {
@@ -99,78 +126,9 @@ fn write(episode: &Episode<'_>, lines: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// The log keys of each series, from JSON.
-///
-/// # Errors
-/// A file that cannot be read or is no such JSON.
-pub fn series(path: &Path) -> Result<BTreeMap<String, Vec<u64>>> {
-    let of_path = || path.display().to_string();
-    serde_json::from_reader(decoded(path).with_context(of_path)?).with_context(|| {
-        format!(
-            "{}: it takes an object of series, each a list of log keys, whole numbers from 0 on",
-            of_path()
-        )
-    })
-}
-
-/// The keys that are faulty by a file of `key,faulty`.
-///
-/// # Errors
-/// A file that cannot be read, a verdict that is neither true nor false, and two that contradict each other.
-pub fn verdicts(path: &Path) -> Result<HashSet<u64>> {
-    let of_path = || path.display().to_string();
-    let mut reader = csv::Reader::from_reader(decoded(path).with_context(of_path)?);
-    let header = reader.headers().with_context(of_path)?;
-    ensure!(
-        header.iter().eq(["key", "faulty"]),
-        "{}: the first line is \"{}\"; it has to be \"key,faulty\"",
-        of_path(),
-        header.iter().collect::<Vec<_>>().join(",")
-    );
-    let mut verdicts = BTreeMap::new();
-    for row in reader.deserialize() {
-        let (key, verdict): (u64, String) = row.with_context(of_path)?;
-        let faulty = match verdict.as_str() {
-            "true" => true,
-            "false" => false,
-            _ => bail!(
-                "{}: the verdict on key {key} is \"{verdict}\"; it has to be true or false",
-                of_path()
-            ),
-        };
-        ensure!(
-            *verdicts.entry(key).or_insert(faulty) == faulty,
-            "{}: there are two verdicts on key {key}, true and false",
-            of_path()
-        );
-    }
-    let faulty = verdicts.into_iter().filter(|(_, faulty)| *faulty);
-    Ok(faulty.map(|(key, _)| key).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_has_one_verdict_true_or_false() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let of = |lines: &str| {
-            std::fs::write(file.path(), format!("key,faulty\n{lines}")).unwrap();
-            verdicts(file.path())
-        };
-        assert_eq!(of("1,false\n9,true\n9,true\n").unwrap(), HashSet::from([9]));
-        for (lines, says) in [
-            ("9,yes\n", "\"yes\""),
-            ("9,true\n9,false\n", "two verdicts"),
-        ] {
-            let error = of(lines).unwrap_err().to_string();
-            assert!(error.contains(says) && error.contains("key 9"), "{error}");
-        }
-        std::fs::write(file.path(), "").unwrap();
-        let error = verdicts(file.path()).unwrap_err().to_string();
-        assert!(error.contains("\"key,faulty\""), "{error}");
-    }
 
     #[test]
     fn a_burst_is_one_episode_and_every_failing_record_has_a_score() {

@@ -1,25 +1,68 @@
 //! Recorded logs through LAD: files of lines in, events as JSON Lines out.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
-use clap::CommandFactory as _;
-use clap::error::ErrorKind;
+use bellwether_records::command::usage;
+use bellwether_records::logs;
+use bellwether_records::settings::{self, Setting};
+use clap::Args;
 
-use super::{Line, Replayed, Score, in_order_with_scores};
-use crate::args::{Arguments, LogsArguments, Setting};
-use crate::logs;
+use super::output::{Line, Replayed, Score, in_order_with_scores};
+
+const EXAMPLES: &str = "\
+Examples:
+  bellwether replay logs /var/log/syslog
+  bellwether replay logs --set episode_sz=100 --scores scores.jsonl recorded/ | jq -r .message
+
+\"bellwether options lad\" lists the options for --set.";
+
+/// Replay logs through LAD and print its events as JSON Lines
+///
+/// Each PATH is a log file, plain or gzip, or a folder of files named *.log and *.txt (also .gz). A line is a record: "ISO8601-time
+/// host source[pid]: message", or syslog by RFC 3164 or RFC 5424. Any other line is a message without a time and takes that of the
+/// line before.
+///
+/// The message alone decides whether a record is a failure; host and source do not. Log shippers parse them into fields of their own.
+/// So a phrase in your lexicon should match the message and not the name of the program.
+///
+/// Each file is a stream. Its name is that of the file without .log and .gz, with "__" read as "/". Events are printed in the order
+/// of the files and, within a file, of the lines. Each line is a JSON object: the event, and "index", the number (from 0) of the
+/// line that raised the episode.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct LogsArguments {
+    /// Log files (plain or gzip), or folders of files named *.log and *.txt
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Set an option of the detector; repeat it for several options
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::lad)]
+    settings: Vec<Setting>,
+
+    /// Write all scores above zero to this file, one {"series": NAME, "index": LINE, "score": S} per line
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
+
+    /// Year of times without one [default: the year in which the file was last modified]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
+    year: Option<i16>,
+
+    /// Number of files to read at a time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
 
 /// Replays files of logs and prints the events.
 pub fn print(arguments: &LogsArguments) -> Result<()> {
-    let options = detector_options(&arguments.settings)?;
+    let options = settings::lad_options(&arguments.settings).map_err(usage)?;
     let files = logs::files(&arguments.paths)?;
-    logs::refuse_namesakes(&files)?;
-    let lexicon = inference(&options)
-        .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))?;
+    logs::refuse_duplicates(&files)?;
+    let lexicon = inference(&options).map_err(usage)?;
     in_order_with_scores(
         &files,
         arguments.jobs,
@@ -27,20 +70,6 @@ pub fn print(arguments: &LogsArguments) -> Result<()> {
         arguments.scores.as_deref(),
         |file| replay(file, &options, &lexicon, arguments.year),
     )
-}
-
-/// The detector's options.
-///
-/// # Errors
-/// The usage error that says how they contradict each other.
-pub fn detector_options(settings: &[Setting]) -> Result<LadOptions, clap::Error> {
-    let mut options = LadOptions::default();
-    settings
-        .iter()
-        .try_for_each(|s| options.set(&s.name, &s.value))
-        .and_then(|()| options.validate())
-        .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))?;
-    Ok(options)
 }
 
 fn replay(
@@ -93,7 +122,7 @@ fn replay(
     }
     if untimed > 0 {
         let warning = format!(
-            "{}: lines without a time, taken whole and at the time of the line before: {untimed}",
+            "{}: lines without a time, read whole and at the time of the line before: {untimed}",
             file.display()
         );
         replayed.warnings.push(warning);

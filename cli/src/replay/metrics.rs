@@ -1,28 +1,103 @@
-//! Recorded metrics through a detector: CSV files in, events as JSON Lines out.
+//! Recorded metrics through HAD: CSV files in, events as JSON Lines out.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bellwether_core::event::EventKind;
 use bellwether_core::had::{Counters, HadOptions};
-use clap::CommandFactory as _;
-use clap::error::ErrorKind;
+use bellwether_records::command::usage;
+use bellwether_records::feed::Feed;
+use bellwether_records::series::{self, Series, hypervisor};
+use bellwether_records::settings::{self, DEFAULT_INTERVAL, Setting};
+use clap::{Args, ValueEnum};
 
-use super::feed::Feed;
-use super::{Line, Replayed, in_order};
-use crate::args::{Arguments, Kind, MetricsArguments, Setting};
-use crate::files::files;
-use crate::series::{ENDINGS, Series, hypervisor};
+use super::output::{Line, Replayed, in_order};
 
-/// Seconds between two rows, unless said otherwise: what public traces of VMs have.
-pub const DEFAULT_INTERVAL: &str = "300";
+const EXAMPLES: &str = "\
+Examples:
+  bellwether replay metrics hv1.csv hv2.csv.gz
+  bellwether replay metrics --set algorithm=zscore --set threshold=2.2 recorded/
+  bellwether replay metrics --interval 10 --kinds all recorded/ | jq -r .message
+
+\"bellwether options had\" lists the options for --set.";
+
+/// Replay metrics of VMs through HAD and print its events as JSON Lines
+///
+/// Each PATH is a CSV file, plain or gzip, or a folder of such files. A file holds one hypervisor and is named after it:
+/// NAME.csv or NAME.csv.gz. The first line is "t" and the names of the VMs. In all other lines, t is the number of the row, and
+/// the other cells are the values of the metric. The time of a row is its number times the interval. Row numbers rise; a number
+/// that is left out is a row without samples. An empty cell is a missing sample.
+///
+/// Each file gets its own detector. Events are printed in the order of the files and, within a file, by time. Each line is a JSON
+/// object: the event, and "index", the row at which the incident was raised.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct MetricsArguments {
+    /// CSV files (plain or gzip), or folders of files named *.csv and *.csv.gz
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Set an option of the detector; repeat it for several options
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::had)]
+    settings: Vec<Setting>,
+
+    /// Seconds between two rows; the same as --set interval=SECONDS [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
+    interval: Option<Setting>,
+
+    /// Kinds of events to print, separated by commas
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "KIND",
+        default_value = "hypervisor_anomaly"
+    )]
+    kinds: Vec<Kind>,
+
+    /// Read an invalid cell as a missing sample instead of stopping
+    #[arg(long)]
+    lenient: bool,
+
+    /// Number of files to read at a time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Kind {
+    /// Many VMs of a hypervisor changed or froze together
+    HypervisorAnomaly,
+    /// No VM of a hypervisor reports any more
+    HypervisorSilence,
+    /// Most hypervisors stopped reporting at about the same time
+    CollectorSilence,
+    /// One VM changed alone, or many changed as they did before; sets workload_changes=true
+    WorkloadChange,
+    /// All of these
+    All,
+}
+
+impl Kind {
+    /// Whether events of the kind `of` are among these.
+    pub fn covers(self, of: EventKind) -> bool {
+        match self {
+            Kind::HypervisorAnomaly => of == EventKind::HypervisorAnomaly,
+            Kind::HypervisorSilence => of == EventKind::HypervisorSilence,
+            Kind::CollectorSilence => of == EventKind::CollectorSilence,
+            Kind::WorkloadChange => of == EventKind::WorkloadChange,
+            Kind::All => true,
+        }
+    }
+}
 
 /// Replays files of metrics and prints the events.
-pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
+pub fn print(arguments: &MetricsArguments) -> Result<()> {
     let options = detector_options(arguments)?;
-    let files = files(&arguments.paths, ENDINGS)?;
-    refuse_namesakes(&files)?;
+    let files = series::files(&arguments.paths)?;
+    series::refuse_duplicates(&files)?;
     in_order(&files, arguments.jobs, "hypervisors", |file| {
         replay(file, &options, arguments)
     })
@@ -38,50 +113,11 @@ fn detector_options(arguments: &MetricsArguments) -> Result<HadOptions, clap::Er
         .iter()
         .any(|k| k.covers(EventKind::WorkloadChange));
     let defaults = [
-        ("interval", DEFAULT_INTERVAL),
-        ("workload_changes", if workload { "true" } else { "false" }),
-    ]
-    .map(|(name, value)| Setting {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    });
-    set(defaults
-        .iter()
-        .chain(&arguments.settings)
-        .chain(&arguments.interval))
-}
-
-/// The detector's options after these settings; the last one of a name wins.
-///
-/// # Errors
-/// The usage error that says how they contradict each other.
-pub fn set<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> Result<HadOptions, clap::Error> {
-    let mut options = HadOptions::default();
-    settings
-        .into_iter()
-        .try_for_each(|s| options.set(&s.name, &s.value))
-        .and_then(|()| options.validate())
-        .map_err(|error| Arguments::command().error(ErrorKind::ValueValidation, error))?;
-    Ok(options)
-}
-
-/// Two files of one name would be one hypervisor to whoever reads the output.
-///
-/// # Errors
-/// The first two of one name.
-pub fn refuse_namesakes(files: &[PathBuf]) -> Result<()> {
-    let mut seen: HashMap<String, &Path> = HashMap::new();
-    for file in files {
-        let name = hypervisor(file);
-        if let Some(other) = seen.insert(name.clone(), file) {
-            bail!(
-                "{} and {} are both of the hypervisor \"{name}\"; give one of them another name",
-                other.display(),
-                file.display()
-            );
-        }
-    }
-    Ok(())
+        Setting::new("interval", DEFAULT_INTERVAL),
+        Setting::new("workload_changes", workload),
+    ];
+    let given = arguments.settings.iter().chain(&arguments.interval);
+    settings::had_options(defaults.iter().chain(given)).map_err(usage)
 }
 
 fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Result<Replayed> {
@@ -108,29 +144,25 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
     })
 }
 
-/// What the user should know of a file although it is no error: cells that were taken for missing samples, and values that the
-/// detector did not count.
+/// Warnings about a file: cells that were read as missing samples, and values that the detector did not count.
 pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String> {
     [
-        (
-            bad_cells,
-            "cells that are no valid value, taken for missing samples",
-        ),
+        (bad_cells, "invalid cells, read as missing samples"),
         (
             counters.full,
             "samples ignored, of VMs beyond the option \"max_vms\"",
         ),
         (
             counters.vms_evicted,
-            "VMs that no longer reported and made room for others because of the option \"max_vms\"",
+            "VMs that no longer reported, evicted because of the option \"max_vms\"",
         ),
         (
             counters.refused,
-            "samples refused, with names or values beyond what a detector takes",
+            "samples refused, with names or values out of range",
         ),
         (
             counters.late,
-            "samples ignored, of rows that were judged already",
+            "samples ignored, of rows that were closed already",
         ),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! Events, as the command and the agents write them, as a report shows them.
+//! Events, as the command and the plugins write them, for a report.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -6,18 +6,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
+use bellwether_records::files::decoded;
 
 use super::model::{Host, take};
-use crate::files::decoded;
 
 /// What an event is listed under that is about no hypervisor but about what collects their samples.
 const COLLECTOR: &str = "collector";
 
 /// Reads files of events, a line of JSON each, plain or gzip: events in the order of their times, by host. Keys that an event
-/// does not have, such as those that an agent adds, are passed over.
+/// does not have, such as those that an agent adds, are ignored.
 ///
 /// # Errors
-/// A file that cannot be read, and a line that is no event: which, and what it lacks.
+/// A file that cannot be read, and a line that is not an event: which, and what it lacks.
 pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
     let mut events: Vec<Event> = Vec::new();
     for file in files {
@@ -31,7 +31,7 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
             }
             let event = serde_json::from_str(&line).with_context(|| {
                 format!(
-                    "{}, line {number}: this is no event; it takes a line of JSON as \"bellwether replay\" and the agents write it",
+                    "{}, line {number}: not an event; it takes a line of JSON as \"bellwether replay\" and the plugins write it",
                     of_file()
                 )
             })?;
@@ -84,11 +84,11 @@ mod tests {
         let with_keys = begun.replacen('{', "{\"date\":5.0,\"index\":3,", 1);
         std::fs::write(&b, with_keys).unwrap();
         let hosts = read(&[a, b]).unwrap();
-        let told: Vec<_> = hosts
+        let found: Vec<_> = hosts
             .iter()
             .map(|h| (h.name.as_str(), h.incidents.len(), h.incidents[0].until()))
             .collect();
-        assert_eq!(told, [("hv1", 1, Some(9.0)), ("hv2", 1, None)]);
+        assert_eq!(found, [("hv1", 1, Some(9.0)), ("hv2", 1, None)]);
     }
 
     #[test]
@@ -108,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_event_is_named() {
+    fn a_line_that_is_not_an_event_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.jsonl");
         std::fs::write(&file, line("hv1", State::Raised, 5.0) + "\n{\"time\":3}\n").unwrap();
         let error = format!("{:#}", read(&[file]).unwrap_err());
         assert!(
-            error.contains("line 2: this is no event") && error.contains("missing field"),
+            error.contains("line 2: not an event") && error.contains("missing field"),
             "{error}"
         );
     }

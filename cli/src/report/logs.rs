@@ -6,16 +6,16 @@ use std::path::Path;
 use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference};
+use bellwether_records::logs;
 
 use super::model::{Host, Log, Records, nothing_in, take};
-use crate::logs;
 
 /// The most templates of an episode that are listed.
 const TEMPLATES_MAX: usize = 32;
 /// The longest sample that is shown, characters.
 const SAMPLE_MAX: usize = 400;
 
-/// Replays a file into what a report shows of its host, and what the user should know although it is no error.
+/// Replays a file into what a report shows of its host; also returns warnings for the user.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -70,7 +70,7 @@ pub fn replay(
     }
     if untimed > 0 {
         warnings.push(format!(
-            "{}: lines without a time, taken whole and at the time of the line before: {untimed}",
+            "{}: lines without a time, read whole and at the time of the line before: {untimed}",
             file.display()
         ));
     }

@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use bellwether_core::event::{Direction, EventKind, Severity, State};
 use bellwether_core::had::{Algorithm, Detector, HadOptions};
+use bellwether_records::feed::Feed;
+use bellwether_records::series::{Series, hypervisor};
 
 use super::change::{Way, best_step, change_points};
-use super::model::{Host, Incident, Moment, Panel, Vm, Vote, nothing_in, take};
-use crate::replay::feed::Feed;
+use super::model::{Host, Incident, Moment, Recording, Vm, Vote, nothing_in, take};
 use crate::replay::metrics::warnings;
-use crate::series::{Series, hypervisor};
 
 /// The most rows of one file, and the most values of one file, that are kept for drawing.
 const ROWS_MAX: usize = 1 << 23;
@@ -22,7 +22,7 @@ const RANK_CHANGE: f64 = 3.0;
 const RANK_AGREES: f64 = 1.0;
 /// A shift that makes a change point with `iad`, which gives two for one threshold's worth.
 const IAD_CHANGE: f64 = 2.0;
-/// So many equal samples in a row are frozen.
+/// This many consecutive equal samples are frozen.
 const FROZEN_MIN: usize = 6;
 
 /// How a file is to be replayed.
@@ -37,21 +37,21 @@ pub struct Replay<'a> {
 
 /// What is gathered while a file is replayed.
 struct Gathered {
-    panel: Panel,
+    recording: Recording,
     /// The number of the file's first row.
     first: u64,
     /// Each VM's shifts by row.
     shifts: Vec<Vec<f32>>,
     columns: HashMap<String, usize>,
     incidents: Vec<Incident>,
-    /// How telling the panel's moment is: of what severity an incident was raised about then, the score, and how many VMs
-    /// agreed.
-    telling: (Option<Severity>, f64, f64),
+    /// How significant the recording's moment is: the severity of an incident that was raised about then, the score, and the number
+    /// of VMs that agreed.
+    significance: (Option<Severity>, f64, f64),
     /// The last anomaly that was raised: its row, its severity, its channel and how many samples its present has.
     raised: Option<(usize, Severity, String, usize)>,
 }
 
-/// Replays a file into what a report shows of its hypervisor, and what the user should know although it is no error.
+/// Replays a file into what a report shows of its hypervisor; also returns warnings for the user.
 ///
 /// # Errors
 /// A file that cannot be read, is wrong, or is too long to be drawn.
@@ -84,7 +84,7 @@ pub fn replay(file: &Path, replay: &Replay<'_>) -> Result<(Host, Vec<String>)> {
         ..Host::default()
     };
     if let Some(gathered) = gathered {
-        (host.panel, host.incidents) = gathered.finish(options);
+        (host.recording, host.incidents) = gathered.finish(options);
     }
     Ok((host, warnings))
 }
@@ -99,30 +99,30 @@ impl Gathered {
         };
         let columns = vms.iter().cloned().zip(0..).collect();
         Self {
-            panel: Panel {
+            recording: Recording {
                 metric: options.metrics.first().cloned().unwrap_or_default(),
                 start: replay.start + first as f64 * options.interval,
                 interval: options.interval,
                 vms: vms.iter().map(vm).collect(),
-                ..Panel::default()
+                ..Recording::default()
             },
             first,
             shifts: vec![Vec::new(); vms.len()],
             columns,
             incidents: Vec::new(),
-            telling: (None, -1.0, 0.0),
+            significance: (None, -1.0, 0.0),
             raised: None,
         }
     }
 
-    /// Takes a row that the detector has judged.
+    /// Takes a row that the detector has observed.
     fn take(&mut self, feed: &mut Feed<'_>, hypervisor: &str, row: u64, values: &[Option<f64>]) {
         let at = (row - self.first) as usize;
-        let panel = &mut self.panel;
-        panel.consensus.resize(at, f32::NAN);
-        panel.score.resize(at, f32::NAN);
-        panel.voters.resize(at, 0);
-        for ((vm, shifts), value) in panel.vms.iter_mut().zip(&mut self.shifts).zip(values) {
+        let recording = &mut self.recording;
+        recording.consensus.resize(at, f32::NAN);
+        recording.score.resize(at, f32::NAN);
+        recording.voters.resize(at, 0);
+        for ((vm, shifts), value) in recording.vms.iter_mut().zip(&mut self.shifts).zip(values) {
             vm.values.resize(at, f32::NAN);
             vm.values.push(value.map_or(f32::NAN, |v| v as f32));
             shifts.resize(at + 1, f32::NAN);
@@ -131,10 +131,10 @@ impl Gathered {
         let (consensus, score, voters) = status.map_or((f64::NAN, f64::NAN, 0), |s| {
             (s.consensus, s.score, s.voters)
         });
-        panel.consensus.push(consensus as f32);
-        panel.score.push(score as f32);
-        panel.voters.push(voters);
-        let metric = panel.metric.clone();
+        recording.consensus.push(consensus as f32);
+        recording.score.push(score as f32);
+        recording.voters.push(voters);
+        let metric = recording.metric.clone();
         for vm in feed.detector().vm_statuses(hypervisor, &metric, "") {
             if let (Some(column), Some(shift)) = (self.columns.get(vm.vm), vm.shift) {
                 self.shifts[*column][at] = shift as f32;
@@ -160,7 +160,7 @@ impl Gathered {
         self.note_moment(feed.detector(), hypervisor, at, (consensus, score, voters));
     }
 
-    /// Keeps the row where it is the most telling one so far.
+    /// Keeps the row if it is the most significant one so far.
     fn note_moment(
         &mut self,
         detector: &Detector,
@@ -169,19 +169,19 @@ impl Gathered {
         (consensus, score, voters): (f64, f64, u32),
     ) {
         let about = self.raised.as_ref().filter(|r| at <= r.0 + r.3);
-        let telling = (about.map(|r| r.1), score, consensus * f64::from(voters));
-        if score.is_nan() || voters < 2 || telling <= self.telling {
+        let significance = (about.map(|r| r.1), score, consensus * f64::from(voters));
+        if score.is_nan() || voters < 2 || significance <= self.significance {
             return;
         }
         let channel = about.map_or("", |r| r.2.as_str());
         let mut shifts = vec![None; self.shifts.len()];
-        for vm in detector.vm_statuses(hypervisor, &self.panel.metric, channel) {
+        for vm in detector.vm_statuses(hypervisor, &self.recording.metric, channel) {
             if let Some(column) = self.columns.get(vm.vm) {
                 shifts[*column] = vm.shift;
             }
         }
-        self.telling = telling;
-        self.panel.moment = Moment {
+        self.significance = significance;
+        self.recording.moment = Moment {
             row: at,
             score,
             consensus,
@@ -190,7 +190,7 @@ impl Gathered {
         };
     }
 
-    fn finish(mut self, options: &HadOptions) -> (Option<Panel>, Vec<Incident>) {
+    fn finish(mut self, options: &HadOptions) -> (Option<Recording>, Vec<Incident>) {
         let detector = Detector::new(options.clone());
         let present = detector.map_or(1, |d| d.present_samples(""));
         let threshold = match options.algorithm {
@@ -198,13 +198,13 @@ impl Gathered {
             Algorithm::Zscore => options.threshold,
             Algorithm::Iad => IAD_CHANGE,
         };
-        for (vm, shifts) in self.panel.vms.iter_mut().zip(&self.shifts) {
+        for (vm, shifts) in self.recording.vms.iter_mut().zip(&self.shifts) {
             vm.changes = change_points(&vm.values, shifts, threshold as f32, present);
         }
         for incident in &mut self.incidents {
-            let raised = self.panel.row(incident.event.time);
+            let raised = self.recording.row(incident.event.time);
             for (column, vote) in incident.votes.iter_mut().enumerate() {
-                let values = &self.panel.vms[column].values;
+                let values = &self.recording.vms[column].values;
                 let shifts = &self.shifts[column];
                 vote.agrees = match (incident.event.direction, options.algorithm) {
                     (Some(Direction::Frozen), _) => is_frozen(values, raised),
@@ -235,7 +235,7 @@ impl Gathered {
                 vote.step = best_step(values, from, raised + after + 1, way);
             }
         }
-        (Some(self.panel), self.incidents)
+        (Some(self.recording), self.incidents)
     }
 }
 
@@ -293,7 +293,7 @@ mod tests {
             let agreeing: Vec<_> = incident.votes.iter().filter(|v| v.agrees).collect();
             assert!(agreeing.len() >= 4, "{algorithm}: {:?}", incident.votes);
             let rows: Vec<_> = agreeing.iter().map(|v| v.step.unwrap().row).collect();
-            let raised = host.panel.as_ref().unwrap().row(incident.event.time);
+            let raised = host.recording.as_ref().unwrap().row(incident.event.time);
             assert!(
                 rows.iter().all(|row| row.abs_diff(raised) < 100),
                 "{algorithm}: {rows:?} of {raised}"
@@ -307,10 +307,10 @@ mod tests {
         let host = case("fault-down-n08.csv.gz", "rank");
         let incident = host.worst().unwrap();
         let event = &incident.event;
-        let told = event.consensus.unwrap() * f64::from(event.voters.unwrap());
+        let expected = event.consensus.unwrap() * f64::from(event.voters.unwrap());
         let agreeing = incident.votes.iter().filter(|v| v.agrees).count();
-        assert_eq!(agreeing as f64, told.round());
-        let moment = &host.panel.as_ref().unwrap().moment;
+        assert_eq!(agreeing as f64, expected.round());
+        let moment = &host.recording.as_ref().unwrap().moment;
         assert!(moment.score >= event.score && moment.shifts.len() == 8);
     }
 
@@ -337,10 +337,10 @@ mod tests {
         };
         let (host, _) = replay(&file, &settings).unwrap();
         let votes = &host.incidents[0].votes;
-        let told: Vec<_> = votes.iter().map(|v| (v.agrees, v.follows)).collect();
+        let seen: Vec<_> = votes.iter().map(|v| (v.agrees, v.follows)).collect();
         let agrees = (true, false);
-        assert_eq!(told[..5], [agrees; 5]);
-        assert_eq!(told[5..], [(false, true), (false, false)]);
+        assert_eq!(seen[..5], [agrees; 5]);
+        assert_eq!(seen[5..], [(false, true), (false, false)]);
         assert_eq!(votes[5].step.unwrap().row, 126);
     }
 
@@ -348,11 +348,11 @@ mod tests {
     fn a_busy_guest_has_change_points_of_its_own_and_the_host_is_sound() {
         let host = case("busy-guest-n05.csv", "rank");
         assert_eq!(host.level(), Level::Sound);
-        let panel = host.panel.unwrap();
-        let changes: Vec<_> = panel.vms.iter().map(|vm| vm.changes.len()).collect();
+        let recording = host.recording.unwrap();
+        let changes: Vec<_> = recording.vms.iter().map(|vm| vm.changes.len()).collect();
         assert!(changes.iter().any(|n| *n > 0), "{changes:?}");
-        assert_eq!(panel.score.len(), panel.vms[0].values.len());
-        assert!(panel.moment.score < 0.5);
+        assert_eq!(recording.score.len(), recording.vms[0].values.len());
+        assert!(recording.moment.score < 0.5);
     }
 
     #[test]
@@ -367,12 +367,12 @@ mod tests {
             start: 1e9,
         };
         let (host, _) = replay(&file, &settings).unwrap();
-        let panel = host.panel.unwrap();
-        assert_eq!(panel.start, 1e9 + 30.0);
-        assert_eq!(panel.rows(), 4);
-        let known: Vec<_> = panel.vms[0].values.iter().map(|v| v.is_nan()).collect();
+        let recording = host.recording.unwrap();
+        assert_eq!(recording.start, 1e9 + 30.0);
+        assert_eq!(recording.rows(), 4);
+        let known: Vec<_> = recording.vms[0].values.iter().map(|v| v.is_nan()).collect();
         assert_eq!(known, [false, true, true, false]);
-        assert!(panel.vms[1].values[3].is_nan());
+        assert!(recording.vms[1].values[3].is_nan());
         std::fs::write(&file, "t,a,b\n0,1,2\n99999999999,3,\n").unwrap();
         let error = replay(&file, &settings).unwrap_err().to_string();
         assert!(error.contains("too long to be drawn"), "{error}");

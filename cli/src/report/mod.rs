@@ -1,7 +1,6 @@
-//! One HTML file that shows what the detectors found: `bellwether report`.
+//! One HTML file with the findings of the detectors: `bellwether report`.
 
 mod change;
-mod clock;
 mod events;
 mod logs;
 mod metrics;
@@ -16,20 +15,18 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use bellwether_core::had::HadOptions;
 use bellwether_core::lad::{LadOptions, inference};
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _};
+use bellwether_records::clock::Clock;
+use bellwether_records::command::usage;
+use bellwether_records::logs as recorded_logs;
+use bellwether_records::progress::{bar, each_in_order};
+use bellwether_records::series;
+use bellwether_records::settings::{self, DEFAULT_INTERVAL, Setting};
+use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use self::clock::Clock;
 use self::model::{Host, Report};
-use crate::args::{self, Arguments, Setting};
-use crate::files::files;
-use crate::replay::each_in_order;
-use crate::replay::logs::detector_options;
-use crate::replay::metrics::{DEFAULT_INTERVAL, refuse_namesakes, set};
-use crate::series::ENDINGS;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,63 +34,64 @@ Examples:
   bellwether report --metrics recorded/ --interval 10 --logs /var/log/syslog --out report.html
   bellwether report --events events.jsonl --time-zone Europe/Berlin --out report.html";
 
-/// Write what the detectors find as one HTML file
+/// Write the findings as one HTML file
 ///
-/// The file needs nothing else: no network, no other file. It shows every hypervisor at a glance, and of each how its VMs
-/// changed, which agreed and when, and what the verdict rests on; of logs, the episodes with their templates and lines.
+/// The file is self-contained: it loads nothing from the network or from other files. It shows all hypervisors at a glance. For each
+/// one it shows how its VMs changed, which of them agreed and when, and what the verdict rests on. For logs it shows the episodes with
+/// their templates and lines.
 ///
-/// The data are recorded metrics and logs, which are replayed as by "bellwether replay metrics" and "bellwether replay logs";
-/// or events, as these commands and the agents write them, without the series behind them.
+/// The input is recorded metrics and logs, which are replayed as by "bellwether replay metrics" and "bellwether replay logs". Or it
+/// is events, as these commands and the plugins write them; then the report has no series.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("data").required(true).multiple(true).args(["metrics", "logs", "events"]))]
 pub struct ReportArguments {
-    /// CSV files of metrics (plain or gzip), or folders with such, as "replay metrics" takes them
+    /// CSV files of metrics (plain or gzip) or folders of them, as for "replay metrics"
     #[arg(long, value_name = "PATH", num_args = 1..)]
     metrics: Vec<PathBuf>,
 
-    /// Files of log lines (plain or gzip), or folders with such, as "replay logs" takes them
+    /// Log files (plain or gzip) or folders of them, as for "replay logs"
     #[arg(long, value_name = "PATH", num_args = 1..)]
     logs: Vec<PathBuf>,
 
-    /// Files of events, a line of JSON each (plain or gzip)
+    /// Files of events, one JSON object per line (plain or gzip)
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["metrics", "logs"])]
     events: Vec<PathBuf>,
 
-    /// Where to write the page
+    /// The HTML file to write
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
 
-    /// The page's title
+    /// Title of the page
     #[arg(long, value_name = "TEXT", default_value = "bellwether report")]
     title: String,
 
-    /// Set an option of a detector ("bellwether options had" and "lad" list them); may be repeated, the last one wins
+    /// Set an option of a detector ("bellwether options had" and "lad" list them); repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<Setting>,
 
-    /// Seconds between two rows of metrics, short for --set interval=SECONDS [default: 300]
-    #[arg(long, value_name = "SECONDS", value_parser = args::interval)]
+    /// Seconds between two rows of metrics; the same as --set interval=SECONDS [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
-    /// When row 0 of the metrics was, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: not known,
-    /// times count from row 0]
+    /// Time of row 0 of the metrics, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: unknown, times count
+    /// from row 0]
     #[arg(long, value_name = "TIME")]
     start: Option<String>,
 
-    /// The time zone of the page, by its IANA name
+    /// Time zone of the page, by its IANA name
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     time_zone: TimeZone,
 
-    /// Take a cell of metrics that is no valid value for a missing sample instead of stopping
+    /// Read an invalid cell of metrics as a missing sample instead of stopping
     #[arg(long)]
     lenient: bool,
 
-    /// The year of times in logs that have none [default: that in which the file was changed last]
+    /// Year of times in logs without one [default: the year in which the file was last modified]
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
     year: Option<i16>,
 
-    /// How many files to read at a time [default: the number of cores]
+    /// Number of files to read at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 }
@@ -110,9 +108,9 @@ fn is_had_option(name: &str) -> bool {
 fn setting(text: &str) -> Result<Setting, String> {
     let name = text.split('=').next().unwrap_or_default().trim();
     if is_lad_option(name) && !is_had_option(name) {
-        args::lad_setting(text)
+        settings::lad(text)
     } else {
-        args::setting(text)
+        settings::had(text)
     }
 }
 
@@ -121,7 +119,7 @@ fn zone(name: &str) -> Result<TimeZone, String> {
         return Ok(TimeZone::UTC);
     }
     TimeZone::get(name).map_err(|error| {
-        format!("{error}; it takes the IANA name of a zone, such as UTC or Europe/Berlin")
+        format!("{error}; give the IANA name of a zone, such as UTC or Europe/Berlin")
     })
 }
 
@@ -138,10 +136,6 @@ fn start(text: &str, zone: &TimeZone) -> Option<f64> {
     };
     let timestamp = text.parse::<Timestamp>().ok().or_else(local)?;
     Some(timestamp.as_second() as f64)
-}
-
-fn usage(error: impl std::fmt::Display) -> clap::Error {
-    Arguments::command().error(ErrorKind::ValueValidation, error)
 }
 
 /// Makes the page and writes it.
@@ -175,20 +169,15 @@ pub fn report(arguments: &ReportArguments) -> Result<()> {
 }
 
 fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
-    let interval = Setting {
-        name: "interval".to_owned(),
-        value: DEFAULT_INTERVAL.to_owned(),
-    };
+    let interval = Setting::new("interval", DEFAULT_INTERVAL);
     let given = arguments.settings.iter().filter(|s| is_had_option(&s.name));
-    let options = set([&interval]
-        .into_iter()
-        .chain(given)
-        .chain(&arguments.interval))?;
+    let given = given.chain(&arguments.interval);
+    let options = settings::had_options([&interval].into_iter().chain(given)).map_err(usage)?;
     let start = match &arguments.start {
         None => 0.0,
         Some(text) => start(text, &arguments.time_zone).ok_or_else(|| {
             usage(format!(
-                "--start: \"{text}\" is no time; it takes one such as 2026-03-03T06:40 or 2026-03-03T06:40:00Z"
+                "--start: \"{text}\" is not a time; give one such as 2026-03-03T06:40 or 2026-03-03T06:40:00Z"
             ))
         })?,
     };
@@ -197,13 +186,13 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
         lenient: arguments.lenient,
         start,
     };
-    let files = files(&arguments.metrics, ENDINGS)?;
-    refuse_namesakes(&files)?;
+    let files = series::files(&arguments.metrics)?;
+    series::refuse_duplicates(&files)?;
     report.sources.push(words::metrics_source(&files, &options));
     each_in_order(
         &files,
         arguments.jobs,
-        "hypervisors",
+        &bar(files.len(), "hypervisors"),
         |file| metrics::replay(file, &replay),
         |found| keep(report, found),
     )
@@ -211,16 +200,15 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
 
 fn add_logs(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
     let given = arguments.settings.iter().filter(|s| is_lad_option(&s.name));
-    let given: Vec<Setting> = given.cloned().collect();
-    let options = detector_options(&given)?;
+    let options = settings::lad_options(given).map_err(usage)?;
     let lexicon = inference(&options).map_err(usage)?;
-    let files = crate::logs::files(&arguments.logs)?;
-    crate::logs::refuse_namesakes(&files)?;
+    let files = recorded_logs::files(&arguments.logs)?;
+    recorded_logs::refuse_duplicates(&files)?;
     report.sources.push(words::logs_source(&files));
     each_in_order(
         &files,
         arguments.jobs,
-        "logs",
+        &bar(files.len(), "logs"),
         |file| logs::replay(file, &options, &lexicon, arguments.year),
         |found| keep(report, found),
     )

@@ -13,7 +13,7 @@ pub struct Report {
     pub hosts: Vec<Host>,
     /// What it was made from, one thing an entry.
     pub sources: Vec<String>,
-    /// What the reader should know although it is no error.
+    /// Warnings for the reader.
     pub warnings: Vec<String>,
 }
 
@@ -23,21 +23,21 @@ pub struct Host {
     /// Its name, as the data give it.
     pub name: String,
     /// What its VMs did, where that was replayed.
-    pub panel: Option<Panel>,
+    pub recording: Option<Recording>,
     /// What its log said, where that was replayed.
     pub log: Option<Log>,
-    /// What the detectors told of it, in the order of time.
+    /// The incidents that the detectors reported, by time.
     pub incidents: Vec<Incident>,
 }
 
-/// A condition that was told: when it was raised and, if it was, cleared.
+/// A reported condition: when it was raised and, if it was, cleared.
 #[derive(Debug, Clone)]
 pub struct Incident {
     /// The event that raised it; the one that cleared it where the former is not among the data.
     pub event: Event,
     /// The event that cleared it.
     pub end: Option<Event>,
-    /// What each VM did when it was raised, in the panel's order; empty where that is not known.
+    /// What each VM did when it was raised, in the recording's order; empty where that is not known.
     pub votes: Vec<Vote>,
     /// Samples that a VM's present has on the scale of time that decided.
     pub present: usize,
@@ -48,7 +48,7 @@ pub struct Incident {
 /// What one VM did when an incident was raised.
 #[derive(Debug, Clone, Default)]
 pub struct Vote {
-    /// How strongly it changed, in standard deviations of its own past; `None` where it had no say.
+    /// How strongly it changed, in standard deviations of its own past; `None` where it did not vote.
     pub shift: Option<f64>,
     /// Whether it changed as the incident says.
     pub agrees: bool,
@@ -73,7 +73,7 @@ pub struct Records {
 
 /// One metric of the VMs of a hypervisor over time. All rows are `interval` apart.
 #[derive(Debug, Default)]
-pub struct Panel {
+pub struct Recording {
     /// The metric's name.
     pub metric: String,
     /// The time of row 0, seconds since the epoch.
@@ -82,13 +82,13 @@ pub struct Panel {
     pub interval: f64,
     /// The VMs, in the order of the data.
     pub vms: Vec<Vm>,
-    /// Share of the voters that changed the same way, by row; NaN where nothing was judged.
+    /// Share of the voters that changed the same way, by row; NaN where there is no verdict.
     pub consensus: Vec<f32>,
-    /// How near to an alarm, 0 to 1, by row; NaN where nothing was judged.
+    /// How near to an alarm, 0 to 1, by row; NaN where there is no verdict.
     pub score: Vec<f32>,
-    /// VMs that had a say, by row.
+    /// VMs that voted, by row.
     pub voters: Vec<u32>,
-    /// The most telling row.
+    /// The most significant row.
     pub moment: Moment,
 }
 
@@ -112,22 +112,22 @@ pub struct Moment {
     pub score: f64,
     /// The consensus there, 0 to 1.
     pub consensus: f64,
-    /// VMs that had a say.
+    /// VMs that voted.
     pub voters: u32,
-    /// How strongly each VM changed, in standard deviations of its own past, in the panel's order.
+    /// How strongly each VM changed, in standard deviations of its own past, in the recording's order.
     pub shifts: Vec<Option<f64>>,
 }
 
 /// The log of a host over time.
 #[derive(Debug, Default)]
 pub struct Log {
-    /// The time of each record, seconds since the epoch, and whether it told of a failure.
+    /// The time of each record, seconds since the epoch, and whether it is a failure.
     pub records: Vec<(f64, bool)>,
     /// Templates that were found.
     pub templates: u64,
 }
 
-impl Panel {
+impl Recording {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.score.len()
@@ -164,13 +164,13 @@ pub enum Level {
     Unknown,
     /// One VM alone, or a common change that is explained.
     Workload,
-    /// The log says much that it never said.
+    /// The log has many new messages.
     Novelty,
     /// No samples came.
     Silence,
     /// A common change that is likely to be the host, of a host that is not known for long.
     Suspect,
-    /// The log tells of a failure.
+    /// The log reports a failure.
     LogFailure,
     /// The host.
     Fault,
@@ -191,7 +191,7 @@ impl Level {
         }
     }
 
-    /// A sign that says it without colour.
+    /// A sign that shows it without color.
     pub fn sign(self) -> &'static str {
         match self {
             Level::Sound => "✓",
@@ -286,8 +286,8 @@ pub fn take(incidents: &mut Vec<Incident>, event: Event) {
 impl Host {
     /// The worst that was found.
     pub fn level(&self) -> Level {
-        let known = match &self.panel {
-            Some(panel) if panel.voters.iter().all(|n| *n < 2) => Level::Unknown,
+        let known = match &self.recording {
+            Some(recording) if recording.voters.iter().all(|n| *n < 2) => Level::Unknown,
             _ => Level::Sound,
         };
         let found = self.incidents.iter().map(Incident::level).max();
@@ -309,10 +309,10 @@ impl Host {
     /// From when to when there are data, seconds.
     pub fn span(&self) -> Option<(f64, f64)> {
         let mut times: Vec<f64> = Vec::new();
-        if let Some(panel) = &self.panel
-            && panel.rows() > 0
+        if let Some(recording) = &self.recording
+            && recording.rows() > 0
         {
-            times.extend([panel.start, panel.time(panel.rows() - 1)]);
+            times.extend([recording.start, recording.time(recording.rows() - 1)]);
         }
         if let Some(log) = &self.log {
             let records = log.records.iter().map(|(time, _)| *time);
@@ -337,7 +337,7 @@ impl Report {
             match at.get(&host.name) {
                 Some(&i) => {
                     let known = &mut together[i];
-                    known.panel = known.panel.take().or(host.panel);
+                    known.recording = known.recording.take().or(host.recording);
                     known.log = known.log.take().or(host.log);
                     known.incidents.extend(host.incidents);
                 }
@@ -361,10 +361,10 @@ impl Report {
     }
 }
 
-/// What is said of a file without `what` it should have: a page that shows nothing of it would look like good news.
+/// The warning about a file without `what` it should have: a page without it would look like good news.
 pub fn nothing_in(file: &Path, what: &str) -> String {
     format!(
-        "{}: there is not {what} in it, so the page says nothing of it",
+        "{}: there is not {what} in it, so the page does not show it",
         file.display()
     )
 }
@@ -444,13 +444,13 @@ mod tests {
     }
 
     #[test]
-    fn a_panel_in_which_no_two_vms_had_a_say_is_not_called_sound() {
-        let panel = Panel {
+    fn a_recording_in_which_no_two_vms_voted_is_not_called_sound() {
+        let recording = Recording {
             voters: vec![0, 1, 1],
-            ..Panel::default()
+            ..Recording::default()
         };
         let host = Host {
-            panel: Some(panel),
+            recording: Some(recording),
             ..Host::default()
         };
         assert_eq!(host.level(), Level::Unknown);

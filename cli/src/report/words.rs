@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use bellwether_core::event::{Cause, Direction, Event, EventKind, duration};
 use bellwether_core::had::{Algorithm, HadOptions};
+use bellwether_records::clock::Clock;
 
 use super::change::Step;
-use super::clock::Clock;
-use super::model::{Host, Incident, Level, Panel, Report};
+use super::model::{Host, Incident, Level, Recording, Report};
 
-/// Names of files that a sentence lists before it says how many more there are.
+/// The most names of files that a sentence lists; the rest are counted.
 const LISTED_MAX: usize = 4;
 /// Changes of a VM that are less than this share of its level are called none.
 const NO_CHANGE: f64 = 0.03;
@@ -54,7 +54,7 @@ fn listed(files: &[PathBuf]) -> String {
     text
 }
 
-/// What the metrics are and how they were judged.
+/// What the metrics are, and which algorithm they were run through.
 pub fn metrics_source(files: &[PathBuf], options: &HadOptions) -> String {
     let algorithm = match options.algorithm {
         Algorithm::Rank => "rank",
@@ -63,7 +63,7 @@ pub fn metrics_source(files: &[PathBuf], options: &HadOptions) -> String {
     };
     let metrics: Vec<_> = options.metrics.iter().take(1).map(|m| metric(m)).collect();
     format!(
-        "{} of VMs, a sample every {}, judged by the algorithm {algorithm}: {}",
+        "{} of VMs, a sample every {}, algorithm {algorithm}: {}",
         metrics.join(", "),
         duration(options.interval),
         listed(files)
@@ -98,7 +98,7 @@ pub fn percent(share: f64) -> String {
     format!("{:.0}\u{a0}%", share * 100.0)
 }
 
-/// What a VM did, with a sign that says it without colour; the level before and after.
+/// What a VM did: a sign that shows it without color, and the change.
 pub fn step(step: &Step) -> (&'static str, String) {
     let relative = step.relative();
     match relative {
@@ -110,8 +110,8 @@ pub fn step(step: &Step) -> (&'static str, String) {
     }
 }
 
-/// What many VMs did at once.
-fn deed(direction: Option<Direction>) -> &'static str {
+/// The common action of many VMs.
+fn action(direction: Option<Direction>) -> &'static str {
     match direction {
         Some(Direction::Up) => "rose together",
         Some(Direction::Down) => "fell together",
@@ -120,7 +120,7 @@ fn deed(direction: Option<Direction>) -> &'static str {
     }
 }
 
-/// VMs that agreed with an anomaly, and those that had a say.
+/// The number of VMs that agreed with an anomaly, and of those that voted.
 pub fn agreement(event: &Event) -> Option<(u32, u32)> {
     let voters = event.voters?;
     let agreeing = (event.consensus? * f64::from(voters)).round() as u32;
@@ -128,11 +128,11 @@ pub fn agreement(event: &Event) -> Option<(u32, u32)> {
 }
 
 /// When the first and the last of the VMs that agree changed, seconds.
-pub fn overlap(incident: &Incident, panel: &Panel) -> Option<(f64, f64)> {
+pub fn overlap(incident: &Incident, recording: &Recording) -> Option<(f64, f64)> {
     let rows = incident.votes.iter().filter(|v| v.agrees);
     let rows = rows.filter_map(|v| Some(v.step?.row));
     let (first, last) = (rows.clone().min()?, rows.max()?);
-    Some((panel.time(first), panel.time(last)))
+    Some((recording.time(first), recording.time(last)))
 }
 
 /// An incident in a few words.
@@ -144,15 +144,15 @@ pub fn heading(incident: &Incident) -> String {
             "This host is likely failing (provisional)".to_owned()
         }
         Level::Suspect => "The VMs of this host changed together".to_owned(),
-        Level::Silence => "No samples came from any VM".to_owned(),
+        Level::Silence => "No VM reported samples".to_owned(),
         Level::LogFailure => match &event.family {
             Some(family) => format!(
-                "The log tells of a {} failure",
+                "The log reports a {} failure",
                 printable(&family.replace('_', " "))
             ),
-            None => "The log tells of a failure".to_owned(),
+            None => "The log reports a failure".to_owned(),
         },
-        Level::Novelty => "The log says much that it never said before".to_owned(),
+        Level::Novelty => "The log has many messages that it never had before".to_owned(),
         Level::Workload => match &event.vm {
             Some(vm) => format!("{} changed alone: a workload", printable(vm)),
             None => "The VMs changed together, likely by their workload".to_owned(),
@@ -162,7 +162,7 @@ pub fn heading(incident: &Incident) -> String {
 }
 
 /// What happened, in a sentence.
-pub fn what(incident: &Incident, panel: Option<&Panel>, clock: &Clock) -> String {
+pub fn what(incident: &Incident, recording: Option<&Recording>, clock: &Clock) -> String {
     let event = &incident.event;
     if event.event != EventKind::HypervisorAnomaly || !incident.has_begin() {
         return printable(&event.message);
@@ -172,17 +172,17 @@ pub fn what(incident: &Incident, panel: Option<&Panel>, clock: &Clock) -> String
         .as_deref()
         .map_or("The metric".to_owned(), metric);
     let who = match agreement(event) {
-        Some((agreeing, voters)) => format!("{agreeing} of the {voters} VMs that had a say"),
+        Some((agreeing, voters)) => format!("{agreeing} of the {voters} VMs that voted"),
         None => "many VMs".to_owned(),
     };
-    let mut text = format!("{metric} of {who} {}", deed(event.direction));
-    if let Some(panel) = panel
+    let mut text = format!("{metric} of {who} {}", action(event.direction));
+    if let Some(recording) = recording
         && event.direction != Some(Direction::Frozen)
-        && let Some((first, last)) = overlap(incident, panel)
+        && let Some((first, last)) = overlap(incident, recording)
     {
         text += &format!(
             ", all within {}",
-            duration((last - first).max(panel.interval))
+            duration((last - first).max(recording.interval))
         );
         let steps = incident
             .votes
@@ -215,26 +215,26 @@ pub fn why(incident: &Incident) -> Option<String> {
     }
     let text = match (event.cause, event.provisional) {
         (Some(Cause::Internal), _) => {
-            "This host has shown the same before, so it is likely what its guests do, not the host."
+            "This host has shown the same before, so the cause is likely its guests and not the host."
         }
         (_, Some(true)) => {
-            "One busy guest cannot do that; what they share is the host. But its VMs were known for less than a day: \
-             a rhythm of the day that all of them follow would look the same. Look at the host before you act."
+            "One busy guest cannot cause this; the VMs share the host. But the VMs were known for less than a day: \
+             a daily rhythm that all of them follow would look the same. Check the host before you act."
         }
         _ => {
-            "One busy guest cannot do that, and so many do not change alike by chance: what they share is the host. \
+            "One busy guest cannot cause this, and so many VMs do not change alike by chance; they share the host. \
              Check it, and move its guests away."
         }
     };
     Some(text.to_owned())
 }
 
-/// When it was raised and how it ended.
+/// When it was raised, and how it ended.
 pub fn course(incident: &Incident, clock: &Clock) -> String {
     let since = incident.since();
     match incident.until() {
         None => format!(
-            "Raised at {}; still open when the data end.",
+            "Raised at {}; still open at the end of the data.",
             clock.point(since)
         ),
         Some(until) => {
@@ -249,28 +249,28 @@ pub fn course(incident: &Incident, clock: &Clock) -> String {
     }
 }
 
-/// What is to be said of a host of which nothing was told.
+/// The text for a host without incidents.
 pub fn nothing(host: &Host, clock: &Clock) -> String {
     if host.level() == Level::Unknown {
-        return "Nothing can be said: at no time did two VMs have a say. It takes two VMs that are neither idle nor saturated, \
-                with enough samples to know their past."
+        return "Too little data: there were never two VMs that voted. A verdict needs two VMs that are neither idle nor saturated, \
+                with enough samples of their past."
             .to_owned();
     }
-    match &host.panel {
-        Some(panel) => {
-            let moment = &panel.moment;
+    match &host.recording {
+        Some(recording) => {
+            let moment = &recording.moment;
             let agreeing = (moment.consensus * f64::from(moment.voters)).round();
-            let alone: usize = panel.vms.iter().map(|vm| vm.changes.len()).sum();
+            let alone: usize = recording.vms.iter().map(|vm| vm.changes.len()).sum();
             format!(
-                "At no time did enough VMs change together to blame the host. The nearest was at {}, when {agreeing} of {} VMs \
-                 agreed (score {:.2}; 0.5 is an alarm). {} of single VMs: workloads.",
-                clock.point(panel.time(moment.row)),
+                "There were never enough VMs that changed together to blame the host. The highest score was at {}, when {agreeing} of {} VMs \
+                 agreed (score {:.2}; an alarm needs 0.5). {} of single VMs: workloads.",
+                clock.point(recording.time(moment.row)),
                 moment.voters,
                 moment.score,
                 counted(alone, "change"),
             )
         }
-        None => "No record tells of a failure.".to_owned(),
+        None => "No record reports a failure.".to_owned(),
     }
 }
 
@@ -309,25 +309,25 @@ pub fn summary(report: &Report) -> (Level, String) {
         worst = worst.max(level);
         let text = match level {
             Level::Fault => format!("{} {} likely failing", of_all(n), verb(n, "is", "are")),
-            Level::LogFailure if all == 1 => "The log tells of a failure".to_owned(),
+            Level::LogFailure if all == 1 => "The log reports a failure".to_owned(),
             Level::LogFailure => format!(
-                "{} of {n} of {all} hosts {} of a failure",
+                "{} of {n} of {all} hosts {} a failure",
                 verb(n, "The log", "The logs"),
-                verb(n, "tells", "tell")
+                verb(n, "reports", "report")
             ),
             Level::Suspect => format!(
                 "{} may be failing (provisional: known for less than a day)",
                 of_all(n)
             ),
-            _ => format!("{} gave no samples for a while", of_all(n)),
+            _ => format!("{} reported no samples for a while", of_all(n)),
         };
         parts.push(format!("{text}: {}.", named(level)));
     }
     if parts.is_empty() {
         let unknown = report.count(Level::Unknown);
         let text = match all {
-            0 => "There is nothing to show: no host is in the data.".to_owned(),
-            _ if unknown == all => "Too little data to judge any host.".to_owned(),
+            0 => "The data contain no host.".to_owned(),
+            _ if unknown == all => "Too little data about any host.".to_owned(),
             1 => "No fault of the host was found.".to_owned(),
             _ => format!("No fault was found in any of {all} hosts."),
         };
@@ -356,18 +356,18 @@ mod tests {
 
     #[test]
     fn a_step_is_told_with_a_sign_and_a_size() {
-        let told = |before, after| {
+        let shown = |before, after| {
             step(&Step {
                 row: 0,
                 before,
                 after,
             })
         };
-        assert_eq!(told(10.0, 20.0), ("▲", "+100\u{a0}%".to_owned()));
-        assert_eq!(told(10.0, 4.0), ("▼", "\u{2212}60\u{a0}%".to_owned()));
-        assert_eq!(told(10.0, 10.1), ("=", "no change".to_owned()));
-        assert_eq!(told(0.0, 5.0), ("▲", "from 0".to_owned()));
-        assert_eq!(told(1.0, 25.0), ("▲", "×\u{a0}25".to_owned()));
+        assert_eq!(shown(10.0, 20.0), ("▲", "+100\u{a0}%".to_owned()));
+        assert_eq!(shown(10.0, 4.0), ("▼", "\u{2212}60\u{a0}%".to_owned()));
+        assert_eq!(shown(10.0, 10.1), ("=", "no change".to_owned()));
+        assert_eq!(shown(0.0, 5.0), ("▲", "from 0".to_owned()));
+        assert_eq!(shown(1.0, 25.0), ("▲", "×\u{a0}25".to_owned()));
     }
 
     #[test]
@@ -380,6 +380,6 @@ mod tests {
     fn an_empty_report_says_so() {
         let (level, text) = summary(&Report::default());
         assert_eq!(level, Level::Unknown);
-        assert!(text.contains("nothing to show"));
+        assert!(text.contains("no host"));
     }
 }

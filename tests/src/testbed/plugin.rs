@@ -46,7 +46,7 @@ impl Plugin {
         if folder.ends_with("release") {
             command.args(["--release", "-p", "bellwether-ffi"]);
             command.args(["-p", "bellwether-collectd", "-p", "bellwether-cli"]);
-            command.args(["-p", "bellwether-fluentbit"]);
+            command.args(["-p", "bellwether-fluentbit", "-p", "bellwether-lab"]);
         } else {
             command.arg("--workspace");
         }

@@ -1,13 +1,14 @@
-//! The dashboard: a tile a host (lecture, "Dashboard"). Bars show how strongly each VM changed at the most telling moment, the
+//! The dashboard: a tile a host (lecture, "Dashboard"). Bars show how strongly each VM changed at the most significant moment, the
 //! background how many of them changed alike.
 
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::super::model::{Host, Level, Moment, Panel, Report};
+use super::super::model::{Host, Level, Moment, Recording, Report};
 use super::super::words;
-use super::{Page, badge, log};
+use super::log;
+use super::parts::{Page, badge};
 
 /// The height of a VM's bar for one standard deviation, of 50 in each direction.
 const UNITS_PER_DEVIATION: f64 = 10.0;
@@ -18,7 +19,7 @@ const CHANGED: f64 = 1.0;
 
 /// A tile for every host.
 pub fn dashboard(report: &Report, page: &Page<'_>) -> Markup {
-    let has_bars = report.hosts.iter().any(|h| h.panel.is_some());
+    let has_bars = report.hosts.iter().any(|h| h.recording.is_some());
     html! {
         @if !report.hosts.is_empty() {
             section class="dashboard" aria-label="Dashboard" {
@@ -37,13 +38,13 @@ fn key() -> Markup {
         details class="key" {
             summary { "How to read a tile" }
             p {
-                "One tile is one host, the worst first. One bar is one VM, at the most telling moment of the recording: \
+                "One tile is one host, the worst first. One bar is one VM, at the most significant moment of the recording: \
                  upwards it rose, downwards it fell, the longer the less usual for that VM (in standard deviations of its own past). \
                  Bars that all point the same way mean that something all VMs share has changed: the host. One long bar alone is a \
                  busy guest."
             }
             p class="degrees" {
-                "The background tells how many VMs changed alike: "
+                "The background shows how many VMs changed alike: "
                 @for (class, text) in [("c0", "under 30 %"), ("c1", "30 %"), ("c2", "50 %"), ("c3", "70 %"), ("c4", "90 % and more")] {
                     span class=(class) { (text) } " "
                 }
@@ -54,8 +55,8 @@ fn key() -> Markup {
 
 /// The class of a tile's background.
 fn degree(host: &Host) -> &'static str {
-    let consensus = match &host.panel {
-        Some(panel) => panel.moment.consensus,
+    let consensus = match &host.recording {
+        Some(recording) => recording.moment.consensus,
         None => host
             .worst()
             .and_then(|i| i.event.consensus)
@@ -77,8 +78,8 @@ fn tile(host: &Host, at: usize, page: &Page<'_>) -> Markup {
             a class={ "tile " (level.class()) " " (degree(host)) } href={ "#h" (at) } {
                 span class="name" { bdi { (breakable(&host.name)) } }
                 (badge(level))
-                @match &host.panel {
-                    Some(panel) => (bars(panel)),
+                @match &host.recording {
+                    Some(recording) => (bars(recording)),
                     None => (log::strip(host, page)),
                 }
                 span class="alike" { (alike(host)) }
@@ -95,18 +96,18 @@ fn breakable(name: &str) -> Markup {
     html! { @for label in words::printable(name).split_inclusive('.') { (label) wbr; } }
 }
 
-/// How many VMs changed alike, or how much the log told, in words.
+/// How many VMs changed alike, or how many records of the log failed, in words.
 fn alike(host: &Host) -> String {
     if host.level() == Level::Silence {
-        return "nothing known for a while".to_owned();
+        return "no data for a while".to_owned();
     }
-    if let Some(panel) = &host.panel {
+    if let Some(recording) = &host.recording {
         let Moment {
             consensus, voters, ..
-        } = panel.moment;
+        } = recording.moment;
         let agreeing = (consensus * f64::from(voters)).round();
         return match host.level() {
-            Level::Unknown => words::counted(panel.vms.len(), "VM"),
+            Level::Unknown => words::counted(recording.vms.len(), "VM"),
             Level::Sound => format!("at most {agreeing} of {voters} alike"),
             _ => format!("up to {agreeing} of {voters} alike"),
         };
@@ -127,8 +128,8 @@ fn alike(host: &Host) -> String {
 }
 
 /// A bar a VM, from the middle upwards where it rose and downwards where it fell.
-fn bars(panel: &Panel) -> Markup {
-    let shifts = &panel.moment.shifts;
+fn bars(recording: &Recording) -> Markup {
+    let shifts = &recording.moment.shifts;
     let slots = shifts.len().max(BARS_MIN);
     let offset = (slots - shifts.len()) * 5;
     let (mut changed, mut others, mut silent) = (String::new(), String::new(), String::new());

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 
 use super::super::model::{Host, Incident, Level, Log};
 use super::super::words;
+use super::parts::{Page, axis, time};
 use super::plot::coordinate;
-use super::{Page, axis, time};
 
 /// Bars of a line of time, and of the one in a tile.
 const BARS: usize = 240;
@@ -31,7 +31,7 @@ pub fn strip(host: &Host, page: &Page<'_>) -> Markup {
     drawing(host, span, BARS_TILE, "bars")
 }
 
-/// All of a host's time: how much its log said, what of it tells of failure, and when incidents were open.
+/// The timeline of a host: the number of records, the failing ones, and when incidents were open.
 pub fn timeline(host: &Host, page: &Page<'_>) -> Markup {
     let span = match (&host.log, host.span()) {
         (Some(log), _) if !log.records.is_empty() => times(log),
@@ -43,7 +43,7 @@ pub fn timeline(host: &Host, page: &Page<'_>) -> Markup {
             h3 { "The log" }
             p {
                 (words::counted(log.records.len(), "record")) ", "
-                (log.records.iter().filter(|(_, failed)| *failed).count()) " of them tell of a failure; "
+                (log.records.iter().filter(|(_, failed)| *failed).count()) " of them report a failure; "
                 (words::counted(log.templates as usize, "template")) "."
             }
         }
@@ -54,7 +54,7 @@ pub fn timeline(host: &Host, page: &Page<'_>) -> Markup {
                 p class="legend" {
                     @if host.log.is_some() {
                         span class="swatch said" {} "records (logarithmic) "
-                        span class="swatch failed" {} "that tell of a failure "
+                        span class="swatch failed" {} "that report a failure "
                     }
                     span class="swatch lane" {} "incident open · " (page.clock.zone(span.0))
                 }
@@ -126,10 +126,10 @@ pub fn episodes(host: &Host, page: &Page<'_>) -> Markup {
             EventKind::LogFailure | EventKind::LogNovelty
         )
     };
-    let told: Vec<&Incident> = host.incidents.iter().filter(of_log).collect();
+    let incidents: Vec<&Incident> = host.incidents.iter().filter(of_log).collect();
     html! {
-        @for incident in told.iter().take(EPISODES_MAX) { (episode(incident, page)) }
-        @if told.len() > EPISODES_MAX { p class="hint" { "and " (told.len() - EPISODES_MAX) " more episodes" } }
+        @for incident in incidents.iter().take(EPISODES_MAX) { (episode(incident, page)) }
+        @if incidents.len() > EPISODES_MAX { p class="hint" { "and " (incidents.len() - EPISODES_MAX) " more episodes" } }
     }
 }
 
@@ -155,11 +155,11 @@ fn episode(incident: &Incident, page: &Page<'_>) -> Markup {
             h3 { (words::heading(incident)) }
             p class="verdict" {
                 @match text(&event.phrase) {
-                    Some(phrase) => { "What says so: " (phrase) "." },
+                    Some(phrase) => { "Matching phrase: " (phrase) "." },
                     None => (words::printable(&event.message)),
                 }
                 @if count > 0 && event.event == EventKind::LogFailure { " " (words::counted(count, "such record")) "." }
-                @if event.at_startup == Some(true) { " It may be older than the recording: this was among its first records." }
+                @if event.at_startup == Some(true) { " It may have begun before the recording: this was among its first records." }
             }
             p class="course" { (time(incident.since(), &words::course(incident, page.clock), page.clock)) }
             @if let Some(sample) = text(&event.sample) {

@@ -5,6 +5,7 @@
 
 mod dashboard;
 mod log;
+mod parts;
 mod pinpoint;
 mod plot;
 mod view;
@@ -14,13 +15,13 @@ use std::cell::Cell;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bellwether_core::event::{EventKind, duration};
+use bellwether_records::clock::Clock;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::clock::Clock;
 use super::model::{Host, Incident, Level, Report};
 use super::words;
-use plot::coordinate;
+use parts::{Page, badge, pinpoints, time};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -29,47 +30,12 @@ const SCRIPT: &str = include_str!("script.js");
 const COLUMNS_ALL: usize = 72_000;
 const COLUMNS_MIN: usize = 24;
 const COLUMNS_MAX: usize = 480;
-/// Beyond so many VMs, the series of hosts of which nothing was told are not drawn.
+/// With more VMs than this, the series of hosts without incidents are not drawn.
 const VMS_DRAWN_MAX: usize = 6_000;
-/// Anomalies of one host that are shown with the series of its VMs, and VMs of all of these together.
-const PINPOINTS_MAX: usize = 3;
+/// VMs of all anomalies together that are shown with their series.
 const PINPOINT_VMS_MAX: usize = 3_000;
 /// Hosts that are shown unfolded.
 const UNFOLDED_MAX: usize = 3;
-
-/// What the parts of the page share.
-struct Page<'a> {
-    clock: &'a Clock,
-    /// From when to when there are data, over all hosts.
-    span: (f64, f64),
-    /// Columns of a series over all of the time.
-    columns_whole: usize,
-    /// Columns of a series around an incident.
-    columns_near: usize,
-    /// Whether the series of hosts of which nothing was told are drawn.
-    draws_sound: bool,
-    /// VMs that may still be shown around an incident.
-    vms_left: Cell<usize>,
-    /// The last number given to something that is referred to.
-    numbers: Cell<usize>,
-}
-
-impl Page<'_> {
-    /// The time that a host is shown over: that of all hosts, or its own where it has no time in common with them.
-    fn span_with(&self, own: (f64, f64)) -> (f64, f64) {
-        if Clock::is_elapsed(own.1) == Clock::is_elapsed(self.span.1) {
-            (own.0.min(self.span.0), own.1.max(self.span.1))
-        } else {
-            own
-        }
-    }
-
-    /// A number that nothing else on the page has.
-    fn number(&self) -> usize {
-        self.numbers.set(self.numbers.get() + 1);
-        self.numbers.get()
-    }
-}
 
 /// A source expression of a Content-Security-Policy that allows exactly this text.
 fn source(text: &str) -> String {
@@ -131,13 +97,9 @@ fn columns(vms: usize) -> usize {
 }
 
 fn vms(host: &Host) -> usize {
-    host.panel.as_ref().map_or(0, |panel| panel.vms.len())
-}
-
-/// The anomalies of a host that are shown with the series of its VMs.
-fn pinpoints(host: &Host) -> impl Iterator<Item = &Incident> {
-    let of_vms = host.worst_first().into_iter();
-    of_vms.filter(|i| !i.votes.is_empty()).take(PINPOINTS_MAX)
+    host.recording
+        .as_ref()
+        .map_or(0, |recording| recording.vms.len())
 }
 
 fn pinpointed_vms(host: &Host) -> usize {
@@ -191,26 +153,6 @@ fn footer(report: &Report) -> Markup {
     }
 }
 
-/// A host's sign and what was found, in a word or two.
-fn badge(level: Level) -> Markup {
-    html! {
-        span class={ "badge " (level.class()) } {
-            span class="sign" aria-hidden="true" { (level.sign()) }
-            span { (level.label()) }
-        }
-    }
-}
-
-/// A point in time with its zone.
-fn time(at: f64, text: &str, clock: &Clock) -> Markup {
-    html! {
-        @match clock.machine(at) {
-            Some(machine) => time datetime=(machine) { (text) },
-            None => span { (text) },
-        }
-    }
-}
-
 fn host_section(host: &Host, at: usize, report: &Report, page: &Page<'_>) -> Markup {
     let level = host.level();
     let open = at < UNFOLDED_MAX && (level >= Level::Silence || report.hosts.len() <= UNFOLDED_MAX);
@@ -223,18 +165,18 @@ fn host_section(host: &Host, at: usize, report: &Report, page: &Page<'_>) -> Mar
             }
             div class="inside" {
                 @if host.incidents.is_empty() { p class="verdict" { (words::nothing(host, page.clock)) } }
-                @if host.panel.is_none() { (log::timeline(host, page)) }
+                @if host.recording.is_none() { (log::timeline(host, page)) }
                 (pinpoint::incidents(host, page))
-                @if let Some(panel) = &host.panel {
+                @if let Some(recording) = &host.recording {
                     @if page.draws_sound || !host.incidents.is_empty() {
-                        (pinpoint::whole(host, panel, page))
+                        (pinpoint::whole(host, recording, page))
                     } @else {
                         p class="hint" {
-                            "The series are not drawn, because there are so many: make a report of this host alone to see them."
+                            "The series are not drawn because there are too many. A report of this host alone shows them."
                         }
                     }
                 }
-                @if host.panel.is_some() && host.log.is_some() { (log::timeline(host, page)) }
+                @if host.recording.is_some() && host.log.is_some() { (log::timeline(host, page)) }
                 (log::episodes(host, page))
                 (workloads(host, page))
             }
@@ -242,7 +184,7 @@ fn host_section(host: &Host, at: usize, report: &Report, page: &Page<'_>) -> Mar
     }
 }
 
-/// What a folded host says beside its name.
+/// The text beside the name of a folded host.
 fn brief(host: &Host, page: &Page<'_>) -> Markup {
     html! {
         @if let Some(worst) = host.worst() {
@@ -253,33 +195,17 @@ fn brief(host: &Host, page: &Page<'_>) -> Markup {
             }
             @let more = host.incidents.len() - 1;
             @if more > 0 { "; " (more) " more" }
-        } @else if let Some(panel) = &host.panel {
-            (words::counted(panel.vms.len(), "VM"))
+        } @else if let Some(recording) = &host.recording {
+            (words::counted(recording.vms.len(), "VM"))
         }
     }
 }
 
-/// What was told of workloads.
+/// The workload changes of a host.
 fn workloads(host: &Host, page: &Page<'_>) -> Markup {
     let of_workload = |i: &&Incident| i.event.event == EventKind::WorkloadChange;
     let changes: Vec<&Incident> = host.incidents.iter().filter(of_workload).collect();
     pinpoint::listed("Workload changes", &changes, page)
-}
-
-/// The ticks of a time axis over `from..=to`, as they stand below plots.
-fn axis(from: f64, to: f64, page: &Page<'_>) -> Markup {
-    let span = (to - from).max(f64::MIN_POSITIVE);
-    let ticks = page.clock.ticks(from, to, 6);
-    html! {
-        svg class="axis" aria-hidden="true" {
-            @for (at, label) in ticks {
-                @let x = 100.0 * (at - from) / span;
-                @let anchor = if x < 6.0 { "start" } else if x > 94.0 { "end" } else { "middle" };
-                line x1={ (coordinate(x)) "%" } x2={ (coordinate(x)) "%" } y1="0" y2="5" {}
-                text x={ (coordinate(x)) "%" } y="17" text-anchor=(anchor) { (label) }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

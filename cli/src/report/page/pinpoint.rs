@@ -6,13 +6,13 @@ use std::ops::Range;
 use bellwether_core::event::{Cause, Event, EventKind, duration};
 use maud::{Markup, html};
 
-use super::super::model::{Host, Incident, Panel};
+use super::super::model::{Host, Incident, Recording};
 use super::super::words;
+use super::parts::{Page, pinpoints, time};
 use super::plot::{Columns, coordinate};
 use super::view::View;
-use super::{Page, pinpoints, time};
 
-/// Incidents of one host that are told at length, the worst ones; and of the others, how many are listed.
+/// The most incidents of one host that are shown in detail, the worst ones; and the most of the others that are listed.
 const ARTICLES_MAX: usize = 4;
 const LISTED_MAX: usize = 60;
 /// Around an incident are shown so many presents before and after the alarm, and so many rows at least and at most.
@@ -35,8 +35,8 @@ pub fn incidents(host: &Host, page: &Page<'_>) -> Markup {
     first.retain(of_metrics);
     first.truncate(ARTICLES_MAX);
     let is_first = |incident: &&Incident| first.iter().any(|f| std::ptr::eq(*f, *incident));
-    let told = host.incidents.iter().filter(of_metrics);
-    let more: Vec<&Incident> = told.filter(|i| !is_first(i)).collect();
+    let of_vms = host.incidents.iter().filter(of_metrics);
+    let more: Vec<&Incident> = of_vms.filter(|i| !is_first(i)).collect();
     html! {
         @for incident in &first {
             @let is_drawn = pinpoints(host).any(|drawn| std::ptr::eq(drawn, *incident));
@@ -69,15 +69,15 @@ pub fn listed(heading: &str, incidents: &[&Incident], page: &Page<'_>) -> Markup
 
 fn article(host: &Host, incident: &Incident, is_drawn: bool, page: &Page<'_>) -> Markup {
     let event = &incident.event;
-    let panel = host.panel.as_ref();
+    let recording = host.recording.as_ref();
     html! {
         article class={ "incident " (incident.level().class()) } {
             h3 { (words::heading(incident)) }
-            p class="verdict" { (words::what(incident, panel, page.clock)) }
+            p class="verdict" { (words::what(incident, recording, page.clock)) }
             @if let Some(why) = words::why(incident) { p { (why) } }
             p class="course" { (time(incident.since(), &words::course(incident, page.clock), page.clock)) }
-            @if let Some(panel) = panel && is_drawn {
-                (near(panel, incident, page))
+            @if let Some(recording) = recording && is_drawn {
+                (near(recording, incident, page))
             } @else if let Some(vms) = &event.changed_vms {
                 p class="hint" {
                     "VMs that changed the most: "
@@ -99,19 +99,19 @@ fn evidence(event: &Event) -> Markup {
             "Consensus",
             event.consensus,
             agreeing.as_str(),
-            "high speaks for the host",
+            "high points to the host",
         ),
         (
             "Distinctiveness",
             event.distinctiveness,
-            "how unlike its own past each VM behaves",
-            "high speaks for the host",
+            "how unlike its own past each VM behaved",
+            "high points to the host",
         ),
         (
             "Consistency",
             event.consistency,
             "how much of it the host has shown before",
-            "low speaks for the host",
+            "low points to the host",
         ),
     ];
     let cause = match event.cause {
@@ -135,8 +135,8 @@ fn evidence(event: &Event) -> Markup {
                 }
                 div {
                     dt { "Cause " strong { (cause) } }
-                    dd { "score " (words::number(event.score)) ", where 0.5 and more is an alarm"
-                        @if let Some(channel) = &event.channel { "; seen on the scale \u{201c}" (words::printable(channel)) "\u{201d}" } }
+                    dd { "score " (words::number(event.score)) "; an alarm needs 0.5"
+                        @if let Some(channel) = &event.channel { "; detected on the scale \u{201c}" (words::printable(channel)) "\u{201d}" } }
                 }
             }
         }
@@ -144,29 +144,31 @@ fn evidence(event: &Event) -> Markup {
 }
 
 /// The rows around an incident.
-fn rows_around(panel: &Panel, incident: &Incident) -> Range<usize> {
-    let raised = panel.row(incident.event.time);
+fn rows_around(recording: &Recording, incident: &Incident) -> Range<usize> {
+    let raised = recording.row(incident.event.time);
     let around = (PRESENTS_AROUND * incident.present).clamp(ROWS_AROUND.start, ROWS_AROUND.end);
-    let until = incident.until().map_or(panel.rows(), |t| panel.row(t));
+    let until = incident
+        .until()
+        .map_or(recording.rows(), |t| recording.row(t));
     let end = until.min(raised + 2 * around) + around / 2;
-    let rows = raised.saturating_sub(around)..end.min(panel.rows());
-    if rows.len() as f64 >= NEARLY_ALL * panel.rows() as f64 {
-        0..panel.rows()
+    let rows = raised.saturating_sub(around)..end.min(recording.rows());
+    if rows.len() as f64 >= NEARLY_ALL * recording.rows() as f64 {
+        0..recording.rows()
     } else {
         rows
     }
 }
 
-fn near(panel: &Panel, incident: &Incident, page: &Page<'_>) -> Markup {
-    if page.vms_left.get() < panel.vms.len() {
+fn near(recording: &Recording, incident: &Incident, page: &Page<'_>) -> Markup {
+    if page.vms_left.get() < recording.vms.len() {
         return html! {
-            p class="hint" { "The series are not drawn, because there are so many: make a report of this host alone to see them." }
+            p class="hint" { "The series are not drawn because there are too many. A report of this host alone shows them." }
         };
     }
-    page.vms_left.set(page.vms_left.get() - panel.vms.len());
-    let columns = Columns::new(rows_around(panel, incident), page.columns_near);
+    page.vms_left.set(page.vms_left.get() - recording.vms.len());
+    let columns = Columns::new(rows_around(recording, incident), page.columns_near);
     // Those that agree first, by the time of their change: what they share then stands out.
-    let mut order: Vec<usize> = (0..panel.vms.len()).collect();
+    let mut order: Vec<usize> = (0..recording.vms.len()).collect();
     let place = |i: &usize| {
         let vote = &incident.votes[*i];
         let row = vote.step.map_or(usize::MAX, |s| s.row);
@@ -175,7 +177,7 @@ fn near(panel: &Panel, incident: &Incident, page: &Page<'_>) -> Markup {
     order.sort_by_key(place);
     let agreeing = incident.votes.iter().filter(|v| v.agrees).count();
     let view = View {
-        panel,
+        recording,
         columns,
         incident: Some(incident),
         page,
@@ -184,7 +186,7 @@ fn near(panel: &Panel, incident: &Incident, page: &Page<'_>) -> Markup {
     let inside = html! {
         (view.head(std::slice::from_ref(incident)))
         ol {
-            @for i in &order[..agreeing] { (view.vm(&panel.vms[*i], incident.votes.get(*i))) }
+            @for i in &order[..agreeing] { (view.vm(&recording.vms[*i], incident.votes.get(*i))) }
         }
         @if agreeing < order.len() {
             p class="divider" {
@@ -192,7 +194,7 @@ fn near(panel: &Panel, incident: &Incident, page: &Page<'_>) -> Markup {
                 @else { "No VM stands out on this scale" }
             }
             ol {
-                @for i in &order[agreeing..] { (view.vm(&panel.vms[*i], incident.votes.get(*i))) }
+                @for i in &order[agreeing..] { (view.vm(&recording.vms[*i], incident.votes.get(*i))) }
             }
         }
         (view.foot())
@@ -201,14 +203,14 @@ fn near(panel: &Panel, incident: &Incident, page: &Page<'_>) -> Markup {
 }
 
 /// All of the recording.
-pub fn whole(host: &Host, panel: &Panel, page: &Page<'_>) -> Markup {
-    let covered = pinpoints(host).any(|i| rows_around(panel, i).len() == panel.rows());
-    if covered || panel.rows() == 0 {
+pub fn whole(host: &Host, recording: &Recording, page: &Page<'_>) -> Markup {
+    let covered = pinpoints(host).any(|i| rows_around(recording, i).len() == recording.rows());
+    if covered || recording.rows() == 0 {
         return html! {};
     }
     let view = View {
-        panel,
-        columns: Columns::new(0..panel.rows(), page.columns_whole),
+        recording,
+        columns: Columns::new(0..recording.rows(), page.columns_whole),
         incident: None,
         page,
         background: format!("g{}", page.number()),
@@ -216,7 +218,7 @@ pub fn whole(host: &Host, panel: &Panel, page: &Page<'_>) -> Markup {
     let inside = html! {
         (view.head(&host.incidents))
         ol {
-            @for vm in &panel.vms { (view.vm(vm, None)) }
+            @for vm in &recording.vms { (view.vm(vm, None)) }
         }
         (view.foot())
     };

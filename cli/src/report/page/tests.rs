@@ -8,7 +8,7 @@ use scraper::{Html, Selector};
 
 use super::*;
 use crate::report::change::Step;
-use crate::report::model::{Log, Moment, Panel, Records, Vm, Vote};
+use crate::report::model::{Log, Moment, Recording, Records, Vm, Vote};
 
 /// What would do harm if it came into a page as it is.
 const HOSTILE: &str =
@@ -60,7 +60,7 @@ fn host(name: &str, vms: usize, rows: usize) -> Host {
     };
     Host {
         name: name.to_owned(),
-        panel: Some(Panel {
+        recording: Some(Recording {
             metric: "cpu".to_owned(),
             start,
             interval,
@@ -83,7 +83,7 @@ fn host(name: &str, vms: usize, rows: usize) -> Host {
     }
 }
 
-/// A host whose log tells of a failure; `text` wherever the data may put any.
+/// A host whose log reports a failure; `text` wherever the data may put any.
 fn logged(text: &str) -> Host {
     let mut event = Event::new(
         EventKind::LogFailure,
@@ -128,7 +128,7 @@ fn logged(text: &str) -> Host {
     let others = [workload, silence, anomaly].map(Incident::new);
     Host {
         name: text.to_owned(),
-        panel: None,
+        recording: None,
         log: Some(Log {
             records: (0..100)
                 .map(|t| (1.77e9 + f64::from(t), t % 9 == 0))
@@ -204,7 +204,7 @@ fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
 #[test]
 fn no_text_from_the_data_becomes_markup() {
     let mut hostile = host(HOSTILE, 3, 60);
-    hostile.panel.as_mut().unwrap().metric = HOSTILE.to_owned();
+    hostile.recording.as_mut().unwrap().metric = HOSTILE.to_owned();
     hostile.incidents[0].event.metric = Some(HOSTILE.to_owned());
     hostile.incidents[0].event.channel = Some(HOSTILE.to_owned());
     let other = Host {
@@ -248,7 +248,7 @@ fn fifty_hosts_of_sixty_vms_fit_and_so_does_one_with_two() {
 }
 
 #[test]
-fn the_series_of_a_fleet_without_end_are_left_out_where_nothing_was_told() {
+fn the_series_of_a_fleet_without_end_are_left_out_without_incidents() {
     let hosts = (0..70).map(|i| {
         let mut host = host(&format!("compute-{i:02}"), 100, 50);
         if i > 0 {
@@ -259,11 +259,11 @@ fn the_series_of_a_fleet_without_end_are_left_out_where_nothing_was_told() {
     let text = page(hosts.collect(), "fleet");
     let html = Html::parse_document(&text);
     assert_eq!(all(&html, ".view").len(), 1);
-    assert!(text.contains("make a report of this host alone"));
+    assert!(text.contains("A report of this host alone"));
 }
 
 #[test]
-fn the_worst_is_told_first_and_in_words() {
+fn the_worst_comes_first_and_in_words() {
     let mut sound = host("hv0", 5, 200);
     sound.incidents.clear();
     let text = page(vec![sound, host("hv1", 5, 200)], "report");
@@ -277,7 +277,7 @@ fn the_worst_is_told_first_and_in_words() {
     assert_eq!(said(".tile .badge span + span"), "Host fault");
     let verdict = said(".verdict");
     assert!(
-        verdict.starts_with("CPU of 5 of the 5 VMs that had a say rose together"),
+        verdict.starts_with("CPU of 5 of the 5 VMs that voted rose together"),
         "{verdict}"
     );
     assert!(
@@ -299,9 +299,9 @@ fn a_page_is_the_same_whenever_it_is_made() {
 }
 
 /// The relative luminance of "#rrggbb" (WCAG 2, "relative luminance").
-fn luminance(colour: &str) -> f64 {
+fn luminance(color: &str) -> f64 {
     let channel = |at: usize| {
-        let c = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+        let c = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
         if c <= 0.04045 {
             c / 12.92
         } else {
@@ -313,10 +313,10 @@ fn luminance(colour: &str) -> f64 {
 
 #[test]
 fn text_stands_out_from_what_is_behind_it_in_light_and_dark() {
-    let colours = |name: &str| {
+    let colors = |name: &str| {
         let declared = STYLE.split(&format!("--{name}: light-dark(")).nth(1);
         let declared = declared.and_then(|rest| rest.split(')').next());
-        let declared = declared.unwrap_or_else(|| panic!("--{name} has two colours"));
+        let declared = declared.unwrap_or_else(|| panic!("--{name} has two colors"));
         let (light, dark) = declared.split_once(", ").unwrap();
         [light.to_owned(), dark.to_owned()]
     };
@@ -352,11 +352,11 @@ fn text_stands_out_from_what_is_behind_it_in_light_and_dark() {
         ("raise", "page", line),
         ("mark", "card", line),
     ] {
-        for (front_colour, behind_colour) in colours(front).iter().zip(colours(behind)) {
-            let found = contrast(front_colour, &behind_colour);
+        for (front_color, behind_color) in colors(front).iter().zip(colors(behind)) {
+            let found = contrast(front_color, &behind_color);
             assert!(
                 found >= least,
-                "{front} on {behind}: {front_colour} on {behind_colour} is {found:.2}"
+                "{front} on {behind}: {front_color} on {behind_color} is {found:.2}"
             );
         }
     }

@@ -1,25 +1,25 @@
-//! The series of a panel over time, below each other: votes, score, and a row a VM with its change points.
+//! The series of a recording over time, below each other: votes, score, and a row a VM with its change points.
 
 use std::fmt::Write as _;
 
 use bellwether_core::event::{Direction, EventKind};
 use maud::{Markup, html};
 
-use super::super::model::{Incident, Panel, Vm, Vote};
+use super::super::model::{Incident, Recording, Vm, Vote};
 use super::super::words;
+use super::parts::{Page, axis};
 use super::plot::{Columns, HEIGHT, Scale, area, coordinate, line};
-use super::{Page, axis};
 
-/// A name longer than this keeps its last characters when it is cut, since these tell it from others.
+/// A name longer than this keeps its last characters when it is cut: they are what distinguishes it from others.
 const NAME_CUT: usize = 16;
 const NAME_TAIL: usize = 8;
 /// The height of the mark of a change point.
 const MARK: i32 = 52;
 
-/// The series of a panel over some of its rows.
+/// The series of a recording over some of its rows.
 pub struct View<'a> {
-    /// The panel.
-    pub panel: &'a Panel,
+    /// The recording.
+    pub recording: &'a Recording,
     /// Which rows, and how they become columns.
     pub columns: Columns,
     /// The incident that it is about, where it is about one.
@@ -33,18 +33,18 @@ pub struct View<'a> {
 impl View<'_> {
     /// The frame that the cursor moves in.
     pub fn frame(&self, inside: Markup) -> Markup {
-        let panel = self.panel;
+        let recording = self.recording;
         let rows = &self.columns.rows;
-        let metric = words::metric(&panel.metric);
-        let step = panel.interval * self.columns.per as f64;
+        let metric = words::metric(&recording.metric);
+        let step = recording.interval * self.columns.per as f64;
         let label = format!(
             "{metric} of {}; arrow keys move through time",
-            words::counted(panel.vms.len(), "VM")
+            words::counted(recording.vms.len(), "VM")
         );
         html! {
-            div class={ "view " (size(panel.vms.len())) } tabindex="0" role="group" aria-label=(label) data-from=(panel.time(rows.start)) data-step=(step)
-                data-columns=(self.columns.count()) data-unit=(panel.unit()) data-per=(self.columns.per)
-                data-zone=[self.page.clock.zone_name(panel.start)] {
+            div class={ "view " (size(recording.vms.len())) } tabindex="0" role="group" aria-label=(label) data-from=(recording.time(rows.start)) data-step=(step)
+                data-columns=(self.columns.count()) data-unit=(recording.unit()) data-per=(self.columns.per)
+                data-zone=[self.page.clock.zone_name(recording.start)] {
                 (inside)
             }
         }
@@ -58,8 +58,8 @@ impl View<'_> {
 
     /// What stands behind all series, and the votes and the score over time.
     pub fn head(&self, incidents: &[Incident]) -> Markup {
-        let panel = self.panel;
-        let (consensus, score) = (&panel.consensus, &panel.score);
+        let recording = self.recording;
+        let (consensus, score) = (&recording.consensus, &recording.score);
         let raised = self.incident.map(|i| &i.event);
         html! {
             p class="readout" { output { "Point at a series, or press \u{2190} \u{2192}, to read values." } }
@@ -91,7 +91,7 @@ impl View<'_> {
 
     /// When incidents are open, where the change points of the one at hand overlap, and when it was raised.
     fn bands(&self, incidents: &[Incident]) -> Markup {
-        let panel = self.panel;
+        let recording = self.recording;
         let rows = &self.columns.rows;
         let is_anomaly = |i: &&Incident| i.event.event == EventKind::HypervisorAnomaly;
         let band = |from: usize, to: usize| {
@@ -102,21 +102,21 @@ impl View<'_> {
             (a < b).then(|| format!("M{} 0H{}V{HEIGHT}H{0}Z", self.x(a), self.x(b)))
         };
         let open = incidents.iter().filter(is_anomaly).filter_map(|i| {
-            let until = i.until().map_or(panel.rows(), |t| panel.row(t));
-            band(panel.row(i.since()), until)
+            let until = i.until().map_or(recording.rows(), |t| recording.row(t));
+            band(recording.row(i.since()), until)
         });
         let open: String = open.collect();
         let mut raised = String::new();
         for incident in incidents.iter().filter(is_anomaly) {
-            let row = panel.row(incident.since());
+            let row = recording.row(incident.since());
             if rows.contains(&row) {
                 write!(raised, "M{} 0V{HEIGHT}", self.x(row))
                     .expect("writing to a string cannot fail");
             }
         }
         let over = self.incident.and_then(|i| {
-            let (first, last) = words::overlap(i, panel)?;
-            band(panel.row(first), panel.row(last) + 1)
+            let (first, last) = words::overlap(i, recording)?;
+            band(recording.row(first), recording.row(last) + 1)
         });
         html! {
             @if !open.is_empty() { path class="open" d=(open) {} }
@@ -128,7 +128,7 @@ impl View<'_> {
     /// A VM's series, with what it did.
     pub fn vm(&self, vm: &Vm, vote: Option<&Vote>) -> Markup {
         let scale = Scale::of(&vm.values[self.columns.rows.clone()]);
-        let unit = self.panel.unit();
+        let unit = self.recording.unit();
         let changes = vm
             .changes
             .iter()
@@ -179,7 +179,7 @@ impl View<'_> {
             return None;
         }
         let step = vote.step?;
-        let raised = self.panel.row(incident.event.time);
+        let raised = self.recording.row(incident.event.time);
         let from = raised.saturating_sub(3 * incident.present);
         Some(format!(
             "M{} {}H{}V{}H{}",
@@ -192,7 +192,7 @@ impl View<'_> {
     }
 }
 
-/// A VM's name, whose end stays where there is no room for all of it.
+/// A VM's name, which keeps its end where it is too long.
 fn name(name: &str) -> Markup {
     let name = words::printable(name);
     let length = name.chars().count();
@@ -211,7 +211,7 @@ fn did(vote: &Vote, incident: &Incident, unit: &str) -> Markup {
         return html! { @if vote.agrees { "\u{2744} frozen" } @else { "moves" } };
     }
     let (Some(step), Some(_)) = (&vote.step, vote.shift) else {
-        return html! { span class="quiet" { "had no say" } };
+        return html! { span class="quiet" { "did not vote" } };
     };
     let (sign, text) = words::step(step);
     html! {
@@ -229,17 +229,17 @@ fn did(vote: &Vote, incident: &Incident, unit: &str) -> Markup {
 impl View<'_> {
     /// The axis and what the marks mean.
     pub fn foot(&self) -> Markup {
-        let panel = self.panel;
+        let recording = self.recording;
         let rows = &self.columns.rows;
         let (from, to) = (
-            panel.time(rows.start),
-            panel.time(rows.end) - panel.interval / 2.0,
+            recording.time(rows.start),
+            recording.time(rows.end) - recording.interval / 2.0,
         );
         html! {
             div class="row foot" aria-hidden="true" {
                 span class="name" {}
                 (axis(from, to, self.page))
-                span class="did" { (self.page.clock.zone(panel.start)) }
+                span class="did" { (self.page.clock.zone(recording.start)) }
             }
             p class="legend" {
                 @if self.incident.is_some() {
