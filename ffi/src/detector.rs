@@ -2,13 +2,12 @@
 //! loaded; and what a panic within one means.
 
 use std::ffi::c_char;
-use std::path::Path;
 use std::ptr;
 
-use bellwether_core::event::Event;
+use bellwether_core::detector::Detector;
 use bellwether_core::options::OptionError;
 use bellwether_core::snapshot::SnapshotError;
-use bellwether_core::{had, lad};
+use bellwether_core::units::Time;
 
 use crate::border::{Failure, Handle, WithSize, fallible, fallible_new, guard, path};
 use crate::error::{bw_error, bw_result};
@@ -52,39 +51,6 @@ impl<T> Whole<T> {
     }
 }
 
-/// A detector of the core's.
-pub(crate) trait Detector {
-    fn advance(&mut self, time: f64);
-    fn next_event(&mut self) -> Option<Event>;
-    fn save(&self, path: &Path) -> Result<(), SnapshotError>;
-    fn to_snapshot(&self) -> Vec<u8>;
-    fn load(&mut self, path: &Path) -> Result<bool, SnapshotError>;
-}
-
-macro_rules! detectors {
-    ($($detector:ty),+) => {$(
-        impl Detector for $detector {
-            fn advance(&mut self, time: f64) {
-                self.advance(time);
-            }
-            fn next_event(&mut self) -> Option<Event> {
-                self.next_event()
-            }
-            fn save(&self, path: &Path) -> Result<(), SnapshotError> {
-                self.save(path)
-            }
-            fn to_snapshot(&self) -> Vec<u8> {
-                self.to_snapshot()
-            }
-            fn load(&mut self, path: &Path) -> Result<bool, SnapshotError> {
-                self.load(path)
-            }
-        }
-    )+};
-}
-
-detectors!(had::Detector, lad::Detector);
-
 /// A handle with a detector in it.
 pub(crate) trait DetectorHandle: Handle {
     type Detector: Detector;
@@ -96,7 +62,7 @@ impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
         let code = match error {
             SnapshotError::Io { .. } => bw_result::BW_IO,
-            SnapshotError::Unusable { .. } => bw_result::BW_SNAPSHOT_UNUSABLE,
+            _ => bw_result::BW_SNAPSHOT_UNUSABLE,
         };
         Self::new(code, error)
     }
@@ -136,7 +102,9 @@ pub(crate) unsafe fn advance<H: DetectorHandle>(
     let body = || {
         // SAFETY: passed on to the caller.
         let handle = unsafe { H::exclusive(handle) }?;
-        handle.detector_mut().change(|d| d.advance(time))
+        handle
+            .detector_mut()
+            .change(|d| d.advance(Time::from_secs(time)))
     };
     // SAFETY: passed on to the caller.
     unsafe { fallible(error, body) }
@@ -187,7 +155,7 @@ pub(crate) unsafe fn snapshot<H: DetectorHandle>(
     let body = || {
         // SAFETY: passed on to the caller.
         let handle = unsafe { H::shared(handle) }?;
-        Ok(bw_snapshot::new(handle.detector().get()?.to_snapshot()))
+        Ok(bw_snapshot::new(handle.detector().get()?.snapshot()))
     };
     // SAFETY: passed on to the caller.
     unsafe { fallible_new(error, body) }
@@ -244,7 +212,7 @@ pub(crate) unsafe fn write<H: DetectorHandle, S: WithSize>(
 const _: () = {
     const fn can_be_handed_over<T: Send>() {}
     // The rest of a `bw_had` are copies of it, whose pointers are NULL while nobody reads them.
-    can_be_handed_over::<had::Detector>();
+    can_be_handed_over::<bellwether_core::had::Detector>();
     can_be_handed_over::<crate::bw_lad>();
     can_be_handed_over::<crate::bw_drain>();
 };
@@ -252,6 +220,7 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_core::lad;
     use bellwether_core::lad::LadOptions;
 
     struct Some(Whole<lad::Detector>);

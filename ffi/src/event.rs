@@ -3,8 +3,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 
-use bellwether_core::event::Event;
-use serde_json::Value;
+use bellwether_core::event::{Event, FieldValue};
 
 use crate::border::{Failure, Handle, c_string, fallible, guard, null, text};
 use crate::error::{bw_error, bw_result};
@@ -34,14 +33,18 @@ impl Handle for bw_event {
 
 impl From<Event> for bw_event {
     fn from(event: Event) -> Self {
-        let values = serde_json::to_value(&event).expect("an event is a JSON object");
-        let fields = event.fields().into_iter().map(|(key, text)| Field {
-            number: match &values[&key] {
-                Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
-                value => value.as_f64(),
-            },
-            key: c_string(key),
-            text: c_string(text),
+        let fields = event.fields().into_iter().map(|field| {
+            let (text, number) = match field.value {
+                FieldValue::Text(text) => (text, None),
+                FieldValue::Number(number) => (number.to_string(), Some(number)),
+                FieldValue::Integer(count) => (count.to_string(), Some(count as f64)),
+                FieldValue::Flag(flag) => (flag.to_string(), Some(f64::from(u8::from(flag)))),
+            };
+            Field {
+                key: c_string(field.key.to_owned()),
+                text: c_string(text),
+                number,
+            }
         });
         Self {
             fields: fields.collect(),
@@ -178,26 +181,26 @@ pub unsafe extern "C" fn bw_event_number(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_core::event::{EventKind, Severity, State};
+    use bellwether_core::event::{Evidence, HypervisorAnomaly, Severity, State, Subject};
+    use bellwether_core::units::{Share, Time};
 
     fn event() -> bw_event {
-        Event {
-            metric: Some("cpu".into()),
-            score: 0.75,
-            provisional: Some(true),
-            consensus: Some(0.8333),
-            vms: Some(6),
-            voters: Some(6),
-            ..Event::new(
-                EventKind::HypervisorAnomaly,
-                State::Raised,
-                Severity::Warning,
-                "42",
-                1_700_000_000.5,
-                "5 of 6 VMs rose",
-            )
-        }
-        .into()
+        let mut event = Event::new(
+            Subject::Hypervisor("42".into()),
+            State::Raised,
+            Severity::Warning,
+            Time::from_secs(1_700_000_000.5),
+            "5 of 6 VMs rose",
+            Evidence::HypervisorAnomaly(HypervisorAnomaly {
+                metric: "cpu".into(),
+                vms: 6,
+                voters: 6,
+                provisional: true,
+                ..HypervisorAnomaly::default()
+            }),
+        );
+        event.score = Share::new(0.75);
+        event.into()
     }
 
     #[test]

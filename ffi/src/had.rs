@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use bellwether_core::had::{Detector, NoticeKind, Observation};
+use bellwether_core::units::{Interval, Time};
 
 use crate::border::{Failure, Filled, Handle, WithSize, c_string, fallible, free, guard, text};
 use crate::detector::{self, DetectorHandle, Whole};
@@ -96,8 +97,8 @@ pub unsafe extern "C" fn bw_had_observe(
             hypervisor,
             vm,
             metric,
-            time: o.time,
-            interval: o.interval,
+            time: Time::from_secs(o.time),
+            interval: (o.interval != 0.0).then(|| Interval::from_secs(o.interval)),
             value: o.value,
         };
         let became = had
@@ -147,7 +148,7 @@ pub unsafe extern "C" fn bw_had_advance_hypervisor(
         // SAFETY: the caller passes NULL or so many bytes.
         let hypervisor = unsafe { text(hypervisor, hypervisor_len, "hypervisor") }?;
         had.detector
-            .change(|detector| detector.advance_hypervisor(hypervisor, time))
+            .change(|detector| detector.advance_hypervisor(hypervisor, Time::from_secs(time)))
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 use bellwether_core::lad::{Detector, Record, Source, Verdict};
+use bellwether_core::units::Time;
 
 use crate::border::{
     Failure, Filled, Handle, WithSize, any_text, fallible, free, guard, optional_bytes, text,
@@ -118,7 +119,7 @@ pub unsafe extern "C" fn bw_lad_observe(
         }
         let record = Record {
             stream,
-            time: r.time,
+            time: Time::from_secs(r.time),
             text: &text,
             priority: (r.has_priority != 0).then(|| r.priority.min(7) as u8),
             source,
@@ -284,9 +285,5 @@ pub unsafe extern "C" fn bw_lad_counters(
     error: *mut *mut bw_error,
 ) -> bw_result {
     // SAFETY: passed on to the caller.
-    unsafe {
-        detector::write(lad, counters, error, |d| {
-            bw_log_counters::new(d.counters(), d.open_episodes())
-        })
-    }
+    unsafe { detector::write(lad, counters, error, |d| bw_log_counters::new(d.counters())) }
 }

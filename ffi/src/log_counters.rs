@@ -8,7 +8,7 @@ use crate::layout::bw_log_counters;
 with_size!(bw_log_counters, grown from open_episodes);
 
 impl bw_log_counters {
-    pub(crate) fn new(counters: Counters, open_episodes: u64) -> Self {
+    pub(crate) fn new(counters: Counters) -> Self {
         Self {
             size: size_of::<Self>(),
             taken: counters.taken,
@@ -24,7 +24,7 @@ impl bw_log_counters {
             templates_evicted: counters.templates_evicted,
             windows: counters.windows,
             bytes: counters.bytes,
-            open_episodes,
+            open_episodes: counters.open_episodes,
         }
     }
 }

@@ -86,8 +86,8 @@ impl bw_observed {
             family: observed
                 .family
                 .map_or(ptr::null(), |family| family_name(family).as_ptr()),
-            severity: observed.severity,
-            score: observed.score,
+            severity: observed.severity.get(),
+            score: observed.score.get(),
             outcome: observed.outcome.into(),
             failure: observed.failure,
             alarm: observed.alarm,

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use bellwether_core::snapshot;
+use bellwether_core::snapshot::Snapshot;
 
 use crate::border::{Handle, fallible, free, guard, path};
 use crate::error::{bw_error, bw_result};
@@ -10,15 +10,15 @@ use crate::error::{bw_error, bw_result};
 /// All that a detector has learnt at one moment, in the form of a file that `bw_..._load` reads. Given by `bw_had_snapshot` and
 /// `bw_lad_snapshot`, owned by the caller, freed by `bw_snapshot_free`; it outlives the detector, so that one thread can go on
 /// with the detector while another one writes. It never changes and may be used from several threads at once.
-pub struct bw_snapshot(Vec<u8>);
+pub struct bw_snapshot(Snapshot);
 
 impl Handle for bw_snapshot {
     const NAME: &'static str = "bw_snapshot";
 }
 
 impl bw_snapshot {
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self(snapshot)
     }
 }
 
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn bw_snapshot_write(
         // SAFETY: the caller passes NULL or a snapshot that it has not freed, and NULL or so many bytes.
         let (snapshot, path) =
             unsafe { (bw_snapshot::shared(snapshot)?, self::path(path, path_len)?) };
-        Ok(snapshot::write(path, &snapshot.0)?)
+        Ok(snapshot.0.write(path)?)
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }

@@ -62,13 +62,13 @@ impl Stock {
                 hypervisor_len: status.hypervisor.len(),
                 metric: ptr::null(),
                 metric_len: status.metric.len(),
-                time: status.time,
-                score: status.score,
-                consensus: status.consensus,
+                time: status.time.secs(),
+                score: status.score.get(),
+                consensus: status.consensus.get(),
                 voters: status.voters,
                 vms: status.vms,
                 raised: status.raised,
-                interval: status.interval,
+                interval: status.interval.secs(),
             };
             self.rows.push((row, places));
         }

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
 use bellwether_core::had::{Counters, Detector, HadOptions, Observation};
+use bellwether_core::units::{Interval, Time};
 
 /// A detector for one hypervisor, fed row by row.
 pub struct Feed<'a> {
@@ -53,22 +54,23 @@ impl<'a> Feed<'a> {
                 hypervisor: self.hypervisor,
                 vm: &self.vms[vm],
                 metric: self.metric,
-                time: self.start + row as f64 * self.interval,
-                interval: self.interval,
+                time: Time::from_secs(self.start + row as f64 * self.interval),
+                interval: Some(Interval::from_secs(self.interval)),
                 value,
             });
         }
         // The detector closes a row as soon as all VMs of the row before have reported. A VM that was missing there would come
         // too late for its own row if it came last, so such VMs come first.
         self.order.sort_by_key(|&vm| (values[vm].is_some(), vm));
-        self.detector
-            .advance(self.start + (row + 1) as f64 * self.interval);
+        self.detector.advance(Time::from_secs(
+            self.start + (row + 1) as f64 * self.interval,
+        ));
     }
 
     /// The oldest event that was not fetched yet, and the row at which its incident began.
     pub fn next_event(&mut self) -> Option<(Event, u64)> {
         let event = self.detector.next_event()?;
-        let index = ((event.since - self.start) / self.interval).round() as u64;
+        let index = ((event.since.secs() - self.start) / self.interval).round() as u64;
         Some((event, index))
     }
 

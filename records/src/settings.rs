@@ -119,19 +119,23 @@ mod tests {
         assert!(lad("threshold=2.2").is_err());
         assert!(drain("sim_th=0.5").is_ok() && drain("sim_th=2").is_err());
         assert!(interval("10").is_ok() && interval("0").is_err());
-        assert!(had("threshold").unwrap_err().contains("NAME=VALUE"));
-        assert!(had("threshold=high").unwrap_err().contains("\"high\""));
+        assert!(had("zscore_threshold").unwrap_err().contains("NAME=VALUE"));
         assert!(
-            had("treshold=2")
+            had("zscore_threshold=high")
                 .unwrap_err()
-                .contains("did you mean \"threshold\"?")
+                .contains("\"high\"")
+        );
+        assert!(
+            had("zscore_treshold=2")
+                .unwrap_err()
+                .contains("did you mean \"zscore_threshold\"?")
         );
     }
 
     #[test]
     fn the_last_setting_of_a_name_wins() {
-        let settings = ["threshold=2", "threshold=3"].map(|text| had(text).unwrap());
-        assert_eq!(had_options(&settings).unwrap().threshold, 3.0);
+        let settings = ["zscore_threshold=2", "threshold=3"].map(|text| had(text).unwrap());
+        assert_eq!(had_options(&settings).unwrap().zscore_threshold, 3.0);
         let settings = ["window_size=2", "window_size=3"].map(|text| lad(text).unwrap());
         assert_eq!(lad_options(&settings).unwrap().window_size, 3);
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
+use bellwether_core::units::{Share, Time};
 use bellwether_records::command::usage;
 use bellwether_records::logs;
 use bellwether_records::settings::{self, Setting};
@@ -86,26 +87,26 @@ fn replay(
     let untimed = logs::each_record(file, year, |time, line| {
         let observed = detector.observe(&Record {
             stream: &series,
-            time,
+            time: Time::from_secs(time),
             text: line.text,
             priority: line.priority,
             source: line.source(),
         });
-        if observed.score > 0.0 {
+        if observed.score > Share::ZERO {
             Score {
                 series: &series,
                 index,
-                score: observed.score,
+                score: observed.score.get(),
             }
             .write(&mut replayed.scores)?;
         }
         while let Some(event) = detector.next_event() {
             let begin = match event.state {
                 State::Raised => {
-                    raised.insert(event.event, index);
+                    raised.insert(event.kind(), index);
                     index
                 }
-                State::Cleared => raised.remove(&event.event).unwrap_or(index),
+                State::Cleared => raised.remove(&event.kind()).unwrap_or(index),
             };
             Line {
                 event: &event,

@@ -173,7 +173,7 @@ pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String>
 
 fn print_events(feed: &mut Feed<'_>, kinds: &[Kind], out: &mut Vec<u8>) -> Result<()> {
     while let Some((event, index)) = feed.next_event() {
-        if kinds.iter().any(|kind| kind.covers(event.event)) {
+        if kinds.iter().any(|kind| kind.covers(event.kind())) {
             Line {
                 event: &event,
                 index,

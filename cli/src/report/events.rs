@@ -38,11 +38,11 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
             events.push(event);
         }
     }
-    events.sort_by(|a, b| a.time.total_cmp(&b.time));
+    events.sort_by(|a, b| a.time.secs().total_cmp(&b.time.secs()));
     let mut hosts: Vec<Host> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for event in events {
-        let name = match event.hypervisor.as_str() {
+        let name = match event.hypervisor() {
             "" => COLLECTOR,
             hypervisor => hypervisor,
         };
@@ -61,12 +61,17 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_core::event::{EventKind, Severity, State};
+    use bellwether_core::event::{
+        CollectorSilence, Evidence, HypervisorAnomaly, Severity, State, Subject,
+    };
+    use bellwether_core::units::Time;
 
     fn line(hypervisor: &str, state: State, time: f64) -> String {
         let severity = Severity::Warning;
-        let kind = EventKind::HypervisorAnomaly;
-        Event::new(kind, state, severity, hypervisor, time, "text").to_json()
+        let subject = Subject::Hypervisor(hypervisor.to_owned());
+        let evidence = Evidence::HypervisorAnomaly(HypervisorAnomaly::default());
+        let time = Time::from_secs(time);
+        Event::new(subject, state, severity, time, "text", evidence).to_json()
     }
 
     #[test]
@@ -96,8 +101,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.jsonl");
         let silence = |state, time| {
-            let kind = EventKind::CollectorSilence;
-            Event::new(kind, state, Severity::Warning, "", time, "text").to_json()
+            let evidence = Evidence::CollectorSilence(CollectorSilence::default());
+            let (all, time) = (Subject::Group(String::new()), Time::from_secs(time));
+            Event::new(all, state, Severity::Warning, time, "text", evidence).to_json()
         };
         let lines = [silence(State::Raised, 5.0), silence(State::Cleared, 8.0)];
         std::fs::write(&file, lines.join("\n")).unwrap();

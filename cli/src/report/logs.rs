@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use bellwether_core::event::{EventKind, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference};
+use bellwether_core::units::Time;
 use bellwether_records::logs;
 
 use super::model::{Host, Log, Records, nothing_in, take};
@@ -36,14 +37,14 @@ pub fn replay(
     let untimed = logs::each_record(file, year, |time, line| {
         let observed = detector.observe(&Record {
             stream: &name,
-            time,
+            time: Time::from_secs(time),
             text: line.text,
             priority: line.priority,
             source: line.source(),
         });
         log.records.push((time, observed.alarm));
         while let Some(event) = detector.next_event() {
-            let (kind, state) = (event.event, event.state);
+            let (kind, state) = (event.kind(), event.state);
             take(&mut host.incidents, event);
             match state {
                 State::Raised => open.insert(kind, host.incidents.len() - 1),

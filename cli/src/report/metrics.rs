@@ -129,7 +129,7 @@ impl Gathered {
         }
         let status = feed.detector().statuses().next();
         let (consensus, score, voters) = status.map_or((f64::NAN, f64::NAN, 0), |s| {
-            (s.consensus, s.score, s.voters)
+            (s.consensus.get(), s.score.get(), s.voters)
         });
         recording.consensus.push(consensus as f32);
         recording.score.push(score as f32);
@@ -142,9 +142,11 @@ impl Gathered {
         }
         while let Some((event, _)) = feed.next_event() {
             let is_raised =
-                (event.event, event.state) == (EventKind::HypervisorAnomaly, State::Raised);
+                (event.kind(), event.state) == (EventKind::HypervisorAnomaly, State::Raised);
             let severity = event.severity;
-            let channel = event.channel.clone().unwrap_or_default();
+            let channel = event
+                .common_change()
+                .map_or_else(String::new, |change| change.channel.clone());
             take(&mut self.incidents, event);
             if is_raised && let Some(incident) = self.incidents.last_mut() {
                 incident.present = feed.detector().present_samples(&channel);
@@ -195,18 +197,19 @@ impl Gathered {
         let present = detector.map_or(1, |d| d.present_samples(""));
         let threshold = match options.algorithm {
             Algorithm::Rank => RANK_CHANGE,
-            Algorithm::Zscore => options.threshold,
+            Algorithm::Zscore => options.zscore_threshold,
             Algorithm::Iad => IAD_CHANGE,
         };
         for (vm, shifts) in self.recording.vms.iter_mut().zip(&self.shifts) {
             vm.changes = change_points(&vm.values, shifts, threshold as f32, present);
         }
         for incident in &mut self.incidents {
-            let raised = self.recording.row(incident.event.time);
+            let raised = self.recording.row(incident.event.time.secs());
+            let direction = incident.direction();
             for (column, vote) in incident.votes.iter_mut().enumerate() {
                 let values = &self.recording.vms[column].values;
                 let shifts = &self.shifts[column];
-                vote.agrees = match (incident.event.direction, options.algorithm) {
+                vote.agrees = match (direction, options.algorithm) {
                     (Some(Direction::Frozen), _) => is_frozen(values, raised),
                     (direction, Algorithm::Rank) => vote
                         .shift
@@ -222,11 +225,11 @@ impl Gathered {
                 // A slower channel's later shifts are not kept; what is kept is enough to see who comes after.
                 let later = shifts.iter().skip(raised + 1).take(after);
                 vote.follows = !vote.agrees
-                    && incident.event.direction != Some(Direction::Frozen)
+                    && direction != Some(Direction::Frozen)
                     && later
                         .map(|z| f64::from(*z))
-                        .any(|z| agrees(z, incident.event.direction, threshold));
-                let way = match incident.event.direction {
+                        .any(|z| agrees(z, direction, threshold));
+                let way = match direction {
                     Some(Direction::Up) => Way::Up,
                     Some(Direction::Down) => Way::Down,
                     _ => Way::Any,
@@ -293,7 +296,11 @@ mod tests {
             let agreeing: Vec<_> = incident.votes.iter().filter(|v| v.agrees).collect();
             assert!(agreeing.len() >= 4, "{algorithm}: {:?}", incident.votes);
             let rows: Vec<_> = agreeing.iter().map(|v| v.step.unwrap().row).collect();
-            let raised = host.recording.as_ref().unwrap().row(incident.event.time);
+            let raised = host
+                .recording
+                .as_ref()
+                .unwrap()
+                .row(incident.event.time.secs());
             assert!(
                 rows.iter().all(|row| row.abs_diff(raised) < 100),
                 "{algorithm}: {rows:?} of {raised}"
@@ -307,11 +314,12 @@ mod tests {
         let host = case("fault-down-n08.csv.gz", "rank");
         let incident = host.worst().unwrap();
         let event = &incident.event;
-        let expected = event.consensus.unwrap() * f64::from(event.voters.unwrap());
+        let expected = event.common_change().unwrap().consensus.get()
+            * f64::from(event.anomaly().unwrap().voters);
         let agreeing = incident.votes.iter().filter(|v| v.agrees).count();
         assert_eq!(agreeing as f64, expected.round());
         let moment = &host.recording.as_ref().unwrap().moment;
-        assert!(moment.score >= event.score && moment.shifts.len() == 8);
+        assert!(moment.score >= event.score.get() && moment.shifts.len() == 8);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellwether_core::event::{Cause, Event, EventKind, Severity, State};
+use bellwether_core::event::{Cause, Direction, Event, EventKind, Severity, State};
 
 use super::change::Step;
 
@@ -230,14 +230,14 @@ impl Incident {
 
     /// When it began, seconds.
     pub fn since(&self) -> f64 {
-        self.event.since
+        self.event.since.secs()
     }
 
     /// When it ended, if it did.
     pub fn until(&self) -> Option<f64> {
         match (&self.end, self.event.state) {
-            (Some(end), _) => Some(end.time),
-            (None, State::Cleared) => Some(self.event.time),
+            (Some(end), _) => Some(end.time.secs()),
+            (None, State::Cleared) => Some(self.event.time.secs()),
             (None, State::Raised) => None,
         }
     }
@@ -247,19 +247,29 @@ impl Incident {
         self.event.state == State::Raised
     }
 
+    /// Which way the VMs changed, if it is about a common change.
+    pub fn direction(&self) -> Option<Direction> {
+        self.event.common_change().map(|change| change.direction)
+    }
+
     /// How bad it is.
     pub fn level(&self) -> Level {
         let event = &self.event;
-        match event.event {
-            EventKind::HypervisorAnomaly => match (event.cause, event.severity) {
-                (Some(Cause::Internal), _) => Level::Workload,
-                (_, Severity::Failure) => Level::Fault,
-                _ => Level::Suspect,
-            },
+        match event.kind() {
+            EventKind::HypervisorAnomaly => {
+                match (event.common_change().map(|c| c.cause), event.severity) {
+                    (Some(Cause::Internal), _) => Level::Workload,
+                    (_, Severity::Failure) => Level::Fault,
+                    _ => Level::Suspect,
+                }
+            }
             EventKind::HypervisorSilence | EventKind::CollectorSilence => Level::Silence,
             EventKind::WorkloadChange => Level::Workload,
             EventKind::LogFailure => Level::LogFailure,
             EventKind::LogNovelty => Level::Novelty,
+            // A kind of a later version: what is known of it is how severe it is.
+            _ if event.severity == Severity::Failure => Level::Fault,
+            _ => Level::Suspect,
         }
     }
 
@@ -267,8 +277,9 @@ impl Incident {
     fn is_ended_by(&self, event: &Event) -> bool {
         let ours = &self.event;
         self.until().is_none()
-            && (ours.event, &ours.metric, &ours.vm, &ours.stream)
-                == (event.event, &event.metric, &event.vm, &event.stream)
+            && ours.kind() == event.kind()
+            && (ours.metric(), ours.vm(), ours.stream())
+                == (event.metric(), event.vm(), event.stream())
     }
 }
 
@@ -372,13 +383,26 @@ pub fn nothing_in(file: &Path, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_core::event::{Change, Evidence, Subject, WorkloadChange};
+    use bellwether_core::units::Time;
 
     pub fn event(kind: EventKind, state: State, time: f64) -> Event {
         let severity = match state {
             State::Raised => Severity::Failure,
             State::Cleared => Severity::Okay,
         };
-        Event::new(kind, state, severity, "hv", time, "text")
+        let evidence = match kind {
+            EventKind::HypervisorAnomaly => Evidence::HypervisorAnomaly(Default::default()),
+            EventKind::HypervisorSilence => Evidence::HypervisorSilence(Default::default()),
+            EventKind::WorkloadChange => Evidence::WorkloadChange(WorkloadChange {
+                metric: String::new(),
+                consensus: Default::default(),
+                change: Change::Alone,
+            }),
+            kind => unreachable!("no test has a {kind:?}"),
+        };
+        let (subject, time) = (Subject::Hypervisor("hv".into()), Time::from_secs(time));
+        Event::new(subject, state, severity, time, "text", evidence)
     }
 
     #[test]
@@ -400,7 +424,7 @@ mod tests {
     fn an_end_without_a_begin_is_an_incident_that_began_before_the_data() {
         let mut incidents = Vec::new();
         let mut cleared = event(EventKind::HypervisorAnomaly, State::Cleared, 9.0);
-        cleared.since = 5.0;
+        cleared.since = Time::from_secs(5.0);
         take(&mut incidents, cleared);
         let incident = &incidents[0];
         assert_eq!((incident.since(), incident.until()), (5.0, Some(9.0)));

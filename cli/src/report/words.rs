@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bellwether_core::event::{Cause, Direction, Event, EventKind, duration};
+use bellwether_core::event::{Cause, Direction, Event, EventKind};
 use bellwether_core::had::{Algorithm, HadOptions};
+use bellwether_core::text::duration;
 use bellwether_records::clock::Clock;
 
 use super::change::Step;
@@ -122,8 +123,9 @@ fn action(direction: Option<Direction>) -> &'static str {
 
 /// The number of VMs that agreed with an anomaly, and of those that voted.
 pub fn agreement(event: &Event) -> Option<(u32, u32)> {
-    let voters = event.voters?;
-    let agreeing = (event.consensus? * f64::from(voters)).round() as u32;
+    let voters = event.anomaly()?.voters;
+    let consensus = event.common_change()?.consensus.get();
+    let agreeing = (consensus * f64::from(voters)).round() as u32;
     Some((agreeing, voters))
 }
 
@@ -140,12 +142,12 @@ pub fn heading(incident: &Incident) -> String {
     let event = &incident.event;
     match incident.level() {
         Level::Fault => "This host is likely failing".to_owned(),
-        Level::Suspect if event.provisional == Some(true) => {
+        Level::Suspect if event.is_provisional() => {
             "This host is likely failing (provisional)".to_owned()
         }
         Level::Suspect => "The VMs of this host changed together".to_owned(),
         Level::Silence => "No VM reported samples".to_owned(),
-        Level::LogFailure => match &event.family {
+        Level::LogFailure => match event.log_failure().and_then(|f| f.family.as_ref()) {
             Some(family) => format!(
                 "The log reports a {} failure",
                 printable(&family.replace('_', " "))
@@ -153,7 +155,7 @@ pub fn heading(incident: &Incident) -> String {
             None => "The log reports a failure".to_owned(),
         },
         Level::Novelty => "The log has many messages that it never had before".to_owned(),
-        Level::Workload => match &event.vm {
+        Level::Workload => match event.vm() {
             Some(vm) => format!("{} changed alone: a workload", printable(vm)),
             None => "The VMs changed together, likely by their workload".to_owned(),
         },
@@ -164,20 +166,18 @@ pub fn heading(incident: &Incident) -> String {
 /// What happened, in a sentence.
 pub fn what(incident: &Incident, recording: Option<&Recording>, clock: &Clock) -> String {
     let event = &incident.event;
-    if event.event != EventKind::HypervisorAnomaly || !incident.has_begin() {
+    if event.kind() != EventKind::HypervisorAnomaly || !incident.has_begin() {
         return printable(&event.message);
     }
-    let metric = event
-        .metric
-        .as_deref()
-        .map_or("The metric".to_owned(), metric);
+    let direction = event.common_change().map(|change| change.direction);
+    let metric = event.metric().map_or("The metric".to_owned(), metric);
     let who = match agreement(event) {
         Some((agreeing, voters)) => format!("{agreeing} of the {voters} VMs that voted"),
         None => "many VMs".to_owned(),
     };
-    let mut text = format!("{metric} of {who} {}", action(event.direction));
+    let mut text = format!("{metric} of {who} {}", action(direction));
     if let Some(recording) = recording
-        && event.direction != Some(Direction::Frozen)
+        && direction != Some(Direction::Frozen)
         && let Some((first, last)) = overlap(incident, recording)
     {
         text += &format!(
@@ -194,7 +194,7 @@ pub fn what(incident: &Incident, recording: Option<&Recording>, clock: &Clock) -
             .filter(|r| r.is_finite())
             .collect();
         relative.sort_by(f64::total_cmp);
-        if !relative.is_empty() && event.direction != Some(Direction::Mixed) {
+        if !relative.is_empty() && direction != Some(Direction::Mixed) {
             let median = Step {
                 row: 0,
                 before: 1.0,
@@ -210,14 +210,17 @@ pub fn what(incident: &Incident, recording: Option<&Recording>, clock: &Clock) -
 /// Why that is what the heading says, and what to do.
 pub fn why(incident: &Incident) -> Option<String> {
     let event = &incident.event;
-    if event.event != EventKind::HypervisorAnomaly || !incident.has_begin() {
+    if event.kind() != EventKind::HypervisorAnomaly || !incident.has_begin() {
         return None;
     }
-    let text = match (event.cause, event.provisional) {
+    let text = match (
+        event.common_change().map(|c| c.cause),
+        event.is_provisional(),
+    ) {
         (Some(Cause::Internal), _) => {
             "This host has shown the same before, so the cause is likely its guests and not the host."
         }
-        (_, Some(true)) => {
+        (_, true) => {
             "One busy guest cannot cause this; the VMs share the host. But the VMs were known for less than a day: \
              a daily rhythm that all of them follow would look the same. Check the host before you act."
         }
@@ -239,7 +242,7 @@ pub fn course(incident: &Incident, clock: &Clock) -> String {
         ),
         Some(until) => {
             let end = incident.end.as_ref().unwrap_or(&incident.event);
-            let reason = match &end.reason {
+            let reason = match end.reason() {
                 Some(reason) => format!(": {}", printable(reason)),
                 None => String::new(),
             };

@@ -298,6 +298,53 @@ impl Event {
         }
     }
 
+    /// The log that it is about, if it is about one.
+    pub fn stream(&self) -> Option<&str> {
+        match &self.evidence {
+            Evidence::LogFailure(failure) => Some(&failure.stream),
+            Evidence::LogNovelty(novelty) => Some(&novelty.stream),
+            _ => None,
+        }
+    }
+
+    /// The source of the log record that decided, if one did.
+    pub fn log_source(&self) -> Option<&LogSource> {
+        match &self.evidence {
+            Evidence::LogFailure(failure) => Some(&failure.source),
+            Evidence::LogNovelty(novelty) => Some(&novelty.source),
+            _ => None,
+        }
+    }
+
+    /// Number and text of the template of the log record that decided, if one did.
+    pub fn template(&self) -> Option<(u64, &str)> {
+        match &self.evidence {
+            Evidence::LogFailure(failure) => Some((failure.template_id, &failure.template)),
+            Evidence::LogNovelty(novelty) => {
+                Some((novelty.template_id?, novelty.template.as_deref()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Number of log records of the condition so far, if it is about a log.
+    pub fn count(&self) -> Option<u64> {
+        match &self.evidence {
+            Evidence::LogFailure(failure) => Some(failure.count),
+            Evidence::LogNovelty(novelty) => novelty.count,
+            _ => None,
+        }
+    }
+
+    /// The last log records up to the one that decided, one a line, if it is about a log.
+    pub fn window(&self) -> Option<&str> {
+        match &self.evidence {
+            Evidence::LogFailure(failure) => failure.window.as_deref(),
+            Evidence::LogNovelty(novelty) => novelty.window.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The event as one line of JSON, without a newline.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("an event has only string keys and finite numbers")

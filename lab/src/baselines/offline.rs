@@ -10,8 +10,9 @@ pub fn zscore(vms: &[Vec<f64>], options: &HadOptions) -> Vec<usize> {
     let above: Vec<Vec<bool>> = vms
         .iter()
         .map(|vm| {
-            let is_above =
-                |row: usize| z(&vm[..=row], options).is_some_and(|z| z.abs() > options.threshold);
+            let is_above = |row: usize| {
+                z(&vm[..=row], options).is_some_and(|z| z.abs() > options.zscore_threshold)
+            };
             (0..rows).map(is_above).collect()
         })
         .collect();
@@ -23,7 +24,7 @@ pub fn zscore(vms: &[Vec<f64>], options: &HadOptions) -> Vec<usize> {
                 .collect()
         })
         .collect();
-    let needed = (options.overlap_min_pct * vms.len() as f64).floor() as usize;
+    let needed = (options.zscore_overlap_min_pct * vms.len() as f64).floor() as usize;
     (0..rows)
         .filter(|&row| {
             let from = (row + 1).saturating_sub(window);
@@ -35,7 +36,10 @@ pub fn zscore(vms: &[Vec<f64>], options: &HadOptions) -> Vec<usize> {
 
 /// How far the short window at the end of `values` is from the long one before it, in standard deviations of the latter.
 fn z(values: &[f64], options: &HadOptions) -> Option<f64> {
-    let (short, long) = (options.window_short_sz, options.window_long_sz);
+    let (short, long) = (
+        options.zscore_window_short_sz,
+        options.zscore_window_long_sz,
+    );
     let start = values.len().checked_sub(short + long)?;
     let (long, short) = values[start..].split_at(long);
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -53,7 +57,7 @@ fn calms_down(above: &[bool], options: &HadOptions) -> bool {
     };
     let (older, newer) = above[start..].split_at(half);
     let count = |part: &[bool]| part.iter().filter(|above| **above).count();
-    options.dynamic_filtering && count(newer) < count(older)
+    options.zscore_dynamic_filtering && count(newer) < count(older)
 }
 
 #[cfg(test)]

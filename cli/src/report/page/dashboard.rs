@@ -59,7 +59,7 @@ fn degree(host: &Host) -> &'static str {
         Some(recording) => recording.moment.consensus,
         None => host
             .worst()
-            .and_then(|i| i.event.consensus)
+            .and_then(|i| Some(i.event.common_change()?.consensus.get()))
             .unwrap_or_default(),
     };
     match consensus {
@@ -117,7 +117,7 @@ fn alike(host: &Host) -> String {
         if let Some((agreeing, voters)) = words::agreement(event) {
             return format!("{agreeing} of {voters} VMs alike");
         }
-        if let Some(family) = &event.family {
+        if let Some(family) = event.log_failure().and_then(|f| f.family.as_ref()) {
             return words::printable(&family.replace('_', " "));
         }
     }

@@ -122,7 +122,7 @@ fn drawing(host: &Host, (from, to): (f64, f64), bars: usize, class: &str) -> Mar
 pub fn episodes(host: &Host, page: &Page<'_>) -> Markup {
     let of_log = |incident: &&Incident| {
         matches!(
-            incident.event.event,
+            incident.event.kind(),
             EventKind::LogFailure | EventKind::LogNovelty
         )
     };
@@ -135,7 +135,8 @@ pub fn episodes(host: &Host, page: &Page<'_>) -> Markup {
 
 /// Who said the record that raised it.
 fn source(event: &Event) -> Option<String> {
-    let names = [&event.program, &event.unit, &event.tag];
+    let source = event.log_source()?;
+    let names = [&source.program, &source.unit, &source.tag];
     let names: Vec<_> = names
         .into_iter()
         .flatten()
@@ -146,28 +147,33 @@ fn source(event: &Event) -> Option<String> {
 
 fn episode(incident: &Incident, page: &Page<'_>) -> Markup {
     let event = &incident.event;
-    let text = |text: &Option<String>| text.as_deref().map(words::printable);
-    let last = incident.end.as_ref().and_then(|e| e.count).or(event.count);
+    let failure = event.log_failure();
+    let text = |text: &str| Some(words::printable(text));
+    let last = incident
+        .end
+        .as_ref()
+        .and_then(Event::count)
+        .or(event.count());
     let listed: u64 = incident.records.iter().map(|r| r.count).sum();
     let count = last.unwrap_or_default().max(listed) as usize;
     html! {
         article class={ "incident " (incident.level().class()) } {
             h3 { (words::heading(incident)) }
             p class="verdict" {
-                @match text(&event.phrase) {
+                @match failure.map(|f| f.phrase.as_str()).and_then(text) {
                     Some(phrase) => { "Matching phrase: " (phrase) "." },
                     None => (words::printable(&event.message)),
                 }
-                @if count > 0 && event.event == EventKind::LogFailure { " " (words::counted(count, "such record")) "." }
-                @if event.at_startup == Some(true) { " It may have begun before the recording: this was among its first records." }
+                @if count > 0 && event.kind() == EventKind::LogFailure { " " (words::counted(count, "such record")) "." }
+                @if failure.is_some_and(|f| f.at_startup) { " It may have begun before the recording: this was among its first records." }
             }
             p class="course" { (time(incident.since(), &words::course(incident, page.clock), page.clock)) }
-            @if let Some(sample) = text(&event.sample) {
+            @if let Some(sample) = failure.and_then(|f| f.sample.as_deref()).and_then(text) {
                 dl class="record" {
                     div { dt { "Record" } dd { code dir="auto" { (sample) } } }
                     @if let Some(source) = source(event) { div { dt { "From" } dd { (source) } } }
-                    @if let Some(template) = text(&event.template) {
-                        div { dt { "Template " @if let Some(id) = event.template_id { (id) } } dd { code dir="auto" { (template) } } }
+                    @if let Some((id, template)) = event.template() && let Some(template) = text(template) {
+                        div { dt { "Template " (id) } dd { code dir="auto" { (template) } } }
                     }
                 }
             }
@@ -185,7 +191,7 @@ fn episode(incident: &Incident, page: &Page<'_>) -> Markup {
                     }
                 }
             }
-            @if let Some(window) = &event.window && !window.is_empty() {
+            @if let Some(window) = event.window() && !window.is_empty() {
                 details class="more" {
                     summary { "The records before it" }
                     ol class="window" { @for line in window.lines() { li { code dir="auto" { (words::printable(line)) } } } }

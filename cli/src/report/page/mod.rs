@@ -14,7 +14,8 @@ use std::cell::Cell;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use bellwether_core::event::{EventKind, duration};
+use bellwether_core::event::EventKind;
+use bellwether_core::text::duration;
 use bellwether_records::clock::Clock;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
@@ -203,7 +204,7 @@ fn brief(host: &Host, page: &Page<'_>) -> Markup {
 
 /// The workload changes of a host.
 fn workloads(host: &Host, page: &Page<'_>) -> Markup {
-    let of_workload = |i: &&Incident| i.event.event == EventKind::WorkloadChange;
+    let of_workload = |i: &&Incident| i.event.kind() == EventKind::WorkloadChange;
     let changes: Vec<&Incident> = host.incidents.iter().filter(of_workload).collect();
     pinpoint::listed("Workload changes", &changes, page)
 }

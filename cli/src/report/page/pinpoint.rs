@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use bellwether_core::event::{Cause, Event, EventKind, duration};
+use bellwether_core::event::{Cause, Event, EventKind};
+use bellwether_core::text::duration;
 use maud::{Markup, html};
 
 use super::super::model::{Host, Incident, Recording};
@@ -25,7 +26,7 @@ const NEARLY_ALL: f64 = 0.85;
 pub fn incidents(host: &Host, page: &Page<'_>) -> Markup {
     let of_metrics = |incident: &&Incident| {
         matches!(
-            incident.event.event,
+            incident.event.kind(),
             EventKind::HypervisorAnomaly
                 | EventKind::HypervisorSilence
                 | EventKind::CollectorSilence
@@ -78,7 +79,7 @@ fn article(host: &Host, incident: &Incident, is_drawn: bool, page: &Page<'_>) ->
             p class="course" { (time(incident.since(), &words::course(incident, page.clock), page.clock)) }
             @if let Some(recording) = recording && is_drawn {
                 (near(recording, incident, page))
-            } @else if let Some(vms) = &event.changed_vms {
+            } @else if let Some(vms) = event.common_change().map(|c| &c.changed_vms).filter(|vms| !vms.is_empty()) {
                 p class="hint" {
                     "VMs that changed the most: "
                     @for vm in vms.split(',') { bdi class="vmname" { (words::printable(vm)) } " " }
@@ -91,36 +92,37 @@ fn article(host: &Host, incident: &Incident, is_drawn: bool, page: &Page<'_>) ->
 
 /// The three terms of attribution, each with a bar, a number and what it means (lecture, "Reasoning").
 fn evidence(event: &Event) -> Markup {
+    let change = event.common_change();
     let agreeing = words::agreement(event).map_or(String::new(), |(agreeing, voters)| {
         format!("{agreeing} of {voters} VMs changed the same way")
     });
     let terms = [
         (
             "Consensus",
-            event.consensus,
+            change.map(|c| c.consensus.get()),
             agreeing.as_str(),
             "high points to the host",
         ),
         (
             "Distinctiveness",
-            event.distinctiveness,
+            change.map(|c| c.distinctiveness.get()),
             "how unlike its own past each VM behaved",
             "high points to the host",
         ),
         (
             "Consistency",
-            event.consistency,
+            change.map(|c| c.consistency.get()),
             "how much of it the host has shown before",
             "low points to the host",
         ),
     ];
-    let cause = match event.cause {
+    let cause = match change.map(|c| c.cause) {
         Some(Cause::External) => "external: the host",
         Some(Cause::Internal) => "internal: the workload",
         None => "",
     };
     html! {
-        @if event.consensus.is_some() && event.cause.is_some() {
+        @if change.is_some() {
             dl class="evidence" {
                 @for (term, share, meaning, side) in terms {
                     @if let Some(share) = share {
@@ -135,8 +137,8 @@ fn evidence(event: &Event) -> Markup {
                 }
                 div {
                     dt { "Cause " strong { (cause) } }
-                    dd { "score " (words::number(event.score)) "; an alarm needs 0.5"
-                        @if let Some(channel) = &event.channel { "; detected on the scale \u{201c}" (words::printable(channel)) "\u{201d}" } }
+                    dd { "score " (words::number(event.score.get())) "; an alarm needs 0.5"
+                        @if let Some(channel) = change.map(|c| &c.channel) { "; detected on the scale \u{201c}" (words::printable(channel)) "\u{201d}" } }
                 }
             }
         }
@@ -145,7 +147,7 @@ fn evidence(event: &Event) -> Markup {
 
 /// The rows around an incident.
 fn rows_around(recording: &Recording, incident: &Incident) -> Range<usize> {
-    let raised = recording.row(incident.event.time);
+    let raised = recording.row(incident.event.time.secs());
     let around = (PRESENTS_AROUND * incident.present).clamp(ROWS_AROUND.start, ROWS_AROUND.end);
     let until = incident
         .until()

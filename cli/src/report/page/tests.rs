@@ -2,7 +2,11 @@
 
 use std::collections::HashSet;
 
-use bellwether_core::event::{Cause, Direction, Event, EventKind, Severity, State};
+use bellwether_core::event::{
+    Cause, Change, CommonChange, Direction, Event, Evidence, HypervisorAnomaly, LogFailure,
+    LogSource, Severity, Silence, State, Subject, WorkloadChange,
+};
+use bellwether_core::units::{Share, Time};
 use jiff::tz::TimeZone;
 use scraper::{Html, Selector};
 
@@ -26,19 +30,28 @@ fn noise(seed: usize, t: usize) -> f32 {
 fn host(name: &str, vms: usize, rows: usize) -> Host {
     let (interval, start) = (10.0, 1.77e9);
     let middle = start + (rows / 2) as f64 * interval;
-    let mut event = Event::new(
-        EventKind::HypervisorAnomaly,
+    let change = CommonChange {
+        cause: Cause::External,
+        consensus: Share::new(0.9),
+        distinctiveness: Share::new(0.7),
+        consistency: Share::new(0.1),
+        direction: Direction::Up,
+        channel: "fast".into(),
+        changed_vms: String::new(),
+    };
+    let event = Event::new(
+        Subject::Hypervisor(name.to_owned()),
         State::Raised,
         Severity::Failure,
-        name,
-        middle,
+        Time::from_secs(middle),
         "text",
+        Evidence::HypervisorAnomaly(HypervisorAnomaly {
+            metric: "cpu".into(),
+            voters: vms as u32,
+            change: Some(change),
+            ..HypervisorAnomaly::default()
+        }),
     );
-    event.cause = Some(Cause::External);
-    event.direction = Some(Direction::Up);
-    (event.consensus, event.voters) = (Some(0.9), Some(vms as u32));
-    (event.distinctiveness, event.consistency) = (Some(0.7), Some(0.1));
-    (event.metric, event.channel) = (Some("cpu".into()), Some("fast".into()));
     let step = Step {
         row: rows / 2,
         before: 20.0,
@@ -85,27 +98,29 @@ fn host(name: &str, vms: usize, rows: usize) -> Host {
 
 /// A host whose log reports a failure; `text` wherever the data may put any.
 fn logged(text: &str) -> Host {
-    let mut event = Event::new(
-        EventKind::LogFailure,
+    let some = || Some(text.to_owned());
+    let evidence = LogFailure {
+        stream: text.to_owned(),
+        source: LogSource {
+            program: some(),
+            unit: some(),
+            tag: some(),
+        },
+        template: text.to_owned(),
+        family: some(),
+        phrase: text.to_owned(),
+        sample: some(),
+        window: some(),
+        ..LogFailure::default()
+    };
+    let event = Event::new(
+        Subject::Hypervisor(text.to_owned()),
         State::Raised,
         Severity::Failure,
+        Time::from_secs(1.77e9),
         text,
-        1.77e9,
-        text,
+        Evidence::LogFailure(Box::new(evidence)),
     );
-    for field in [
-        &mut event.template,
-        &mut event.family,
-        &mut event.phrase,
-        &mut event.sample,
-        &mut event.window,
-        &mut event.stream,
-        &mut event.program,
-        &mut event.unit,
-        &mut event.tag,
-    ] {
-        *field = Some(text.to_owned());
-    }
     let mut incident = Incident::new(event.clone());
     let records = Records {
         template_id: 1,
@@ -115,16 +130,38 @@ fn logged(text: &str) -> Host {
     };
     incident.records = vec![records; 2];
     let mut ended = event.clone();
-    (ended.state, ended.time) = (State::Cleared, 1.77e9 + 60.0);
-    ended.reason = Some(text.to_owned());
+    (ended.state, ended.time) = (State::Cleared, Time::from_secs(1.77e9 + 60.0));
+    if let Evidence::LogFailure(failure) = &mut ended.evidence {
+        failure.reason = some();
+    }
     incident.end = Some(ended);
-    let mut workload = event;
-    workload.event = EventKind::WorkloadChange;
-    (workload.vm, workload.changed_vms) = (Some(text.to_owned()), Some(text.to_owned()));
-    let mut silence = workload.clone();
-    silence.event = EventKind::HypervisorSilence;
-    let mut anomaly = workload.clone();
-    anomaly.event = EventKind::HypervisorAnomaly;
+    let share = Share::new(0.9);
+    let mut workload = event.clone();
+    workload.subject = Subject::Vm {
+        hypervisor: text.to_owned(),
+        vm: text.to_owned(),
+    };
+    workload.evidence = Evidence::WorkloadChange(WorkloadChange {
+        metric: text.to_owned(),
+        consensus: share,
+        change: Change::Alone,
+    });
+    let mut silence = event.clone();
+    silence.evidence = Evidence::HypervisorSilence(Silence::default());
+    let mut anomaly = event;
+    anomaly.evidence = Evidence::HypervisorAnomaly(HypervisorAnomaly {
+        metric: text.to_owned(),
+        change: Some(CommonChange {
+            cause: Cause::External,
+            consensus: share,
+            distinctiveness: share,
+            consistency: share,
+            direction: Direction::Up,
+            channel: text.to_owned(),
+            changed_vms: text.to_owned(),
+        }),
+        ..HypervisorAnomaly::default()
+    });
     let others = [workload, silence, anomaly].map(Incident::new);
     Host {
         name: text.to_owned(),
@@ -205,8 +242,10 @@ fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
 fn no_text_from_the_data_becomes_markup() {
     let mut hostile = host(HOSTILE, 3, 60);
     hostile.recording.as_mut().unwrap().metric = HOSTILE.to_owned();
-    hostile.incidents[0].event.metric = Some(HOSTILE.to_owned());
-    hostile.incidents[0].event.channel = Some(HOSTILE.to_owned());
+    if let Evidence::HypervisorAnomaly(anomaly) = &mut hostile.incidents[0].event.evidence {
+        anomaly.metric = HOSTILE.to_owned();
+        anomaly.change.as_mut().unwrap().channel = HOSTILE.to_owned();
+    }
     let other = Host {
         name: format!("other {HOSTILE}"),
         ..logged(HOSTILE)

@@ -93,7 +93,7 @@ impl View<'_> {
     fn bands(&self, incidents: &[Incident]) -> Markup {
         let recording = self.recording;
         let rows = &self.columns.rows;
-        let is_anomaly = |i: &&Incident| i.event.event == EventKind::HypervisorAnomaly;
+        let is_anomaly = |i: &&Incident| i.event.kind() == EventKind::HypervisorAnomaly;
         let band = |from: usize, to: usize| {
             let (a, b) = (
                 from.clamp(rows.start, rows.end),
@@ -175,11 +175,11 @@ impl View<'_> {
     /// The levels before and after the change of a VM that agrees.
     fn levels(&self, vote: Option<&Vote>, scale: &Scale) -> Option<String> {
         let (vote, incident) = (vote.filter(|v| v.agrees)?, self.incident?);
-        if incident.event.direction == Some(Direction::Frozen) {
+        if incident.direction() == Some(Direction::Frozen) {
             return None;
         }
         let step = vote.step?;
-        let raised = self.recording.row(incident.event.time);
+        let raised = self.recording.row(incident.event.time.secs());
         let from = raised.saturating_sub(3 * incident.present);
         Some(format!(
             "M{} {}H{}V{}H{}",
@@ -207,7 +207,7 @@ fn name(name: &str) -> Markup {
 
 /// What a VM did when an incident was raised, in words.
 fn did(vote: &Vote, incident: &Incident, unit: &str) -> Markup {
-    if incident.event.direction == Some(Direction::Frozen) {
+    if incident.direction() == Some(Direction::Frozen) {
         return html! { @if vote.agrees { "\u{2744} frozen" } @else { "moves" } };
     }
     let (Some(step), Some(_)) = (&vote.step, vote.shift) else {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bellwether_core::lad::{Detector, LadOptions, Record, Sequence, Source, inference};
+use bellwether_core::units::Time;
 use bellwether_records::{keys, logs};
 use rayon::prelude::*;
 
@@ -136,15 +137,15 @@ impl TextSeries {
         for line in &self.0 {
             let observed = detector.observe(&Record {
                 stream: name,
-                time: line.time,
+                time: Time::from_secs(line.time),
                 text: &line.text,
                 priority: line.priority,
                 source: Source::default(),
             });
             while detector.next_event().is_some() {}
-            observations.scores.push(observed.score);
+            observations.scores.push(observed.score.get());
             observations.keys.push(observed.template_id);
-            observations.severities.push(observed.severity);
+            observations.severities.push(observed.severity.get());
         }
         observations
     }

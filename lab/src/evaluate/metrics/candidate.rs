@@ -105,7 +105,7 @@ fn had_alarms(options: &HadOptions, case: &Case) -> Result<Vec<u64>> {
         values.extend(case.values.iter().map(|vm| present(vm[row])));
         feed.row(row as u64, &values);
         while let Some((event, index)) = feed.next_event() {
-            if event.event == EventKind::HypervisorAnomaly && event.state == State::Raised {
+            if event.kind() == EventKind::HypervisorAnomaly && event.state == State::Raised {
                 alarms.push(index);
             }
         }
