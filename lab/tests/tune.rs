@@ -113,7 +113,12 @@ fn the_stanza_for_collectd_sets_the_best_options() {
     let out = folder.path().join("trials.csv");
     let report = report(&metrics(
         &out,
-        &["--param", "threshold=0.5..4", "--param", "overlap_min_pct"],
+        &[
+            "--param",
+            "zscore_threshold=0.5..4",
+            "--param",
+            "zscore_overlap_min_pct",
+        ],
     ));
     assert!(report["best_trial"].as_u64().unwrap() > 0, "{report}");
     let options = options_of(report["stanzas"][0][1].as_str().unwrap());
@@ -137,9 +142,9 @@ fn a_grid_tries_each_combination() {
         "--steps",
         "3",
         "--param",
-        "threshold=1..2",
+        "zscore_threshold=1..2",
         "--param",
-        "dynamic_filtering",
+        "zscore_dynamic_filtering",
     ];
     let report = report(&metrics(&out, &grid));
     assert_eq!(report["trials"], 7);
@@ -229,7 +234,7 @@ fn what_is_wrong_is_said_before_anything_is_written() {
     let out = folder.path().join("trials.csv");
     for (more, says) in [
         (&["--param", "treshold"][..], "did you mean \"threshold\"?"),
-        (&["--param", "threshold=9..1"], "1..9"),
+        (&["--param", "zscore_threshold=9..1"], "1..9"),
         (&["--param", "interval=1..9"], "the data say"),
         (&["--param", "algorithm"], "both set and tuned"),
         (&["--max-false-alarms=-1"], "0 to 1e9"),

@@ -1,12 +1,22 @@
-//! Drain: which template a line of a log was printed by, found online.
+//! Drain: online parsing of log lines into templates.
 //!
-//! He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017, with what Drain3 added: masks before
-//! parsing, extra delimiters, a limit of clusters with eviction of the one not seen for longest, parameters by position,
-//! seeds and snapshots. Same lines and options give the clusters that Drain3 0.9.11 gives, in the same order.
+//! He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017, with the additions of Drain3: masks before
+//! parsing, extra delimiters, a limit of clusters with LRU eviction, parameters by position, and snapshots. Same lines and
+//! options give the clusters that Drain3 0.9.11 gives, in the same order.
 //!
-//! A line is masked ([`DrainOptions::builtin_masks`], [`DrainOptions::masks`]), split into words, and led by their number
-//! and the first words to a leaf of the prefix tree. Of the clusters there, that with the most words in common gets the line
-//! if they are enough, and where they differ its template says so from then on; else the line is the first of a new cluster.
+//! A line is masked ([`DrainOptions::builtin_masks`], [`DrainOptions::masks`]) and split into words. Their number and the first
+//! words lead to a leaf of the prefix tree. The line joins the cluster there that has the most words in common with it, if they are
+//! enough; words that differ become placeholders of its template. Otherwise the line starts a new cluster.
+//!
+//! ```
+//! use bellwether_core::drain::{DrainOptions, Miner};
+//!
+//! let mut miner = Miner::new(DrainOptions::default())?;
+//! miner.add("connected to 10.0.0.1 as root");
+//! let added = miner.add("connected to 10.0.0.2 as daemon");
+//! assert_eq!(miner.template(added.cluster), Some("connected to <:IP:> as <:*:>"));
+//! # Ok::<(), bellwether_core::options::OptionError>(())
+//! ```
 
 mod ask;
 mod blocks;

@@ -1,10 +1,36 @@
-//! HAD: telling a failing hypervisor from a busy guest by the metrics of its guests.
+//! HAD: distinguishing a failing hypervisor from a busy guest by the metrics of its guests.
 //!
 //! A [`Detector`] takes one sample of one VM at a time ([`Detector::observe`]) and gives [`Event`]s
 //! ([`Detector::next_event`]). Each metric of each hypervisor is judged by itself, and so are VMs whose samples have different
 //! intervals. Samples of one hypervisor that belong to the same interval form a tick; a tick is judged when all VMs of the last
 //! one have reported, when most of them have come so far that nothing can be in time for it any more, or when
 //! [`Detector::advance`] says that its time is over. What time it is no single VM decides.
+//!
+//! ```
+//! use bellwether_core::event::{EventKind, State};
+//! use bellwether_core::had::{Detector, HadOptions, Observation};
+//! use bellwether_core::units::{Interval, Time};
+//!
+//! let mut detector = Detector::new(HadOptions::default())?;
+//! for tick in 0..400_u32 {
+//!     for vm in 0..5_u32 {
+//!         // Five VMs with loads of their own that all fall together at tick 300.
+//!         let load = f64::from(10 + 7 * ((tick * (3 + vm)) % 11));
+//!         detector.observe(&Observation {
+//!             hypervisor: "kvm1",
+//!             vm: &format!("vm{vm}"),
+//!             metric: "cpu",
+//!             time: Time::from_secs(f64::from(tick) * 10.0),
+//!             interval: Some(Interval::from_secs(10.0)),
+//!             value: if tick < 300 { load } else { 0.2 * load },
+//!         });
+//!     }
+//! }
+//! let event = detector.next_event().unwrap();
+//! assert_eq!((event.kind(), event.state), (EventKind::HypervisorAnomaly, State::Raised));
+//! assert_eq!(event.hypervisor(), "kvm1");
+//! # Ok::<(), bellwether_core::options::OptionError>(())
+//! ```
 
 mod attribution;
 #[doc(hidden)]

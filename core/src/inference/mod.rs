@@ -1,7 +1,16 @@
 //! Inference: what a log message says about the health of its host.
 //!
-//! [`Inference`] is the border: text and template in, a [`Finding`] or "don't know" out. [`Lexicon`] is the judge that needs
-//! nothing but the binary; others may stand behind the same trait.
+//! [`Inference`] is the interface: text and template in, a [`Finding`] or "don't know" out. [`Lexicon`] is the implementation that
+//! needs nothing but the binary.
+//!
+//! ```
+//! use bellwether_core::inference::{Family, Inference as _, Lexicon};
+//!
+//! let lexicon = Lexicon::builtin();
+//! let finding = lexicon.judge("blk_update_request: I/O error, dev sda, sector 2048", "").unwrap();
+//! assert_eq!(finding.family, Family::Storage);
+//! assert!(lexicon.judge("Started Session 7 of user root.", "").is_none());
+//! ```
 
 mod compile;
 mod lexicon;

@@ -1,9 +1,28 @@
-//! LAD: reading failure in the log of a host (VMFT-LAD, lecture, chapter 4).
+//! LAD: detecting a failing host by its log (VMFT-LAD, lecture, chapter 4).
 //!
-//! A [`Detector`] takes one record at a time ([`Detector::observe`]): finds its template (the log key), asks what its text
-//! says, compares the window of the last log keys with those that are known, and gives [`Event`]s ([`Detector::next_event`]).
-//! Each stream, the merged log of one host, is judged by itself. A [`Sequence`] is the part that needs no text, for log keys
-//! that were found elsewhere.
+//! A [`Detector`] takes one record at a time ([`Detector::observe`]): it finds the record's template (the log key), classifies its
+//! text, compares the window of the last log keys with the known ones, and raises [`Event`]s ([`Detector::next_event`]). Each
+//! stream, the merged log of one host, is evaluated by itself. A [`Sequence`] is the part that needs no text, for log keys from
+//! elsewhere.
+//!
+//! ```
+//! use bellwether_core::event::{EventKind, State};
+//! use bellwether_core::lad::{Detector, LadOptions, Record, Source};
+//! use bellwether_core::units::Time;
+//!
+//! let mut detector = Detector::new(LadOptions::default())?;
+//! let observed = detector.observe(&Record {
+//!     stream: "kvm1",
+//!     time: Time::from_secs(1_700_000_000.0),
+//!     text: "blk_update_request: I/O error, dev sda, sector 2048",
+//!     priority: Some(3),
+//!     source: Source { program: b"kernel", ..Source::default() },
+//! });
+//! assert!(observed.failure);
+//! let event = detector.next_event().unwrap();
+//! assert_eq!((event.kind(), event.state), (EventKind::LogFailure, State::Raised));
+//! # Ok::<(), bellwether_core::options::OptionError>(())
+//! ```
 
 mod births;
 mod episode;

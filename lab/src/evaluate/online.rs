@@ -73,8 +73,8 @@ pub fn print(arguments: &EvaluateOnlineArguments) -> Result<()> {
         for &long in &arguments.long {
             let mut options = HadOptions::default();
             options.set("algorithm", "zscore")?;
-            options.set("window_long_sz", &long.to_string())?;
-            options.set("window_short_sz", &arguments.short.to_string())?;
+            options.set("zscore_window_long_sz", &long.to_string())?;
+            options.set("zscore_window_short_sz", &arguments.short.to_string())?;
             let online = median_ms(arguments.runs, || {
                 let mut online = Bare::new(&options, vms);
                 by_row.iter().filter(|row| online.close(row, 0)).count()

@@ -166,17 +166,17 @@ mod tests {
 
     #[test]
     fn an_option_is_tuned_once_and_not_set() {
-        let set = [settings::had("window_sz=30").unwrap()];
+        let set = [settings::had("iad_window_sz=30").unwrap()];
         let usual = |given: &[Parameter]| {
-            let names = ["window_sz", "quorum"];
+            let names = ["iad_window_sz", "iad_quorum"];
             parameters::<HadOptions>(given, &set, &names)
                 .map(|all| all.iter().map(|p| p.name).collect::<Vec<_>>())
         };
-        assert_eq!(usual(&[]).unwrap(), ["quorum"]);
-        let window = parameter::<HadOptions>("window_sz").unwrap();
+        assert_eq!(usual(&[]).unwrap(), ["iad_quorum"]);
+        let window = parameter::<HadOptions>("iad_window_sz").unwrap();
         let error = usual(&[window]).unwrap_err().to_string();
         assert!(error.contains("both set and tuned"), "{error}");
-        let quorum = parameter::<HadOptions>("quorum").unwrap();
+        let quorum = parameter::<HadOptions>("iad_quorum").unwrap();
         let error = usual(&[quorum.clone(), quorum]).unwrap_err().to_string();
         assert!(error.contains("two --param"), "{error}");
     }

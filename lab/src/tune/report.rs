@@ -248,10 +248,10 @@ mod tests {
             train: "one half".into(),
             test: "the other".into(),
             objective: "F1".into(),
-            parameters: vec!["quorum=0..1".into()],
+            parameters: vec!["iad_quorum=0..1".into()],
             trials: 9,
             best_trial: 4,
-            best: BTreeMap::from([("quorum", "0.5".to_owned())]),
+            best: BTreeMap::from([("iad_quorum", "0.5".to_owned())]),
             measures: vec![Row {
                 measure: "objective".into(),
                 train: [Some(0.5), Some(0.75)],

@@ -258,7 +258,7 @@ mod tests {
     }
 
     fn bayes(seed: u64, trials: usize) -> Search {
-        let parameters = parameters(&["threshold=0..100", "algorithm"]);
+        let parameters = parameters(&["zscore_threshold=0..100", "algorithm"]);
         Search::bayes(parameters, vec!["1.99".into(), "rank".into()], seed, trials)
     }
 
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_search_ends_where_there_is_nothing_new() {
-        let parameters = parameters(&["algorithm", "dynamic_filtering"]);
+        let parameters = parameters(&["algorithm", "zscore_dynamic_filtering"]);
         let start = vec!["rank".to_owned(), "true".to_owned()];
         let search = Search::bayes(parameters, start, 1, 100);
         let all = trials(&search, |_| 0.0);
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_grid_has_each_allowed_combination_once_after_the_one_without_tuning() {
-        let parameters = parameters(&["window_sz=10..50", "quorum=0.5,0.85"]);
+        let parameters = parameters(&["iad_window_sz=10..50", "iad_quorum=0.5,0.85"]);
         let start = vec!["10".to_owned(), "0.85".to_owned()];
         let search = Search::grid(parameters, start, 3, |values| values[0] != "50").unwrap();
         let all = trials(&search, |_| 0.0);
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_grid_that_is_too_large_is_refused() {
-        let parameters = parameters(&["window_sz=1..100000", "threshold=0..1"]);
+        let parameters = parameters(&["iad_window_sz=1..100000", "zscore_threshold=0..1"]);
         let start = vec!["60".to_owned(), "1".to_owned()];
         let error = Search::grid(parameters, start, 1000, |_| true).unwrap_err();
         assert!(error.to_string().contains("× 1000 trials"), "{error}");

@@ -106,8 +106,8 @@ mod tests {
             descriptions: ["one".into(), "other".into()],
             options,
             parameters: vec![
-                parameter::<HadOptions>("window_long_sz").unwrap(),
-                parameter::<HadOptions>("threshold").unwrap(),
+                parameter::<HadOptions>("zscore_window_long_sz").unwrap(),
+                parameter::<HadOptions>("zscore_threshold").unwrap(),
             ],
             limit: 0.0,
             seed: 1,
@@ -119,7 +119,7 @@ mod tests {
             .into_iter()
             .map(|(spec, value)| (spec.name, value))
             .collect();
-        assert_eq!(chosen, [("window_long_sz", "40".to_owned())]);
+        assert_eq!(chosen, [("zscore_window_long_sz", "40".to_owned())]);
         assert_eq!(trial.get("algorithm").unwrap(), "zscore");
     }
 }

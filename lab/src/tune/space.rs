@@ -255,29 +255,32 @@ mod tests {
     #[test]
     fn a_parameter_takes_a_range_a_list_or_what_follows_from_the_table() {
         let of = |text: &str| parameter::<HadOptions>(text).unwrap().describe();
-        assert_eq!(of("window_sz=10..40"), "window_sz=10..40");
+        assert_eq!(of("iad_window_sz=10..40"), "iad_window_sz=10..40");
         assert_eq!(
             of("algorithm=iad, zscore,iad"),
             "algorithm=iad,zscore",
             "twice is once"
         );
-        assert_eq!(of("dynamic_filtering"), "dynamic_filtering=false,true");
-        assert_eq!(of("window_short_sz"), "window_short_sz=5..72");
+        assert_eq!(
+            of("zscore_dynamic_filtering"),
+            "zscore_dynamic_filtering=false,true"
+        );
+        assert_eq!(of("zscore_window_short_sz"), "zscore_window_short_sz=5..72");
         assert_eq!(
             parameter::<LadOptions>("window_size").unwrap().describe(),
             "window_size=1..16"
         );
-        assert_eq!(of("quorum"), "quorum=0..1");
+        assert_eq!(of("iad_quorum"), "iad_quorum=0..1");
     }
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
         for (text, says) in [
             ("windw_sz", "did you mean \"window_sz\"?"),
-            ("window_sz=0..40", "it takes 1 to 100000"),
-            ("window_sz=40..10", "10..40"),
-            ("window_sz=30", "--set window_sz=30"),
-            ("window_sz=30,thirty", "\"thirty\""),
+            ("iad_window_sz=0..40", "it takes 1 to 100000"),
+            ("iad_window_sz=40..10", "10..40"),
+            ("iad_window_sz=30", "--set iad_window_sz=30"),
+            ("iad_window_sz=30,thirty", "\"thirty\""),
             ("metrics", "--set"),
             ("metrics=cpu,disk_ops", "--set"),
             ("algorithm=iad..rank", "\"iad..rank\""),
@@ -289,7 +292,11 @@ mod tests {
 
     #[test]
     fn a_value_has_the_place_that_it_came_from() {
-        for text in ["window_sz=10..4000", "threshold=0..5", "quorum=0.2..0.9"] {
+        for text in [
+            "iad_window_sz=10..4000",
+            "zscore_threshold=0..5",
+            "iad_quorum=0.2..0.9",
+        ] {
             let parameter = parameter::<HadOptions>(text).unwrap();
             for step in 0..=10 {
                 let value = parameter.value(f64::from(step) / 10.0);
@@ -306,10 +313,10 @@ mod tests {
     #[test]
     fn a_grid_has_both_ends_and_no_value_twice() {
         let grid = |text: &str| parameter::<HadOptions>(text).unwrap().grid(5);
-        assert_eq!(grid("window_sz=10..11"), ["10", "11"]);
-        assert_eq!(grid("quorum=0..1"), ["0", "0.25", "0.5", "0.75", "1"]);
+        assert_eq!(grid("iad_window_sz=10..11"), ["10", "11"]);
+        assert_eq!(grid("iad_quorum=0..1"), ["0", "0.25", "0.5", "0.75", "1"]);
         assert_eq!(
-            grid("window_sz=10..1000"),
+            grid("iad_window_sz=10..1000"),
             ["10", "32", "100", "316", "1000"]
         );
     }

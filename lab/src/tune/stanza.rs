@@ -81,8 +81,8 @@ mod tests {
         let specs = HadOptions::SPECS;
         let options = [
             (spec(specs, "algorithm"), "zscore".to_owned()),
-            (spec(specs, "window_long_sz"), "40".to_owned()),
-            (spec(specs, "dynamic_filtering"), "false".to_owned()),
+            (spec(specs, "zscore_window_long_sz"), "40".to_owned()),
+            (spec(specs, "zscore_dynamic_filtering"), "false".to_owned()),
         ];
         assert_eq!(
             collectd(&options, 300.0),

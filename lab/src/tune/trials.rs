@@ -170,7 +170,7 @@ mod tests {
     use bellwether_core::had::HadOptions;
 
     fn open(path: &Path, search: &str) -> Result<(TrialFile, Vec<Trial>)> {
-        let parameters = [parameter::<HadOptions>("window_sz").unwrap()];
+        let parameters = [parameter::<HadOptions>("iad_window_sz").unwrap()];
         TrialFile::open(path, search, &parameters, &["f1", "delay"])
     }
 

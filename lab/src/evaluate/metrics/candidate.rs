@@ -47,7 +47,7 @@ impl Candidate {
             .map(|word| {
                 word.split_once('=').with_context(|| {
                     format!(
-                        "{text}: \"{word}\" takes the form OPTION=VALUE, such as iad:window_sz=30"
+                        "{text}: \"{word}\" takes the form OPTION=VALUE, such as iad:iad_window_sz=30"
                     )
                 })
             })
@@ -160,11 +160,11 @@ mod tests {
 
     #[test]
     fn a_candidate_takes_options_and_says_what_is_wrong_with_them() {
-        let deaf = Candidate::parse("iad:change_threshold=50:quorum=1", 300.0).unwrap();
+        let deaf = Candidate::parse("iad:iad_change_threshold=50:iad_quorum=1", 300.0).unwrap();
         assert!(deaf.alarms(&case()).unwrap().is_empty());
         for (text, says) in [
             ("oracle", "\"oracle\"; there are rank"),
-            ("iad:window_sz", "OPTION=VALUE"),
+            ("iad:iad_window_sz", "OPTION=VALUE"),
             ("iad:window=3", "window"),
         ] {
             let error = Candidate::parse(text, 300.0).unwrap_err().to_string();

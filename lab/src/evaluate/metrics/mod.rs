@@ -34,7 +34,7 @@ Examples:
   bellwether-lab evaluate metrics --regime quiet,raw --vms 5,8,13,30 --reps 100
   bellwether-lab evaluate metrics --baseline zscore,iad --pivot f1 --plot f1.svg
   bellwether-lab evaluate metrics --sweep false_alarms_per_month=0.01,0.1,1,10 --pivot f1,false_alarms_per_month
-  bellwether-lab evaluate metrics --baseline iad:window_sz=30:change_threshold=0.05 cases/
+  bellwether-lab evaluate metrics --baseline iad:iad_window_sz=30:iad_change_threshold=0.05 cases/
   bellwether-lab evaluate metrics --detections events.jsonl cases/
   bellwether-lab evaluate metrics --json >before.json; bellwether-lab evaluate metrics --against before.json
 

@@ -27,8 +27,8 @@ use crate::generate::metrics::plan::CaseArguments;
 const EXAMPLES: &str = "\
 Examples:
   bellwether-lab tune metrics --out trials.csv --traces vm-cpu-traces --vms 5,8,13,30 --reps 50
-  bellwether-lab tune metrics --out trials.csv --set algorithm=zscore --param threshold=1..4 --param overlap_min_pct=0.5..0.95
-  bellwether-lab tune metrics --out trials.csv --method grid --set algorithm=iad --param window_sz=15,30,60,120 --param quorum
+  bellwether-lab tune metrics --out trials.csv --set algorithm=zscore --param zscore_threshold=1..4 --param zscore_overlap_min_pct=0.5..0.95
+  bellwether-lab tune metrics --out trials.csv --method grid --set algorithm=iad --param iad_window_sz=15,30,60,120 --param iad_quorum
   bellwether-lab tune metrics --out trials.csv recorded/ --test later/
 
 \"bellwether options had\" lists the options for --set and --param.";
@@ -104,13 +104,13 @@ pub enum Objective {
 fn usual(algorithm: &str) -> &'static [&'static str] {
     match algorithm {
         "zscore" => &[
-            "window_long_sz",
-            "window_short_sz",
-            "threshold",
-            "overlap_min_pct",
+            "zscore_window_long_sz",
+            "zscore_window_short_sz",
+            "zscore_threshold",
+            "zscore_overlap_min_pct",
             "overlap_window_sz",
         ],
-        "iad" => &["window_sz", "change_threshold", "quorum"],
+        "iad" => &["iad_window_sz", "iad_change_threshold", "iad_quorum"],
         _ => &["false_alarms_per_month", "overlap_window_sz"],
     }
 }
