@@ -372,11 +372,11 @@ fn nothing_but_events_is_printed_where_no_terminal_listens() {
 #[test]
 fn the_options_are_printed_for_people_documents_and_programs() {
     let text = stdout(&["options", "had"]);
-    assert!(text.contains("window_long_sz = 31\n"), "{text}");
+    assert!(text.contains("zscore_window_long_sz = 31\n"), "{text}");
     assert!(text.contains("standard deviations"), "{text}");
     let markdown = stdout(&["options", "had", "--format", "markdown", "--camel-case"]);
     assert!(
-        markdown.contains("| `WindowLongSz` | integer | `31` |"),
+        markdown.contains("| `ZscoreWindowLongSz` | integer | `31` |"),
         "{markdown}"
     );
     let options = json(&stdout(&["options", "had", "--format", "json"]));

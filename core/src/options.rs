@@ -478,7 +478,14 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// The error for a name that is in none of `specs`, with the nearest name that is.
 pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {
-    let nearest = nearest(name, specs.iter().map(|spec| spec.name));
+    let names = specs
+        .iter()
+        .flat_map(|spec| [&[spec.name], spec.aliases].concat());
+    let named = |near: &str| {
+        let is_it = |spec: &&Spec| spec.name == near || spec.aliases.contains(&near);
+        specs.iter().find(is_it).map(|spec| spec.name)
+    };
+    let nearest = nearest(name, names).and_then(named);
     let known = specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
     OptionError::Unknown {
         name: name.to_owned(),

@@ -120,7 +120,7 @@ mod tests {
         std::fs::write(&file, line("hv1", State::Raised, 5.0) + "\n{\"time\":3}\n").unwrap();
         let error = format!("{:#}", read(&[file]).unwrap_err());
         assert!(
-            error.contains("line 2: not an event") && error.contains("missing field"),
+            error.contains("line 2: not an event") && error.contains("is missing"),
             "{error}"
         );
     }
