@@ -290,6 +290,22 @@ fn every_make_target_in_the_documentation_exists() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn one_switch_writes_all_that_is_generated() -> Result<()> {
+    // In pieces, so that this file is not found.
+    let former = [["BELLWETHER_UPDATE", "_"], ["BELLWETHER_WRITE", "_DOCS"]].map(|p| p.concat());
+    for path in files("")? {
+        let is_text = [".rs", ".md", ".h", ".sh", ".toml", "Makefile"]
+            .iter()
+            .any(|end| path.ends_with(end));
+        if is_text {
+            let text = file(&path)?;
+            assert!(!former.iter().any(|f| text.contains(f)), "{path}");
+        }
+    }
+    Ok(())
+}
+
 /// The commands of this project that the documentation shows, each as its words.
 fn commands() -> Result<BTreeSet<Vec<String>>> {
     let mut texts = all_blocks()?;
