@@ -36,7 +36,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-python setup-run build demo test parity lint bench soak quality lexicon-audit fuzz install clean
+.PHONY: help setup setup-build setup-python setup-run build demo test parity lint bench soak quality docs lexicon-audit fuzz install clean
 
 help: ## List these commands
 	@echo "bellwether $(VERSION): make ..."
@@ -102,6 +102,21 @@ lint: setup-build ## Check formatting, lints, the generated header and the docum
 	$(CARGO) test $(LOCKED) -p bellwether-ffi --test header
 	@echo "==> documentation"
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
+	@$(BOOK)
+
+# Tests compare each generated part with the code; with this switch they write it.
+docs: setup-build ## Regenerate what is generated from the code (option tables, metrics, man page, header) and build the book
+	@echo "==> the generated parts"
+	BELLWETHER_UPDATE=1 $(CARGO) test $(LOCKED) -p bellwether-ffi --test header
+	BELLWETHER_UPDATE=1 $(CARGO) test $(LOCKED) -p bellwether-collectd -p bellwether-fluentbit documentation
+	BELLWETHER_UPDATE=1 $(CARGO) test $(LOCKED) -p bellwether-cli --test documentation
+	@$(BOOK)
+
+# A warning of mdbook is an error, too.
+BOOK = echo "==> the book"; \
+	if ! command -v mdbook >/dev/null; then echo "SKIPPED: the book is not built, for there is no mdbook (cargo install mdbook)"; \
+	else said=$$(mdbook build docs 2>&1) || { echo "$$said"; exit 1; }; echo "$$said"; \
+	! grep -E 'WARN|ERROR' <<<"$$said" >/dev/null; fi
 
 # VMFT_LAD=CLONE, a clone of github.com/CloudnetUCSC/VMFT-LAD, runs its authors' Python beside ours, too.
 bench: build ## Measure speed and memory: the detectors alone, then in a real collectd and a real Fluent Bit

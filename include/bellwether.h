@@ -1,7 +1,6 @@
 /* bellwether: tells a failing hypervisor from a busy guest. SPDX-License-Identifier: Apache-2.0 OR MIT
  *
- * The C interface of libbellwether. Generated from the Rust sources; `BELLWETHER_UPDATE_HEADER=1 cargo test -p
- * bellwether-ffi --test header` writes it anew.
+ * The C interface of libbellwether. Generated from the Rust sources by `make docs`.
  *
  * Handles are opaque, made by a function `bw_..._new` and freed by `bw_..._free`. Each may be used from any thread, by one
  * thread at a time, unless its comment says that several may use it at once. A call that can fail gives a `bw_result` (or

@@ -221,7 +221,7 @@ fn a_wrong_command_line_is_exit_status_2_and_says_what_would_be_right() {
     for (arguments, says) in [
         (
             &["--set", "treshold=2", CASES][..],
-            "did you mean \"threshold\"?",
+            "did you mean \"zscore_threshold\"?",
         ),
         (
             &["--set", "threshold=high", CASES],

@@ -1,5 +1,4 @@
-//! Holds README.md and the man page to the tables of options. `BELLWETHER_WRITE_DOCS=1 cargo test -p bellwether-collectd`
-//! writes the tables anew.
+//! Compares the options in the book and the man page with those of the code. `make docs` writes them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -72,7 +71,7 @@ fn man() -> String {
     out
 }
 
-/// Checks, or writes, what stands between the two markers in a file beside this crate's Cargo.toml.
+/// Checks, or writes, what is between the two markers in a file, by its path from this crate's folder.
 fn check(file: &str, markers: [&str; 2], wanted: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = std::fs::read_to_string(&path).expect("the documentation is there");
@@ -85,18 +84,21 @@ fn check(file: &str, markers: [&str; 2], wanted: &str) {
     if found == wanted {
         return;
     }
-    if std::env::var_os("BELLWETHER_WRITE_DOCS").is_some() {
+    if std::env::var_os("BELLWETHER_UPDATE").is_some() {
         let text = [before, markers[0], wanted, markers[1], after].concat();
         std::fs::write(&path, text).expect("the documentation can be written");
         return;
     }
-    panic!("the options in {file} are not those of the table; BELLWETHER_WRITE_DOCS=1 writes them");
+    panic!("the options in {file} are not those of the code; \"make docs\" writes them");
 }
 
 #[test]
-fn the_readmes_table_is_that_of_the_code() {
-    let markers = ["<!-- options -->\n", "<!-- end of options -->"];
-    check("README.md", markers, &markdown());
+fn the_books_table_is_that_of_the_code() {
+    let markers = [
+        "<!-- options of the collectd plugin -->\n",
+        "<!-- end of options of the collectd plugin -->",
+    ];
+    check("../docs/options.md", markers, &markdown());
 }
 
 #[test]

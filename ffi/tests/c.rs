@@ -134,10 +134,10 @@ fn the_header_is_cplusplus_too() {
 }
 
 #[test]
-fn the_readmes_example_compiles_and_says_what_the_readme_says() {
-    let readme = fs::read_to_string(in_package("README.md")).unwrap();
+fn the_books_example_compiles_and_prints_what_the_book_shows() {
+    let page = fs::read_to_string(in_package("../docs/c-api.md")).unwrap();
     let block = |language: &str| {
-        let (_, rest) = readme.split_once(&format!("```{language}\n")).unwrap();
+        let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap();
         rest.split_once("```").unwrap().0
     };
     let folder = tempfile::tempdir().unwrap();

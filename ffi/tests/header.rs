@@ -24,8 +24,7 @@ const SOURCES: [&str; 14] = [
 const PREAMBLE: &str = "\
 /* bellwether: tells a failing hypervisor from a busy guest. SPDX-License-Identifier: Apache-2.0 OR MIT
  *
- * The C interface of libbellwether. Generated from the Rust sources; `BELLWETHER_UPDATE_HEADER=1 cargo test -p
- * bellwether-ffi --test header` writes it anew.
+ * The C interface of libbellwether. Generated from the Rust sources by `make docs`.
  *
  * Handles are opaque, made by a function `bw_..._new` and freed by `bw_..._free`. Each may be used from any thread, by one
  * thread at a time, unless its comment says that several may use it at once. A call that can fail gives a `bw_result` (or
@@ -77,7 +76,7 @@ fn generate() -> String {
 #[test]
 fn the_committed_header_is_what_the_sources_say() {
     let header = generate();
-    if env::var_os("BELLWETHER_UPDATE_HEADER").is_some() {
+    if env::var_os("BELLWETHER_UPDATE").is_some() {
         fs::write(header_path(), &header).unwrap();
     }
     let committed = fs::read_to_string(header_path()).unwrap_or_default();
@@ -87,6 +86,6 @@ fn the_committed_header_is_what_the_sources_say() {
     assert!(
         header == committed,
         "include/bellwether.h differs from the sources, first at {first:?}; \
-         BELLWETHER_UPDATE_HEADER=1 cargo test -p bellwether-ffi --test header writes it anew"
+         \"make docs\" writes it"
     );
 }

@@ -1,5 +1,4 @@
-//! Holds README.md to the tables of options and to the metrics. `BELLWETHER_WRITE_DOCS=1 cargo test -p bellwether-fluentbit`
-//! writes the tables anew.
+//! Compares the options and the metrics in the book with those of the code. `make docs` writes them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -67,9 +66,11 @@ fn metrics() -> String {
     out + "\n"
 }
 
-/// Checks, or writes, what stands between the two markers in README.md.
-fn check(name: &str, wanted: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+/// Checks, or writes, what is between the two markers in a page of the book.
+fn check(page: &str, name: &str, wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(page);
     let text = std::fs::read_to_string(&path).expect("the documentation is there");
     let markers = [
         format!("<!-- {name} -->\n"),
@@ -84,22 +85,20 @@ fn check(name: &str, wanted: &str) {
     if found == wanted {
         return;
     }
-    if std::env::var_os("BELLWETHER_WRITE_DOCS").is_some() {
+    if std::env::var_os("BELLWETHER_UPDATE").is_some() {
         let text = [before, &markers[0], wanted, &markers[1], after].concat();
         std::fs::write(&path, text).expect("the documentation can be written");
         return;
     }
-    panic!(
-        "the {name} in README.md are not those of the code; BELLWETHER_WRITE_DOCS=1 writes them"
-    );
+    panic!("the {name} in {page} are not those of the code; \"make docs\" writes them");
 }
 
 #[test]
-fn the_readmes_tables_are_those_of_the_code() {
-    check("options of the filter", &own(&OWN));
-    check("options of the detector", &core());
-    check("options of the input", &own(&INPUT));
-    check("metrics", &metrics());
+fn the_books_tables_are_those_of_the_code() {
+    check("options.md", "options of the filter", &own(&OWN));
+    check("options.md", "options of the detector", &core());
+    check("options.md", "options of the input", &own(&INPUT));
+    check("fluent-bit.md", "metrics", &metrics());
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod compile;
 pub mod demo;
 pub mod documentation;
 pub mod fluentbit;
+pub mod language;
 pub mod mount;
 pub mod testbed;
 

@@ -1,17 +1,14 @@
 //! What the documentation shows is what a real collectd takes.
 
 use bellwether_tests::collectd::{check, not_loadable};
-use bellwether_tests::documentation::{blocks, examples, file};
+use bellwether_tests::documentation::{all_blocks, examples, file};
 use bellwether_tests::fluentbit::free_port;
 
 use super::*;
 
 /// Every configuration in the documentation.
 fn configurations() -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for document in ["README.md", "collectd-plugin/README.md"] {
-        all.extend(blocks(&file(document)?));
-    }
+    let mut all = all_blocks()?;
     all.extend(examples(&file("collectd-plugin/collectd-bellwether.5")?));
     let begins = |line: &&str| line.starts_with("LoadPlugin ") || line.starts_with("<Plugin ");
     let from_begin = all.iter().filter_map(|block| {
@@ -45,7 +42,7 @@ fn placed(configuration: &str) -> Result<String> {
 fn every_configuration_in_the_documentation_is_one_that_collectd_takes() -> Result<()> {
     needs_collectd!();
     let configurations = configurations()?;
-    assert!(configurations.len() >= 7, "{configurations:#?}");
+    assert!(configurations.len() >= 9, "{configurations:#?}");
     for configuration in configurations {
         let configuration = placed(&configuration)?;
         if let Some(plugin) = not_loadable(&configuration)? {

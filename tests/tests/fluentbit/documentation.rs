@@ -1,14 +1,11 @@
 //! Every configuration that the documentation shows starts, and its outputs post what services take.
 
 use anyhow::{Context, Result};
-use bellwether_tests::documentation::{blocks, file};
+use bellwether_tests::documentation::all_blocks;
 use bellwether_tests::fluentbit::{Receiver, Request};
 use serde_json::Value;
 
 use super::{COMPANION, SERVICE, TAIL, fluent_bit, log_with_failure};
-
-/// What documents the plugin.
-const DOCUMENTS: [&str; 2] = ["README.md", "fluentbit-plugin/README.md"];
 
 /// What a classic fragment is put behind: an input with the tag that it is about, and the filter.
 const BEFORE: &str =
@@ -19,12 +16,6 @@ const BEHIND: &str = "[OUTPUT]\n    name null\n    match *\n";
 
 /// What the services that outputs post to go by in the documentation.
 const SERVICES: [&str; 3] = ["loki", "elasticsearch", "alertmanager"];
-
-/// All blocks of the documentation.
-fn shown() -> Result<Vec<String>> {
-    let texts: Result<Vec<String>> = DOCUMENTS.into_iter().map(file).collect();
-    Ok(texts?.iter().flat_map(|text| blocks(text)).collect())
-}
 
 fn is_classic(block: &str) -> bool {
     ["[INPUT]", "[FILTER]", "[OUTPUT]"]
@@ -77,7 +68,7 @@ fn placed(configuration: &str) -> String {
 #[test]
 fn every_configuration_in_the_documentation_starts() -> Result<()> {
     let mut fluent_bit = fluent_bit!();
-    let blocks = shown()?;
+    let blocks = all_blocks()?;
     let plugins = blocks.iter().find(|b| b.starts_with("[PLUGINS]"));
     let plugins = plugins.context("the documentation shows a plugins.conf")?;
     fluent_bit.write("plugins.conf", &placed(plugins))?;
@@ -88,7 +79,7 @@ fn every_configuration_in_the_documentation_starts() -> Result<()> {
     let configurations = configurations(blocks);
     let of = |file| configurations.iter().filter(|(f, _)| *f == file).count();
     assert!(
-        of("fluent-bit.conf") >= 5 && of("fluent-bit.yaml") >= 2,
+        of("fluent-bit.conf") >= 5 && of("fluent-bit.yaml") >= 3,
         "{configurations:#?}"
     );
     for (file, configuration) in configurations {
@@ -128,7 +119,7 @@ fn posted(wanted: &str, answer: &'static str) -> Result<Option<Vec<Request>>> {
     let posts = |block: &String| {
         is_classic(block) && block.lines().any(|line| service(line) == Some(wanted))
     };
-    let fragment = shown()?.into_iter().find(posts);
+    let fragment = all_blocks()?.into_iter().find(posts);
     let fragment: String = fragment
         .with_context(|| format!("the documentation shows {wanted}"))?
         .lines()
