@@ -1,7 +1,7 @@
 //! The detector for metrics is as good as the committed figures say, on hypervisors made from the committed seed.
 //!
-//! Where a change makes it better, or worse on purpose, `BELLWETHER_UPDATE_QUALITY=1 cargo test -p bellwether-lab --test quality`
-//! writes the figures anew.
+//! Where a change makes it better, or worse on purpose, `BELLWETHER_UPDATE=1 cargo test -p bellwether-lab --test quality`
+//! writes the new figures.
 
 mod common;
 
@@ -15,7 +15,7 @@ fn evaluate(arguments: &[&str]) -> Output {
 
 #[test]
 fn quality_is_not_below_the_committed_figures() {
-    if std::env::var_os("BELLWETHER_UPDATE_QUALITY").is_some() {
+    if std::env::var_os("BELLWETHER_UPDATE").is_some() {
         let output = evaluate(&["--against", GENERATED, "--json"]);
         assert!(!output.stdout.is_empty());
         std::fs::write(GENERATED, output.stdout).unwrap();
