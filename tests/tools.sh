@@ -32,11 +32,13 @@ require() {
 }
 
 # Is this a machine that is not anybody's workstation? A container or a CI runner is made for one purpose, and so is a system
-# without an account of a person: a user id from 1000 to 59999 with a home folder and a shell. Tests look elsewhere than in /.
+# without an account of a person: a user id from 1000 to 59999 with a home folder and a shell. Who comes with sudo is a person
+# whose account may be elsewhere. Tests look elsewhere than in /.
 is_fresh_machine() {
     root=${SETUP_ROOT:-}
     [ -z "${CI:-}${container:-}" ] || return 0
     have "$root/.dockerenv" "$root/run/.containerenv" "$root/run/systemd/container" && return 0
+    [ -z "${SUDO_USER:-}" ] || return 1
     while IFS=: read -r _ _ id _ _ home shell; do
         case $shell in */nologin | */false | '') continue ;; esac
         [ "$id" -ge 1000 ] && [ "$id" -lt 60000 ] && [ -d "$root$home" ] && return 1

@@ -251,7 +251,7 @@ fn a_sweep_is_a_row_for_each_combination_of_values() {
         "window_size",
         "training=150",
         "training=200",
-        "failures told early",
+        "failures detected early",
     ] {
         assert!(svg.contains(word), "{word}: {svg}");
     }

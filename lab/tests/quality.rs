@@ -1,7 +1,7 @@
 //! The detector for metrics is as good as the committed figures say, on hypervisors made from the committed seed.
 //!
 //! Where a change makes it better, or worse on purpose, `BELLWETHER_UPDATE=1 cargo test -p bellwether-lab --test quality`
-//! writes the figures anew.
+//! writes the new figures.
 
 mod common;
 

@@ -265,7 +265,7 @@ fn without_headers_the_workspace_builds_and_with_those_of_collectd_6_it_says_why
 
 /// What `tests/setup.sh build` says and does as root on a machine without a compiler: `marks` are files under its root, `users` lines
 /// of its `/etc/passwd`. Also whether it has called apt-get.
-fn set_up(setup: Option<&str>, marks: &[&str], users: &str) -> Result<(String, bool)> {
+fn set_up(variables: &[(&str, &str)], marks: &[&str], users: &str) -> Result<(String, bool)> {
     let folder = tempfile::tempdir()?;
     let machine = folder.path().join("machine");
     for mark in [&["etc/passwd", "home/ada/.profile"], marks].concat() {
@@ -296,9 +296,7 @@ fn set_up(setup: Option<&str>, marks: &[&str], users: &str) -> Result<(String, b
     command
         .env("HOME", folder.path())
         .env("SETUP_ROOT", &machine);
-    if let Some(setup) = setup {
-        command.env("SETUP", setup);
-    }
+    command.envs(variables.iter().copied());
     let output = command.stdin(Stdio::null()).output()?;
     ensure!(!output.status.success(), "there is no compiler");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -311,15 +309,20 @@ const NOBODY: &str =
 
 #[test]
 fn on_a_workstation_nothing_is_installed_unasked() -> Result<()> {
-    for setup in [None, Some("auto")] {
-        let (said, installs) = set_up(setup, &[], ADA)?;
+    let sudo = ("SUDO_USER", "ada");
+    for (variables, users) in [
+        (&[][..], ADA),
+        (&[("SETUP", "auto")], ADA),
+        (&[sudo], NOBODY),
+    ] {
+        let (said, installs) = set_up(variables, &[], users)?;
         assert!(!installs, "{said}");
         assert!(
             said.contains("missing: gcc") && said.contains("make setup"),
             "{said}"
         );
     }
-    let (said, installs) = set_up(Some("yes"), &[], ADA)?;
+    let (said, installs) = set_up(&[("SETUP", "yes")], &[], ADA)?;
     assert!(installs && said.contains("installing gcc"), "{said}");
     Ok(())
 }
@@ -332,9 +335,9 @@ fn in_a_container_and_where_nobody_has_an_account_what_is_missing_is_installed()
         (&["run/systemd/container"], ADA),
         (&[], NOBODY),
     ] {
-        let (said, installs) = set_up(None, marks, users)?;
+        let (said, installs) = set_up(&[], marks, users)?;
         assert!(installs, "{marks:?}: {said}");
-        let (said, installs) = set_up(Some("no"), marks, users)?;
+        let (said, installs) = set_up(&[("SETUP", "no")], marks, users)?;
         assert!(!installs, "{marks:?}: {said}");
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::evaluate::chart::{Axis, Chart, Line, Panel};
 type Percent = (&'static str, fn(&Operating) -> Option<f64>);
 
 const PERCENT: [Percent; 2] = [
-    ("failures told early", |o| o.early_percent),
+    ("failures detected early", |o| o.early_percent),
     ("records that are false alarms", |o| Some(o.fpr_percent)),
 ];
 

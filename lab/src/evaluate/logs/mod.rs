@@ -1,7 +1,7 @@
 //! How good a detector for logs is, by the measures that VMFT-LAD was published with (dissertation, chapter 5).
 //!
-//! [`Corpus`] holds series, [`Corpus::observe`] runs a detector over them, and an [`Evaluation`] of its scores against
-//! [`Label`]s gives [`Figures`] and how sure they are.
+//! [`corpus::Corpus`] holds series, [`corpus::Corpus::observe`] runs a detector over them, and an [`Evaluation`] of its scores against
+//! [`Label`]s gives [`figures::Figures`] with confidence intervals.
 
 mod arguments;
 mod baselines;

@@ -276,7 +276,7 @@ fn alarms() -> Vec<Column<'static>> {
             Some(o.fpr_percent_paper)
         }),
         column("false episodes", "fp_episodes", 0, |o| Some(o.fp_episodes)),
-        column("told early, %", "early_percent", 1, |o| o.early_percent),
+        column("detected early, %", "early_percent", 1, |o| o.early_percent),
         column("as published", "early_percent_paper", 1, |o| {
             o.early_percent_paper
         }),
