@@ -372,19 +372,32 @@ macro_rules! table {
 }
 pub(crate) use table;
 
+/// The one of `names` that is nearest to `word`, where one is near: at most one edit for every three characters, regardless of
+/// case, underscores and hyphens.
+///
+/// ```
+/// use bellwether_core::options::nearest;
+///
+/// assert_eq!(nearest("Treshold", ["quorum", "threshold"]), Some("threshold"));
+/// assert_eq!(nearest("window", ["quorum", "threshold"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |name: &str| -> String {
+        let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
+        letters.map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let wanted = plain(word);
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&wanted, &plain(name)), name))
+        .min()
+        .filter(|(edits, name)| *edits <= name.len().max(word.len()) / 3)
+        .map(|(_, name)| name)
+}
+
 /// The error for a name that is in none of `specs`, with the nearest name that is.
 pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {
-    let nearest = specs
-        .iter()
-        .map(|s| {
-            (
-                strsim::damerau_levenshtein(&name.to_ascii_lowercase(), s.name),
-                s.name,
-            )
-        })
-        .min()
-        .filter(|(distance, near)| *distance <= near.len().max(name.len()) / 3)
-        .map(|(_, near)| near);
+    let nearest = nearest(name, specs.iter().map(|s| s.name));
     let known = specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
     OptionError::Unknown {
         name: name.to_owned(),
