@@ -28,68 +28,68 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 16] = [
         true,
         c"records_total",
         c"Records that were looked at",
-        |f| f.tallies.records,
+        |f| f.filter.records,
     ),
     (true, c"textless_total", c"Records without a text", |f| {
-        f.tallies.textless
+        f.filter.textless
     }),
     (true, c"flagged_total", c"Records that were flagged", |f| {
-        f.tallies.flagged
+        f.filter.flagged
     }),
     (
         true,
         c"failures_total",
         c"Records whose text tells of a failure",
-        |f| f.counters.failures,
+        |f| f.detector.failures,
     ),
     (
         true,
         c"novel_total",
         c"Records that do not fit what was learnt",
-        |f| f.counters.novel,
+        |f| f.detector.novel,
     ),
     (
         true,
         c"refused_total",
         c"Records that could not be judged",
-        |f| f.tallies.refused + f.counters.refused,
+        |f| f.filter.refused + f.detector.refused,
     ),
     (
         true,
         c"streamless_total",
         c"Records for whose stream there was no room",
-        |f| f.counters.full,
+        |f| f.detector.full,
     ),
     (
         true,
         c"undecodable_chunks_total",
         c"Chunks that could not be read",
-        |f| f.tallies.malformed,
+        |f| f.filter.malformed,
     ),
-    (true, c"events_total", c"Events", |f| f.tallies.events),
+    (true, c"events_total", c"Events", |f| f.filter.events),
     (true, c"episodes_total", c"Failures that began", |f| {
-        f.counters.episodes
+        f.detector.episodes
     }),
     (false, c"open_episodes", c"Failures that go on", |f| {
-        f.counters.open_episodes
+        f.detector.open_episodes
     }),
     (
         true,
         c"templates_evicted_total",
         c"Templates that made room for others",
-        |f| f.counters.templates_evicted,
+        |f| f.detector.templates_evicted,
     ),
     (false, c"templates", c"Templates that are known", |f| {
-        f.counters.templates
+        f.detector.templates
     }),
     (false, c"windows", c"Windows that are known", |f| {
-        f.counters.windows
+        f.detector.windows
     }),
     (false, c"streams", c"Streams that there is state of", |f| {
-        f.counters.streams
+        f.detector.streams
     }),
     (false, c"bytes", c"Memory of the detector", |f| {
-        f.counters.bytes
+        f.detector.bytes
     }),
 ];
 
