@@ -7,6 +7,7 @@
 //! const QUEUE_LENGTH: OwnOption = OwnOption {
 //!     name: "queue_length",
 //!     kind: Kind::Integer { min: 1, max: 1000 },
+//!     allowed: "",
 //!     default: "100",
 //!     unit: "events",
 //!     help: "Maximum number of events that wait.",
@@ -21,45 +22,7 @@
 
 use std::fmt;
 
-pub use bellwether_core::options::{camel_case, nearest};
-
-/// What values an option takes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
-    /// `true` or `false` (also `yes`/`no`, `on`/`off`, `1`/`0`).
-    Flag,
-    /// A whole number within these bounds, both included.
-    Integer {
-        /// The smallest value allowed.
-        min: u64,
-        /// The largest value allowed.
-        max: u64,
-    },
-    /// A number within these bounds, both included.
-    Number {
-        /// The smallest value allowed.
-        min: f64,
-        /// The largest value allowed.
-        max: f64,
-    },
-    /// One of these words, in lower case.
-    Choice(&'static [&'static str]),
-    /// A text, which is described by these words; the plugin alone parses it.
-    Text(&'static str),
-}
-
-impl Kind {
-    /// The allowed values in words.
-    pub fn allowed(&self) -> String {
-        match self {
-            Kind::Flag => "true or false".into(),
-            Kind::Integer { min, max } => format!("{min} to {max}"),
-            Kind::Number { min, max } => format!("{min} to {max}"),
-            Kind::Choice(words) => words.join(", "),
-            Kind::Text(words) => (*words).into(),
-        }
-    }
-}
+pub use bellwether_core::options::{Kind, camel_case, nearest};
 
 /// One option of a plugin itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +31,8 @@ pub struct OwnOption {
     pub name: &'static str,
     /// What values it takes.
     pub kind: Kind,
+    /// The same in words; empty where they are the kind's own.
+    pub allowed: &'static str,
     /// The default, as a user would write it; empty where there is none.
     pub default: &'static str,
     /// The unit, or an empty string.
@@ -76,10 +41,14 @@ pub struct OwnOption {
     pub help: &'static str,
 }
 
+/// The kind of an option whose text the plugin alone parses.
+pub const TEXT: Kind = Kind::Text { max: usize::MAX };
+
 /// The file for the learned state.
 pub const STATE_FILE: OwnOption = OwnOption {
     name: "state_file",
-    kind: Kind::Text("a path"),
+    kind: TEXT,
+    allowed: "a path",
     default: "",
     unit: "",
     help: "File for the learned state. Without it the detector relearns after every restart.",
@@ -92,6 +61,7 @@ pub const STATE_INTERVAL: OwnOption = OwnOption {
         min: 1.0,
         max: 86400.0,
     },
+    allowed: "",
     default: "300",
     unit: "seconds",
     help: "Time between two saves of the learned state. It is also saved after an event and at shutdown.",
@@ -135,7 +105,11 @@ impl std::error::Error for Refusal {}
 impl OwnOption {
     /// What it takes, with the unit.
     pub fn allowed(&self) -> String {
-        with_unit(self.kind.allowed(), self.unit)
+        let allowed = match self.allowed {
+            "" => self.kind.allowed(),
+            allowed => allowed.into(),
+        };
+        with_unit(allowed, self.unit)
     }
 
     /// The refusal of `value`; `hint` is empty or starts with a space, as [`did_you_mean`] gives it.
@@ -262,6 +236,7 @@ mod tests {
     const MODE: OwnOption = OwnOption {
         name: "mode",
         kind: Kind::Choice(&["auto", "inline"]),
+        allowed: "",
         default: "auto",
         unit: "",
         help: "",
@@ -270,6 +245,7 @@ mod tests {
     const FLAG: OwnOption = OwnOption {
         name: "flag",
         kind: Kind::Flag,
+        allowed: "",
         default: "",
         unit: "",
         help: "",

@@ -23,6 +23,7 @@ pub const OWN: [OwnOption; 7] = [
     OwnOption {
         name: "identity",
         kind: Kind::Choice(&["auto", "host-is-vm", "plugin-instance-is-vm"]),
+        allowed: "",
         default: "auto",
         unit: "",
         help: "Where a value names its VM and its hypervisor.",
@@ -33,6 +34,7 @@ pub const OWN: [OwnOption; 7] = [
             min: 16,
             max: 10_000_000,
         },
+        allowed: "",
         default: "65536",
         unit: "values",
         help: "Maximum number of values that wait for the detector; further ones are dropped and counted.",
@@ -42,6 +44,7 @@ pub const OWN: [OwnOption; 7] = [
     OwnOption {
         name: "notifications",
         kind: Kind::Flag,
+        allowed: "",
         default: "true",
         unit: "",
         help: "Dispatch a notification for each event.",
@@ -49,6 +52,7 @@ pub const OWN: [OwnOption; 7] = [
     OwnOption {
         name: "values",
         kind: Kind::Flag,
+        allowed: "",
         default: "true",
         unit: "",
         help: "Dispatch consensus, score, voters and state of each hypervisor and metric as values, once an interval.",
@@ -56,6 +60,7 @@ pub const OWN: [OwnOption; 7] = [
     OwnOption {
         name: "health",
         kind: Kind::Flag,
+        allowed: "",
         default: "true",
         unit: "",
         help: "Dispatch values on the plugin itself: its queue, and how many values were dropped, late or reset.",

@@ -23,6 +23,8 @@ pub struct Figures {
     pub filter: FilterCounters,
     /// What its detector counted.
     pub detector: LadCounters,
+    /// Saves of the learned state that failed.
+    pub save_failures: u64,
 }
 
 /// The most lines that wait for the log.

@@ -1,7 +1,7 @@
 //! The options: those of the plugin itself, [`OWN`], and those of the core, which are known to it alone and passed on as text.
 
 use bellwether_agent::options::{
-    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, did_you_mean,
+    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, TEXT, did_you_mean,
 };
 
 use crate::accessor::{self, Accessor};
@@ -12,23 +12,24 @@ const KEYS_MAX: usize = 16;
 
 const _: () = assert!(3 * KEYS_MAX + crate::filter::OWN_KEYS <= accessor::WANTED_MAX);
 
-const ACCESSORS: Kind = Kind::Text("1 to 16 keys separated by commas, as log or $log['message']");
-const ADDED: Kind = Kind::Text(
-    "none, or some of template_id, template, severity, family, score, novel, separated by commas",
-);
+const ACCESSORS: &str = "1 to 16 keys separated by commas, as log or $log['message']";
+const ADDED: &str =
+    "none, or some of template_id, template, severity, family, score, novel, separated by commas";
 
 /// The options of the filter itself.
 pub const OWN: [OwnOption; 13] = [
     OwnOption {
         name: "text_keys",
-        kind: ACCESSORS,
+        kind: TEXT,
+        allowed: ACCESSORS,
         default: "log,message,MESSAGE,msg,body,Body,text,line,short_message,log_processed",
         unit: "",
         help: "Keys for the text of a record: the first one whose value is a string, or a map with a string in it, is used.",
     },
     OwnOption {
         name: "stream_keys",
-        kind: ACCESSORS,
+        kind: TEXT,
+        allowed: ACCESSORS,
         default: "$RESOURCE['k8s.node.name'],$RESOURCE['host.name'],$kubernetes['host'],_HOSTNAME,HOSTNAME,_hostname,hostname,\
                   host,$host['name'],host.name",
         unit: "",
@@ -38,14 +39,16 @@ pub const OWN: [OwnOption; 13] = [
     },
     OwnOption {
         name: "host",
-        kind: Kind::Text("a name"),
+        kind: TEXT,
+        allowed: "a name",
         default: "",
         unit: "",
         help: "Host of the records that have none of stream_keys; by default the name of this machine.",
     },
     OwnOption {
         name: "priority_keys",
-        kind: ACCESSORS,
+        kind: TEXT,
+        allowed: ACCESSORS,
         default: "PRIORITY,priority,$METADATA['otlp']['severity_number'],$METADATA['otlp']['severity_text'],\
                   $METADATA['severity_number'],severity,pri,level,lvl,loglevel,log.level,log_level,SeverityNumber,severity_number,\
                   SeverityText,severity_text",
@@ -55,28 +58,32 @@ pub const OWN: [OwnOption; 13] = [
     },
     OwnOption {
         name: "key_prefix",
-        kind: Kind::Text("the start of a key"),
+        kind: TEXT,
+        allowed: "the start of a key",
         default: "bellwether_",
         unit: "",
         help: "Prefix of the keys that are added to records.",
     },
     OwnOption {
         name: "template_key",
-        kind: Kind::Text("a key"),
+        kind: TEXT,
+        allowed: "a key",
         default: "",
         unit: "",
         help: "Key for the template, by default key_prefix followed by template; OpenTelemetry calls it log.record.template.",
     },
     OwnOption {
         name: "record_keys",
-        kind: ADDED,
+        kind: TEXT,
+        allowed: ADDED,
         default: "template_id,template",
         unit: "",
         help: "Keys to add to every record. With none, a record that is not flagged passes without a copy.",
     },
     OwnOption {
         name: "flagged_keys",
-        kind: ADDED,
+        kind: TEXT,
+        allowed: ADDED,
         default: "template_id,template,severity,family,score,novel",
         unit: "",
         help: "Keys to add to flagged records: those whose text reports a failure, or that do not fit the learned state.",
@@ -84,6 +91,7 @@ pub const OWN: [OwnOption; 13] = [
     OwnOption {
         name: "events",
         kind: Kind::Choice(&["auto", "inline", "none"]),
+        allowed: "",
         default: "auto",
         unit: "",
         help: "Where events go: auto sends them to the input bellwether if the pipeline has one and else inline; inline appends \
@@ -94,6 +102,7 @@ pub const OWN: [OwnOption; 13] = [
     OwnOption {
         name: "debug",
         kind: Kind::Flag,
+        allowed: "",
         default: "false",
         unit: "",
         help: "Log every flagged record and why it was flagged.",
@@ -107,6 +116,7 @@ pub const ALLOW_UNKNOWN: &str = "allow_unknown_version";
 const UNKNOWN_VERSION: OwnOption = OwnOption {
     name: ALLOW_UNKNOWN,
     kind: Kind::Flag,
+    allowed: "",
     default: "false",
     unit: "",
     help: "Start in a Fluent Bit whose plugin interface is unknown to this version, at the risk of a crash.",
@@ -121,6 +131,7 @@ const QUEUE_LENGTH: OwnOption = OwnOption {
         min: 1,
         max: 1_000_000,
     },
+    allowed: "",
     default: "1024",
     unit: "events",
     help: "Maximum number of events that wait for the pipeline; further ones are dropped and counted.",
@@ -153,13 +164,13 @@ pub enum Key {
     TemplateId,
     /// The template.
     Template,
-    /// How severe what the text tells of is, 0 to 1.
+    /// How severe the failure that the text reports is, 0 to 1.
     Severity,
     /// The family of failures.
     Family,
     /// How certain a failure is, 0 to 1.
     Score,
-    /// Whether the record does not fit what was learnt.
+    /// Whether the record does not fit the learned state.
     Novel,
 }
 
@@ -406,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_told_with_what_would_be_right() {
+    fn a_bad_value_is_refused_with_what_would_be_right() {
         let errors = read(&[
             ("record_keys", "templates"),
             ("events", "inlin"),

@@ -23,11 +23,11 @@ const ALONE: Duration = Duration::from_secs(60);
 pub type Read = fn(&Figures) -> u64;
 
 /// Every metric of a filter: whether it only grows, name, help, value.
-pub const METRICS: [(bool, &CStr, &CStr, Read); 16] = [
+pub const METRICS: [(bool, &CStr, &CStr, Read); 17] = [
     (
         true,
         c"records_total",
-        c"Records that were looked at",
+        c"Records that were classified, or had no text",
         |f| f.filter.records,
     ),
     (true, c"textless_total", c"Records without a text", |f| {
@@ -39,25 +39,25 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 16] = [
     (
         true,
         c"failures_total",
-        c"Records whose text tells of a failure",
+        c"Records whose text reports a failure",
         |f| f.detector.failures,
     ),
     (
         true,
         c"novel_total",
-        c"Records that do not fit what was learnt",
+        c"Records that do not fit the learned state",
         |f| f.detector.novel,
     ),
     (
         true,
         c"refused_total",
-        c"Records that could not be judged",
+        c"Records that could not be classified",
         |f| f.filter.refused + f.detector.refused,
     ),
     (
         true,
         c"streamless_total",
-        c"Records for whose stream there was no room",
+        c"Records from untracked streams, beyond max_streams",
         |f| f.detector.full,
     ),
     (
@@ -67,28 +67,36 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 16] = [
         |f| f.filter.malformed,
     ),
     (true, c"events_total", c"Events", |f| f.filter.events),
-    (true, c"episodes_total", c"Failures that began", |f| {
-        f.detector.episodes
-    }),
-    (false, c"open_episodes", c"Failures that go on", |f| {
-        f.detector.open_episodes
-    }),
+    (
+        true,
+        c"episodes_total",
+        c"Episodes of failure that began",
+        |f| f.detector.episodes,
+    ),
+    (
+        false,
+        c"open_episodes",
+        c"Episodes of failure that are open",
+        |f| f.detector.open_episodes,
+    ),
     (
         true,
         c"templates_evicted_total",
-        c"Templates that made room for others",
+        c"Templates that were replaced by others",
         |f| f.detector.templates_evicted,
     ),
-    (false, c"templates", c"Templates that are known", |f| {
-        f.detector.templates
-    }),
-    (false, c"windows", c"Windows that are known", |f| {
-        f.detector.windows
-    }),
-    (false, c"streams", c"Streams that there is state of", |f| {
+    (
+        true,
+        c"save_failures_total",
+        c"Saves of the learned state that failed",
+        |f| f.save_failures,
+    ),
+    (false, c"templates", c"Templates", |f| f.detector.templates),
+    (false, c"windows", c"Windows", |f| f.detector.windows),
+    (false, c"streams", c"Streams that are tracked", |f| {
         f.detector.streams
     }),
-    (false, c"bytes", c"Memory of the detector", |f| {
+    (false, c"bytes", c"Memory of the detector, in bytes", |f| {
         f.detector.bytes
     }),
 ];
@@ -96,7 +104,7 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 16] = [
 /// The companion input of a pipeline.
 #[derive(Debug)]
 pub struct Companion {
-    /// The host's instance of it, to be told from others by.
+    /// The host's instance of it, which identifies it.
     instance: usize,
     name: String,
     metrics: Vec<(Metric, Read)>,

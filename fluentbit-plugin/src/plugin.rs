@@ -53,7 +53,7 @@ pub fn own_entries(options: &[OwnOption]) -> Vec<ConfigOption> {
         Kind::Flag => abi::Kind::Flag,
         Kind::Integer { .. } => abi::Kind::Integer,
         Kind::Number { .. } => abi::Kind::Number,
-        Kind::Choice(_) | Kind::Text(_) => abi::Kind::Text,
+        Kind::Choice(_) | Kind::Words { .. } | Kind::Text { .. } => abi::Kind::Text,
     };
     let entry = |o: &OwnOption| entry(o.name, kind(o.kind), o.default, &o.allowed(), o.help);
     options.iter().map(entry).collect()
@@ -282,6 +282,9 @@ impl Running {
         let Some(report) = saver.turn(now, || snapshot(detector)) else {
             return;
         };
+        if let Report::Failed { failures, .. } = report {
+            self.status.figures.lock().save_failures = failures;
+        }
         match report.warning() {
             None => self.limiter.reset(Topic::State),
             Some(warning) if self.limiter.allows(Topic::State, now - self.started) => {

@@ -26,7 +26,7 @@ use crate::record::{self, Record, Records, Sink, When};
 pub use keys::OWN_KEYS;
 pub use line::{Detector, Line, Verdict};
 
-/// So many records in a row without a text are likely not to be meant so.
+/// This many consecutive records without a text are likely to be a misconfiguration.
 const TEXTLESS_MANY: u32 = 50;
 
 /// How many records came to what.
@@ -70,7 +70,7 @@ pub struct Filter<D> {
     flagged_keys: Added,
     counters: FilterCounters,
     newest: f64,
-    /// How many records in a row had no text.
+    /// How many consecutive records had no text.
     textless: u32,
     /// The keys of one of too many such.
     unread: Option<String>,
@@ -174,7 +174,7 @@ impl<D: Detector> Filter<D> {
         self.horizon = time;
     }
 
-    /// The keys of a record without a text, where many in a row have none; it is given once for as many again.
+    /// The keys of a record without a text, where many consecutive ones have none; it is given once for as many again.
     pub fn unread(&mut self) -> Option<String> {
         self.unread.take()
     }
@@ -195,7 +195,7 @@ impl<D: Detector> Filter<D> {
     /// each flagged line with what was found.
     ///
     /// # Errors
-    /// The chunk is not one of records; what came before is learnt all the same.
+    /// The chunk is not one of records; what came before has been observed all the same.
     pub fn take(
         &mut self,
         chunk: &[u8],
@@ -236,7 +236,7 @@ impl<D: Detector> Filter<D> {
                 }
             };
             keys::take_metadata(&wanted, &mut seen, &record);
-            let count = self.judge(&record, time, &tag, &seen, &mut flagged);
+            let count = self.classify(&record, time, &tag, &seen, &mut flagged);
             if count > 0 {
                 let out = replacement.until(record.start, record.end);
                 write(out, &record, count, &self.added, has_added);
@@ -249,7 +249,7 @@ impl<D: Detector> Filter<D> {
     }
 
     /// Has the detector look at a record; gives how many pairs are to be added to it, which are then in `added`.
-    fn judge<'a>(
+    fn classify<'a>(
         &mut self,
         record: &Record<'_>,
         time: f64,
