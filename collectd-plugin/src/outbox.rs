@@ -1,7 +1,7 @@
 //! A bounded queue of notifications, dispatched by a thread of its own.
 //!
 //! collectd hands a notification to all listeners before it returns, and one of them may hang. So nobody else waits for it: the
-//! detector's thread puts events in here as long as there is room, and leaves the others with the detector, which keeps a
+//! detector's thread puts events in here up to its capacity, and leaves the others with the detector, which keeps a
 //! bounded number and saves them with its state.
 
 use std::any::Any;
@@ -46,7 +46,7 @@ pub struct Dispatcher<T> {
 }
 
 impl<T: Send + 'static> Dispatcher<T> {
-    /// Starts the thread, which hands everything to `dispatch` and says `room` when more can come. A panic of `dispatch` is
+    /// Starts the thread, which hands everything to `dispatch` and calls `room` when more can come. A panic of `dispatch` is
     /// given to `panicked`, and ends neither the thread nor anything else.
     ///
     /// # Errors
@@ -180,14 +180,14 @@ mod tests {
 
     use super::*;
 
-    /// A dispatcher whose listener does `listen` with each, and how often it said that there is room.
+    /// A dispatcher whose listener does `listen` with each, and how often it reported room.
     fn dispatcher(
         listen: impl FnMut(usize) + Send + 'static,
     ) -> (Dispatcher<usize>, Arc<AtomicUsize>) {
         let room = Arc::new(AtomicUsize::new(0));
-        let said = room.clone();
+        let reported = room.clone();
         let room_is = move || {
-            said.fetch_add(1, Ordering::Relaxed);
+            reported.fetch_add(1, Ordering::Relaxed);
         };
         let started = Dispatcher::start("test", listen, room_is, |_| {});
         (started.expect("there are threads"), room)
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_while_a_listener_hangs_and_it_is_said_when_there_is_more() {
+    fn the_capacity_fills_while_a_listener_hangs_and_more_room_is_reported() {
         let (hold, held) = std::sync::mpsc::channel::<()>();
         let (dispatcher, room) = dispatcher(move |_| {
             held.recv().ok();

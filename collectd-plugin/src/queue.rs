@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_waits_for_the_detectors_thread_and_not_longer_than_it_is_told_to() {
+    fn a_flush_waits_for_the_detectors_thread_and_at_most_for_its_timeout() {
         let forsaken = Queue::new(10);
         assert!(!forsaken.flush(Duration::from_millis(5)));
         let queue = Queue::new(10);

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_is_told_in_four_values_of_stock_types() {
+    fn a_tick_is_dispatched_in_four_values_of_stock_types() {
         let expected = [
             "hv0/percent-consensus 50",
             "hv0/gauge-score 0.25",
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_is_told_once_although_its_time_shifts_a_little() {
+    fn a_tick_is_dispatched_once_although_its_time_shifts_a_little() {
         let times = [1000.0, 1000.0, 1000.2, 999.9, 1010.1, 1010.0];
         assert_eq!(
             dispatched(&times.map(|time| status("cpu", time))).len(),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn hypervisors_that_come_once_and_are_forgotten_have_no_other_told_twice() {
+    fn hypervisors_that_come_once_and_are_forgotten_have_no_other_dispatched_twice() {
         let (host, mut values) = (Recorder::default(), Dispatched::default());
         for n in 0..1000 {
             let name = format!("invented-{n}");
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hypervisor_whose_clock_was_set_back_is_told_of_again() {
+    fn a_hypervisor_whose_clock_was_set_back_is_dispatched_again() {
         let times = [1000.0, 500.0, 510.0];
         assert_eq!(
             dispatched(&times.map(|time| status("cpu", time))).len(),

@@ -27,8 +27,8 @@ pub struct Vm {
     pub number: u32,
     /// Whether it abstains.
     pub masked: bool,
-    /// Whether the detector was told whether it abstains.
-    mask_told: bool,
+    /// Whether the detector knows whether it abstains.
+    mask_sent: bool,
     /// Samples that came while it was masked.
     samples_masked: u32,
     /// Values of `percent-virt_cpu_total` since its CPU counter was last seen.
@@ -52,7 +52,7 @@ impl Vm {
             clock,
             number: 0,
             masked: false,
-            mask_told: false,
+            mask_sent: false,
             samples_masked: 0,
             percent_only: 0,
             series: [const { None }; METRICS.len()],
@@ -93,8 +93,8 @@ impl Vm {
     /// The detector has got the first sample of it in this run: it has no masks of VMs that it does not know, and those of a
     /// former run may be out of date.
     pub fn known(&mut self, had: &mut Had) {
-        if !self.mask_told {
-            self.mask_told = true;
+        if !self.mask_sent {
+            self.mask_sent = true;
             self.tell_mask(had);
         }
     }
