@@ -312,7 +312,8 @@ fn a_disk_that_hangs_costs_neither_detection_nor_a_clean_shutdown_and_only_the_s
     let begun = Instant::now();
     assert!(collectd.stop()?.success());
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(9), "the shutdown took {took:?}");
+    // collectd flushes at its shutdown, which is waited for, too.
+    assert!(took < Duration::from_secs(12), "the shutdown took {took:?}");
     assert_eq!(collectd.disk_users(), ["bellwether-save"]);
     let log = collectd.log();
     assert!(
