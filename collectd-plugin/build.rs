@@ -19,6 +19,14 @@ const NONE: &str = "none";
 /// The file beside the library that says why it is no plugin.
 const SKIPPED: &str = "collectd-plugin.skipped";
 
+/// What distributions compile C with. The linker's part (RELRO, immediate binding, no executable stack) is rustc's default.
+const HARDENING: [&str; 4] = [
+    "-fstack-protector-strong",
+    "-fstack-clash-protection",
+    "-fcf-protection",
+    "-Werror=format-security",
+];
+
 fn main() {
     println!("cargo:rerun-if-changed=shim/shim.c");
     println!("cargo:rerun-if-changed=shim/shim.h");
@@ -133,6 +141,15 @@ fn compile(folder: &Path) {
         .include(folder)
         // The installed headers name each other as "collectd/core/daemon/…".
         .flag_if_supported("-Wno-unused-parameter");
+    for flag in HARDENING {
+        build.flag_if_supported(flag);
+    }
+    // It needs optimization, and is a warning without.
+    if env::var("OPT_LEVEL").is_ok_and(|level| level != "0") {
+        build
+            .flag("-U_FORTIFY_SOURCE")
+            .define("_FORTIFY_SOURCE", "2");
+    }
     if let Some(parent) = folder.parent() {
         build.include(parent);
     }

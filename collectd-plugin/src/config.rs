@@ -3,6 +3,10 @@
 //! The detector's options are known to the core alone: they are found in its table and passed on as text. Here are only the
 //! options of the plugin itself, [`OWN`].
 
+use bellwether_agent::options::{
+    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, camel_case, did_you_mean,
+};
+
 use crate::virt::{self, Identity};
 
 /// One option of the detector, as the core's table describes it.
@@ -14,76 +18,57 @@ pub struct CoreOption {
     pub default: String,
 }
 
-/// One option of the plugin itself, as the documentation shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnOption {
-    /// The key.
-    pub key: &'static str,
-    /// The default value; empty where there is none.
-    pub default: &'static str,
-    /// What it takes.
-    pub allowed: &'static str,
-    /// The unit, or an empty string.
-    pub unit: &'static str,
-    /// One line of help.
-    pub help: &'static str,
-}
-
-/// The options of the plugin itself.
+/// The options of the plugin itself, by their names in snake case.
 pub const OWN: [OwnOption; 7] = [
     OwnOption {
-        key: "Identity",
+        name: "identity",
+        kind: Kind::Choice(&["auto", "host-is-vm", "plugin-instance-is-vm"]),
+        allowed: "",
         default: "auto",
-        allowed: "auto, host-is-vm, plugin-instance-is-vm",
         unit: "",
         help: "Where a value names its VM and its hypervisor.",
     },
     OwnOption {
-        key: "QueueLength",
+        name: "queue_length",
+        kind: Kind::Integer {
+            min: 16,
+            max: 10_000_000,
+        },
+        allowed: "",
         default: "65536",
-        allowed: "16 to 10000000",
         unit: "values",
-        help: "How many values may wait for the detector; further ones are dropped and counted.",
+        help: "Maximum number of values that wait for the detector; further ones are dropped and counted.",
     },
+    STATE_FILE,
+    STATE_INTERVAL,
     OwnOption {
-        key: "StateFile",
-        default: "",
-        allowed: "a path",
-        unit: "",
-        help: "Where what was learnt is kept across restarts; without it, every start begins anew.",
-    },
-    OwnOption {
-        key: "StateInterval",
-        default: "300",
-        allowed: "1 to 86400",
-        unit: "seconds",
-        help: "How often the state is saved; it is saved at a flush and at the shutdown too.",
-    },
-    OwnOption {
-        key: "Notifications",
+        name: "notifications",
+        kind: Kind::Flag,
+        allowed: "",
         default: "true",
-        allowed: "true or false",
         unit: "",
         help: "Dispatch a notification for each event.",
     },
     OwnOption {
-        key: "Values",
+        name: "values",
+        kind: Kind::Flag,
+        allowed: "",
         default: "true",
-        allowed: "true or false",
         unit: "",
-        help: "Dispatch consensus, score, voters and state of each hypervisor and metric as values, once a tick.",
+        help: "Dispatch consensus, score, voters and state of each hypervisor and metric as values, once an interval.",
     },
     OwnOption {
-        key: "Health",
+        name: "health",
+        kind: Kind::Flag,
+        allowed: "",
         default: "true",
-        allowed: "true or false",
         unit: "",
-        help: "Dispatch values on the plugin itself: its queue, what was dropped, late or reset.",
+        help: "Dispatch values on the plugin itself: its queue, and how many values were dropped, late or reset.",
     },
 ];
 
 /// The plugin's own settings, and those of the core as they were written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Settings {
     /// Where a value names its VM and its hypervisor.
     pub identity: Identity,
@@ -121,33 +106,12 @@ fn number(value: f64) -> String {
     }
 }
 
-/// The key of the core's option `name`: `window_long_sz` is `WindowLongSz`.
-pub fn camel_case(name: &str) -> String {
-    name.split('_')
-        .map(|word| {
-            let mut chars = word.chars();
-            chars
-                .next()
-                .map(|first| first.to_ascii_uppercase().to_string() + chars.as_str())
-                .unwrap_or_default()
-        })
-        .collect()
-}
-
 /// A key without what may differ in writing it.
 fn plain(key: &str) -> String {
     key.chars()
         .filter(|&c| c != '_' && c != '-')
         .map(|c| c.to_ascii_lowercase())
         .collect()
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
 }
 
 impl Written {
@@ -182,29 +146,22 @@ impl Written {
     /// `core` is the core's table, `interval` collectd's own interval in seconds.
     pub fn settings(&self, core: &[CoreOption], interval: f64) -> Result<Settings, Vec<String>> {
         let mut errors = self.errors.clone();
-        let mut settings = Settings {
-            identity: Identity::Auto,
-            queue_length: 65536,
-            state_file: None,
-            state_interval: 300.0,
-            notifications: true,
-            values: true,
-            health: true,
-            watched: [false; virt::METRICS.len()],
-            core: Vec::new(),
+        let mut settings = Settings::default();
+        let merged = self.merged(&mut errors);
+        for (key, value) in &merged {
+            if let Some(option) = core.iter().find(|o| plain(&o.name) == plain(key)) {
+                settings.core.push((option.name.clone(), value.clone()));
+            } else if !OWN.iter().any(|o| plain(o.name) == plain(key)) {
+                errors.push(unknown(key, core));
+            }
+        }
+        let given = |name: &str| {
+            let found = merged.iter().find(|(key, _)| plain(key) == plain(name));
+            found.map(|(_, value)| value.clone())
         };
-        for (key, value) in self.merged(&mut errors) {
-            let known = core.iter().find(|o| plain(&o.name) == plain(&key));
-            let own = OWN.iter().find(|o| plain(o.key) == plain(&key));
-            let result = match (known, own) {
-                (Some(option), _) => {
-                    settings.core.push((option.name.clone(), value));
-                    Ok(())
-                }
-                (None, Some(option)) => settings.set(option, &value),
-                (None, None) => Err(unknown(&key, core)),
-            };
-            errors.extend(result.err());
+        let read = options::read(&OWN, given, |option, value| settings.set(option, value));
+        if let Err(refusals) = read {
+            errors.extend(refusals.iter().map(|r| r.naming(&camel_case(r.name()))));
         }
         if !settings.core.iter().any(|(name, _)| name == "interval") {
             settings.core.push(("interval".into(), number(interval)));
@@ -238,39 +195,18 @@ impl Written {
 }
 
 impl Settings {
-    fn set(&mut self, option: &OwnOption, value: &str) -> Result<(), String> {
-        let ok = match option.key {
-            "Identity" => Identity::WORDS
-                .iter()
-                .find(|(word, _)| *word == value.to_ascii_lowercase())
-                .map(|&(_, identity)| self.identity = identity),
-            "QueueLength" => value
-                .parse()
-                .ok()
-                .filter(|n| (16..=10_000_000).contains(n))
-                .map(|n| self.queue_length = n),
-            "StateFile" => (!value.is_empty()).then(|| self.state_file = Some(value.into())),
-            "StateInterval" => value
-                .parse()
-                .ok()
-                .filter(|s| (1.0..=86400.0).contains(s))
-                .map(|s| self.state_interval = s),
-            "Notifications" => flag(value).map(|on| self.notifications = on),
-            "Values" => flag(value).map(|on| self.values = on),
-            "Health" => flag(value).map(|on| self.health = on),
+    fn set(&mut self, option: &OwnOption, value: &str) -> Result<(), Refusal> {
+        match option.name {
+            "identity" => self.identity = option.choice(value, &Identity::WORDS)?,
+            "queue_length" => self.queue_length = option.integer(value)?,
+            "state_file" => self.state_file = Some(option.text(value)?),
+            "state_interval" => self.state_interval = option.number(value)?,
+            "notifications" => self.notifications = option.flag(value)?,
+            "values" => self.values = option.flag(value)?,
+            "health" => self.health = option.flag(value)?,
             other => unreachable!("{other} is in the table but not set"),
-        };
-        ok.ok_or_else(|| {
-            let unit = if option.unit.is_empty() {
-                String::new()
-            } else {
-                format!(" ({})", option.unit)
-            };
-            format!(
-                "option {}: \"{value}\" is not allowed; it takes {}{unit}",
-                option.key, option.allowed
-            )
-        })
+        }
+        Ok(())
     }
 
     /// Finds out which of the plugin's metrics are watched.
@@ -293,7 +229,7 @@ impl Settings {
                     return Err(format!(
                         "option Metrics: \"{word}\" is not allowed; collectd's virt plugin gives {}{}",
                         virt::METRICS.join(", "),
-                        near(word, virt::METRICS.into_iter())
+                        did_you_mean(word, virt::METRICS)
                     ));
                 }
             }
@@ -302,22 +238,12 @@ impl Settings {
     }
 }
 
-/// " (did you mean …?)" where one of `names` is near to `word`.
-fn near<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
-    names
-        .map(|name| (strsim::jaro_winkler(&plain(word), &plain(name)), name))
-        .filter(|&(similarity, _)| similarity > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| format!(" (did you mean {name}?)"))
-        .unwrap_or_default()
-}
-
 fn unknown(key: &str, core: &[CoreOption]) -> String {
     let mut names: Vec<String> = core.iter().map(|o| camel_case(&o.name)).collect();
-    names.extend(OWN.iter().map(|o| o.key.to_owned()));
+    names.extend(OWN.iter().map(|o| camel_case(o.name)));
     format!(
         "unknown option {key}{}; the options are {}",
-        near(key, names.iter().map(String::as_str)),
+        did_you_mean(key, names.iter().map(String::as_str)),
         names.join(", ")
     )
 }
@@ -392,14 +318,15 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_table() {
-        let mut set = settings(|_| {}).expect("nothing is wrong with nothing");
-        let before = set.clone();
-        for option in OWN.iter().filter(|o| !o.default.is_empty()) {
-            set.set(option, option.default)
-                .expect("a default is allowed");
-        }
-        assert_eq!(set, before);
+    fn every_default_is_that_of_the_table() {
+        let settings = settings(|_| {}).expect("nothing is wrong with nothing");
+        assert_eq!(settings.identity, Identity::Auto);
+        assert_eq!(
+            (settings.queue_length, settings.state_interval),
+            (65536, 300.0)
+        );
+        assert!(settings.notifications && settings.values && settings.health);
+        assert_eq!(settings.state_file, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 /// Units of collectd's time in a second.
 const TICKS_PER_SEC: f64 = 1_073_741_824.0;
 
-/// A gap longer than this and than [`GAP_INTERVALS`] has no rate: its mean would be told as that of the last interval.
+/// A gap longer than this and than [`GAP_INTERVALS`] has no rate: its mean would be reported as that of the last interval.
 const GAP_SEC: f64 = 300.0;
 /// See [`GAP_SEC`].
 const GAP_INTERVALS: f64 = 4.0;
@@ -36,7 +36,7 @@ pub enum Unrated {
     Late,
     /// The counter went backwards: the VM was restarted or has migrated.
     Reset,
-    /// There is no room for one more device.
+    /// The limit of devices is reached.
     Full,
 }
 
@@ -56,7 +56,7 @@ pub enum Step {
     Unrated(Unrated),
     /// The rate of the interval that ends with the newest point.
     Newest(Rate),
-    /// A late point: the rates of the two intervals that it makes of one. The second of them corrects what was told.
+    /// A late point: the rates of the two intervals that it makes of one. The second of them corrects what was reported.
     Split(Rate, Rate),
 }
 
@@ -65,7 +65,7 @@ pub enum Step {
 pub struct Point {
     /// collectd's time.
     pub time: u64,
-    /// One or two counters that are told as one (read and write, received and sent); the second is 0 where there is one.
+    /// One or two counters that are reported as one (read and write, received and sent); the second is 0 where there is one.
     pub counters: [i64; 2],
 }
 

@@ -1,9 +1,10 @@
 //! The daemon behind the shim: what collectd calls, and what it is called for.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::time::Instant;
+
+use bellwether_agent::guard;
 
 use crate::counter::{seconds, ticks};
 use crate::host::{Gauge, Host, Level, Notification};
@@ -114,14 +115,9 @@ pub fn interval() -> f64 {
     seconds(unsafe { bwc_interval() })
 }
 
-/// Runs what a callback does; a panic ends it there and gives `otherwise`.
-fn guard<T>(otherwise: T, what: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|cause| {
-        let cause = plugin::panic_message(&*cause);
-        // Logging must not unwind into C either.
-        catch_unwind(|| Daemon.log(Level::Error, &format!("internal error: {cause}"))).ok();
-        otherwise
-    })
+/// Runs the body of a callback; a panic ends it there, is logged and gives `otherwise`.
+fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    guard::guard(otherwise, |message| Daemon.log(Level::Error, message), body)
 }
 
 /// # Safety

@@ -1,8 +1,8 @@
-//! bellwether for collectd: a write plugin that picks what the `virt` plugin says of VMs out of the stream, and tells as
-//! notifications and values when the hypervisor under them is failing.
+//! bellwether for collectd: a write plugin that picks the values of the `virt` plugin out of the stream, and reports in
+//! notifications and values when the hypervisor under the VMs is failing.
 //!
 //! One value's way: `daemon` (collectd's callback) → `virt` (whose is it?) → `queue` → `worker` (the detector's thread) →
-//! `rates` → the detector, through the C ABI → `tell` → collectd. Events pass the `outbox` on their way to `tell`.
+//! `rates` → the detector, through the C ABI → `report` → collectd. Events pass the `outbox` on their way to `report`.
 //!
 //! collectd resolves the symbols that the shim needs when it loads the plugin, so nothing that calls them is built for the
 //! unit tests, nor where there are no headers of collectd (`build.rs` sets `collectd` where there are).
@@ -10,7 +10,6 @@
 #![cfg_attr(any(test, not(collectd)), allow(dead_code))]
 
 mod clock;
-mod complaints;
 mod config;
 mod counter;
 #[cfg(all(collectd, not(test)))]
@@ -23,7 +22,8 @@ mod outbox;
 mod plugin;
 mod queue;
 mod rates;
-mod tell;
+mod report;
+mod topic;
 mod virt;
 mod vm;
 mod vms;

@@ -1,7 +1,7 @@
-//! Notifications on their way to those who listen, on a thread of their own.
+//! A bounded queue of notifications, dispatched by a thread of its own.
 //!
 //! collectd hands a notification to all listeners before it returns, and one of them may hang. So nobody else waits for it: the
-//! detector's thread puts events in here as long as there is room, and leaves the others with the detector, which keeps a
+//! detector's thread puts events in here up to its capacity, and leaves the others with the detector, which keeps a
 //! bounded number and saves them with its state.
 
 use std::any::Any;
@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bellwether_agent::thread::spawn;
 use parking_lot::{Condvar, Mutex};
 
-/// So many wait at most, besides the one that is being dispatched.
-pub const ROOM: usize = 64;
+/// Maximum number that wait, besides the one that is being dispatched.
+pub const CAPACITY: usize = 64;
 
 #[derive(Debug)]
 struct Inner<T> {
@@ -45,7 +46,7 @@ pub struct Dispatcher<T> {
 }
 
 impl<T: Send + 'static> Dispatcher<T> {
-    /// Starts the thread, which hands everything to `dispatch` and says `room` when more can come. A panic of `dispatch` is
+    /// Starts the thread, which hands everything to `dispatch` and calls `room` when more can come. A panic of `dispatch` is
     /// given to `panicked`, and ends neither the thread nor anything else.
     ///
     /// # Errors
@@ -73,14 +74,14 @@ impl<T: Send + 'static> Dispatcher<T> {
                     panicked(&*cause);
                 }
                 theirs.dispatched();
-                if left == ROOM / 2 {
+                if left == CAPACITY / 2 {
                     room();
                 }
             }
             theirs.inner.lock().ended = true;
             theirs.done.notify_all();
         };
-        let thread = std::thread::Builder::new().name(name.into()).spawn(work)?;
+        let thread = spawn(name, work)?;
         Ok(Self {
             outbox,
             thread: Some(thread),
@@ -89,7 +90,7 @@ impl<T: Send + 'static> Dispatcher<T> {
 
     /// Whether one more can be put in.
     pub fn has_room(&self) -> bool {
-        self.outbox.inner.lock().waiting.len() < ROOM
+        self.outbox.inner.lock().waiting.len() < CAPACITY
     }
 
     /// Puts one in; there should be room for it.
@@ -179,14 +180,14 @@ mod tests {
 
     use super::*;
 
-    /// A dispatcher whose listener does `listen` with each, and how often it said that there is room.
+    /// A dispatcher whose listener does `listen` with each, and how often it reported room.
     fn dispatcher(
         listen: impl FnMut(usize) + Send + 'static,
     ) -> (Dispatcher<usize>, Arc<AtomicUsize>) {
         let room = Arc::new(AtomicUsize::new(0));
-        let said = room.clone();
+        let reported = room.clone();
         let room_is = move || {
-            said.fetch_add(1, Ordering::Relaxed);
+            reported.fetch_add(1, Ordering::Relaxed);
         };
         let started = Dispatcher::start("test", listen, room_is, |_| {});
         (started.expect("there are threads"), room)
@@ -197,13 +198,13 @@ mod tests {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let theirs = heard.clone();
         let (dispatcher, room) = dispatcher(move |n| theirs.lock().push(n));
-        for n in 0..ROOM {
+        for n in 0..CAPACITY {
             dispatcher.put(n);
         }
         assert!(dispatcher.wait_empty(Instant::now() + Duration::from_secs(10)));
         assert!(room.load(Ordering::Relaxed) <= 1);
         assert_eq!(dispatcher.end(Duration::from_secs(10)), 0);
-        assert_eq!(*heard.lock(), (0..ROOM).collect::<Vec<_>>());
+        assert_eq!(*heard.lock(), (0..CAPACITY).collect::<Vec<_>>());
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_while_a_listener_hangs_and_it_is_said_when_there_is_more() {
+    fn the_capacity_fills_while_a_listener_hangs_and_more_room_is_reported() {
         let (hold, held) = std::sync::mpsc::channel::<()>();
         let (dispatcher, room) = dispatcher(move |_| {
             held.recv().ok();
@@ -234,7 +235,7 @@ mod tests {
             dispatcher.put(put);
             put += 1;
         }
-        assert!((ROOM..=ROOM + 1).contains(&put), "{put}");
+        assert!((CAPACITY..=CAPACITY + 1).contains(&put), "{put}");
         drop(hold);
         assert!(dispatcher.wait_empty(Instant::now() + Duration::from_secs(10)));
         assert_eq!(dispatcher.end(Duration::from_secs(10)), 0);

@@ -1,14 +1,19 @@
 //! The plugin's life: configured, started, running, stopped.
 
-use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bellwether_sys::{Event, Had, Library, Options, Way, own_folders};
+use bellwether_agent::guard::panic_message;
+use bellwether_agent::options::{STATE_FILE, camel_case};
+use bellwether_agent::saver::Saver;
+use bellwether_agent::state::{self, library};
+use bellwether_agent::thread::spawn;
+use bellwether_sys::{Event, Had, Library, Options, Snapshot};
 use parking_lot::Mutex;
 
 use crate::config::{CoreOption, Settings, Written, in_our_words};
@@ -17,7 +22,7 @@ use crate::daemon::{self, Daemon};
 use crate::host::{Host, Level};
 use crate::outbox::Dispatcher;
 use crate::queue::Queue;
-use crate::tell;
+use crate::report;
 use crate::virt::{Identity, Kind};
 use crate::worker::{Shared, Worker};
 
@@ -26,6 +31,9 @@ pub const NAME: &str = "bellwether";
 
 /// The name of the thread that hands notifications to those who listen.
 const NOTIFIER: &str = "bellwether-out";
+
+/// The name of the thread that writes the learned state.
+const SAVER: &str = "bellwether-save";
 
 /// How long a flush waits for the state to be saved.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,14 +76,15 @@ pub fn with_written(change: impl FnOnce(&mut Written)) {
     change(WRITTEN.lock().get_or_insert_default());
 }
 
-/// Says at the end of each block what is wrong with the configuration so far, so that `collectd -t` shows it.
+/// Logs at the end of each block what is wrong with the configuration so far, so that `collectd -T` shows it. `collectd -t` does
+/// not: it looks at no plugin's block.
 pub fn configured() {
     if let Err(errors) = ready() {
-        complain(&errors);
+        log_errors(&errors);
     }
 }
 
-fn complain(errors: &[String]) {
+fn log_errors(errors: &[String]) {
     for error in errors {
         Daemon.log(Level::Error, error);
     }
@@ -92,7 +101,7 @@ struct Ready {
 /// The detector that the configuration asks for.
 fn ready() -> Result<Ready, Vec<String>> {
     let one = |error: String| vec![error];
-    let library = Library::load(own_folders()).map_err(one)?;
+    let library = library().map_err(one)?;
     let table = library.had_options().map_err(|e| one(e.to_string()))?;
     let table: Vec<CoreOption> = table
         .into_iter()
@@ -135,15 +144,24 @@ fn prepare_state(library: &Library, settings: &Settings) -> Result<(), Vec<Strin
     let Some(path) = &settings.state_file else {
         return Ok(());
     };
-    let way = library.prepare_state(Path::new(path));
-    if way.map_err(|error| vec![format!("option StateFile: {error}")])? == Way::InPlace {
-        let message = format!(
-            "option StateFile: {path} cannot be replaced (it is a mount of its own, or its folder cannot be written to) and is \
-             written in place; mount its folder instead, so that no crash can damage it"
-        );
-        Daemon.log(Level::Warning, &message);
-    }
+    let option = camel_case(STATE_FILE.name);
+    let warning = state::prepare(library, &option, Path::new(path)).map_err(|error| vec![error])?;
+    warning
+        .iter()
+        .for_each(|warning| Daemon.log(Level::Warning, warning));
     Ok(())
+}
+
+/// Starts the thread that writes the learned state.
+fn saver(settings: &Settings, shared: &Arc<Shared>) -> io::Result<Option<Saver<Snapshot>>> {
+    let Some(path) = settings.state_file.as_ref().map(PathBuf::from) else {
+        return Ok(None);
+    };
+    let interval = Duration::from_secs_f64(settings.state_interval);
+    let write = move |state: Snapshot| state.write(&path).map_err(|error| error.to_string());
+    let shared = shared.clone();
+    // A flush waits for it.
+    Saver::start(SAVER, interval, write, move || shared.queue.poke()).map(Some)
 }
 
 /// Starts the detector's thread and registers for values. A plugin that cannot start leaves the daemon as it is.
@@ -158,16 +176,13 @@ pub fn start() -> Result<(), ()> {
         interval,
         had,
     } = prepared.map_err(|errors| {
-        complain(&errors);
+        log_errors(&errors);
         Daemon.log(
             Level::Error,
-            "is not started because of its configuration; the errors are above",
+            "not started: the errors in its configuration are logged above",
         );
     })?;
-    for file in library.passed_over() {
-        let path = library.path().display();
-        Daemon.log(Level::Warning, &format!("{path} is loaded, and not {file}"));
-    }
+    state::passed_over(&library).for_each(|warning| Daemon.log(Level::Warning, &warning));
     let shared = Arc::new(Shared {
         queue: Queue::new(settings.queue_length),
         returned: AtomicU64::new(0),
@@ -178,13 +193,13 @@ pub fn start() -> Result<(), ()> {
         watched: settings.watched,
     };
     if RUNNING.set(running).is_err() {
-        Daemon.log(Level::Error, "is started twice");
+        Daemon.log(Level::Error, "started twice");
         return Err(());
     }
     let theirs = shared.clone();
     let notifications = Dispatcher::start(
         NOTIFIER,
-        |event: Event| tell::event(&Daemon, &event),
+        |event: Event| report::event(&Daemon, &event),
         move || theirs.queue.poke(),
         |cause| {
             let cause = panic_message(cause);
@@ -194,43 +209,37 @@ pub fn start() -> Result<(), ()> {
             );
         },
     )
-    .map_err(|error| Daemon.log(Level::Error, &format!("cannot start a thread: {error}")))?;
+    .map_err(no_thread)?;
+    let saver = saver(&settings, &shared).map_err(no_thread)?;
     let (host, shared_too) = (Arc::new(Daemon), shared.clone());
-    let worker = Worker::new(host, shared_too, settings, interval, had, notifications);
-    let thread = std::thread::Builder::new()
-        .name(NAME.into())
-        .spawn(move || {
-            if let Err(cause) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
-                let message = format!(
-                    "internal error, the detector has stopped: {}",
-                    panic_message(&*cause)
-                );
-                Daemon.log(Level::Error, &message);
-            }
-            shared.queue.end();
-        });
-    match thread {
-        Ok(thread) => *THREAD.lock() = Some(thread),
-        Err(error) => {
-            Daemon.log(Level::Error, &format!("cannot start its thread: {error}"));
-            return Err(());
+    let worker = Worker::new(
+        host,
+        shared_too,
+        settings,
+        interval,
+        had,
+        notifications,
+        saver,
+    );
+    let thread = spawn(NAME, move || {
+        if let Err(cause) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
+            let cause = panic_message(&*cause);
+            let message = format!("internal error, the detector has stopped: {cause}");
+            Daemon.log(Level::Error, &message);
         }
-    }
+        shared.queue.end();
+    });
+    *THREAD.lock() = Some(thread.map_err(no_thread)?);
     daemon::register_running().map_err(|status| {
         Daemon.log(
             Level::Error,
-            &format!("collectd does not register its callbacks (status {status})"),
+            &format!("cannot register its callbacks with collectd (status {status})"),
         );
     })
 }
 
-/// What a panic says.
-pub fn panic_message(cause: &(dyn Any + Send)) -> &str {
-    cause
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| cause.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
+fn no_thread(error: io::Error) {
+    Daemon.log(Level::Error, &format!("cannot start a thread: {error}"));
 }
 
 /// One of this plugin's own values came back through collectd's queue; `host` is whose it is, `time` collectd's.
@@ -257,7 +266,7 @@ pub fn stop() -> bool {
     if !running.shared.queue.stop(STOP_TIMEOUT) {
         Daemon.log(
             Level::Warning,
-            "the detector's thread did not end within 10 s; shutting down without it",
+            "detector thread did not stop within 10 s (blocked in a notification plugin?); shutting down without it",
         );
         return false;
     }

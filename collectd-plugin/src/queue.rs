@@ -134,7 +134,7 @@ impl Batch {
 /// What the detector's thread is asked for besides taking records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Asked {
-    /// To save its state; the number that [`Queue::flushed`] wants back.
+    /// To save its state; the number that [`Queue::flushed`] wants back. Given once.
     pub flush: Option<u64>,
     /// To finish what there is and end.
     pub stop: bool,
@@ -147,6 +147,7 @@ struct Inner {
     closed: bool,
     stop: bool,
     flush_asked: u64,
+    flush_taken: u64,
     flush_done: u64,
     /// The detector's thread is to look after what waits elsewhere.
     poked: bool,
@@ -222,8 +223,10 @@ impl Queue {
             }
         }
         std::mem::swap(&mut inner.batch, batch);
+        let flush = (inner.flush_asked > inner.flush_taken).then_some(inner.flush_asked);
+        inner.flush_taken = inner.flush_asked;
         Asked {
-            flush: (inner.flush_asked > inner.flush_done).then_some(inner.flush_asked),
+            flush,
             stop: inner.stop,
         }
     }
@@ -289,7 +292,7 @@ impl Queue {
 
 impl Inner {
     fn urgent(&self) -> bool {
-        self.stop || self.flush_asked > self.flush_done
+        self.stop || self.flush_asked > self.flush_taken
     }
 }
 
@@ -357,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_waits_for_the_detectors_thread_and_not_longer_than_it_is_told_to() {
+    fn a_flush_waits_for_the_detectors_thread_and_at_most_for_its_timeout() {
         let forsaken = Queue::new(10);
         assert!(!forsaken.flush(Duration::from_millis(5)));
         let queue = Queue::new(10);
@@ -368,6 +371,22 @@ mod tests {
             });
             assert!(queue.flush(Duration::from_secs(10)));
         });
+    }
+
+    #[test]
+    fn a_flush_is_handed_over_once_and_does_not_keep_the_detectors_thread_awake_until_it_is_done() {
+        let queue = Queue::new(10);
+        assert!(!queue.flush(Duration::ZERO));
+        let mut batch = Batch::default();
+        assert_eq!(queue.take(&mut batch, Duration::ZERO).flush, Some(1));
+        let begun = Instant::now();
+        assert_eq!(
+            queue.take(&mut batch, Duration::from_millis(20)).flush,
+            None
+        );
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        assert!(!queue.flush(Duration::ZERO));
+        assert_eq!(queue.take(&mut batch, Duration::ZERO).flush, Some(2));
     }
 
     #[test]

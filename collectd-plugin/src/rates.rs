@@ -2,7 +2,7 @@
 
 use crate::counter::{Counter, Point, Rate, Step, Unrated};
 
-/// The most devices of one kind (disks, network interfaces) that are told apart in one VM.
+/// The most devices of one kind (disks, network interfaces) that are distinguished in one VM.
 const MAX_DEVICES: usize = 64;
 
 /// A device that missed this many rounds is forgotten.
@@ -20,18 +20,18 @@ struct Device {
     missed: u8,
 }
 
-/// One metric of one VM: the sum of the rates of its devices, told once for each round of their reports.
+/// One metric of one VM: the sum of the rates of its devices, reported once for each round of their values.
 ///
 /// A VM's disks report one after the other within one read of collectd's `virt` plugin. A round is complete when every
 /// device has reported that took part in the last one, and at the latest when one of them reports again. So nothing waits
-/// for a disk that was unplugged longer than one round, and a counter that is alone (CPU time) is told at once.
+/// for a disk that was unplugged longer than one round, and a counter that is alone (CPU time) is reported at once.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     devices: Vec<Device>,
-    /// The present round: the newest of its times, and whether it was told.
+    /// The present round: the newest of its times, and whether it was reported.
     time: u64,
-    told: bool,
-    /// The round before, as it was told.
+    reported: bool,
+    /// The round before, as it was reported.
     previous: Option<Rate>,
 }
 
@@ -63,7 +63,7 @@ impl Series {
                 None
             }
             Step::Split(first, second) if self.devices.len() == 1 => {
-                // The correction goes first: what was missing may bring the detector to judge both.
+                // The correction goes first: what was missing may bring the detector to a verdict on both.
                 rates.extend([second, first]);
                 None
             }
@@ -113,14 +113,14 @@ impl Series {
         device.rate = rate;
         self.time = self.time.max(time);
         if self.devices.iter().all(|d| d.reported || d.missed > 0) {
-            self.tell(rates);
+            self.emit(rates);
         }
     }
 
     /// Ends the present round and begins the next; gives the new index of the device at `index`.
     fn next_round(&mut self, index: usize, rates: &mut Vec<Rate>) -> usize {
-        if !self.told {
-            self.tell(rates);
+        if !self.reported {
+            self.emit(rates);
         }
         self.previous = self.sum().map(|per_sec| Rate {
             time: self.time,
@@ -144,7 +144,7 @@ impl Series {
             keep
         });
         self.time = 0;
-        self.told = false;
+        self.reported = false;
         moved
     }
 
@@ -155,8 +155,8 @@ impl Series {
             .reduce(|a, b| a + b)
     }
 
-    fn tell(&mut self, rates: &mut Vec<Rate>) {
-        self.told = true;
+    fn emit(&mut self, rates: &mut Vec<Rate>) {
+        self.reported = true;
         if let Some(per_sec) = self.sum() {
             rates.push(Rate {
                 time: self.time,
@@ -177,8 +177,8 @@ impl Series {
         let device = &mut self.devices[index];
         if device.reported && self.time.abs_diff(second.time) < interval / 2 {
             device.rate = Some(second.per_sec);
-            if self.told {
-                self.tell(rates);
+            if self.reported {
+                self.emit(rates);
             }
         }
         if let Some(previous) = &mut self.previous
@@ -197,7 +197,7 @@ mod tests {
     const SECOND: u64 = 1 << 30;
 
     #[test]
-    fn a_counter_that_is_alone_is_told_at_once_and_its_correction_before_what_was_late() {
+    fn a_counter_that_is_alone_is_reported_at_once_and_its_correction_before_what_was_late() {
         let sums = sums(&[
             ("", 1000, [0, 0]),
             ("", 1020, [300, 0]),

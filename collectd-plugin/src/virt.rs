@@ -1,4 +1,4 @@
-//! Which value is whose: what collectd's `virt` plugin tells, and which VM and hypervisor it tells it of.
+//! Which value is whose: the values of collectd's `virt` plugin, and the VM and hypervisor that each belongs to.
 
 use std::borrow::Cow;
 
@@ -130,7 +130,7 @@ impl Identity {
     }
 
     /// The hypervisor and the VM that a value is of, on a collectd that goes by the name `local`; `None` where the VM cannot
-    /// be told: `HostnameFormat hostname` without a `PluginInstanceFormat`.
+    /// be known: `HostnameFormat hostname` without a `PluginInstanceFormat`.
     pub fn resolve<'a>(
         self,
         names: &Names<'a>,
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn hostname_format_hostname_alone_tells_no_vm_from_another() {
+    fn hostname_format_hostname_alone_distinguishes_no_vms() {
         assert_eq!(resolve(Identity::Auto, names("here", "", "")), None);
         assert_eq!(
             resolve(Identity::PluginInstanceIsVm, names("hv3", "", "")),

@@ -5,7 +5,7 @@ use bellwether_sys::Had;
 use crate::counter::{Rate, Unrated};
 use crate::queue::Fixed;
 use crate::rates::Series;
-use crate::tell::Tallies;
+use crate::report::Counts;
 use crate::virt::{Kind, METRICS};
 
 /// So many values of `percent-virt_cpu_total` without a CPU counter mean that there is none.
@@ -27,8 +27,8 @@ pub struct Vm {
     pub number: u32,
     /// Whether it abstains.
     pub masked: bool,
-    /// Whether the detector was told whether it abstains.
-    mask_told: bool,
+    /// Whether the detector knows whether it abstains.
+    mask_sent: bool,
     /// Samples that came while it was masked.
     samples_masked: u32,
     /// Values of `percent-virt_cpu_total` since its CPU counter was last seen.
@@ -52,7 +52,7 @@ impl Vm {
             clock,
             number: 0,
             masked: false,
-            mask_told: false,
+            mask_sent: false,
             samples_masked: 0,
             percent_only: 0,
             series: [const { None }; METRICS.len()],
@@ -93,8 +93,8 @@ impl Vm {
     /// The detector has got the first sample of it in this run: it has no masks of VMs that it does not know, and those of a
     /// former run may be out of date.
     pub fn known(&mut self, had: &mut Had) {
-        if !self.mask_told {
-            self.mask_told = true;
+        if !self.mask_sent {
+            self.mask_sent = true;
             self.tell_mask(had);
         }
     }
@@ -134,7 +134,7 @@ impl Vm {
         fixed: &Fixed,
         name: &[u8],
         rates: &mut Vec<Rate>,
-        tallies: &mut Tallies,
+        counts: &mut Counts,
     ) -> bool {
         if kind == Kind::Cpu {
             self.percent_only = 0;
@@ -143,10 +143,10 @@ impl Vm {
         let counters = fixed.values.map(|value| value as i64);
         match series.add(name, fixed.time, fixed.interval, counters, rates) {
             None | Some(Unrated::First) => {}
-            Some(Unrated::Reset) => tallies.resets += 1,
-            Some(Unrated::Duplicate) => tallies.duplicates += 1,
-            Some(Unrated::Late) => tallies.late += 1,
-            Some(Unrated::Full) => tallies.full += 1,
+            Some(Unrated::Reset) => counts.resets += 1,
+            Some(Unrated::Duplicate) => counts.duplicates += 1,
+            Some(Unrated::Late) => counts.late += 1,
+            Some(Unrated::Full) => counts.full += 1,
         }
         kind == Kind::Cpu
     }
@@ -181,11 +181,11 @@ mod tests {
     #[test]
     fn percent_is_of_no_use_beside_a_counter() {
         let (mut vm, mut rates) = (Vm::new("hv", "vm", 0, 0.0), Vec::new());
-        let mut tallies = Tallies::default();
+        let mut counts = Counts::default();
         for tick in 0..10 {
             assert!(!vm.percent(&sample(tick, 12.5f64.to_bits()), &mut Vec::new()));
             let counter = sample(tick, tick * 1_000_000_000);
-            vm.count(Kind::Cpu, &counter, b"", &mut rates, &mut tallies);
+            vm.count(Kind::Cpu, &counter, b"", &mut rates, &mut counts);
         }
         assert_eq!(rates.len(), 9);
     }
@@ -193,12 +193,12 @@ mod tests {
     #[test]
     fn resets_and_duplicates_are_counted() {
         let (mut vm, mut rates) = (Vm::new("hv", "vm", 0, 0.0), Vec::new());
-        let mut tallies = Tallies::default();
+        let mut counts = Counts::default();
         for (tick, value) in [(0, 50), (1, 60), (1, 60), (2, 5), (3, 15)] {
             let counter = sample(tick, value);
-            vm.count(Kind::DiskOps, &counter, b"vda", &mut rates, &mut tallies);
+            vm.count(Kind::DiskOps, &counter, b"vda", &mut rates, &mut counts);
         }
-        assert_eq!((tallies.resets, tallies.duplicates), (1, 1));
+        assert_eq!((counts.resets, counts.duplicates), (1, 1));
         assert_eq!(rates.len(), 2);
     }
 }

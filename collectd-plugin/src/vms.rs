@@ -7,19 +7,19 @@ use crate::queue::Names;
 use crate::virt::Identity;
 use crate::vm::Vm;
 
-/// The most VMs whose counters are kept. Who reports once and then no more makes room for others.
+/// The most VMs whose counters are kept. A VM that no longer reports is evicted for others.
 pub const MAX_VMS: usize = 500_000;
 
 /// A VM that has had values in so many intervals is established.
 const ESTABLISHED: u32 = 32;
-/// An established VM may have to make room when it was silent for this long and for [`FORGET_INTERVALS`], seconds.
+/// An established VM may be evicted when it was silent for this long and for [`FORGET_INTERVALS`], seconds.
 const ESTABLISHED_SILENT_SEC: f64 = 600.0;
 /// Any other one when it was silent for so many intervals,
 const SILENT_INTERVALS: f64 = 2.5;
 /// of no more than this, seconds.
 const INTERVAL_MAX_SEC: f64 = 300.0;
 
-/// Seconds between two looks for VMs that may have to make room.
+/// Seconds between two searches for VMs that may be evicted.
 const SEARCH_SEC: f64 = 10.0;
 /// So many are found at a time.
 const FOUND_MAX: usize = 50_000;
@@ -43,7 +43,7 @@ pub struct Vms {
     clocks: FxHashMap<Box<str>, (usize, usize)>,
     key: Vec<u8>,
     swept: f64,
-    /// Who may have to make room, the next one last, and when that was found out.
+    /// The VMs that may be evicted, the next one last, and when they were searched for.
     silent: Vec<Box<[u8]>>,
     searched: f64,
     evicted: u64,
@@ -62,7 +62,7 @@ impl Default for Vms {
 pub enum NoVm {
     /// It does not name one.
     Unnamed,
-    /// There is no room for one more.
+    /// The limit of VMs is reached.
     Full,
 }
 
@@ -83,7 +83,7 @@ fn parts(key: &[u8]) -> (&[u8], &[u8]) {
     (&key[..end], &key[(end + 1).min(key.len())..])
 }
 
-/// Whether a VM does not report any more at `now` (seconds) and may have to make room.
+/// Whether a VM does not report any more at `now` (seconds) and may be evicted.
 fn is_silent(vm: &Vm, now: f64) -> bool {
     let patience = if vm.heard >= ESTABLISHED {
         ESTABLISHED_SILENT_SEC.max(FORGET_INTERVALS * vm.interval)
@@ -145,7 +145,7 @@ impl Vms {
         let (hypervisor, name) = identity
             .resolve(names, local.as_bytes())
             .ok_or(NoVm::Unnamed)?;
-        if self.vms.len() >= self.max && !self.make_room(now, clock) {
+        if self.vms.len() >= self.max && !self.evict_one(now, clock) {
             return Err(NoVm::Full);
         }
         let number = match self.clocks.get_mut(hypervisor.as_ref()) {
@@ -199,7 +199,7 @@ impl Vms {
         (self.clocks.len(), self.vms.len())
     }
 
-    /// How many VMs made room for others so far.
+    /// How many VMs were evicted so far.
     pub fn evicted(&self) -> u64 {
         self.evicted
     }
@@ -221,7 +221,7 @@ impl Vms {
     /// Forgets a VM that does not report any more, of those that had the fewest values the one that has been silent longest;
     /// whether there is one. All are looked at once in [`SEARCH_SEC`] at most, however many want in.
     #[cold]
-    fn make_room(&mut self, now: f64, clock: &mut Clock) -> bool {
+    fn evict_one(&mut self, now: f64, clock: &mut Clock) -> bool {
         if now - self.searched >= SEARCH_SEC || now < self.searched {
             self.searched = now;
             let silent = self.vms.iter().filter(|(_, vm)| is_silent(vm, now));
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn invented_vms_make_room_for_others_and_never_those_that_report() {
+    fn invented_vms_evict_one_for_others_and_never_those_that_report() {
         let (mut vms, mut clock) = (Vms::new(100), Clock::default());
         let mut full = 0;
         for interval in 0..200 {

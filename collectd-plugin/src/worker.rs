@@ -1,24 +1,28 @@
-//! The detector's thread: takes what waits in the queue, feeds the detector, and tells what it says.
+//! The detector's thread: takes values from the queue, feeds the detector, and reports its events.
 //!
-//! It waits for nobody: values only go into collectd's own queue, and events to a thread of their own ([`crate::outbox`]), as
-//! many as there is room for. The others wait in the detector, which saves them with its state. So a listener for
-//! notifications that hangs holds up neither the detection nor the saving nor the shutdown.
+//! It never blocks: values only go into collectd's own queue, events to a thread of their own ([`crate::outbox`]), as many as
+//! that has capacity for, and the learned state to another one ([`bellwether_agent::saver`]). Further events wait in the
+//! detector, which saves them with its state. So neither a notification plugin nor a disk that hangs holds up the detection or,
+//! for longer than a limited time, the shutdown.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use bellwether_sys::{Counters, Event, Had, NoticeKind, Observation, Outcome};
+use bellwether_agent::limiter::LogLimiter;
+use bellwether_agent::saver::{Report, Saver};
+use bellwether_agent::state::{self, Restored};
+use bellwether_sys::{Counters, Event, Had, NoticeKind, Observation, Outcome, Snapshot};
 
 use crate::clock::{Clock, LIVE_SEC};
-use crate::complaints::{Complaint, Complaints};
 use crate::config::Settings;
 use crate::counter::{Rate, seconds};
 use crate::host::{Host, Level};
 use crate::outbox::Dispatcher;
 use crate::queue::{Batch, Fixed, Names, Queue};
-use crate::tell::{self, Tallies, Told};
+use crate::report::{self, Counts, Dispatched};
+use crate::topic::Topic;
 use crate::virt::{self, Kind, METRICS};
 use crate::vm::Vm;
 use crate::vms::{MAX_VMS, NoVm, Vms};
@@ -41,11 +45,11 @@ const LIVE_AT_SAVE_SEC: f64 = 600.0;
 /// Seconds between two looks for hypervisors that are lost.
 const LOST_TURN_SEC: f64 = 60.0;
 
-/// So long after an event the state is saved, however long the option StateInterval is.
-const SAVE_AFTER_EVENT_SEC: f64 = 5.0;
-
-/// At the end, listeners for notifications get so long to take those that wait.
+/// The longest time that the end waits for notification plugins to take the notifications that wait.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest time that it then waits for the last save.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What the callbacks and the detector's thread share.
 #[derive(Debug)]
@@ -66,11 +70,11 @@ pub struct Worker {
     had: Had,
     vms: Vms,
     clock: Clock,
-    told: Told,
-    tallies: Tallies,
+    dispatched: Dispatched,
+    counts: Counts,
     rates: Vec<Rate>,
-    complaints: Complaints,
-    dropped_told: u64,
+    limiter: LogLimiter<Topic>,
+    dropped_logged: u64,
     /// What the counters were when they were last looked at.
     counters: Counters,
     notifications: Dispatcher<Event>,
@@ -79,11 +83,13 @@ pub struct Worker {
     /// Samples since the statuses were last looked at, and how many statuses there were.
     since_values: usize,
     statuses: usize,
-    unsaved: bool,
+    /// `None` without a state file, and once it has ended.
+    saver: Option<Saver<Snapshot>>,
+    /// The flush that waits for the state to be saved.
+    flush: Option<u64>,
     /// When what recurs is due, by the steady clock.
     next_turn: f64,
     next_health: f64,
-    next_save: f64,
     next_lost: f64,
     /// By how much the wall clock is ahead of the steady one, and when it was set last.
     wall_ahead: f64,
@@ -95,7 +101,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker with a new detector, or with what it had learnt when its state was saved. `interval` is collectd's, in
+    /// A worker whose detector starts anew, or from its saved state. `interval` is collectd's, in
     /// seconds.
     pub fn new(
         host: Arc<dyn Host>,
@@ -104,12 +110,12 @@ impl Worker {
         interval: f64,
         had: Had,
         notifications: Dispatcher<Event>,
+        saver: Option<Saver<Snapshot>>,
     ) -> Self {
         let now = host.steady();
         let mut worker = Self {
             next_turn: now + TURN_SEC,
             next_health: now + TURN_SEC,
-            next_save: now + settings.state_interval,
             next_lost: now + LOST_SEC,
             wall_ahead: host.now() - now,
             wall_set: now,
@@ -122,19 +128,20 @@ impl Worker {
             had,
             vms: Vms::default(),
             clock: Clock::default(),
-            told: Told::default(),
-            tallies: Tallies::default(),
+            dispatched: Dispatched::default(),
+            counts: Counts::default(),
             rates: Vec::new(),
-            complaints: Complaints::default(),
-            dropped_told: 0,
+            limiter: LogLimiter::default(),
+            dropped_logged: 0,
             counters: Counters::default(),
             notifications,
             held: None,
             since_values: 0,
             statuses: 0,
-            unsaved: false,
+            saver,
+            flush: None,
         };
-        worker.load();
+        worker.restore();
         worker.counters = worker.had.counters().unwrap_or_default();
         worker
     }
@@ -153,32 +160,35 @@ impl Worker {
                 self.next_turn = now + TURN_SEC;
                 self.turn(now);
             }
-            self.tell();
-            if asked.flush.is_some() || asked.stop {
-                self.save(now);
-            }
-            if let Some(number) = asked.flush {
-                self.shared.queue.flushed(number);
-            }
+            self.report();
+            self.save(asked.flush, asked.stop);
             if asked.stop && batch.len() == 0 {
                 return self.end();
             }
         }
     }
 
-    /// Lets listeners take the notifications that wait, for a limited time; the state has been saved before.
+    /// Waits for notification plugins, and then for the last save, each for a limited time.
     fn end(mut self) {
         let deadline = Instant::now() + LISTEN_TIMEOUT;
         let mut all = self.events();
         while self.notifications.wait_empty(deadline) && !all {
             all = self.events();
         }
-        // Not to be told again after the next start.
-        self.save(self.host.steady());
+        // Not to be reported again after the next start.
+        if let Some(saver) = self.saver.take() {
+            let report = saver.finish(|| snapshot(&self.had), SAVE_TIMEOUT);
+            if let Some(warning) = report.as_ref().and_then(Report::warning) {
+                self.host.log(Level::Warning, &warning);
+            }
+        }
+        if let Some(number) = self.flush {
+            self.shared.queue.flushed(number);
+        }
         let left = if all {
             ""
         } else {
-            ", and further ones wait in the state"
+            "; further ones wait in the saved state"
         };
         let held = usize::from(self.held.is_some());
         let lost = held + self.notifications.end(Duration::ZERO);
@@ -231,7 +241,7 @@ impl Worker {
                 fixed,
                 names.type_instance,
                 &mut self.rates,
-                &mut self.tallies,
+                &mut self.counts,
             )
         };
         if fed {
@@ -249,11 +259,13 @@ impl Worker {
                 interval,
                 value: rate.per_sec * kind.scale(),
             };
-            self.unsaved = true;
+            if let Some(saver) = &mut self.saver {
+                saver.learned();
+            }
             match self.had.observe(&observation) {
-                Ok(Outcome::Full) => refused = Some((Complaint::Full, full_message(vm))),
+                Ok(Outcome::Full) => refused = Some((Topic::Full, full_message(vm))),
                 Ok(_) => {}
-                Err(error) => refused = Some((Complaint::Refused, error.to_string())),
+                Err(error) => refused = Some((Topic::Refused, error.to_string())),
             }
         }
         if !self.rates.is_empty() {
@@ -261,18 +273,18 @@ impl Worker {
         }
         if percent_only {
             let message = format!(
-                "the VM {} of {} has no virt_cpu_total; taking percent-virt_cpu_total, which is noisier (said once)",
+                "the VM {} of {} has no virt_cpu_total; using percent-virt_cpu_total, which is noisier (logged once)",
                 vm.name, vm.hypervisor
             );
-            refused = refused.or(Some((Complaint::PercentOnly, message)));
+            refused = refused.or(Some((Topic::PercentOnly, message)));
         }
-        if let Some((complaint, message)) = refused {
-            self.complain(complaint, &message);
+        if let Some((topic, message)) = refused {
+            self.warn(topic, &message);
         }
         self.events();
         self.since_values += 1;
-        // A replay has many ticks in one batch: all are told, at one look for each sample however many hypervisors there are.
-        // Of live ones that end together the last is told, since collectd does not keep the order of what comes at once.
+        // A replay has many ticks in one batch: all are dispatched, at one look for each sample however many hypervisors there are.
+        // Of live ones that end together the last is dispatched, since collectd does not keep the order of what comes at once.
         if arrival - seconds(fixed.time) > LIVE_SEC && self.since_values > self.statuses {
             self.values();
         }
@@ -314,26 +326,25 @@ impl Worker {
     fn no_vm(&mut self, why: NoVm, names: &Names<'_>) {
         match why {
             NoVm::Unnamed => {
-                self.tallies.unnamed += 1;
+                self.counts.unnamed += 1;
                 let message = format!(
-                    "values of host \"{}\" do not say which VM they are of; with HostnameFormat hostname, the virt plugin \
-                     needs PluginInstanceFormat name (or uuid)",
+                    "values of host \"{}\" do not name their VM; with HostnameFormat hostname, the virt plugin needs \
+                     PluginInstanceFormat name (or uuid)",
                     String::from_utf8_lossy(names.host)
                 );
-                self.complain(Complaint::Unnamed, &message);
+                self.warn(Topic::Unnamed, &message);
             }
             NoVm::Full => {
-                self.tallies.full += 1;
+                self.counts.full += 1;
                 let message = format!(
-                    "values of {MAX_VMS} VMs came lately, which is the limit; further VMs are ignored until some do not report \
-                     any more"
+                    "{MAX_VMS} VMs report, which is the limit; further VMs are ignored until some no longer report"
                 );
-                self.complain(Complaint::Full, &message);
+                self.warn(Topic::Full, &message);
             }
         }
     }
 
-    /// What the time brings about.
+    /// The periodic work.
     fn turn(&mut self, now: f64) {
         self.look_at_the_wall_clock(now);
         let returned = match self.shared.returned.load(Ordering::Relaxed) {
@@ -351,7 +362,7 @@ impl Worker {
             }
         }
         if let Some(error) = failed {
-            self.complain(Complaint::Refused, &error.to_string());
+            self.warn(Topic::Refused, &error.to_string());
         }
         self.advance_restored(now);
         if now >= self.next_lost {
@@ -359,25 +370,21 @@ impl Worker {
             self.advance_lost(now);
         }
         self.vms.forget_silent(now, &mut self.clock);
-        self.tallies.evicted = self.vms.evicted();
+        self.counts.evicted = self.vms.evicted();
         self.limits();
         let (_, dropped) = self.shared.queue.counts();
-        if dropped > self.dropped_told {
+        if dropped > self.dropped_logged {
             let message = format!(
-                "the queue is full: {dropped} values were dropped so far; QueueLength is too small, or the machine is too \
-                 busy for the detector's thread"
+                "queue full: {dropped} values were dropped so far; QueueLength is too small, or the machine is too busy for the \
+                 detector thread"
             );
-            self.complain(Complaint::Dropped, &message);
-            self.dropped_told = dropped;
+            self.warn(Topic::Dropped, &message);
+            self.dropped_logged = dropped;
         }
         if now >= self.next_health {
             self.next_health = now + self.interval;
             self.health();
             self.lone_vms();
-        }
-        if now >= self.next_save {
-            self.next_save = now + self.settings.state_interval;
-            self.save(now);
         }
     }
 
@@ -389,26 +396,26 @@ impl Worker {
         let before = std::mem::replace(&mut self.counters, now);
         if now.hypervisors_evicted > before.hypervisors_evicted {
             let message = format!(
-                "MaxHypervisors is reached: {} hypervisors that no longer report made room for new ones so far; if names are \
-                 invented, see SecurityLevel in the README, else raise it",
+                "MaxHypervisors reached: {} hypervisors that no longer report were replaced by new ones so far; raise it, or, if \
+                 names are forged, see SecurityLevel in the README",
                 now.hypervisors_evicted
             );
-            self.complain(Complaint::HypervisorsEvicted, &message);
+            self.warn(Topic::HypervisorsEvicted, &message);
         }
         if now.vms_evicted > before.vms_evicted {
             let message = format!(
-                "MaxVms is reached: {} VMs that no longer report made room for new ones so far; if names are invented, see \
-                 SecurityLevel in the README, else raise it",
+                "MaxVms reached: {} VMs that no longer report were replaced by new ones so far; raise it, or, if names are forged, \
+                 see SecurityLevel in the README",
                 now.vms_evicted
             );
-            self.complain(Complaint::VmsEvicted, &message);
+            self.warn(Topic::VmsEvicted, &message);
         }
         if now.events_lost > before.events_lost {
             let message = format!(
-                "{} notifications were lost so far: a notification plugin hangs or takes too long",
+                "{} notifications were lost so far: a notification plugin hangs or is too slow",
                 now.events_lost
             );
-            self.complain(Complaint::Lost, &message);
+            self.warn(Topic::Lost, &message);
         }
     }
 
@@ -421,13 +428,13 @@ impl Worker {
             return;
         }
         self.wall_set = now;
-        self.tallies.wall_steps += 1;
+        self.counts.wall_steps += 1;
         let which = if step < 0.0 { "back" } else { "forward" };
         let message = format!(
-            "the clock of this machine was set {which} by {:.0} s; what recurs goes on by a steady clock",
+            "the clock of this machine was set {which} by {:.0} s; intervals are measured by a monotonic clock and not affected",
             step.abs()
         );
-        self.complain(Complaint::WallStep, &message);
+        self.warn(Topic::WallStep, &message);
     }
 
     /// Lets time pass for hypervisors that reported live before the last stop and have not been heard since the start, so that who
@@ -444,8 +451,8 @@ impl Worker {
         let time = self.host.now() - wait;
         for name in &self.restored {
             if let Err(error) = self.had.advance_hypervisor(name, time) {
-                self.complaints
-                    .tell(&*self.host, Complaint::Refused, &error.to_string());
+                let message = error.to_string();
+                warn(&*self.host, &mut self.limiter, Topic::Refused, &message);
             }
         }
     }
@@ -493,7 +500,7 @@ impl Worker {
         let time = self.host.now() - LOST_SEC;
         for hypervisor in lost {
             if let Err(error) = self.had.advance_hypervisor(&hypervisor, time) {
-                self.complain(Complaint::Refused, &error.to_string());
+                self.warn(Topic::Refused, &error.to_string());
             }
         }
     }
@@ -504,12 +511,12 @@ impl Worker {
         }
         if let Ok(counters) = self.had.counters() {
             let (waiting, dropped) = self.shared.queue.counts();
-            tell::health(
+            report::health(
                 &*self.host,
                 self.interval,
                 waiting,
                 dropped,
-                &self.tallies,
+                &self.counts,
                 &counters,
             );
         }
@@ -523,11 +530,11 @@ impl Worker {
                 "each of {hypervisors} hypervisors has one VM; if the virt plugin's HostnameFormat is name, set Identity \
                  \"host-is-vm\""
             );
-            self.complain(Complaint::LoneVms, &message);
+            self.warn(Topic::LoneVms, &message);
         }
     }
 
-    fn tell(&mut self) {
+    fn report(&mut self) {
         self.events();
         self.notices();
         self.values();
@@ -535,15 +542,15 @@ impl Worker {
 
     fn notices(&mut self) {
         while let Some((kind, message)) = self.had.next_notice() {
-            let complaint = match kind {
-                NoticeKind::IntervalChanged => Complaint::IntervalChanged,
-                NoticeKind::Unjudged => Complaint::Unjudged,
-                NoticeKind::Intervals => Complaint::Intervals,
-                NoticeKind::VmClock => Complaint::VmClock,
-                NoticeKind::ClockStep => Complaint::ClockStep,
+            let topic = match kind {
+                NoticeKind::IntervalChanged => Topic::IntervalChanged,
+                NoticeKind::Unjudged => Topic::Unjudged,
+                NoticeKind::Intervals => Topic::Intervals,
+                NoticeKind::VmClock => Topic::VmClock,
+                NoticeKind::ClockStep => Topic::ClockStep,
                 NoticeKind::Other(_) => continue,
             };
-            self.complain(complaint, &message);
+            self.warn(topic, &message);
         }
     }
 
@@ -553,18 +560,17 @@ impl Worker {
             let Some(event) = self.held.take().or_else(|| self.had.next_event()) else {
                 return true;
             };
-            // What was told is not to be told again after a crash.
-            self.unsaved = true;
-            self.next_save = self
-                .next_save
-                .min(self.host.steady() + SAVE_AFTER_EVENT_SEC);
+            // What was reported is not to be reported again after a crash.
+            if let Some(saver) = &mut self.saver {
+                saver.event(Instant::now());
+            }
             if !self.settings.notifications {
                 continue;
             }
             if !self.notifications.has_room() {
                 self.held = Some(event);
-                let message = "notifications wait: a notification plugin hangs or takes long";
-                self.complain(Complaint::Listener, message);
+                let message = "notifications are waiting: a notification plugin hangs or is slow";
+                self.warn(Topic::Listener, message);
                 return false;
             }
             self.notifications.put(event);
@@ -574,47 +580,49 @@ impl Worker {
     fn values(&mut self) {
         self.since_values = 0;
         if self.settings.values {
-            self.statuses = self.told.values(&*self.host, self.had.statuses());
+            self.statuses = self.dispatched.values(&*self.host, self.had.statuses());
         }
     }
 
-    fn load(&mut self) {
+    fn restore(&mut self) {
         let Some(path) = self.state_path() else {
             return;
         };
-        match self.had.load(&path) {
-            Ok(true) => {
+        let (level, message) = match state::restored(&path, self.had.load(&path)) {
+            Restored::Yes(message) => {
                 self.restored = self.live_at_save(&path);
-                self.host.log(
-                    Level::Info,
-                    &format!("goes on from the state in {}", path.display()),
-                );
+                (Level::Info, message)
             }
-            Ok(false) => self.host.log(
-                Level::Info,
-                &format!("there is no state in {} yet", path.display()),
-            ),
-            Err(error) => self.host.log(
-                Level::Warning,
-                &format!("starts without what it had learnt: {error}"),
-            ),
-        }
+            Restored::NotYet(message) => (Level::Info, message),
+            Restored::Unusable(message) => (Level::Warning, message),
+        };
+        self.host.log(level, &message);
     }
 
-    fn save(&mut self, now: f64) {
-        let Some(path) = self.state_path() else {
-            return;
-        };
-        if !self.unsaved {
-            return;
-        }
-        match self.had.save(&path) {
-            Ok(()) => {
-                self.unsaved = false;
-                self.complaints.over(Complaint::State);
-                self.next_save = now + self.settings.state_interval;
+    /// Hands the state to the thread that writes it, where it is due, or `now` it is; `flush` waits for that.
+    fn save(&mut self, flush: Option<u64>, now: bool) {
+        self.flush = flush.or(self.flush);
+        if let Some(saver) = &mut self.saver {
+            if flush.is_some() || now {
+                saver.request();
             }
-            Err(error) => self.complain(Complaint::State, &error.to_string()),
+            let report = saver.turn(Instant::now(), || snapshot(&self.had));
+            let is_pending = saver.is_pending();
+            if let Some(report) = report {
+                match report.warning() {
+                    None => self.limiter.reset(Topic::State),
+                    Some(warning) => {
+                        self.counts.save_failures += 1;
+                        self.warn(Topic::State, &warning);
+                    }
+                }
+            }
+            if is_pending {
+                return;
+            }
+        }
+        if let Some(number) = self.flush.take() {
+            self.shared.queue.flushed(number);
         }
     }
 
@@ -625,14 +633,30 @@ impl Worker {
             .map(|path| Path::new(path).to_owned())
     }
 
-    fn complain(&mut self, about: Complaint, message: &str) {
-        self.complaints.tell(&*self.host, about, message);
+    fn warn(&mut self, topic: Topic, message: &str) {
+        warn(&*self.host, &mut self.limiter, topic, message);
     }
+}
+
+/// Logs a message unless one on the same topic was logged lately.
+fn warn(host: &dyn Host, limiter: &mut LogLimiter<Topic>, topic: Topic, message: &str) {
+    if topic.once() {
+        if limiter.allows_once(topic) {
+            host.log(Level::Notice, message);
+        }
+    } else if limiter.allows(topic, Duration::from_secs_f64(host.steady().max(0.0))) {
+        host.log(Level::Warning, message);
+    }
+}
+
+/// The learned state, serialized.
+fn snapshot(had: &Had) -> Result<Snapshot, String> {
+    had.snapshot().map_err(|error| error.to_string())
 }
 
 fn full_message(vm: &Vm) -> String {
     format!(
-        "there is no room for the VM {} of {}: the option MaxHypervisors or MaxVms is reached",
+        "MaxHypervisors or MaxVms reached: the VM {} of {} is not tracked",
         vm.name, vm.hypervisor
     )
 }

@@ -461,19 +461,27 @@ macro_rules! table {
 }
 pub(crate) use table;
 
-/// The one of `names` that `name` is most likely a misspelling of, if one is near.
-pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_ascii_lowercase();
-    let distance = |near: &'a str| {
-        (
-            strsim::damerau_levenshtein(&name, &near.to_ascii_lowercase()),
-            near,
-        )
+/// The one of `names` that is nearest to `word`, where one is near: at most one edit for every three characters, regardless of
+/// case, underscores and hyphens.
+///
+/// ```
+/// use bellwether_core::options::nearest;
+///
+/// assert_eq!(nearest("Treshold", ["quorum", "threshold"]), Some("threshold"));
+/// assert_eq!(nearest("window", ["quorum", "threshold"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |name: &str| -> String {
+        let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
+        letters.map(|c| c.to_ascii_lowercase()).collect()
     };
-    let nearest = names.into_iter().map(distance).min();
-    nearest
-        .filter(|(distance, near)| *distance <= near.len().max(name.len()) / 3)
-        .map(|(_, near)| near)
+    let wanted = plain(word);
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&wanted, &plain(name)), name))
+        .min()
+        .filter(|(edits, name)| *edits <= name.len().max(word.len()) / 3)
+        .map(|(_, name)| name)
 }
 
 /// The error for a name that is in none of `specs`, with the nearest name that is.

@@ -11,7 +11,7 @@ use bellwether_sys::LadCounters;
 use parking_lot::Mutex;
 
 use crate::abi::Level;
-use crate::filter::Tallies;
+use crate::filter::FilterCounters;
 use crate::input::Companion;
 
 /// The figures of one filter, for metrics.
@@ -20,9 +20,11 @@ pub struct Figures {
     /// What the filter is called: no other one of its pipeline is.
     pub name: String,
     /// What the filter counted.
-    pub tallies: Tallies,
+    pub filter: FilterCounters,
     /// What its detector counted.
-    pub counters: LadCounters,
+    pub detector: LadCounters,
+    /// Saves of the learned state that failed.
+    pub save_failures: u64,
 }
 
 /// The most lines that wait for the log.

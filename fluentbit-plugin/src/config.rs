@@ -1,175 +1,160 @@
 //! The options: those of the plugin itself, [`OWN`], and those of the core, which are known to it alone and passed on as text.
 
-use crate::abi::Kind;
+use bellwether_agent::options::{
+    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, TEXT, did_you_mean,
+};
+
 use crate::accessor::{self, Accessor};
 
-/// One option of the plugin itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnOption {
-    /// The key.
-    pub key: &'static str,
-    /// What kind of value it takes.
-    pub kind: Kind,
-    /// The default value; empty where there is none.
-    pub default: &'static str,
-    /// What it takes.
-    pub allowed: &'static str,
-    /// The unit, or an empty string.
-    pub unit: &'static str,
-    /// One line of help.
-    pub help: &'static str,
-}
-
-/// The most keys that one option takes; three options and the filter's own keys fit into what can be wanted of a record.
+/// The maximum number of keys that one option takes; three options and the filter's own keys fit into what can be wanted of a
+/// record.
 const KEYS_MAX: usize = 16;
 
-const ACCESSORS: &str = "1 to 16 keys separated by commas, as log or $log['message']";
-
 const _: () = assert!(3 * KEYS_MAX + crate::filter::OWN_KEYS <= accessor::WANTED_MAX);
+
+const ACCESSORS: &str = "1 to 16 keys separated by commas, as log or $log['message']";
 const ADDED: &str =
     "none, or some of template_id, template, severity, family, score, novel, separated by commas";
 
 /// The options of the filter itself.
 pub const OWN: [OwnOption; 13] = [
     OwnOption {
-        key: "text_keys",
-        kind: Kind::Text,
-        default: "log,message,MESSAGE,msg,body,Body,text,line,short_message,log_processed",
+        name: "text_keys",
+        kind: TEXT,
         allowed: ACCESSORS,
+        default: "log,message,MESSAGE,msg,body,Body,text,line,short_message,log_processed",
         unit: "",
-        help: "Where the text of a record is: the first of these keys whose value is a text, or a map with a text in it.",
+        help: "Keys for the text of a record: the first one whose value is a string, or a map with a string in it, is used.",
     },
     OwnOption {
-        key: "stream_keys",
-        kind: Kind::Text,
+        name: "stream_keys",
+        kind: TEXT,
+        allowed: ACCESSORS,
         default: "$RESOURCE['k8s.node.name'],$RESOURCE['host.name'],$kubernetes['host'],_HOSTNAME,HOSTNAME,_hostname,hostname,\
                   host,$host['name'],host.name",
-        allowed: ACCESSORS,
         unit: "",
-        help: "The host whose log a record belongs to: the first of these keys that it has. $TAG is the record's tag, \
-               $RESOURCE[...] an attribute of its OpenTelemetry resource. By default, hostname and the like are not read where a \
-               record names a pod: they are the pod's.",
+        help: "Keys for the host that a record comes from: the first one that the record has is used. $TAG is the record's tag, \
+               $RESOURCE[...] an attribute of its OpenTelemetry resource. By default, hostname and the like are ignored in a \
+               record that names a pod: they are the pod's.",
     },
     OwnOption {
-        key: "host",
-        kind: Kind::Text,
-        default: "",
+        name: "host",
+        kind: TEXT,
         allowed: "a name",
+        default: "",
         unit: "",
-        help: "Whose log a record is of that has none of stream_keys; by default this machine's name.",
+        help: "Host of the records that have none of stream_keys; by default the name of this machine.",
     },
     OwnOption {
-        key: "priority_keys",
-        kind: Kind::Text,
+        name: "priority_keys",
+        kind: TEXT,
+        allowed: ACCESSORS,
         default: "PRIORITY,priority,$METADATA['otlp']['severity_number'],$METADATA['otlp']['severity_text'],\
                   $METADATA['severity_number'],severity,pri,level,lvl,loglevel,log.level,log_level,SeverityNumber,severity_number,\
                   SeverityText,severity_text",
-        allowed: ACCESSORS,
         unit: "",
-        help: "The level of a record: the first of these keys with a syslog severity, a level as loggers number them, an \
-               OpenTelemetry severity number or a word such as err. $METADATA[...] is in the record's metadata.",
+        help: "Keys for the level of a record: the first one with a syslog severity, a numeric level as loggers use, an \
+               OpenTelemetry severity number or a word such as err is used. $METADATA[...] is in the record's metadata.",
     },
     OwnOption {
-        key: "key_prefix",
-        kind: Kind::Text,
-        default: "bellwether_",
+        name: "key_prefix",
+        kind: TEXT,
         allowed: "the start of a key",
+        default: "bellwether_",
         unit: "",
-        help: "What the keys that are added to records start with.",
+        help: "Prefix of the keys that are added to records.",
     },
     OwnOption {
-        key: "template_key",
-        kind: Kind::Text,
-        default: "",
+        name: "template_key",
+        kind: TEXT,
         allowed: "a key",
-        unit: "",
-        help: "The key for the template, by default key_prefix with template; OpenTelemetry calls it log.record.template.",
-    },
-    OwnOption {
-        key: "record_keys",
-        kind: Kind::Text,
-        default: "template_id,template",
-        allowed: ADDED,
-        unit: "",
-        help: "What is added to every record; with none, a record that is not flagged passes without a copy.",
-    },
-    OwnOption {
-        key: "flagged_keys",
-        kind: Kind::Text,
-        default: "template_id,template,severity,family,score,novel",
-        allowed: ADDED,
-        unit: "",
-        help: "What is added to a record that is flagged: its text tells of a failure, or it does not fit what was learnt.",
-    },
-    OwnOption {
-        key: "events",
-        kind: Kind::Text,
-        default: "auto",
-        allowed: "auto, inline, none",
-        unit: "",
-        help: "Where events go: to the input bellwether where the pipeline has one and else inline (auto), or always inline, \
-               behind the records of the chunk that brought them about.",
-    },
-    OwnOption {
-        key: "state_file",
-        kind: Kind::Text,
         default: "",
-        allowed: "a path",
         unit: "",
-        help: "Where what was learnt is kept across restarts; without it, every start begins anew.",
+        help: "Key for the template, by default key_prefix followed by template; OpenTelemetry calls it log.record.template.",
     },
     OwnOption {
-        key: "state_interval",
-        kind: Kind::Integer,
-        default: "300",
-        allowed: "1 to 86400",
-        unit: "seconds",
-        help: "How often the state is saved; it is saved at the end and after an event too.",
+        name: "record_keys",
+        kind: TEXT,
+        allowed: ADDED,
+        default: "template_id,template",
+        unit: "",
+        help: "Keys to add to every record. With none, a record that is not flagged passes without a copy.",
     },
     OwnOption {
-        key: "debug",
+        name: "flagged_keys",
+        kind: TEXT,
+        allowed: ADDED,
+        default: "template_id,template,severity,family,score,novel",
+        unit: "",
+        help: "Keys to add to flagged records: those whose text reports a failure, or that do not fit the learned state.",
+    },
+    OwnOption {
+        name: "events",
+        kind: Kind::Choice(&["auto", "inline", "none"]),
+        allowed: "",
+        default: "auto",
+        unit: "",
+        help: "Where events go: auto sends them to the input bellwether if the pipeline has one and else inline; inline appends \
+               them to the chunk that caused them; none drops them.",
+    },
+    STATE_FILE,
+    STATE_INTERVAL,
+    OwnOption {
+        name: "debug",
         kind: Kind::Flag,
+        allowed: "",
         default: "false",
-        allowed: "true or false",
         unit: "",
-        help: "Log each flagged record with what was found in it.",
+        help: "Log every flagged record and why it was flagged.",
     },
     UNKNOWN_VERSION,
 ];
 
-/// The key of the option that lets the plugin start in a program whose interface is not known.
+/// The name of the option that lets the plugin start in a program whose interface is unknown.
 pub const ALLOW_UNKNOWN: &str = "allow_unknown_version";
 
 const UNKNOWN_VERSION: OwnOption = OwnOption {
-    key: ALLOW_UNKNOWN,
+    name: ALLOW_UNKNOWN,
     kind: Kind::Flag,
+    allowed: "",
     default: "false",
-    allowed: "true or false",
     unit: "",
-    help: "Start in a Fluent Bit whose plugin interface this version does not know, at the risk of a crash.",
+    help: "Start in a Fluent Bit whose plugin interface is unknown to this version, at the risk of a crash.",
 };
 
 /// The options of the companion input.
 pub const INPUT: [OwnOption; 2] = [QUEUE_LENGTH, UNKNOWN_VERSION];
 
 const QUEUE_LENGTH: OwnOption = OwnOption {
-    key: "queue_length",
-    kind: Kind::Integer,
+    name: "queue_length",
+    kind: Kind::Integer {
+        min: 1,
+        max: 1_000_000,
+    },
+    allowed: "",
     default: "1024",
-    allowed: "1 to 1000000",
     unit: "events",
-    help: "How many events may wait to be taken into the pipeline; further ones are dropped and counted.",
+    help: "Maximum number of events that wait for the pipeline; further ones are dropped and counted.",
 };
 
 /// Where events go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Events {
     /// To the companion input where there is one, else inline.
+    #[default]
     Auto,
     /// Into the stream of records.
     Inline,
     /// Nowhere.
     None,
+}
+
+impl Events {
+    const WORDS: [(&'static str, Self); 3] = [
+        ("auto", Self::Auto),
+        ("inline", Self::Inline),
+        ("none", Self::None),
+    ];
 }
 
 /// What can be added to a record.
@@ -179,13 +164,13 @@ pub enum Key {
     TemplateId,
     /// The template.
     Template,
-    /// How severe what the text tells of is, 0 to 1.
+    /// How severe the failure that the text reports is, 0 to 1.
     Severity,
     /// The family of failures.
     Family,
     /// How certain a failure is, 0 to 1.
     Score,
-    /// Whether the record does not fit what was learnt.
+    /// Whether the record does not fit the learned state.
     Novel,
 }
 
@@ -211,7 +196,7 @@ pub enum StreamKey {
 }
 
 /// The plugin's own settings.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Settings {
     /// Where the text is.
     pub text_keys: Vec<Accessor>,
@@ -248,37 +233,12 @@ impl Settings {
     /// One message for each option with a value that it does not take.
     pub fn read(property: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut settings = Self {
-            text_keys: Vec::new(),
-            stream_keys: Vec::new(),
             usual_streams: property("stream_keys").is_none(),
-            host: None,
-            priority_keys: Vec::new(),
-            key_prefix: String::new(),
-            template_key: None,
-            record_keys: Vec::new(),
-            flagged_keys: Vec::new(),
-            events: Events::Auto,
-            state_file: None,
-            state_interval: 0.0,
-            debug: false,
+            ..Self::default()
         };
-        let mut errors = Vec::new();
-        for option in OWN {
-            let given = property(option.key);
-            if given.is_none() && option.default.is_empty() {
-                continue;
-            }
-            let value = given.unwrap_or_else(|| option.default.into());
-            let value = value.trim();
-            if settings.set(option.key, value).is_none() {
-                errors.push(refused(&option, value));
-            }
-        }
-        if errors.is_empty() {
-            Ok(settings)
-        } else {
-            Err(errors)
-        }
+        let read = options::read(&OWN, property, |option, value| settings.set(option, value));
+        read.map_err(|refusals| refusals.iter().map(Refusal::to_string).collect())
+            .map(|()| settings)
     }
 
     /// What a key that is added is called.
@@ -296,43 +256,37 @@ impl Settings {
         }
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Option<()> {
-        let text = || (!value.is_empty()).then(|| value.to_owned());
-        match key {
-            "text_keys" => self.text_keys = list(value, accessor)?,
+    fn set(&mut self, option: &OwnOption, value: &str) -> Result<(), Refusal> {
+        match option.name {
+            "text_keys" => self.text_keys = accessors(option, value, accessor)?,
             "stream_keys" => {
-                self.stream_keys = list(value, |word| match word {
-                    "$TAG" => Some(StreamKey::Tag),
+                self.stream_keys = accessors(option, value, |word| match word {
+                    "$TAG" => Ok(StreamKey::Tag),
                     _ => accessor(word).map(StreamKey::Value),
                 })?;
             }
-            "host" => self.host = Some(text()?),
-            "priority_keys" => self.priority_keys = list(value, accessor)?,
-            "key_prefix" => self.key_prefix = text()?,
-            "template_key" => self.template_key = Some(text()?),
-            "record_keys" => self.record_keys = added(value)?,
-            "flagged_keys" => self.flagged_keys = added(value)?,
-            "events" => {
-                self.events = match value.to_ascii_lowercase().as_str() {
-                    "auto" => Events::Auto,
-                    "inline" => Events::Inline,
-                    "none" => Events::None,
-                    _ => return None,
-                }
-            }
-            "state_file" => self.state_file = Some(text()?),
-            "state_interval" => {
-                self.state_interval = value.parse().ok().filter(|s| (1.0..=86400.0).contains(s))?;
-            }
-            "debug" => self.debug = flag(value)?,
+            "host" => self.host = Some(option.text(value)?),
+            "priority_keys" => self.priority_keys = accessors(option, value, accessor)?,
+            "key_prefix" => self.key_prefix = option.text(value)?,
+            "template_key" => self.template_key = Some(option.text(value)?),
+            "record_keys" => self.record_keys = added(option, value)?,
+            "flagged_keys" => self.flagged_keys = added(option, value)?,
+            "events" => self.events = option.choice(value, &Events::WORDS)?,
+            "state_file" => self.state_file = Some(option.text(value)?),
+            "state_interval" => self.state_interval = option.number(value)?,
+            "debug" => self.debug = option.flag(value)?,
             // Looked at before all others, by `allows_unknown`.
-            ALLOW_UNKNOWN => {
-                flag(value)?;
-            }
+            ALLOW_UNKNOWN => drop(option.flag(value)?),
             other => unreachable!("{other} is in the table but not set"),
         }
-        Some(())
+        Ok(())
     }
+}
+
+/// The value of `option` as the configuration or the table has it.
+fn value(option: &OwnOption, property: impl Fn(&str) -> Option<String>) -> String {
+    let value = property(option.name);
+    value.map_or_else(|| option.default.into(), |value| value.trim().to_owned())
 }
 
 /// The length of the queue that the configuration of the companion input asks for.
@@ -340,81 +294,58 @@ impl Settings {
 /// # Errors
 /// The value is none that the option takes.
 pub fn queue_length(property: impl Fn(&str) -> Option<String>) -> Result<usize, String> {
-    let option = QUEUE_LENGTH;
-    let value = property(option.key).unwrap_or_else(|| option.default.into());
-    let length = value.trim().parse().ok();
-    length
-        .filter(|n| (1..=1_000_000).contains(n))
-        .ok_or_else(|| refused(&option, value.trim()))
+    let length = QUEUE_LENGTH.integer(&value(&QUEUE_LENGTH, property));
+    length.map_err(|refusal| refusal.to_string())
 }
 
-/// Whether the configuration lets the plugin start in a program whose interface is not known.
+/// Whether the configuration lets the plugin start in a program whose interface is unknown.
 ///
 /// # Errors
 /// The value is none that the option takes.
 pub fn allows_unknown(property: impl Fn(&str) -> Option<String>) -> Result<bool, String> {
-    let option = UNKNOWN_VERSION;
-    let value = property(option.key).unwrap_or_else(|| option.default.into());
-    flag(value.trim()).ok_or_else(|| refused(&option, value.trim()))
+    let allows = UNKNOWN_VERSION.flag(&value(&UNKNOWN_VERSION, property));
+    allows.map_err(|refusal| refusal.to_string())
 }
 
-fn refused(option: &OwnOption, value: &str) -> String {
-    let unit = match option.unit {
-        "" => String::new(),
-        unit => format!(" ({unit})"),
-    };
-    let near = match option.key {
-        "record_keys" | "flagged_keys" => value
-            .split(',')
-            .map(str::trim)
-            .find(|word| !Key::WORDS.iter().any(|(known, _)| known == word))
-            .map(|word| near(word, Key::WORDS.iter().map(|&(known, _)| known)))
-            .unwrap_or_default(),
-        "events" => near(value, ["auto", "inline", "none"].into_iter()),
-        "text_keys" | "stream_keys" | "priority_keys" => value
-            .split(',')
-            .map(str::trim)
-            .filter(|word| option.key != "stream_keys" || *word != "$TAG")
-            .find_map(|word| Accessor::parse(word).err())
-            .map(|why| format!(" ({why})"))
-            .unwrap_or_default(),
-        _ => String::new(),
-    };
-    format!(
-        "option \"{}\": \"{value}\" is not allowed; it takes {}{unit}{near}",
-        option.key, option.allowed
-    )
-}
-
-/// " (did you mean …?)" where one of `words` is near to `word`.
-fn near<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> String {
-    words
-        .map(|known| (strsim::jaro_winkler(word, known), known))
-        .filter(|&(similarity, _)| similarity > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| format!(" (did you mean {known}?)"))
-        .unwrap_or_default()
-}
-
-/// A list of 1 to [`KEYS_MAX`] words, separated by commas, each of which `parse` takes.
-fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+/// A list of 1 to [`KEYS_MAX`] words, separated by commas, each of which `parse` takes, or gives a hint what is wrong with it.
+fn list<T>(
+    option: &OwnOption,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Refusal> {
     let words = text.split(',').map(|word| parse(word.trim()));
-    words
-        .collect::<Option<Vec<T>>>()
-        .filter(|list| list.len() <= KEYS_MAX)
-}
-
-fn accessor(word: &str) -> Option<Accessor> {
-    Accessor::parse(word).ok()
-}
-
-fn added(text: &str) -> Option<Vec<Key>> {
-    if text.eq_ignore_ascii_case("none") {
-        return Some(Vec::new());
+    let list: Vec<T> = words
+        .collect::<Result<_, _>>()
+        .map_err(|hint| option.refuse(text, hint))?;
+    if list.len() > KEYS_MAX {
+        return Err(option.refuse(text, ""));
     }
-    let mut keys: Vec<Key> = list(text, |word| {
+    Ok(list)
+}
+
+fn accessors<T>(
+    option: &OwnOption,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Refusal> {
+    list(option, text, |word| {
+        parse(word).map_err(|why| format!(" ({why})"))
+    })
+}
+
+fn accessor(word: &str) -> Result<Accessor, String> {
+    Accessor::parse(word).map_err(|why| why.to_string())
+}
+
+fn added(option: &OwnOption, text: &str) -> Result<Vec<Key>, Refusal> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Vec::new());
+    }
+    let mut keys: Vec<Key> = list(option, text, |word| {
         let known = Key::WORDS.iter().find(|(known, _)| *known == word);
-        known.map(|&(_, key)| key)
+        known
+            .map(|&(_, key)| key)
+            .ok_or_else(|| did_you_mean(word, Key::WORDS.map(|(known, _)| known)))
     })?;
     let mut before = Vec::new();
     keys.retain(|key| {
@@ -423,15 +354,7 @@ fn added(text: &str) -> Option<Vec<Key>> {
             true
         }
     });
-    Some(keys)
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
+    Ok(keys)
 }
 
 #[cfg(test)]
@@ -494,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_told_with_what_would_be_right() {
+    fn a_bad_value_is_refused_with_what_would_be_right() {
         let errors = read(&[
             ("record_keys", "templates"),
             ("events", "inlin"),

@@ -3,51 +3,23 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use bellwether_agent::doc::{self, Row};
+use bellwether_agent::options::OwnOption;
 use bellwether_core::lad::LadOptions;
 
-use crate::config::{INPUT, OWN, OwnOption};
+use crate::config::{INPUT, OWN};
 use crate::input::METRICS;
 
-fn row(out: &mut String, key: &str, help: &str, allowed: &str, unit: &str, default: &str) {
-    let unit = match unit {
-        "" => String::new(),
-        unit => format!(" ({unit})"),
-    };
-    let default = match default {
-        "" => "_none_".to_owned(),
-        default => format!("`{default}`"),
-    };
-    let help = help.replace('|', "\\|");
-    writeln!(
-        out,
-        "| `{key}` | {help} Takes {allowed}{unit}. | {default} |"
-    )
-    .expect("writing to a string cannot fail");
-}
-
-const HEAD: &str = "\n| Key | Description | Default |\n| --- | --- | --- |\n";
-
 fn own(options: &[OwnOption]) -> String {
-    let mut out = HEAD.to_owned();
-    for o in options {
-        row(&mut out, o.key, o.help, o.allowed, o.unit, o.default);
-    }
-    out + "\n"
+    let rows = options.iter().map(|o| Row::own(o.name, o));
+    doc::markdown(&rows.collect::<Vec<_>>())
 }
 
 fn core() -> String {
-    let mut out = HEAD.to_owned();
-    for o in LadOptions::SPECS {
-        row(
-            &mut out,
-            o.name,
-            o.help,
-            &o.kind.allowed(),
-            o.unit,
-            o.default,
-        );
-    }
-    out + "\n"
+    let rows = LadOptions::SPECS
+        .iter()
+        .map(|o| Row::of_detector(o.name, o.default, o.kind.allowed(), o.unit, o.help));
+    doc::markdown(&rows.collect::<Vec<_>>())
 }
 
 fn metrics() -> String {
@@ -68,29 +40,14 @@ fn metrics() -> String {
 
 /// Checks, or writes, what is between the two markers in a page of the book.
 fn check(page: &str, name: &str, wanted: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../docs")
         .join(page);
-    let text = std::fs::read_to_string(&path).expect("the documentation is there");
     let markers = [
         format!("<!-- {name} -->\n"),
         format!("<!-- end of {name} -->"),
     ];
-    let (before, rest) = text
-        .split_once(&markers[0])
-        .expect("the first marker is there");
-    let (found, after) = rest
-        .split_once(&markers[1])
-        .expect("the second marker is there");
-    if found == wanted {
-        return;
-    }
-    if std::env::var_os("BELLWETHER_UPDATE").is_some() {
-        let text = [before, &markers[0], wanted, &markers[1], after].concat();
-        std::fs::write(&path, text).expect("the documentation can be written");
-        return;
-    }
-    panic!("the {name} in {page} are not those of the code; \"make docs\" writes them");
+    doc::check(&file, [&markers[0], &markers[1]], wanted);
 }
 
 #[test]
@@ -112,8 +69,8 @@ fn no_option_has_two_meanings_and_none_is_the_hosts() {
         "tag",
     ];
     for option in LadOptions::SPECS {
-        assert!(OWN.iter().all(|o| o.key != option.name), "{}", option.name);
+        assert!(OWN.iter().all(|o| o.name != option.name), "{}", option.name);
         assert!(!hosts.contains(&option.name), "{}", option.name);
     }
-    assert!(OWN.iter().chain(&INPUT).all(|o| !hosts.contains(&o.key)));
+    assert!(OWN.iter().chain(&INPUT).all(|o| !hosts.contains(&o.name)));
 }

@@ -1,8 +1,8 @@
 //! The border to the host: what every callback begins with.
 
-use std::any::Any;
 use std::ffi::{c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bellwether_agent::guard;
 
 use crate::abi::{Fit, Handle, Host, Layout, Level};
 use crate::config;
@@ -54,39 +54,12 @@ pub fn check(
     }
 }
 
-/// What a panic says.
-fn panic_message(cause: &(dyn Any + Send)) -> &str {
-    cause
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| cause.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
-}
-
-/// Runs what a callback does; a panic ends it there and gives `otherwise`.
-pub fn guard<T>(otherwise: T, what: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|cause| {
-        let message = format!("[bellwether] internal error: {}", panic_message(&*cause));
-        // Logging must not unwind into C either.
-        catch_unwind(|| {
-            if let Ok(host) = Host::find() {
-                host.log(Level::Error, &message);
-            }
-        })
-        .ok();
-        otherwise
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_ends_at_the_border() {
-        assert_eq!(guard(7, || panic!("out of the blue")), 7);
-        assert_eq!(guard(7, || 8), 8);
-        let cause = catch_unwind(|| panic!("out of the {}", "blue")).unwrap_err();
-        assert_eq!(panic_message(&*cause), "out of the blue");
-    }
+/// Runs the body of a callback; a panic ends it there, is logged and gives `otherwise`.
+pub fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    let log = |message: &str| {
+        if let Ok(host) = Host::find() {
+            host.log(Level::Error, &format!("[bellwether] {message}"));
+        }
+    };
+    guard::guard(otherwise, log, body)
 }

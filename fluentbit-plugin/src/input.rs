@@ -23,80 +23,88 @@ const ALONE: Duration = Duration::from_secs(60);
 pub type Read = fn(&Figures) -> u64;
 
 /// Every metric of a filter: whether it only grows, name, help, value.
-pub const METRICS: [(bool, &CStr, &CStr, Read); 16] = [
+pub const METRICS: [(bool, &CStr, &CStr, Read); 17] = [
     (
         true,
         c"records_total",
-        c"Records that were looked at",
-        |f| f.tallies.records,
+        c"Records that were classified, or had no text",
+        |f| f.filter.records,
     ),
     (true, c"textless_total", c"Records without a text", |f| {
-        f.tallies.textless
+        f.filter.textless
     }),
     (true, c"flagged_total", c"Records that were flagged", |f| {
-        f.tallies.flagged
+        f.filter.flagged
     }),
     (
         true,
         c"failures_total",
-        c"Records whose text tells of a failure",
-        |f| f.counters.failures,
+        c"Records whose text reports a failure",
+        |f| f.detector.failures,
     ),
     (
         true,
         c"novel_total",
-        c"Records that do not fit what was learnt",
-        |f| f.counters.novel,
+        c"Records that do not fit the learned state",
+        |f| f.detector.novel,
     ),
     (
         true,
         c"refused_total",
-        c"Records that could not be judged",
-        |f| f.tallies.refused + f.counters.refused,
+        c"Records that could not be classified",
+        |f| f.filter.refused + f.detector.refused,
     ),
     (
         true,
         c"streamless_total",
-        c"Records for whose stream there was no room",
-        |f| f.counters.full,
+        c"Records from untracked streams, beyond max_streams",
+        |f| f.detector.full,
     ),
     (
         true,
         c"undecodable_chunks_total",
         c"Chunks that could not be read",
-        |f| f.tallies.malformed,
+        |f| f.filter.malformed,
     ),
-    (true, c"events_total", c"Events", |f| f.tallies.events),
-    (true, c"episodes_total", c"Failures that began", |f| {
-        f.counters.episodes
-    }),
-    (false, c"open_episodes", c"Failures that go on", |f| {
-        f.counters.open_episodes
-    }),
+    (true, c"events_total", c"Events", |f| f.filter.events),
+    (
+        true,
+        c"episodes_total",
+        c"Episodes of failure that began",
+        |f| f.detector.episodes,
+    ),
+    (
+        false,
+        c"open_episodes",
+        c"Episodes of failure that are open",
+        |f| f.detector.open_episodes,
+    ),
     (
         true,
         c"templates_evicted_total",
-        c"Templates that made room for others",
-        |f| f.counters.templates_evicted,
+        c"Templates that were replaced by others",
+        |f| f.detector.templates_evicted,
     ),
-    (false, c"templates", c"Templates that are known", |f| {
-        f.counters.templates
+    (
+        true,
+        c"save_failures_total",
+        c"Saves of the learned state that failed",
+        |f| f.save_failures,
+    ),
+    (false, c"templates", c"Templates", |f| f.detector.templates),
+    (false, c"windows", c"Windows", |f| f.detector.windows),
+    (false, c"streams", c"Streams that are tracked", |f| {
+        f.detector.streams
     }),
-    (false, c"windows", c"Windows that are known", |f| {
-        f.counters.windows
-    }),
-    (false, c"streams", c"Streams that there is state of", |f| {
-        f.counters.streams
-    }),
-    (false, c"bytes", c"Memory of the detector", |f| {
-        f.counters.bytes
+    (false, c"bytes", c"Memory of the detector, in bytes", |f| {
+        f.detector.bytes
     }),
 ];
 
 /// The companion input of a pipeline.
 #[derive(Debug)]
 pub struct Companion {
-    /// The host's instance of it, to be told from others by.
+    /// The host's instance of it, which identifies it.
     instance: usize,
     name: String,
     metrics: Vec<(Metric, Read)>,

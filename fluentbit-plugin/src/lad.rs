@@ -4,15 +4,15 @@ use bellwether_sys::{Lad, LadCounters, Record};
 
 use crate::filter::{Detector, Line, Verdict};
 
-/// LAD, judging lines.
+/// LAD, and why it refused a line last.
 #[derive(Debug)]
-pub struct Judge {
+pub struct LadDetector {
     lad: Lad,
     refusal: Option<String>,
 }
 
-impl Judge {
-    /// A judge that asks `lad`.
+impl LadDetector {
+    /// The filter's view of `lad`.
     pub fn new(lad: Lad) -> Self {
         Self { lad, refusal: None }
     }
@@ -22,7 +22,7 @@ impl Judge {
         &mut self.lad
     }
 
-    /// Says that no line from before `time`, in seconds since the epoch, comes any more.
+    /// Promises that no line from before `time`, in seconds since the epoch, is going to come.
     pub fn advance(&mut self, time: f64) {
         if let Err(error) = self.lad.advance(time) {
             self.refusal = Some(error.to_string());
@@ -41,7 +41,7 @@ impl Judge {
     }
 }
 
-impl Detector for Judge {
+impl Detector for LadDetector {
     fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>> {
         let record = Record {
             stream: line.stream,

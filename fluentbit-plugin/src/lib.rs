@@ -3,8 +3,8 @@
 //!
 //! One record's way: `plugin` (the host's callback) → `record` (decoded in place) → `filter` (text, stream, priority) → `lad`
 //! (the detector, through the C ABI) → back into the chunk with its keys. An event's: `filter` → `channel` → `input` (the
-//! companion input) or, where the pipeline has none, inline behind the records of the chunk. What passing time brings about, as
-//! saving the state, is the `keeper`'s, a thread of its own.
+//! companion input) or, where the pipeline has none, inline behind the records of the chunk. Periodic work is
+//! done by the `housekeeper`, a thread of its own, and the learned state is written by another.
 //!
 //! The host copies the registration structures by name from the loaded object; what they point to is made when it is loaded.
 // What only the host calls.
@@ -20,8 +20,8 @@ mod documentation;
 mod event;
 mod filter;
 mod host;
+mod housekeeper;
 mod input;
-mod keeper;
 mod lad;
 mod msgpack;
 mod plugin;

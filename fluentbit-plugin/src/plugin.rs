@@ -1,78 +1,61 @@
 //! The filter's life: configured, started, fed, ended.
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bellwether_sys::{Error, LIBRARY_NAME, Lad, LadOptions, Library, Snapshot, Way, own_folders};
-use parking_lot::{Mutex, MutexGuard};
+use bellwether_agent::limiter::LogLimiter;
+use bellwether_agent::options::{Kind, OwnOption, STATE_FILE, with_unit};
+use bellwether_agent::saver::{Report, Saver};
+use bellwether_agent::state::{self, Restored, library};
+use bellwether_sys::{LIBRARY_NAME, Lad, LadOptions, Library, Snapshot};
+use parking_lot::Mutex;
 
-use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Kind, Layout, Level};
+use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Layout, Level};
 use crate::channel::{Channel, Status};
 use crate::clock::{self, Clock};
-use crate::config::{self, Events, OwnOption, Settings};
-use crate::filter::{Filter, Line, Tallies, Verdict};
+use crate::config::{self, Events, Settings};
+use crate::filter::{Filter, FilterCounters, Line, Verdict};
 use crate::host::{check, guard, host};
-use crate::keeper::{self, Kept};
-use crate::lad::Judge;
+use crate::housekeeper::{self, Periodic};
+use crate::lad::LadDetector;
 
-/// So long after an event the state is saved, however long the option state_interval is.
-const SAVE_AFTER_EVENT: Duration = Duration::from_secs(1);
-
-/// The shortest time between two saves that events bring about.
-const SAVE_GAP: Duration = Duration::from_secs(5);
-
-/// How long the housekeeper waits for a chunk to be done with, before it leaves things to the next second.
+/// How long the housekeeper waits for a chunk to be finished before it leaves its work to the next tick.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A line for the log that no thread of the host's came for is written by the housekeeper's, to the standard error.
+/// A line for the log that no thread of Fluent Bit's came for is written by the housekeeper's, to the standard error.
 const LINE_WAITS: Duration = Duration::from_secs(10);
 
-/// The shortest time between two complaints about the same thing.
-const COMPLAIN: Duration = Duration::from_secs(600);
+/// The longest time that the end of a filter waits for its last save.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The name of the threads that write states.
+const SAVER: &str = "bellwether-save";
 
 /// The files of state that are in use: two filters must not share one.
 static STATE_FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The core, loaded once.
-pub fn library() -> Result<Library, String> {
-    static LOADED: Mutex<Option<Library>> = Mutex::new(None);
-    let mut loaded = LOADED.lock();
-    if let Some(library) = &*loaded {
-        return Ok(library.clone());
-    }
-    let library = Library::load(own_folders())?;
-    *loaded = Some(library.clone());
-    Ok(library)
-}
-
 /// An option as the host's table has it.
-fn entry(
-    name: &str,
-    kind: Kind,
-    default: &str,
-    allowed: &str,
-    unit: &str,
-    help: &str,
-) -> ConfigOption {
-    let unit = if unit.is_empty() {
-        String::new()
-    } else {
-        format!(" ({unit})")
-    };
+fn entry(name: &str, kind: abi::Kind, default: &str, allowed: &str, help: &str) -> ConfigOption {
     let text = |text: &str| CString::new(text).unwrap_or_default();
     ConfigOption {
         name: text(name),
         kind,
         default: (!default.is_empty()).then(|| text(default)),
-        description: text(&format!("{help} Takes {allowed}{unit}.")),
+        description: text(&format!("{help} Takes {allowed}.")),
     }
 }
 
 /// The plugin's own options for the host's table.
 pub fn own_entries(options: &[OwnOption]) -> Vec<ConfigOption> {
-    let entry = |o: &OwnOption| entry(o.key, o.kind, o.default, o.allowed, o.unit, o.help);
+    let kind = |kind| match kind {
+        Kind::Flag => abi::Kind::Flag,
+        Kind::Integer { .. } => abi::Kind::Integer,
+        Kind::Number { .. } => abi::Kind::Number,
+        Kind::Choice(_) | Kind::Words { .. } | Kind::Text { .. } => abi::Kind::Text,
+    };
+    let entry = |o: &OwnOption| entry(o.name, kind(o.kind), o.default, &o.allowed(), o.help);
     options.iter().map(entry).collect()
 }
 
@@ -92,7 +75,7 @@ pub fn filter_entries() -> Vec<ConfigOption> {
             }
             entries.push(ConfigOption {
                 name: CString::new(format!("({LIBRARY_NAME})")).unwrap_or_default(),
-                kind: Kind::Text,
+                kind: abi::Kind::Text,
                 default: None,
                 description: CString::new(format!(
                     "Missing: the detector's options are not listed, and the filter does not start. {why}."
@@ -111,29 +94,31 @@ pub fn filter_entries() -> Vec<ConfigOption> {
 fn core_entries() -> Result<Vec<ConfigOption>, String> {
     let options = library()?.lad_options().map_err(|e| e.to_string())?;
     let kind = |kind| match kind {
-        "flag" => Kind::Flag,
-        "integer" => Kind::Integer,
-        "number" => Kind::Number,
-        _ => Kind::Text,
+        "flag" => abi::Kind::Flag,
+        "integer" => abi::Kind::Integer,
+        "number" => abi::Kind::Number,
+        _ => abi::Kind::Text,
     };
     let entry = |o: bellwether_sys::OptionInfo| {
-        entry(o.name, kind(o.kind), o.default, o.allowed, o.unit, o.help)
+        let allowed = with_unit(o.allowed.into(), o.unit);
+        entry(o.name, kind(o.kind), o.default, &allowed, o.help)
     };
     Ok(options.into_iter().map(entry).collect())
 }
 
-/// Something that is complained about at most every [`COMPLAIN`].
-#[derive(Debug, Default)]
-struct Complaint(Option<Instant>);
-
-impl Complaint {
-    fn is_due(&mut self, now: Instant) -> bool {
-        let due = self.0.is_none_or(|last| now - last >= COMPLAIN);
-        if due {
-            self.0 = Some(now);
-        }
-        due
-    }
+/// What the log limiter tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    /// A chunk cannot be read.
+    Malformed,
+    /// Many consecutive records have no text.
+    Textless,
+    /// The detector refuses records.
+    Refused,
+    /// There are more streams than the detector tracks.
+    MaxStreams,
+    /// The state cannot be saved.
+    State,
 }
 
 /// Writes to the host's log as the host's own filters do.
@@ -167,27 +152,16 @@ impl Log {
 struct Running {
     log: Log,
     settings: Settings,
-    filter: Filter<Judge>,
+    filter: Filter<LadDetector>,
     channel: Arc<Channel>,
     status: Arc<Status>,
     clock: Clock,
-    saving: Saving,
-    malformed: Complaint,
-    textless: Complaint,
-    refused: Complaint,
-    full: Complaint,
-    state: Complaint,
+    /// `None` without a state file, and once it has ended.
+    saver: Option<Saver<Snapshot>>,
+    limiter: LogLimiter<Topic>,
+    started: Instant,
     /// It has left the pipeline.
     ended: bool,
-}
-
-/// When the state is saved.
-struct Saving {
-    next: Instant,
-    /// An event does not bring a save about before this.
-    free: Instant,
-    /// Something was learnt since the last time.
-    unsaved: bool,
 }
 
 impl Running {
@@ -195,7 +169,7 @@ impl Running {
     fn take(&mut self, chunk: &[u8], tag: &[u8]) -> Option<Buffer> {
         let (now, wall) = (Instant::now(), clock::wall());
         self.filter.set_horizon(clock::horizon(wall));
-        let before = self.filter.tallies();
+        let before = self.filter.counters();
         let (events, debug) = (self.settings.events, self.settings.debug);
         let inline = |record: &[u8]| match events {
             Events::Auto => !self.channel.send(record),
@@ -210,20 +184,20 @@ impl Running {
         let replaced = match self.filter.take(chunk, tag, inline, flagged) {
             Ok(replaced) => replaced,
             Err(malformed) => {
-                if self.malformed.is_due(now) {
-                    let message = format!("a chunk passes as it is, for {malformed}");
+                if self.limiter.allows(Topic::Malformed, now - self.started) {
+                    let message = format!("a chunk passes unchanged: {malformed}");
                     self.log.log(Level::Warning, &message);
                 }
                 None
             }
         };
         if let Some(keys) = self.filter.unread()
-            && self.textless.is_due(now)
+            && self.limiter.allows(Topic::Textless, now - self.started)
         {
             let message = format!(
-                "many records in a row have no text and are not looked at, {} so far; the last one has the keys: {keys}; name the one \
-                 with the text in the option text_keys",
-                self.filter.tallies().textless
+                "many consecutive records have no text and are not classified ({} so far). The last one has the keys: {keys}; name \
+                 the one with the text in the option text_keys",
+                self.filter.counters().textless
             );
             self.log.log(Level::Warning, &message);
         }
@@ -238,28 +212,31 @@ impl Running {
         replaced
     }
 
-    /// Looks what came of it, since the tallies were `before`.
-    fn changed(&mut self, before: Tallies, now: Instant) {
-        let after = self.filter.tallies();
-        self.saving.unsaved |= after.records > before.records;
+    /// Notes what is to be saved, since the counters were `before`.
+    fn changed(&mut self, before: FilterCounters, now: Instant) {
+        let after = self.filter.counters();
+        let Some(saver) = &mut self.saver else {
+            return;
+        };
+        if after.records > before.records {
+            saver.learned();
+        }
         if after.events > before.events {
-            let soon = self.saving.free.max(now + SAVE_AFTER_EVENT);
-            self.saving.next = self.saving.next.min(soon);
-            self.saving.unsaved = true;
+            saver.event(now);
         }
     }
 
-    /// Shows the figures to whoever tells them.
+    /// Shows the figures to the companion input.
     fn show(&mut self) {
-        let counters = self.filter.detector().counters();
+        let detector = self.filter.detector().counters();
         let mut figures = self.status.figures.lock();
-        figures.tallies = self.filter.tallies();
-        figures.counters = counters;
+        figures.filter = self.filter.counters();
+        figures.detector = detector;
     }
 
-    /// What passing time brings about, except saving. Runs on the housekeeper's thread.
+    /// The periodic work. Runs on the housekeeper's thread.
     fn pass(&mut self, now: Instant) {
-        let before = self.filter.tallies();
+        let before = self.filter.counters();
         if let Some(time) = self.clock.time(now) {
             self.filter.detector().advance(time);
         }
@@ -275,24 +252,57 @@ impl Running {
         }
         self.changed(before, now);
         self.show();
-        self.complain(now);
+        self.warn_of_limits(now);
+        self.save(now);
     }
 
-    fn complain(&mut self, now: Instant) {
+    fn warn_of_limits(&mut self, now: Instant) {
         let counters = self.filter.detector().counters();
-        let refused = self.filter.tallies().refused + counters.refused;
-        if refused > 0 && self.refused.is_due(now) {
+        let refused = self.filter.counters().refused + counters.refused;
+        if refused > 0 && self.limiter.allows(Topic::Refused, now - self.started) {
             let why = self.filter.detector().refusal();
-            let message = format!("{refused} records could not be judged so far{why}");
+            let message = format!("{refused} records could not be classified so far{why}");
             self.log.later(&self.status, Level::Warning, &message);
         }
-        if counters.full > 0 && self.full.is_due(now) {
+        if counters.full > 0 && self.limiter.allows(Topic::MaxStreams, now - self.started) {
             let message = format!(
-                "there was no room for the streams of {} records so far, the option max_streams is reached; they are judged by \
-                 what they say alone",
+                "max_streams reached: {} records from untracked streams were classified by text only",
                 counters.full
             );
             self.log.later(&self.status, Level::Warning, &message);
+        }
+    }
+
+    /// Hands the state to the thread that writes it, where it is due.
+    fn save(&mut self, now: Instant) {
+        let Some(saver) = &mut self.saver else {
+            return;
+        };
+        let detector = self.filter.detector();
+        let Some(report) = saver.turn(now, || snapshot(detector)) else {
+            return;
+        };
+        if let Report::Failed { failures, .. } = report {
+            self.status.figures.lock().save_failures = failures;
+        }
+        match report.warning() {
+            None => self.limiter.reset(Topic::State),
+            Some(warning) if self.limiter.allows(Topic::State, now - self.started) => {
+                self.log.later(&self.status, Level::Warning, &warning);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Saves the last state, for a limited time.
+    fn finish(&mut self) {
+        let Some(saver) = self.saver.take() else {
+            return;
+        };
+        let detector = self.filter.detector();
+        let report = saver.finish(|| snapshot(detector), SAVE_TIMEOUT);
+        if let Some(warning) = report.as_ref().and_then(Report::warning) {
+            self.log.log(Level::Warning, &warning);
         }
     }
 
@@ -300,54 +310,30 @@ impl Running {
         self.settings.state_file.as_ref().map(PathBuf::from)
     }
 
-    fn load(&mut self) {
+    /// Restores the learned state, and starts the thread that saves it.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    fn restore(&mut self) -> std::io::Result<()> {
         let Some(path) = self.state_path() else {
-            return;
+            return Ok(());
         };
-        let shown = path.display();
-        let (level, message) = match self.filter.detector().lad().load(&path) {
-            Ok(true) => (Level::Info, format!("goes on from the state in {shown}")),
-            Ok(false) => (Level::Info, format!("there is no state in {shown} yet")),
-            Err(error) => (
-                Level::Warning,
-                format!("starts without what it had learnt: {error}"),
-            ),
+        let loaded = self.filter.detector().lad().load(&path);
+        let (level, message) = match state::restored(&path, loaded) {
+            Restored::Yes(message) | Restored::NotYet(message) => (Level::Info, message),
+            Restored::Unusable(message) => (Level::Warning, message),
         };
         self.log.log(level, &message);
+        let interval = Duration::from_secs_f64(self.settings.state_interval);
+        let write = move |state: Snapshot| state.write(&path).map_err(|error| error.to_string());
+        self.saver = Some(Saver::start(SAVER, interval, write, || ())?);
+        Ok(())
     }
+}
 
-    /// The state to be written, where there is anything to save and it is time; with `last`, it always is.
-    fn state_to_save(
-        &mut self,
-        now: Instant,
-        last: bool,
-    ) -> Option<(Result<Snapshot, Error>, PathBuf)> {
-        if now < self.saving.next && !last {
-            return None;
-        }
-        self.saving.next = now + Duration::from_secs_f64(self.settings.state_interval);
-        let path = self.state_path().filter(|_| self.saving.unsaved)?;
-        // What comes from now on is not in it.
-        self.saving.unsaved = false;
-        Some((self.filter.detector().lad().snapshot(), path))
-    }
-
-    /// The state that was to be saved `began` is written, or could not be.
-    fn saved(&mut self, written: Result<(), Error>, began: Instant) {
-        let now = Instant::now();
-        // A large state on a slow disk is not written all the time.
-        self.saving.free = now + SAVE_GAP.max(10 * (now - began));
-        match written {
-            Ok(()) => self.state = Complaint::default(),
-            Err(error) => {
-                self.saving.unsaved = true;
-                if self.state.is_due(now) {
-                    self.log
-                        .later(&self.status, Level::Warning, &error.to_string());
-                }
-            }
-        }
-    }
+/// The learned state, serialized.
+fn snapshot(detector: &mut LadDetector) -> Result<Snapshot, String> {
+    detector.lad().snapshot().map_err(|error| error.to_string())
 }
 
 /// A flagged line for the log.
@@ -369,34 +355,17 @@ fn found(line: &Line<'_>, verdict: &Verdict<'_>) -> String {
 /// A filter of the configuration; the host holds it by a pointer, the housekeeper too.
 struct Instance {
     running: Mutex<Running>,
-    /// Held while a state is written, so that an older one never comes after a newer one.
-    writing: Mutex<()>,
     host: Host,
     status: Arc<Status>,
     pipeline: usize,
 }
 
-impl Instance {
-    /// Saves what there is to save, where it is time; the disk is waited for without the lock that records need.
-    fn save(&self, running: MutexGuard<'_, Running>, now: Instant, last: bool) {
-        let mut running = running;
-        let Some((state, path)) = running.state_to_save(now, last) else {
-            return;
-        };
-        let written = MutexGuard::unlocked(&mut running, || state.and_then(|s| s.write(&path)));
-        running.saved(written, now);
-    }
-}
-
-impl Kept for Instance {
+impl Periodic for Instance {
     fn tick(&self) {
-        let now = Instant::now();
-        if let Some(_writing) = self.writing.try_lock()
-            && let Some(mut running) = self.running.try_lock_for(PATIENCE)
+        if let Some(mut running) = self.running.try_lock_for(PATIENCE)
             && !running.ended
         {
-            running.pass(now);
-            self.save(running, now, false);
+            running.pass(Instant::now());
         }
         self.status
             .write(LINE_WAITS, |level, line| self.host.log(level, line));
@@ -469,66 +438,55 @@ unsafe fn start(
             return Err(errors.flatten().collect());
         }
     };
-    if let Some(path) = settings.state_file.as_ref().map(PathBuf::from) {
-        let mut used = STATE_FILES.lock();
-        if used.contains(&path) {
-            return Err(vec![format!(
-                "option \"state_file\": {} is the state of another filter; each needs a file of its own",
-                path.display()
-            )]);
-        }
-        let way = library.prepare_state(&path);
-        let way = way.map_err(|error| vec![format!("option \"state_file\": {error}")])?;
-        if way == Way::InPlace {
-            let message = format!(
-                "option \"state_file\": {} cannot be replaced (it is a mount of its own, or its folder cannot be written to) and \
-                 is written in place; mount its folder instead, so that no crash can damage it",
-                path.display()
-            );
-            log.log(Level::Warning, &message);
-        }
-        used.push(path);
+    if let Some(path) = &settings.state_file {
+        let warning = claim(&library, Path::new(path)).map_err(|error| vec![error])?;
+        warning
+            .iter()
+            .for_each(|warning| log.log(Level::Warning, warning));
     }
-    for file in library.passed_over() {
-        let message = format!("{} is loaded, and not {file}", library.path().display());
-        log.log(Level::Warning, &message);
-    }
-    let now = Instant::now();
+    state::passed_over(&library).for_each(|warning| log.log(Level::Warning, &warning));
     let host = settings.host.clone().unwrap_or_else(host_name);
     let mut running = Running {
         log: log.clone(),
-        filter: Filter::new(&settings, host, Judge::new(lad)),
+        filter: Filter::new(&settings, host, LadDetector::new(lad)),
         channel,
         status: status.clone(),
         clock: Clock::default(),
-        saving: Saving {
-            next: now + Duration::from_secs_f64(settings.state_interval),
-            free: now,
-            unsaved: false,
-        },
-        malformed: Complaint::default(),
-        textless: Complaint::default(),
-        refused: Complaint::default(),
-        full: Complaint::default(),
-        state: Complaint::default(),
+        saver: None,
+        limiter: LogLimiter::default(),
+        started: Instant::now(),
         ended: false,
         settings,
     };
-    running.load();
+    let restored = running.restore();
     // What was counted before a restart is there from the start: a counter that jumps to it later would look like new failures.
     running.show();
     let instance = Arc::new(Instance {
         running: Mutex::new(running),
-        writing: Mutex::new(()),
         host: log.host,
         status,
         pipeline: config as usize,
     });
-    if let Err(error) = keeper::join(instance.clone()) {
+    if let Err(error) = restored.and_then(|()| housekeeper::join(instance.clone())) {
         end(instance);
-        return Err(vec![format!("its thread cannot be started: {error}")]);
+        return Err(vec![format!("cannot start a thread: {error}")]);
     }
     Ok(instance)
+}
+
+/// Makes sure that state can be kept in the file `path`, and that no other filter keeps its own there. Gives a warning, if any.
+fn claim(library: &Library, path: &Path) -> Result<Option<String>, String> {
+    let option = format!("\"{}\"", STATE_FILE.name);
+    let mut used = STATE_FILES.lock();
+    if used.iter().any(|other| other == path) {
+        return Err(format!(
+            "option {option}: {} is used by another filter; each filter needs a file of its own",
+            path.display()
+        ));
+    }
+    let warning = state::prepare(library, &option, path)?;
+    used.push(path.to_owned());
+    Ok(warning)
 }
 
 /// `cb_init`.
@@ -620,12 +578,10 @@ pub unsafe extern "C" fn exit(context: *mut c_void, _: Handle) -> c_int {
 }
 
 fn end(instance: Arc<Instance>) {
-    keeper::leave(&(instance.clone() as Arc<dyn Kept>));
-    // A state that is being written is written first.
-    let _writing = instance.writing.lock();
-    instance.save(instance.running.lock(), Instant::now(), true);
+    housekeeper::leave(&(instance.clone() as Arc<dyn Periodic>));
     let mut running = instance.running.lock();
     running.ended = true;
+    running.finish();
     if let Some(path) = running.state_path() {
         STATE_FILES.lock().retain(|used| *used != path);
     }

@@ -250,22 +250,29 @@ fn the_episode_of_a_host_that_falls_silent_ends_by_time_but_not_that_of_a_record
 
 #[test]
 fn one_thread_keeps_house_without_signals_and_ends_with_the_last_filter() -> Result<()> {
-    let mut host = Host::start(&Setup::default())?;
+    let folder = tempfile::tempdir()?;
+    let state = format!("state_file={}/state", folder.path().display());
+    let mut host = Host::start(&Setup {
+        properties: vec![&state],
+        ..Setup::default()
+    })?;
     host.filter(&chunk(USUAL, 0..10))?;
     let ours = |host: &Host| -> Result<Vec<u64>> {
         let threads = host.threads()?;
-        let ours = threads.into_iter().filter(|(name, _)| name == "bellwether");
+        let names = ["bellwether", "bellwether-save"];
+        let ours = threads
+            .into_iter()
+            .filter(|(name, _)| names.contains(&name.as_str()));
         Ok(ours.map(|(_, blocked)| blocked).collect())
     };
     for _ in 0..3 {
         // A thread gives itself its name.
-        wait(&mut host, "thread", |host| Ok(!ours(host)?.is_empty()))?;
+        wait(&mut host, "thread", |host| Ok(ours(host)?.len() == 2))?;
         let blocked = ours(&host)?;
-        assert_eq!(blocked.len(), 1, "{:?}", host.threads());
         // SIGHUP, SIGINT, SIGTERM and SIGUSR1 go to the host's own threads.
         for signal in [1, 2, 15, 10] {
             assert!(
-                blocked[0] & 1 << (signal - 1) != 0,
+                blocked.iter().all(|mask| mask & 1 << (signal - 1) != 0),
                 "{signal}: {blocked:x?}"
             );
         }
@@ -293,9 +300,9 @@ fn what_the_housekeeper_has_to_say_is_logged_by_a_thread_of_the_host() -> Result
     host.filter(&failing_now())?;
     wait(&mut host, "line of the log", |host| {
         host.collect()?;
-        Ok(host
-            .log()
-            .contains("[warn] [filter:bellwether:bellwether.0] snapshot "))
+        Ok(host.log().contains(
+            "[warn] [filter:bellwether:bellwether.0] cannot save the learned state: snapshot ",
+        ))
     })?;
     assert!(!host.log().contains("foreign thread"), "{}", host.log());
     Ok(())
@@ -442,7 +449,7 @@ fn what_is_no_chunk_passes_and_is_logged_once() -> Result<()> {
     assert_eq!(status, 0, "{log}");
     let lines: Vec<&str> = log
         .lines()
-        .filter(|l| l.contains("a chunk passes as it is"))
+        .filter(|l| l.contains("a chunk passes unchanged"))
         .collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(
@@ -450,6 +457,48 @@ fn what_is_no_chunk_passes_and_is_logged_once() -> Result<()> {
         "{log}"
     );
     Ok(())
+}
+
+#[test]
+fn a_disk_that_hangs_holds_up_neither_records_nor_events_and_only_the_saver_waits_for_it()
+-> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let state = format!("state_file={}/state", folder.path().display());
+    let mut host = Host::start(&Setup {
+        properties: vec!["training=0", &state, "state_interval=1"],
+        companion: true,
+        slow_disk_sec: Some(600),
+        ..Setup::default()
+    })?;
+    host.filter(&chunk(USUAL, 0..10))?;
+    wait(&mut host, "save", |host| Ok(!host.disk_users().is_empty()))?;
+    // The first save never ends; everything else goes on.
+    host.filter(&failing_now())?;
+    wait(&mut host, "event", |host| Ok(!host.collect()?.is_empty()))?;
+    let begun = Instant::now();
+    host.leave()?;
+    let took = begun.elapsed().as_secs();
+    assert!((9..20).contains(&took), "the end took {took} s");
+    assert_eq!(host.disk_users(), ["bellwether-save"]);
+    let log = host.log();
+    assert!(
+        log.contains("the learned state was not on the disk in time"),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn after_an_event_the_state_is_saved_though_no_further_record_comes() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("state");
+    let state = format!("state_file={}", path.display());
+    let mut host = Host::start(&Setup {
+        properties: vec!["training=0", &state, "state_interval=86400"],
+        ..Setup::default()
+    })?;
+    host.filter(&failing_now())?;
+    wait(&mut host, "state", |_| Ok(path.exists()))
 }
 
 #[test]
@@ -475,7 +524,7 @@ fn what_was_learnt_outlives_the_plugin() -> Result<()> {
     let (status, log) = host.end()?;
     assert_eq!(status, 0, "{log}");
     assert_eq!(
-        log.matches("goes on from the state in").count(),
+        log.matches("restored the learned state from").count(),
         20,
         "{log}"
     );
@@ -830,16 +879,16 @@ fn a_state_file_that_is_mounted_is_written_in_place_with_one_warning() -> Result
         mounts: vec![(source.clone(), state.clone())],
         ..Setup::default()
     };
-    for begins in ["there is no state in", "goes on from the state in"] {
+    for begins in ["no learned state in", "restored the learned state from"] {
         let mut host = taught(&setup)?;
         host.restart()?;
         host.filter(&chunk(USUAL, 900..910))?;
         let (status, log) = host.end()?;
         assert_eq!(status, 0, "{log}");
         assert!(log.contains(begins), "{begins} in {log}");
-        assert!(!log.contains("starts without"), "{log}");
+        assert!(!log.contains("starting without"), "{log}");
         // Once for each start, however often it is saved.
-        assert_eq!(log.matches("is written in place").count(), 2, "{log}");
+        assert_eq!(log.matches("is overwritten in place").count(), 2, "{log}");
         assert_eq!(log.matches("[warn]").count(), 2, "{log}");
         assert!(fs::read(&source)?.starts_with(b"BELLWTHR"), "{log}");
     }

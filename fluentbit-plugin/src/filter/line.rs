@@ -1,4 +1,4 @@
-//! Lines of a log, and what judges them.
+//! Lines of a log, and what classifies them.
 
 /// What a detector says of a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -7,13 +7,13 @@ pub struct Verdict<'a> {
     pub template_id: u64,
     /// The template.
     pub template: &'a str,
-    /// How severe what the text tells of is, 0 to 1.
+    /// How severe the failure that the text reports is, 0 to 1.
     pub severity: f64,
-    /// The family of failures, where the text tells of one.
+    /// The family of failures, where the text reports one.
     pub family: Option<&'a str>,
     /// How certain a failure is, 0 to 1.
     pub score: f64,
-    /// Whether the record does not fit what was learnt.
+    /// Whether the record does not fit the learned state.
     pub novel: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct Line<'a> {
     pub tag: &'a [u8],
 }
 
-/// What judges lines.
+/// What classifies lines.
 pub trait Detector {
     /// Takes the next line; `None` where it cannot.
     fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>>;

@@ -26,12 +26,12 @@ use crate::record::{self, Record, Records, Sink, When};
 pub use keys::OWN_KEYS;
 pub use line::{Detector, Line, Verdict};
 
-/// So many records in a row without a text are likely not to be meant so.
+/// This many consecutive records without a text are likely to be a misconfiguration.
 const TEXTLESS_MANY: u32 = 50;
 
 /// How many records came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tallies {
+pub struct FilterCounters {
     /// Records, without events and the markers of groups.
     pub records: u64,
     /// Records without a text.
@@ -68,9 +68,9 @@ pub struct Filter<D> {
     template_key: Vec<u8>,
     record_keys: Added,
     flagged_keys: Added,
-    tallies: Tallies,
+    counters: FilterCounters,
     newest: f64,
-    /// How many records in a row had no text.
+    /// How many consecutive records had no text.
     textless: u32,
     /// The keys of one of too many such.
     unread: Option<String>,
@@ -87,7 +87,7 @@ pub struct Filter<D> {
 impl<D> fmt::Debug for Filter<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filter")
-            .field("tallies", &self.tallies)
+            .field("counters", &self.counters)
             .finish_non_exhaustive()
     }
 }
@@ -143,7 +143,7 @@ impl<D: Detector> Filter<D> {
             host,
             prefix: settings.key_prefix.clone().into_bytes(),
             template_key: settings.name_of(Key::Template).into_bytes(),
-            tallies: Tallies::default(),
+            counters: FilterCounters::default(),
             newest: f64::NEG_INFINITY,
             textless: 0,
             unread: None,
@@ -160,8 +160,8 @@ impl<D: Detector> Filter<D> {
     }
 
     /// What was counted so far.
-    pub fn tallies(&self) -> Tallies {
-        self.tallies
+    pub fn counters(&self) -> FilterCounters {
+        self.counters
     }
 
     /// The time of the newest record within the [horizon](Self::set_horizon), in seconds since the epoch. `None` before the first.
@@ -174,7 +174,7 @@ impl<D: Detector> Filter<D> {
         self.horizon = time;
     }
 
-    /// The keys of a record without a text, where many in a row have none; it is given once for as many again.
+    /// The keys of a record without a text, where many consecutive ones have none; it is given once for as many again.
     pub fn unread(&mut self) -> Option<String> {
         self.unread.take()
     }
@@ -183,7 +183,7 @@ impl<D: Detector> Filter<D> {
     pub fn release(&mut self, mut send: impl FnMut(&[u8])) {
         while let Some(json) = self.detector.next_event() {
             if let Some(record) = event::record(&json) {
-                self.tallies.events += 1;
+                self.counters.events += 1;
                 send(&record);
             }
         }
@@ -195,7 +195,7 @@ impl<D: Detector> Filter<D> {
     /// each flagged line with what was found.
     ///
     /// # Errors
-    /// The chunk is not one of records; what came before is learnt all the same.
+    /// The chunk is not one of records; what came before has been observed all the same.
     pub fn take(
         &mut self,
         chunk: &[u8],
@@ -220,7 +220,7 @@ impl<D: Detector> Filter<D> {
                 Ok(Some(record)) => record,
                 Ok(None) => break,
                 Err(malformed) => {
-                    self.tallies.malformed += 1;
+                    self.counters.malformed += 1;
                     return Err(malformed);
                 }
             };
@@ -236,7 +236,7 @@ impl<D: Detector> Filter<D> {
                 }
             };
             keys::take_metadata(&wanted, &mut seen, &record);
-            let count = self.judge(&record, time, &tag, &seen, &mut flagged);
+            let count = self.classify(&record, time, &tag, &seen, &mut flagged);
             if count > 0 {
                 let out = replacement.until(record.start, record.end);
                 write(out, &record, count, &self.added, has_added);
@@ -249,7 +249,7 @@ impl<D: Detector> Filter<D> {
     }
 
     /// Has the detector look at a record; gives how many pairs are to be added to it, which are then in `added`.
-    fn judge<'a>(
+    fn classify<'a>(
         &mut self,
         record: &Record<'_>,
         time: f64,
@@ -262,7 +262,7 @@ impl<D: Detector> Filter<D> {
         {
             return 0;
         }
-        self.tallies.records += 1;
+        self.counters.records += 1;
         let Some((text, level)) = self.text(seen) else {
             self.miss(record, seen);
             return 0;
@@ -287,7 +287,7 @@ impl<D: Detector> Filter<D> {
             .priorities
             .find(seen, |at, value| priority(value, self.scales[at]));
         if said.text.is_empty() {
-            self.tallies.textless += 1;
+            self.counters.textless += 1;
             return 0;
         }
         let stream = named.or(said.host.map(String::from_utf8_lossy));
@@ -304,11 +304,11 @@ impl<D: Detector> Filter<D> {
             self.newest = time;
         }
         let Some(verdict) = self.detector.observe(&line) else {
-            self.tallies.refused += 1;
+            self.counters.refused += 1;
             return 0;
         };
         let keys = if verdict.is_flagged() {
-            self.tallies.flagged += 1;
+            self.counters.flagged += 1;
             flagged(&line, &verdict);
             &self.flagged_keys
         } else {
@@ -363,7 +363,7 @@ impl<D: Detector> Filter<D> {
     /// A record has no text.
     #[cold]
     fn miss(&mut self, record: &Record<'_>, seen: &Seen<'_>) {
-        self.tallies.textless += 1;
+        self.counters.textless += 1;
         let is_empty = |value| matches!(value, Value::Str(_) | Value::Bin(_)).then_some(());
         if self.texts.find(seen, |_, value| is_empty(value)).is_some() {
             // An empty line, where its key says.
@@ -386,7 +386,7 @@ impl<D: Detector> Filter<D> {
             let Some(record) = event::record(&json) else {
                 continue;
             };
-            self.tallies.events += 1;
+            self.counters.events += 1;
             if inline(&record) {
                 let end = replacement.chunk.len();
                 replacement.until(end, end).extend_from_slice(&record);

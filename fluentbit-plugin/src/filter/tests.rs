@@ -171,7 +171,7 @@ fn the_text_is_found_where_the_options_say() {
     let mut by_accessor = filter(&[("text_keys", "$log['message']")]);
     out(&mut by_accessor, &chunk);
     assert_eq!(texts(&by_accessor), ["deep"]);
-    assert_eq!(by_accessor.tallies().textless, 3);
+    assert_eq!(by_accessor.counters().textless, 3);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn records_without_a_text_pass_as_they_are() {
     .collect();
     let mut filter = filter(&[]);
     assert_eq!(out(&mut filter, &chunk), None);
-    assert_eq!(filter.tallies().textless, 6);
+    assert_eq!(filter.counters().textless, 6);
 }
 
 #[test]
@@ -261,15 +261,15 @@ fn an_event_comes_behind_the_records_of_its_chunk_and_is_no_record_to_a_filter()
         let first = maps(&out_first);
         assert_eq!(first.len(), 3, "{first:#?}");
         assert!(first[2].contains("\"log_failure\""), "{first:#?}");
-        let records = filter.tallies().records;
+        let records = filter.counters().records;
         // The event alone, as rewrite_tag hands it in again.
         let event = &out_first[out_first.len()
             - event::record(r#"{"event":"log_failure","schema":1,"time":7.5,"state":"raised"}"#)
                 .unwrap()
                 .len()..];
         assert_eq!(out(&mut filter, event), None);
-        assert_eq!(filter.tallies().records, records);
-        assert_eq!(filter.tallies().events, 1);
+        assert_eq!(filter.counters().records, records);
+        assert_eq!(filter.counters().events, 1);
     }
 }
 
@@ -320,7 +320,7 @@ fn a_chunk_that_cannot_be_read_is_an_error_and_what_follows_is_read() {
     chunk.pop();
     assert!(filter.take(&chunk, b"", |_| true, |_, _| {}).is_err());
     assert_eq!(maps(&out(&mut filter, &good).unwrap()).len(), 1);
-    assert_eq!(filter.tallies().malformed, 1);
+    assert_eq!(filter.counters().malformed, 1);
     assert_eq!(out(&mut filter, b""), None);
 }
 
@@ -328,7 +328,7 @@ fn a_chunk_that_cannot_be_read_is_an_error_and_what_follows_is_read() {
 fn a_line_that_the_detector_refuses_passes_as_it_is() {
     let mut filter = filter(&[]);
     assert_eq!(out(&mut filter, &record(&[("log", "refuse".into())])), None);
-    assert_eq!(filter.tallies().refused, 1);
+    assert_eq!(filter.counters().refused, 1);
 }
 
 #[test]
@@ -591,7 +591,7 @@ fn many_records_in_a_row_without_a_text_give_their_keys() {
     out(&mut filter, &unread);
     assert_eq!(filter.unread().as_deref(), Some("event_text, n "));
     assert_eq!(filter.unread(), None);
-    assert_eq!(filter.tallies().textless, 100);
+    assert_eq!(filter.counters().textless, 100);
     let fields: Vec<(String, Any)> = (0..1000)
         .map(|n| (format!("{n}{}", "k".repeat(1000)), Any::Nil))
         .collect();

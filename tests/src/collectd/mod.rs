@@ -48,6 +48,8 @@ pub struct Setup {
     pub mounts: Vec<(PathBuf, PathBuf)>,
     /// Whether its wall clock can be set ([`Collectd::set_clock`]).
     pub clock: bool,
+    /// For how many seconds every wait for the disk lasts ([`Collectd::disk_users`]).
+    pub slow_disk_sec: Option<u32>,
 }
 
 impl Default for Setup {
@@ -62,6 +64,7 @@ impl Default for Setup {
             more: String::new(),
             mounts: Vec::new(),
             clock: false,
+            slow_disk_sec: None,
         }
     }
 }
@@ -185,6 +188,11 @@ impl Collectd {
             let target = folder.path().join("clock.so");
             compile("preload/clock.c", &target, ["-shared", "-fPIC"])?;
         }
+        if let Some(seconds) = setup.slow_disk_sec {
+            let target = folder.path().join("disk.so");
+            compile("preload/disk.c", &target, ["-shared", "-fPIC"])?;
+            fs::write(folder.path().join("disk.sec"), seconds.to_string())?;
+        }
         let child = spawn(&installation.daemon, &setup.mounts, folder.path())?;
         let mut collectd = Self {
             folder,
@@ -221,6 +229,12 @@ impl Collectd {
         fs::remove_file(self.socket()).ok();
         self.child = spawn(&self.daemon, &self.mounts, self.folder.path())?;
         self.wait_ready()
+    }
+
+    /// The names of the threads that have waited for the disk, in that order; with [`Setup::slow_disk_sec`].
+    pub fn disk_users(&self) -> Vec<String> {
+        let users = fs::read_to_string(self.folder.path().join("disk")).unwrap_or_default();
+        users.lines().map(String::from).collect()
     }
 
     /// Sets its wall clock ahead by so many seconds of that of this machine.
@@ -397,6 +411,16 @@ fn spawn(daemon: &Path, mounts: &[(PathBuf, PathBuf)], folder: &Path) -> Result<
         command
             .env("LD_PRELOAD", clock)
             .env("BELLWETHER_TESTS_CLOCK", folder.join("clock"));
+    }
+    let disk = folder.join("disk.so");
+    if disk.exists() {
+        command
+            .env("LD_PRELOAD", disk)
+            .env("BELLWETHER_TESTS_DISK", folder.join("disk"))
+            .env(
+                "BELLWETHER_TESTS_DISK_SEC",
+                fs::read_to_string(folder.join("disk.sec"))?,
+            );
     }
     command
         .args(["-f", "-C"])

@@ -27,6 +27,8 @@ pub struct Setup<'a> {
     pub without_library: bool,
     /// Whether its `malloc` aligns to 8 bytes only, as that of Fluent Bit's packages does.
     pub malloc8: bool,
+    /// For how many seconds every wait for the disk lasts ([`Host::disk_users`]).
+    pub slow_disk_sec: Option<u32>,
     /// The folder that the plugin is loaded from; by default one of the host's own, into which it is copied.
     pub plugins: Option<&'a Path>,
     /// Files that are mounted over others, as (from, onto).
@@ -88,6 +90,14 @@ impl Host {
                 ["-std=gnu11", "-shared", "-fPIC", "-ldl"],
             )?;
             command.env("LD_PRELOAD", object);
+        }
+        if let Some(seconds) = setup.slow_disk_sec {
+            let object = folder.path().join("disk.so");
+            compile("preload/disk.c", &object, ["-shared", "-fPIC"])?;
+            command
+                .env("LD_PRELOAD", object)
+                .env("BELLWETHER_TESTS_DISK", folder.path().join("disk"))
+                .env("BELLWETHER_TESTS_DISK_SEC", seconds.to_string());
         }
         let log = fs::File::create(folder.path().join("log"))?;
         let child = command
@@ -182,6 +192,12 @@ impl Host {
     /// Where the host has ended.
     pub fn leave(&mut self) -> Result<()> {
         self.ask(b'X', b"").map(drop)
+    }
+
+    /// The names of the threads that have waited for the disk, in that order; with [`Setup::slow_disk_sec`].
+    pub fn disk_users(&self) -> Vec<String> {
+        let users = fs::read_to_string(self.folder.path().join("disk")).unwrap_or_default();
+        users.lines().map(String::from).collect()
     }
 
     /// The names of its threads, each with the signals that it has blocked, a bit each.

@@ -37,7 +37,7 @@ fn a_configuration_that_is_wrong_stops_the_plugin_and_not_the_daemon() -> Result
         let mut collectd = Collectd::start(&Setup::with(lines))?;
         let log = collectd.log();
         assert!(log.contains(message), "{lines:?} gives:\n{log}");
-        assert!(log.contains("bellwether: is not started"), "{log}");
+        assert!(log.contains("bellwether: not started"), "{log}");
         collectd.send(history("hv0", 8).into_iter().take(100))?;
         collectd.stop()?;
         assert!(collectd.values().is_empty() && collectd.events().is_empty());
@@ -112,7 +112,7 @@ fn the_folder_of_the_state_is_created_or_the_start_is_refused() -> Result<()> {
         let log = collectd.log();
         let wanted = format!("bellwether: option StateFile: snapshot {path}: {reason}");
         assert!(
-            log.contains(&wanted) && log.contains("bellwether: is not started"),
+            log.contains(&wanted) && log.contains("bellwether: not started"),
             "{wanted} in {log}"
         );
     }
@@ -137,16 +137,16 @@ fn a_state_file_that_is_mounted_is_written_in_place_with_one_warning() -> Result
         ..Setup::with(&lines)
     })?;
     for begins in [
-        "bellwether: there is no state in",
-        "bellwether: goes on from the state in",
+        "bellwether: no learned state in",
+        "bellwether: restored the learned state from",
     ] {
         collectd.send(history("hv0", 14).into_iter().take(800))?;
         collectd.wait_judged("hv0", time(90))?;
         collectd.stop()?;
         let log = collectd.log();
         assert!(log.contains(begins), "{begins} in {log}");
-        assert_eq!(log.matches("is written in place").count(), 1, "{log}");
-        assert!(!log.contains("starts without"), "{log}");
+        assert_eq!(log.matches("is overwritten in place").count(), 1, "{log}");
+        assert!(!log.contains("starting without"), "{log}");
         assert!(fs::read(&volume)?.starts_with(b"BELLWTHR"), "{log}");
         collectd.start_again()?;
     }
@@ -171,7 +171,10 @@ fn a_restart_goes_on_where_it_stopped() -> Result<()> {
         }
         collectd.start_again()?;
         let log = collectd.log();
-        assert!(log.contains("bellwether: goes on from the state"), "{log}");
+        assert!(
+            log.contains("bellwether: restored the learned state from"),
+            "{log}"
+        );
         let rest = samples(&mut guests, until..TICKS, jump);
         collectd.send(commands("hv0", &rest))?;
         collectd.wait_judged("hv0", time(TICKS - 3))?;
@@ -200,7 +203,7 @@ fn a_damaged_state_is_set_aside_and_said() -> Result<()> {
     collectd.start_again()?;
     let log = collectd.log();
     assert!(
-        log.contains("bellwether: starts without what it had learnt: "),
+        log.contains("bellwether: starting without the learned state: "),
         "{log}"
     );
     assert!(!path.exists(), "the damaged file is out of the way");
@@ -282,7 +285,61 @@ fn a_listener_that_hangs_for_good_costs_neither_detection_nor_the_state_nor_a_cl
     );
     collectd.start_again()?;
     let log = collectd.log();
-    assert!(log.contains("bellwether: goes on from the state"), "{log}");
+    assert!(
+        log.contains("bellwether: restored the learned state from"),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_hangs_costs_neither_detection_nor_a_clean_shutdown_and_only_the_saver_waits_for_it()
+-> Result<()> {
+    needs_collectd!();
+    let mut collectd = Collectd::start(&Setup {
+        slow_disk_sec: Some(600),
+        ..Setup::with("StateFile \"state\"\nStateInterval 1")
+    })?;
+    collectd.send(commands(
+        "hv0",
+        &samples(&mut Guests::new(8, 27), 0..60, jump),
+    ))?;
+    collectd.wait("a save", || !collectd.disk_users().is_empty())?;
+    // The first save never ends; everything else goes on.
+    collectd.send(history("hv1", 28))?;
+    collectd.wait_judged("hv1", time(TICKS - 3))?;
+    assert_eq!(states(&collectd.events()), RAISED_AND_CLEARED);
+    let begun = Instant::now();
+    assert!(collectd.stop()?.success());
+    let took = begun.elapsed();
+    // collectd flushes at its shutdown, which is waited for, too.
+    assert!(took < Duration::from_secs(12), "the shutdown took {took:?}");
+    assert_eq!(collectd.disk_users(), ["bellwether-save"]);
+    let log = collectd.log();
+    assert!(
+        log.contains("bellwether: the learned state was not on the disk in time"),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn after_an_event_the_state_is_saved_though_no_further_value_comes() -> Result<()> {
+    needs_collectd!();
+    let mut collectd = Collectd::start(&Setup::with("StateFile \"state\"\nStateInterval 86400"))?;
+    let until = JUMP.start + 40;
+    let before = samples(&mut Guests::new(8, 13), 0..until, jump);
+    collectd.send(commands("hv0", &before))?;
+    collectd.wait("an event", || !collectd.events().is_empty())?;
+    let state = collectd.folder().join("state");
+    collectd.wait("a state", || state.exists())?;
+    collectd.kill()?;
+    collectd.start_again()?;
+    let log = collectd.log();
+    assert!(
+        log.contains("bellwether: restored the learned state from"),
+        "{log}"
+    );
     Ok(())
 }
 
@@ -299,7 +356,10 @@ fn crashes_make_nobody_silent_and_who_does_not_come_back_is_told() -> Result<()>
         std::thread::sleep(Duration::from_millis(300 + 700 * (crash % 3)));
         collectd.start_again()?;
         let log = collectd.log();
-        assert!(log.contains("bellwether: goes on from the state"), "{log}");
+        assert!(
+            log.contains("bellwether: restored the learned state from"),
+            "{log}"
+        );
         assert_eq!(lines(&collectd.events()), [""; 0], "after crash {crash}");
     }
     // The same after a clean stop.
@@ -337,7 +397,7 @@ fn what_does_not_fit_into_the_queue_is_dropped_and_counted() -> Result<()> {
         collectd.newest("/count-dropped").is_some_and(|v| v.1 > 0.0)
     })?;
     collectd.wait("a line in the log", || {
-        collectd.log().contains("bellwether: the queue is full")
+        collectd.log().contains("bellwether: queue full")
     })
 }
 

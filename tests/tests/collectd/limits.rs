@@ -33,7 +33,7 @@ fn a_flood_of_invented_hypervisors_displaces_none_that_reports_and_is_counted_an
         health("/count-hypervisors_evicted") > 20.0 && health("/count-full") > 0.0
     })?;
     assert_eq!(health("/count-hypervisors"), 20.0);
-    let line = "bellwether: MaxHypervisors is reached: ";
+    let line = "bellwether: MaxHypervisors reached: ";
     collectd.wait("a line in the log", || collectd.log().contains(line))?;
     assert_eq!(
         collectd.log().matches(line).count(),

@@ -114,7 +114,7 @@ fn a_hot_reload_starts_it_anew_twenty_times() -> Result<()> {
     for time in 1..=20 {
         fluent_bit.reload()?;
         fluent_bit.wait("a reload", |f| {
-            f.log().matches("goes on from the state in").count() >= time
+            f.log().matches("restored the learned state from").count() >= time
         })?;
         fluent_bit.append("in.log", &ordinary(lines..lines + 1))?;
         lines += 1;
@@ -166,7 +166,7 @@ fn killed_and_started_again_it_knows_what_it_knew() -> Result<()> {
                 .is_some_and(|r| r["log"].as_str() == ordinary(9001..9002).lines().next())
     })?;
     assert!(
-        fluent_bit.log().contains("goes on from the state in"),
+        fluent_bit.log().contains("restored the learned state from"),
         "{}",
         fluent_bit.log()
     );

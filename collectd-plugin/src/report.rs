@@ -40,25 +40,25 @@ fn severity(word: &str) -> Severity {
     }
 }
 
-/// Which ticks were told of as values.
+/// Which ticks were dispatched as values.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Dispatched {
     ticks: FxHashMap<Box<str>, Ticks>,
     /// Counts the looks at the statuses.
     look: u64,
 }
 
-/// What was told of a hypervisor.
+/// What was dispatched of a hypervisor.
 #[derive(Debug, Default)]
 struct Ticks {
-    /// Its metrics, and the time of the last tick told of each.
+    /// Its metrics, and the time of the last tick dispatched of each.
     metrics: Vec<(Box<str>, f64)>,
     /// The last look that found it.
     look: u64,
 }
 
-impl Told {
-    /// Dispatches the values of every hypervisor and metric whose last tick was not told yet; gives their number.
+impl Dispatched {
+    /// Dispatches the values of every hypervisor and metric whose last tick was not dispatched yet; gives their number.
     pub fn values<'a>(
         &mut self,
         host: &dyn Host,
@@ -92,7 +92,7 @@ impl Told {
                 .find(|(m, _)| **m == *status.metric)
         {
             ticks.look = look;
-            // The time of a tick follows the samples' phase, so that of the last one shifts a little after it was told.
+            // The time of a tick follows the samples' phase, so that of the last one shifts a little after it was dispatched.
             let new = (status.time - *last).abs() > 0.5 * status.interval;
             if new {
                 *last = status.time;
@@ -135,53 +135,56 @@ fn values_of(host: &dyn Host, status: &Status<'_>) {
 
 /// What the plugin itself counts.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tallies {
+pub struct Counts {
     /// Counters that went backwards.
     pub resets: u64,
     /// Samples that came twice.
     pub duplicates: u64,
     /// Samples too late for a rate.
     pub late: u64,
-    /// Values whose VM or hypervisor could not be told.
+    /// Values whose VM or hypervisor is unknown.
     pub unnamed: u64,
-    /// Values of VMs or devices that there is no room for.
+    /// Values of VMs or devices beyond the limits.
     pub full: u64,
-    /// VMs whose counters made room for those of others.
+    /// VMs whose counters were replaced by those of others.
     pub evicted: u64,
     /// How often the clock of this machine was set.
     pub wall_steps: u64,
+    /// Saves of the learned state that failed.
+    pub save_failures: u64,
 }
 
-/// Dispatches the values on the plugin itself: `waiting` values in its queue, so many `dropped`.
+/// Dispatches the values on the plugin itself: `waiting` values in its queue, and how many were `dropped`.
 pub fn health(
     host: &dyn Host,
     interval: f64,
     waiting: usize,
     dropped: u64,
-    tallies: &Tallies,
+    counts: &Counts,
     core: &Counters,
 ) {
     let time = host.now();
-    let counts = [
+    let named = [
         ("dropped", dropped),
         ("taken", core.taken),
-        ("duplicate", tallies.duplicates + core.duplicate),
-        ("late", tallies.late + core.late),
+        ("duplicate", counts.duplicates + core.duplicate),
+        ("late", counts.late + core.late),
         ("masked", core.masked),
-        ("reset", tallies.resets),
-        ("unnamed", tallies.unnamed),
+        ("reset", counts.resets),
+        ("unnamed", counts.unnamed),
         ("refused", core.refused),
-        ("full", tallies.full + core.full),
+        ("full", counts.full + core.full),
         ("set_aside", core.set_aside),
         ("intervals_changed", core.intervals_changed),
         ("clock_steps", core.clock_steps),
-        ("wall_steps", tallies.wall_steps),
+        ("wall_steps", counts.wall_steps),
         ("unjudged", core.unjudged),
         ("hypervisors", core.hypervisors),
         ("vms", core.vms),
         ("hypervisors_evicted", core.hypervisors_evicted),
-        ("vms_evicted", tallies.evicted + core.vms_evicted),
+        ("vms_evicted", counts.evicted + core.vms_evicted),
         ("notifications_lost", core.events_lost),
+        ("save_failures", counts.save_failures),
     ];
     let gauge = |type_, type_instance, value| {
         host.dispatch_gauge(&Gauge {
@@ -194,7 +197,7 @@ pub fn health(
         });
     };
     gauge("gauge", "queue", waiting as f64);
-    for (name, count) in counts {
+    for (name, count) in named {
         gauge("count", name, count as f64);
     }
 }
@@ -250,63 +253,69 @@ mod tests {
     }
 
     /// What is dispatched when these statuses are looked at one after the other, at an interval of ten seconds.
-    fn told(statuses: &[Status<'static>]) -> Vec<String> {
-        let (host, mut told) = (Recorder::default(), Told::default());
+    fn dispatched(statuses: &[Status<'static>]) -> Vec<String> {
+        let (host, mut values) = (Recorder::default(), Dispatched::default());
         for status in statuses {
-            told.values(&host, [*status].into_iter());
+            values.values(&host, [*status].into_iter());
         }
         host.0.into_inner()
     }
 
     #[test]
-    fn a_tick_is_told_in_four_values_of_stock_types() {
+    fn a_tick_is_dispatched_in_four_values_of_stock_types() {
         let expected = [
             "hv0/percent-consensus 50",
             "hv0/gauge-score 0.25",
             "hv0/gauge-raised 0",
             "hv0/count-voters 7",
         ];
-        assert_eq!(told(&[status("cpu", 1000.0)]), expected);
+        assert_eq!(dispatched(&[status("cpu", 1000.0)]), expected);
     }
 
     #[test]
     fn the_values_of_other_metrics_have_its_name() {
-        let told = told(&[status("cpu", 1000.0), status("disk_ops", 1000.0)]);
-        assert_eq!(told.len(), 8);
-        assert_eq!(told[5], "hv0/gauge-score-disk_ops 0.25");
+        let all = dispatched(&[status("cpu", 1000.0), status("disk_ops", 1000.0)]);
+        assert_eq!(all.len(), 8);
+        assert_eq!(all[5], "hv0/gauge-score-disk_ops 0.25");
     }
 
     #[test]
-    fn a_tick_is_told_once_although_its_time_shifts_a_little() {
+    fn a_tick_is_dispatched_once_although_its_time_shifts_a_little() {
         let times = [1000.0, 1000.0, 1000.2, 999.9, 1010.1, 1010.0];
-        assert_eq!(told(&times.map(|time| status("cpu", time))).len(), 2 * 4);
+        assert_eq!(
+            dispatched(&times.map(|time| status("cpu", time))).len(),
+            2 * 4
+        );
     }
 
     #[test]
-    fn hypervisors_that_come_once_and_are_forgotten_have_no_other_told_twice() {
-        let (host, mut told) = (Recorder::default(), Told::default());
+    fn hypervisors_that_come_once_and_are_forgotten_have_no_other_dispatched_twice() {
+        let (host, mut values) = (Recorder::default(), Dispatched::default());
         for n in 0..1000 {
             let name = format!("invented-{n}");
             let invented = Status {
                 hypervisor: &name,
                 ..status("cpu", 1000.0)
             };
-            told.values(&host, [status("cpu", 1000.0), invented].into_iter());
+            values.values(&host, [status("cpu", 1000.0), invented].into_iter());
         }
         let lines = host.0.into_inner();
         let own = lines.iter().filter(|line| line.starts_with("hv0/"));
         assert_eq!(own.count(), 4);
-        assert!(told.ticks.len() < 100, "{}", told.ticks.len());
+        assert!(values.ticks.len() < 100, "{}", values.ticks.len());
     }
 
     #[test]
-    fn a_hypervisor_whose_clock_was_set_back_is_told_of_again() {
+    fn a_hypervisor_whose_clock_was_set_back_is_dispatched_again() {
         let times = [1000.0, 500.0, 510.0];
-        assert_eq!(told(&times.map(|time| status("cpu", time))).len(), 3 * 4);
+        assert_eq!(
+            dispatched(&times.map(|time| status("cpu", time))).len(),
+            3 * 4
+        );
     }
 
     #[test]
-    fn before_the_first_tick_there_is_nothing_to_tell() {
-        assert_eq!(told(&[status("cpu", 0.0)]).len(), 0);
+    fn before_the_first_tick_there_is_nothing_to_dispatch() {
+        assert_eq!(dispatched(&[status("cpu", 0.0)]).len(), 0);
     }
 }

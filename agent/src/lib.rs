@@ -1,0 +1,20 @@
+//! What the plugins of bellwether share, whatever agent loads them: each plugin contains only what is specific to its agent.
+//!
+//! | Module | What it is for |
+//! | --- | --- |
+//! | [`guard`] | A panic ends at the callback that it happened in. |
+//! | [`limiter`] | A lasting problem is logged once in a while, not with every value or record. |
+//! | [`options`] | A plugin's own options from one table: defaults, parsing, ranges, errors. |
+//! | [`saver`] | The learned state is written and forced to the disk by a thread of its own. |
+//! | [`state`] | A state file is checked at the start and its detector restored; what is to be logged of that. |
+//! | [`thread`] | Threads that leave the agent's signals to the agent. |
+//! | [`doc`] | The tables of options in READMEs and man pages. |
+#![warn(missing_docs, missing_debug_implementations)]
+
+pub mod doc;
+pub mod guard;
+pub mod limiter;
+pub mod options;
+pub mod saver;
+pub mod state;
+pub mod thread;
