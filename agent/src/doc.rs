@@ -14,7 +14,7 @@ use std::{env, fs};
 use crate::options::{OwnOption, with_unit};
 
 /// Set in the environment, has [`check`] write the tables anew.
-pub const WRITE: &str = "BELLWETHER_UPDATE";
+pub const UPDATE: &str = "BELLWETHER_UPDATE";
 
 /// One option as a table shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub fn man(rows: &[Row]) -> String {
     out
 }
 
-/// Checks that `wanted` stands between the two markers in a file; where [`WRITE`] is set, writes it there.
+/// Checks that `wanted` stands between the two markers in a file; where [`UPDATE`] is set, writes it there.
 ///
 /// # Panics
 /// The file cannot be read or lacks a marker, or something else is between them.
@@ -112,9 +112,9 @@ pub fn check(file: &Path, markers: [&str; 2], wanted: &str) {
     if found == wanted {
         return;
     }
-    if env::var_os(WRITE).is_none() {
+    if env::var_os(UPDATE).is_none() {
         panic!(
-            "{} differs from the code between {markers:?}; {WRITE}=1 writes it anew",
+            "{} differs from the code between {markers:?}; \"make docs\" writes it",
             file.display()
         );
     }
