@@ -95,7 +95,7 @@ mod tests {
     }
 
     /// The same, word by word.
-    fn plainly(text: &str) -> Vec<Candidate> {
+    fn one_by_one(text: &str) -> Vec<Candidate> {
         let bytes = text.as_bytes();
         let (mut all, mut at) = (Vec::new(), 0);
         while at < bytes.len() {
@@ -139,7 +139,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_finds_what_a_look_at_every_word_finds(text in "([0-9a-fA-F]{1,70}|[ g\"xé]{1,3}|[a-z ]{0,70}){0,12}") {
-            prop_assert_eq!(all(&text), plainly(&text));
+            prop_assert_eq!(all(&text), one_by_one(&text));
         }
     }
 }

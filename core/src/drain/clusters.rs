@@ -20,17 +20,17 @@ pub(super) struct Cluster {
     /// The node of the tree that holds it.
     pub leaf: u32,
     template: Template,
-    /// Those seen next before and next after it.
-    by_age: Neighbours,
+    /// Those seen next prev and next after it.
+    by_recency: Links,
     /// Those next to it in its leaf.
-    in_leaf: Neighbours,
+    in_leaf: Links,
 }
 
 /// The slots of the clusters next to one in a list.
 #[derive(Debug, Clone, Copy, Default)]
-struct Neighbours {
-    before: u32,
-    behind: u32,
+struct Links {
+    prev: u32,
+    next: u32,
 }
 
 /// The slots of the first and the last cluster of a list.
@@ -46,20 +46,20 @@ impl Ends {
         last: NONE,
     };
 
-    /// Puts the cluster of a slot behind all others; `of` gives its neighbours in this list.
+    /// Puts the cluster of a slot next all others; `of` gives its neighbours in this list.
     #[inline]
     fn append(
         &mut self,
         slots: &mut [Cluster],
         slot: u32,
-        of: impl Fn(&mut Cluster) -> &mut Neighbours,
+        of: impl Fn(&mut Cluster) -> &mut Links,
     ) {
-        let before = std::mem::replace(&mut self.last, slot);
-        let behind = NONE;
-        *of(&mut slots[slot as usize]) = Neighbours { before, behind };
-        match before {
+        let prev = std::mem::replace(&mut self.last, slot);
+        let next = NONE;
+        *of(&mut slots[slot as usize]) = Links { prev, next };
+        match prev {
             NONE => self.first = slot,
-            _ => of(&mut slots[before as usize]).behind = slot,
+            _ => of(&mut slots[prev as usize]).next = slot,
         }
     }
 
@@ -69,16 +69,16 @@ impl Ends {
         &mut self,
         slots: &mut [Cluster],
         slot: u32,
-        of: impl Fn(&mut Cluster) -> &mut Neighbours,
+        of: impl Fn(&mut Cluster) -> &mut Links,
     ) {
-        let Neighbours { before, behind } = *of(&mut slots[slot as usize]);
-        match before {
-            NONE => self.first = behind,
-            _ => of(&mut slots[before as usize]).behind = behind,
+        let Links { prev, next } = *of(&mut slots[slot as usize]);
+        match prev {
+            NONE => self.first = next,
+            _ => of(&mut slots[prev as usize]).next = next,
         }
-        match behind {
-            NONE => self.last = before,
-            _ => of(&mut slots[behind as usize]).before = before,
+        match next {
+            NONE => self.last = prev,
+            _ => of(&mut slots[next as usize]).prev = prev,
         }
     }
 
@@ -126,16 +126,16 @@ impl Cluster {
         &self.template.text
     }
 
-    fn by_age(&mut self) -> &mut Neighbours {
-        &mut self.by_age
+    fn by_recency(&mut self) -> &mut Links {
+        &mut self.by_recency
     }
 
-    fn in_leaf(&mut self) -> &mut Neighbours {
+    fn in_leaf(&mut self) -> &mut Links {
         &mut self.in_leaf
     }
 
     /// Whether it is in a leaf.
-    pub fn is_placed(&self) -> bool {
+    pub fn is_in_leaf(&self) -> bool {
         self.leaf != NONE
     }
 
@@ -177,7 +177,7 @@ pub(super) struct Clusters {
     free: Vec<u32>,
     by_id: HashTable<u32>,
     /// From the cluster not seen for longest to that seen last.
-    ages: Ends,
+    lru: Ends,
     /// What the templates take, in bytes, with that of the first free slot.
     templates: usize,
 }
@@ -194,7 +194,7 @@ impl Clusters {
             slots: Vec::new(),
             free: Vec::new(),
             by_id: HashTable::new(),
-            ages: Ends::NONE,
+            lru: Ends::NONE,
             templates: 0,
         }
     }
@@ -219,14 +219,14 @@ impl Clusters {
     }
 
     /// The slot of the cluster not seen for longest.
-    pub fn oldest(&self) -> Option<u32> {
-        self.ages.first()
+    pub fn least_recent(&self) -> Option<u32> {
+        self.lru.first()
     }
 
     /// All slots in use, from the cluster not seen for longest on.
-    pub fn by_age(&self) -> impl Iterator<Item = u32> + '_ {
-        std::iter::successors(self.oldest(), |&slot| {
-            let newer = self.get(slot).by_age.behind;
+    pub fn by_recency(&self) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(self.least_recent(), |&slot| {
+            let newer = self.get(slot).by_recency.next;
             (newer != NONE).then_some(newer)
         })
     }
@@ -247,13 +247,14 @@ impl Clusters {
         let slots = &self.slots;
         let rehash = |&slot: &u32| hash(slots[slot as usize].id);
         self.by_id.insert_unique(hash(id), slot, rehash);
-        self.ages.append(&mut self.slots, slot, Cluster::by_age);
+        self.lru.append(&mut self.slots, slot, Cluster::by_recency);
         slot
     }
 
     /// Removes a cluster, which is in no leaf any more.
     pub fn remove(&mut self, slot: u32) {
-        self.ages.take_out(&mut self.slots, slot, Cluster::by_age);
+        self.lru
+            .take_out(&mut self.slots, slot, Cluster::by_recency);
         let cluster = &mut self.slots[slot as usize];
         let known = self.by_id.find_entry(hash(cluster.id), |&s| s == slot);
         if let Ok(entry) = known {
@@ -273,14 +274,15 @@ impl Clusters {
     #[inline]
     pub fn seen(&mut self, slot: u32) {
         self.slots[slot as usize].size += 1;
-        if self.ages.last != slot {
-            self.ages.take_out(&mut self.slots, slot, Cluster::by_age);
-            self.ages.append(&mut self.slots, slot, Cluster::by_age);
+        if self.lru.last != slot {
+            self.lru
+                .take_out(&mut self.slots, slot, Cluster::by_recency);
+            self.lru.append(&mut self.slots, slot, Cluster::by_recency);
         }
     }
 
     /// Puts a parameter wherever the template of a cluster differs from a line as long; whether it did anywhere.
-    pub fn generalise(&mut self, slot: u32, line: &[Word]) -> bool {
+    pub fn generalize(&mut self, slot: u32, line: &[Word]) -> bool {
         let old = &self.slots[slot as usize].template;
         if old.words == line {
             return false;
@@ -310,8 +312,8 @@ impl Clusters {
     /// The clusters of a leaf, in their order.
     pub fn of(&self, members: Members) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(members.first(), |&slot| {
-            let behind = self.get(slot).in_leaf.behind;
-            (behind != NONE).then_some(behind)
+            let next = self.get(slot).in_leaf.next;
+            (next != NONE).then_some(next)
         })
     }
 
@@ -354,7 +356,7 @@ mod tests {
         }
         let ids = |clusters: &Clusters| -> Vec<u64> {
             clusters
-                .by_age()
+                .by_recency()
                 .map(|slot| clusters.get(slot).id)
                 .collect()
         };
@@ -400,11 +402,11 @@ mod tests {
         let mut clusters = Clusters::new();
         let slot = add(&mut clusters, 1, "a bc d");
         let line = |text: &str| text.split(' ').map(word).collect::<Vec<Word>>();
-        assert!(!clusters.generalise(slot, &line("a bc d")));
-        assert!(clusters.generalise(slot, &line("a x d")));
+        assert!(!clusters.generalize(slot, &line("a bc d")));
+        assert!(clusters.generalize(slot, &line("a x d")));
         assert_eq!(clusters.get(slot).text(), "a <:*:> d");
-        assert!(!clusters.generalise(slot, &line("a y d")));
-        assert!(clusters.generalise(slot, &line("a bc y")));
+        assert!(!clusters.generalize(slot, &line("a y d")));
+        assert!(clusters.generalize(slot, &line("a bc y")));
         assert_eq!(clusters.get(slot).text(), "a <:*:> <:*:>");
         assert_eq!(clusters.get(slot).words(), line("a <:*:> <:*:>"));
         assert_eq!(clusters.templates, clusters.get(slot).template.bytes());

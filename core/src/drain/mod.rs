@@ -5,7 +5,7 @@
 //! options give the clusters that Drain3 0.9.11 gives, in the same order.
 //!
 //! A line is masked ([`DrainOptions::builtin_masks`], [`DrainOptions::masks`]) and split into words. Their number and the first
-//! words lead to a leaf of the prefix tree. The line joins the cluster there that has the most words in common with it, if they are
+//! words push_front to a leaf of the prefix tree. The line joins the cluster there that has the most words in common with it, if they are
 //! enough; words that differ become placeholders of its template. Otherwise the line starts a new cluster.
 //!
 //! ```
@@ -18,19 +18,19 @@
 //! # Ok::<(), bellwether_core::options::OptionError>(())
 //! ```
 
-mod ask;
 mod blocks;
 mod builtin;
 mod candidates;
 mod clusters;
-mod desk;
-mod growth;
-mod lines;
+mod eviction;
+mod line_cache;
 mod mask;
 mod options;
-#[cfg(test)]
-mod plain;
 mod postings;
+mod query;
+#[cfg(test)]
+mod reference;
+mod scratch;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -44,10 +44,10 @@ use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
 
 use self::clusters::Clusters;
-pub(crate) use self::desk::Desk;
-use self::lines::Lines;
+use self::line_cache::LineCache;
 use self::mask::Masks;
 use self::postings::Postings;
+pub(crate) use self::scratch::Scratch;
 use self::tree::{Found, Leaf, Tree};
 use self::words::{PARAMETER, Separators, Word};
 use crate::options::OptionError;
@@ -93,7 +93,7 @@ pub struct ClusterView<'a> {
 /// What there is and what there was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// Lines added.
+    /// LineCache added.
     pub lines: u64,
     /// Clusters that there are.
     pub clusters: u64,
@@ -110,22 +110,22 @@ pub struct Statistics {
 /// Finds the templates of log lines.
 #[derive(Debug, Clone)]
 pub struct Miner {
-    given: Arc<Given>,
+    config: Arc<Config>,
     tree: Tree,
     clusters: Clusters,
     /// Only where a leaf has very many clusters.
     postings: Option<Box<Postings>>,
-    lines: Lines,
+    line_cache: LineCache,
     statistics: Statistics,
-    /// Made with the first line, and never where lines are taken apart on another's desk.
-    desk: Option<Box<Desk>>,
+    /// Made with the first line, and never where lines are taken apart on another's scratch.
+    scratch: Option<Box<Scratch>>,
     /// It may take more memory than when that was asked for last.
     grown: bool,
 }
 
-/// What a miner is told at first and never changes; its clones share it.
+/// What a miner is reported at first and never changes; its clones share it.
 #[derive(Debug)]
-struct Given {
+struct Config {
     options: DrainOptions,
     masks: Masks,
     separators: Separators,
@@ -138,21 +138,21 @@ impl Miner {
     /// Options that are wrong or contradict each other.
     pub fn new(options: DrainOptions) -> Result<Self, OptionError> {
         options.validate()?;
-        let given = Given {
+        let config = Config {
             masks: Masks::new(&options)?,
             separators: Separators::new(&options.extra_delimiters),
             options,
         };
-        Ok(Self::of(Arc::new(given)))
+        Ok(Self::of(Arc::new(config)))
     }
 
     /// A miner that knows no template yet, under the options of this one.
     pub(crate) fn blank(&self) -> Self {
-        Self::of(self.given.clone())
+        Self::of(self.config.clone())
     }
 
-    fn of(given: Arc<Given>) -> Self {
-        let options = &given.options;
+    fn of(config: Arc<Config>) -> Self {
+        let options = &config.options;
         Self {
             tree: Tree::new(
                 options.depth,
@@ -161,41 +161,41 @@ impl Miner {
             ),
             clusters: Clusters::new(),
             postings: None,
-            lines: Lines::new(options.max_bytes / 8),
+            line_cache: LineCache::new(options.max_bytes / 8),
             statistics: Statistics::default(),
-            desk: None,
+            scratch: None,
             grown: false,
-            given,
+            config,
         }
     }
 
     /// The options that this was made with.
     pub fn options(&self) -> &DrainOptions {
-        &self.given.options
+        &self.config.options
     }
 
     /// Finds the cluster of a line and adds the line to it.
     pub fn add(&mut self, line: &str) -> Added {
-        let mut desk = self.desk.take().unwrap_or_default();
-        self.mask_on(&mut desk, line);
-        let added = self.add_masked(&mut desk);
-        self.desk = Some(desk);
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        self.mask_into(&mut scratch, line);
+        let added = self.add_masked(&mut scratch);
+        self.scratch = Some(scratch);
         added
     }
 
-    /// Lays a line on a desk, masked, for this miner or another with the same options.
-    pub(crate) fn mask_on(&self, desk: &mut Desk, line: &str) {
-        let Given { masks, .. } = &*self.given;
-        let line = self.given.within(line);
-        desk.words_masked = masks.apply(line, &mut desk.masked, &mut desk.spare);
-        desk.hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*desk.masked);
+    /// Lays a line on a scratch, masked, for this miner or another with the same options.
+    pub(crate) fn mask_into(&self, scratch: &mut Scratch, line: &str) {
+        let Config { masks, .. } = &*self.config;
+        let line = self.config.within(line);
+        scratch.words_masked = masks.apply(line, &mut scratch.masked, &mut scratch.spare);
+        scratch.hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*scratch.masked);
     }
 
-    /// Finds the cluster of the line that lies on the desk, masked, and adds the line to it.
-    pub(crate) fn add_masked(&mut self, desk: &mut Desk) -> Added {
+    /// Finds the cluster of the line that lies on the scratch, masked, and adds the line to it.
+    pub(crate) fn add_masked(&mut self, scratch: &mut Scratch) -> Added {
         self.statistics.lines += 1;
-        let hash = desk.hash;
-        if let Some(known) = self.lines.find(hash, &desk.masked)
+        let hash = scratch.hash;
+        if let Some(known) = self.line_cache.find(hash, &scratch.masked)
             && self.clusters.get(known.slot).id == known.cluster
             && self.tree.versions(known.leaf) == known.versions
         {
@@ -205,59 +205,61 @@ impl Miner {
                 change: Change::None,
             };
         }
-        self.split(desk);
-        let found = self.tree.search(&desk.line);
+        self.split(scratch);
+        let found = self.tree.search(&scratch.line);
         let Some((Found { leaf, .. }, slot)) =
-            found.and_then(|found| Some((found, self.most_similar(found.leaf, &desk.line)?)))
+            found.and_then(|found| Some((found, self.most_similar(found.leaf, &scratch.line)?)))
         else {
             return Added {
-                cluster: self.create(desk, 1, found),
+                cluster: self.create(scratch, 1, found),
                 change: Change::New,
             };
         };
-        let change = self.generalise(slot, &desk.line);
+        let change = self.generalize(slot, &scratch.line);
         self.clusters.seen(slot);
         let cluster = self.clusters.get(slot).id;
         self.grown = true;
         if change == Change::None {
             let versions = self.tree.versions(leaf);
-            self.lines
-                .keep(hash, &desk.masked, (slot, cluster), leaf, versions);
+            self.line_cache
+                .insert(hash, &scratch.masked, (slot, cluster), leaf, versions);
         }
         Added { cluster, change }
     }
 
     /// The masked text of the line added last.
     pub fn masked(&self) -> &str {
-        self.desk.as_deref().map_or("", |desk| &desk.masked)
+        self.scratch
+            .as_deref()
+            .map_or("", |scratch| &scratch.masked)
     }
 
-    /// `line`, which lies on `desk`, with placeholders for its values as far as those have no words in them: identifiers,
+    /// `line`, which lies on `scratch`, with placeholders for its values as far as those have no words in them: identifiers,
     /// addresses and numbers. Where a placeholder may stand for words, that of a command or of one of the user's own masks,
     /// the line as it is.
-    pub(crate) fn masked_values<'a>(&self, desk: &'a Desk, line: &'a str) -> &'a str {
-        let whole = line.len() <= self.given.options.max_line_bytes;
-        if desk.words_masked || !whole {
+    pub(crate) fn masked_values<'a>(&self, scratch: &'a Scratch, line: &'a str) -> &'a str {
+        let whole = line.len() <= self.config.options.max_line_bytes;
+        if scratch.words_masked || !whole {
             line
         } else {
-            &desk.masked
+            &scratch.masked
         }
     }
 
     /// Adds a template to start from, as [`Miner::template`] shows it, and gives the id of its cluster; where there is a
     /// cluster with that very template already, its id. Sample lines are seeds, too: add them as any other.
     pub fn seed(&mut self, template: &str) -> u64 {
-        let mut desk = Desk::default();
-        desk.masked.push_str(self.given.within(template));
-        self.split(&mut desk);
-        let found = self.tree.search(&desk.line);
+        let mut scratch = Scratch::default();
+        scratch.masked.push_str(self.config.within(template));
+        self.split(&mut scratch);
+        let found = self.tree.search(&scratch.line);
         let same = found.and_then(|found| {
             let mut there = self.clusters.of(self.tree.members(found.leaf.node));
-            there.find(|&slot| self.clusters.get(slot).words() == desk.line)
+            there.find(|&slot| self.clusters.get(slot).words() == scratch.line)
         });
         match same {
             Some(slot) => self.clusters.get(slot).id,
-            None => self.create(&mut desk, 0, found),
+            None => self.create(&mut scratch, 0, found),
         }
     }
 
@@ -270,9 +272,9 @@ impl Miner {
         }
     }
 
-    /// Reads what the line that lies on the desk, masked, is going to need.
-    pub(crate) fn prefetch(&self, desk: &Desk) {
-        self.lines.prefetch(desk.hash);
+    /// Reads what the line that lies on the scratch, masked, is going to need.
+    pub(crate) fn prefetch(&self, scratch: &Scratch) {
+        self.line_cache.prefetch(scratch.hash);
         self.clusters.prefetch();
         self.tree.prefetch();
     }
@@ -285,7 +287,7 @@ impl Miner {
     /// How much memory is in use, in bytes; at most the option `max_bytes`, unless a single cluster takes more.
     pub fn bytes(&self) -> usize {
         let postings = self.postings.as_deref().map_or(0, Postings::bytes);
-        self.tree.bytes() + self.clusters.bytes() + self.lines.bytes() + postings
+        self.tree.bytes() + self.clusters.bytes() + self.line_cache.bytes() + postings
     }
 
     /// Whether it may take more memory than when this was asked for last.
@@ -294,20 +296,20 @@ impl Miner {
     }
 
     /// Splits the masked line into words.
-    fn split(&mut self, desk: &mut Desk) {
-        let Given {
+    fn split(&mut self, scratch: &mut Scratch) {
+        let Config {
             separators,
             options,
             ..
-        } = &*self.given;
-        desk.split(separators, options.max_tokens);
+        } = &*self.config;
+        scratch.split(separators, options.max_tokens);
         if let Some(postings) = &mut self.postings {
             postings.next_line();
         }
     }
 
     /// The cluster of a leaf that has the most words in common with the line, if they are enough: of several, that with
-    /// more parameters; of several again, the oldest.
+    /// more parameters; of several again, the least_recent.
     fn most_similar(&mut self, leaf: Leaf, line: &[Word]) -> Option<u32> {
         let there = self.tree.members(leaf.node);
         let clusters = &self.clusters;
@@ -342,7 +344,7 @@ impl Miner {
     /// How many of so many words two lines have to have in common.
     #[inline]
     fn least(&self, words: usize) -> usize {
-        let sim_th = self.given.options.sim_th;
+        let sim_th = self.config.options.sim_th;
         let guess = (sim_th * words as f64) as usize;
         let enough = |same: &usize| *same as f64 / words as f64 >= sim_th;
         (guess.saturating_sub(1)..words)
@@ -351,7 +353,7 @@ impl Miner {
     }
 
     /// Makes the template of a cluster fit the line.
-    fn generalise(&mut self, slot: u32, line: &[Word]) -> Change {
+    fn generalize(&mut self, slot: u32, line: &[Word]) -> Change {
         if let Some(postings) = &mut self.postings
             && postings.has(slot)
         {
@@ -363,7 +365,7 @@ impl Miner {
                 }
             }
         }
-        if !self.clusters.generalise(slot, line) {
+        if !self.clusters.generalize(slot, line) {
             return Change::None;
         }
         self.statistics.changed += 1;
@@ -372,7 +374,7 @@ impl Miner {
     }
 }
 
-impl Given {
+impl Config {
     /// What of a line is looked at.
     #[inline]
     fn within<'a>(&self, line: &'a str) -> &'a str {

@@ -24,9 +24,9 @@ struct Posting {
     /// Of leaf, position and word. Two with the same are taken for one: whoever looks compares the cluster itself.
     hash: u32,
     slot: u32,
-    /// Those next to it in its list; a free one has the next free one behind it.
-    before: u32,
-    behind: u32,
+    /// Those next to it in its list; a free one has the next free one next it.
+    prev: u32,
+    next: u32,
     /// The next one of its cluster.
     sibling: u32,
 }
@@ -118,7 +118,7 @@ impl Postings {
         }
         let lists = 2 * (self.used + enough);
         if lists > self.lists.len() && self.lists.len() < MAX_LISTS {
-            self.widen(lists);
+            self.grow_lists(lists);
         }
         let mut sibling = NONE;
         for at in 0..enough {
@@ -142,13 +142,13 @@ impl Postings {
         let posting = Posting {
             hash,
             slot,
-            before: NONE,
-            behind: NONE,
+            prev: NONE,
+            next: NONE,
             sibling,
         };
         let at = match self.postings.get(self.free as usize) {
             Some(free) => {
-                let at = std::mem::replace(&mut self.free, free.behind);
+                let at = std::mem::replace(&mut self.free, free.next);
                 self.postings[at as usize] = posting;
                 at
             }
@@ -158,33 +158,33 @@ impl Postings {
                 self.postings.len() as u32 - 1
             }
         };
-        self.lead(at);
+        self.push_front(at);
         self.used += 1;
         at
     }
 
     /// Puts a posting, which is in no list, at the beginning of that of its hash.
     #[inline]
-    fn lead(&mut self, at: u32) {
+    fn push_front(&mut self, at: u32) {
         let list = self.list(self.postings[at as usize].hash);
-        let behind = std::mem::replace(&mut self.lists[list], at);
+        let next = std::mem::replace(&mut self.lists[list], at);
         let posting = &mut self.postings[at as usize];
-        (posting.before, posting.behind) = (NONE, behind);
-        if let Some(behind) = self.postings.get_mut(behind as usize) {
-            behind.before = at;
+        (posting.prev, posting.next) = (NONE, next);
+        if let Some(next) = self.postings.get_mut(next as usize) {
+            next.prev = at;
         }
     }
 
     /// Makes room for so many lists at least.
     #[cold]
-    fn widen(&mut self, lists: usize) {
+    fn grow_lists(&mut self, lists: usize) {
         // The old ones go first: both together would be a leap beyond a limit.
         self.lists = Vec::new();
         self.lists = vec![NONE; lists.next_power_of_two().clamp(2, MAX_LISTS)];
         for slot in 0..self.listed.len() {
             let mut at = self.listed[slot].first;
             while at != NONE {
-                self.lead(at);
+                self.push_front(at);
                 at = self.postings[at as usize].sibling;
             }
         }
@@ -193,17 +193,17 @@ impl Postings {
     /// Takes a posting out of its list; what comes after it in its cluster is the caller's to mend.
     fn remove(&mut self, at: u32) -> Posting {
         let posting = self.postings[at as usize];
-        match self.postings.get_mut(posting.before as usize) {
-            Some(before) => before.behind = posting.behind,
+        match self.postings.get_mut(posting.prev as usize) {
+            Some(prev) => prev.next = posting.next,
             None => {
                 let list = self.list(posting.hash);
-                self.lists[list] = posting.behind;
+                self.lists[list] = posting.next;
             }
         }
-        if let Some(behind) = self.postings.get_mut(posting.behind as usize) {
-            behind.before = posting.before;
+        if let Some(next) = self.postings.get_mut(posting.next as usize) {
+            next.prev = posting.prev;
         }
-        self.postings[at as usize].behind = std::mem::replace(&mut self.free, at);
+        self.postings[at as usize].next = std::mem::replace(&mut self.free, at);
         self.used -= 1;
         posting
     }
@@ -290,7 +290,7 @@ impl Postings {
                     len += 1;
                     show(posting.slot);
                 }
-                at = posting.behind;
+                at = posting.next;
             }
             self.looked_up.push((len, hash));
         }

@@ -47,12 +47,12 @@ pub(crate) struct SavedMiner<'a>(&'a Miner);
 impl Serialize for SavedMiner<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let miner = self.0;
-        let slots: Vec<u32> = miner.clusters.by_age().collect();
+        let slots: Vec<u32> = miner.clusters.by_recency().collect();
         let clusters = || slots.iter().map(|&slot| miner.saved_cluster(slot));
         let parents = miner.tree.parents();
         let nodes = || miner.tree.saved_nodes(&miner.clusters, &parents);
         let mut state = serializer.serialize_struct("State", FIELDS.len())?;
-        state.serialize_field(FIELDS[0], &(miner.given.options.depth as u32))?;
+        state.serialize_field(FIELDS[0], &(miner.config.options.depth as u32))?;
         state.serialize_field(FIELDS[1], &Lazily(clusters))?;
         state.serialize_field(FIELDS[2], &Lazily(nodes))?;
         state.serialize_field(FIELDS[3], &miner.statistics)?;
@@ -83,8 +83,8 @@ impl<'de> Visitor<'de> for Restore<'_> {
         let missing = |field: usize| A::Error::missing_field(FIELDS[field]);
         let miner = self.0;
         let depth: u32 = fields.next_element()?.ok_or_else(|| missing(0))?;
-        let same_tree = depth as usize == miner.given.options.depth;
-        let mut loading = Loading {
+        let same_tree = depth as usize == miner.config.options.depth;
+        let mut restoring = Restoring {
             miner,
             same_tree,
             newest: 0,
@@ -92,20 +92,20 @@ impl<'de> Visitor<'de> for Restore<'_> {
             attached: 0,
             error: None,
         };
-        let clusters = Each::new(|cluster: SavedCluster| loading.cluster(&cluster));
+        let clusters = Each::new(|cluster: SavedCluster| restoring.cluster(&cluster));
         fields
             .next_element_seed(clusters)?
             .ok_or_else(|| missing(1))?;
-        let nodes = Each::new(|node: SavedNode| loading.node(&node));
+        let nodes = Each::new(|node: SavedNode| restoring.node(&node));
         fields.next_element_seed(nodes)?.ok_or_else(|| missing(2))?;
         let statistics = fields.next_element()?.ok_or_else(|| missing(3))?;
-        loading.miner.statistics = statistics;
-        Ok(loading.finish())
+        restoring.miner.statistics = statistics;
+        Ok(restoring.finish())
     }
 }
 
 /// A miner that is being restored.
-struct Loading<'m> {
+struct Restoring<'m> {
     miner: &'m mut Miner,
     /// The state was saved with the same depth: its tree is restored and not built from the templates.
     same_tree: bool,
@@ -119,7 +119,7 @@ struct Loading<'m> {
     error: Option<StateError>,
 }
 
-impl Loading<'_> {
+impl Restoring<'_> {
     fn cluster(&mut self, saved: &SavedCluster) {
         if self.error.is_none() {
             self.error = self.add(saved).err();
@@ -137,7 +137,7 @@ impl Loading<'_> {
             max_tokens,
             max_line_bytes,
             ..
-        } = self.miner.given.options;
+        } = self.miner.config.options;
         let clusters = &mut self.miner.clusters;
         let words = || saved.template.iter().map(String::as_str);
         let is_whole = words().all(|word| !word.is_empty() && !word.contains(' '));
@@ -164,7 +164,7 @@ impl Loading<'_> {
             let slot = miner
                 .clusters
                 .slot(id)
-                .filter(|&slot| !miner.clusters.get(slot).is_placed())
+                .filter(|&slot| !miner.clusters.get(slot).is_in_leaf())
                 .ok_or_else(|| format!("cluster {id} is missing or there twice"))?;
             let words = miner.clusters.get(slot).words().len();
             if !miner.tree.is_leaf_of(node, words) {
@@ -190,8 +190,8 @@ impl Loading<'_> {
         } else if self.attached != miner.clusters.len() {
             return Err("a cluster is in no leaf".into());
         }
-        while miner.clusters.len() > miner.given.options.max_clusters {
-            miner.evict_oldest();
+        while miner.clusters.len() > miner.config.options.max_clusters {
+            miner.evict_least_recent();
         }
         miner.make_room();
         Ok(())

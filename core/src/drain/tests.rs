@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde::de::DeserializeSeed as _;
 
-use super::plain::Plain;
+use super::reference::Reference;
 use super::state::SavedCluster;
 use super::tree::SavedNode;
 use super::*;
@@ -270,7 +270,7 @@ fn a_state_that_cannot_be_is_refused() {
 #[test]
 fn a_line_seen_before_goes_another_way_when_the_tree_has_grown() {
     let mut miner = miner(&[]);
-    let mut plain = Plain::new(miner.options().clone());
+    let mut reference = Reference::new(miner.options().clone());
     let lines = [
         "a1 x y z",
         "foo x y z",
@@ -281,13 +281,13 @@ fn a_line_seen_before_goes_another_way_when_the_tree_has_grown() {
     ];
     let ids = lines.map(|line| {
         let added = miner.add(line);
-        assert_eq!((added.cluster, added.change), plain.add(line), "{line}");
+        assert_eq!((added.cluster, added.change), reference.add(line), "{line}");
         added.cluster
     });
     assert_eq!(ids, [1, 1, 1, 1, 2, 3]);
 }
 
-/// Lines of few words, so that all the ways in which they can be alike are met.
+/// LineCache of few words, so that all the ways in which they can be alike are met.
 fn lines(most: usize) -> impl Strategy<Value = Vec<String>> {
     let word = prop_oneof![
         8 => "[a-d]",
@@ -334,13 +334,13 @@ proptest! {
 
     #[test]
     fn every_line_gets_the_cluster_that_the_definition_gives(options in any_options(), lines in lines(800)) {
-        let mut plain = Plain::new(options.clone());
+        let mut reference = Reference::new(options.clone());
         let mut miner = Miner::new(options).unwrap();
         for line in &lines {
             let added = miner.add(line);
-            prop_assert_eq!((added.cluster, added.change), plain.add(line), "{:?}", line);
+            prop_assert_eq!((added.cluster, added.change), reference.add(line), "{:?}", line);
         }
-        prop_assert_eq!(listed(&miner), plain.clusters());
+        prop_assert_eq!(listed(&miner), reference.clusters());
     }
 
     #[test]

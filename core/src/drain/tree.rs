@@ -93,7 +93,7 @@ impl Tree {
     }
 
     /// How many words a line of so many is led by.
-    fn steps(&self, words: usize) -> usize {
+    fn prefix_len(&self, words: usize) -> usize {
         (self.depth - 2).min(words).saturating_sub(1)
     }
 
@@ -102,7 +102,7 @@ impl Tree {
     pub fn search(&self, line: &[Word]) -> Option<Found> {
         let group = *self.groups.get(&(line.len() as u32))?;
         let (mut node, mut settled) = (group, true);
-        for &word in &line[..self.steps(line.len())] {
+        for &word in &line[..self.prefix_len(line.len())] {
             node = match self.children.get(&(node, word)) {
                 Some(&child) => child,
                 None => {
@@ -127,12 +127,12 @@ impl Tree {
             None => {
                 let group = self.node(len as u32, 0, "");
                 self.groups.insert(len as u32, group);
-                self.weigh();
+                self.measure();
                 group
             }
         };
         let mut node = group;
-        for (word, text) in words.take(self.steps(len)) {
+        for (word, text) in words.take(self.prefix_len(len)) {
             let (key, text) = self.key(node, word, text);
             node = match self.children.get(&(node, key)) {
                 Some(&child) => child,
@@ -179,9 +179,9 @@ impl Tree {
         let child = self.node(words, level + 1, text);
         self.children.insert((parent, key), child);
         self.nodes[parent as usize].children += 1;
-        // Lines that went another way so far may come here from now on.
+        // LineCache that went another way so far may come here from now on.
         self.nodes[group as usize].version += 1;
-        self.weigh();
+        self.measure();
         child
     }
 
@@ -238,7 +238,7 @@ impl Tree {
     }
 
     /// Looks how much memory it takes.
-    fn weigh(&mut self) {
+    fn measure(&mut self) {
         self.bytes = self.texts
             + vec(&self.nodes)
             + table(self.groups.capacity(), size_of::<(u32, u32)>())
@@ -288,13 +288,13 @@ impl Tree {
                 if self.groups.insert(*words, group).is_some() {
                     return Err(format!("two nodes for {words} words").into());
                 }
-                self.weigh();
+                self.measure();
             }
             (SavedKey::Word(text), Some(parent)) => {
                 let Some(&Node { words, level, .. }) = self.nodes.get(parent as usize) else {
                     return Err("a node comes before its parent".into());
                 };
-                if level as usize >= self.steps(words as usize) {
+                if level as usize >= self.prefix_len(words as usize) {
                     return Err("a node below the leaves".into());
                 }
                 let key = word(text);
@@ -312,6 +312,6 @@ impl Tree {
     /// Whether a node is where templates of so many words are.
     pub fn is_leaf_of(&self, node: u32, words: usize) -> bool {
         let node = &self.nodes[node as usize];
-        node.words as usize == words && node.level as usize == self.steps(words)
+        node.words as usize == words && node.level as usize == self.prefix_len(words)
     }
 }

@@ -1,4 +1,4 @@
-//! Words: where one ends, and by what they are told apart.
+//! Words: where one ends, and by what they are reported apart.
 
 use std::hash::Hasher as _;
 
@@ -11,8 +11,8 @@ pub(super) const PARAMETER_TEXT: &str = "<:*:>";
 /// The word [`PARAMETER_TEXT`].
 pub(super) const PARAMETER: Word = 0;
 
-/// A word, told apart from others by 64 bits that its text is mixed into: two of a million different words are taken for one
-/// with a probability of some 10⁻⁸. In return a word costs nothing that would have to be looked up or given back.
+/// A word, reported apart from others by 64 bits that its text is mixed into: two of a million different words are taken for one
+/// with a probability of some 10⁻⁸. In return a word costs nothing that would have to be looked up or config back.
 pub(super) type Word = u64;
 
 /// The word with that text.
@@ -144,8 +144,8 @@ mod tests {
         #[test]
         fn words_are_the_same_wherever_they_lie(text in "([a-z]{0,70}|[ \t\n\x1c-\x1f_=]{1,3}|[éü€\u{85}\u{a0}\u{2003}\u{200b}\u{3000}]|[a-z_= ]{0,70}){0,9}") {
             let separates = |c: char| c.is_whitespace() || "\x1c\x1d\x1e\x1f_=".contains(c);
-            let plainly: Vec<&str> = text.split(separates).filter(|w| !w.is_empty()).collect();
-            prop_assert_eq!(words(&text, "_="), plainly);
+            let expected: Vec<&str> = text.split(separates).filter(|w| !w.is_empty()).collect();
+            prop_assert_eq!(words(&text, "_="), expected);
         }
     }
 

@@ -1,24 +1,24 @@
-//! Entries of a lexicon, made into what is fast to look for and to weigh.
+//! Compiles the entries of a lexicon into scanner patterns and weighted phrases.
 
 use rustc_hash::FxHashMap;
 
 use super::lexicon::Lexicon;
-use super::numbers::Minded;
+use super::numbers::NumberCollector;
 use super::phrase::{Part, Pattern, Phrase, Use, bit};
 use super::scan::Scanner;
 use super::syntax::{self, Entry, Role};
 use super::words::in_word;
 
 impl Lexicon {
-    /// The lexicon of `entries`, of which no two are of the same phrase.
+    /// Compiles `entries`, no two of which have the same phrase.
     pub(super) fn compile(entries: &[Entry]) -> Lexicon {
         let mut index: FxHashMap<String, usize> = FxHashMap::default();
         let mut texts: Vec<String> = Vec::new();
         let mut uses: Vec<Vec<Use>> = Vec::new();
         let mut phrases = Vec::new();
-        let mut minded = Minded::default();
+        let mut collector = NumberCollector::default();
         for entry in entries {
-            // Some parsers split at underscores: a template has blanks in their place.
+            // Some parsers split at underscores, so templates have spaces in their place.
             let forms: &[bool] = match entry.phrase.contains('_') {
                 true => &[false, true],
                 false => &[false],
@@ -32,10 +32,10 @@ impl Lexicon {
                     if split {
                         text = text.replace('_', " ");
                     }
-                    minded.mind_those_of(&text, part.open);
-                    // The scanner looks where words begin.
-                    let lead = text.bytes().take_while(|&byte| !in_word(byte)).count();
-                    let pattern = text.split_off(lead);
+                    collector.collect(&text, part.open);
+                    // The scanner looks only where words begin.
+                    let prefix = text.bytes().take_while(|&byte| !in_word(byte)).count();
+                    let pattern = text.split_off(prefix);
                     let number = *index.entry(pattern.clone()).or_insert_with(|| {
                         texts.push(pattern);
                         uses.push(Vec::new());
@@ -51,7 +51,7 @@ impl Lexicon {
                     needs |= bit(number);
                     parts.push(Part {
                         pattern: number as u32,
-                        lead: text.into_bytes().into(),
+                        prefix: text.into_bytes().into(),
                         open: part.open,
                         glued: part.glued,
                     });
@@ -70,9 +70,9 @@ impl Lexicon {
             patterns.push(Pattern::new(first_use, of_pattern, &phrases));
             first_use += of_pattern.len() as u32;
         }
-        // One more, where the uses of the last one end.
+        // A sentinel: the uses of the last pattern end here.
         patterns.push(Pattern::new(first_use, &[], &phrases));
-        let (numbers, number_words) = minded.into_parts();
+        let (numbers, number_words) = collector.into_parts();
         Lexicon {
             scanner: Scanner::new(&texts),
             patterns,

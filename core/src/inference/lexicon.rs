@@ -1,57 +1,58 @@
-//! The lexicon: phrases of failure, weighed.
+//! The lexicon: weighted phrases of failure.
 //!
-//! All phrases are looked for in one pass over a message, however many phrases there are. What is found is then weighed:
-//! All phrases are looked for in one pass over a message, however many phrases there are (`reading.rs`). What is found is then
-//! weighed (`scale.rs`): phrases by their own weight, words of failure together with each other and with the thing they are said
-//! of, all of it against what explains it away. The file `lexicon.txt` says how it is written.
+//! A single pass over a message finds all phrases, however many there are (`reading.rs`). The matches are then scored
+//! (`scoring.rs`): a phrase counts by its own weight; words of failure add up, together with the thing they refer to; benign
+//! context outweighs both. The file `lexicon.txt` describes its own syntax.
 
 use std::sync::{Arc, LazyLock};
 
 use rustc_hash::FxHashMap;
 
+use super::Inference;
+use super::finding::Finding;
 use super::numbers::Numbers;
 use super::phrase::{Pattern, Phrase, Use};
 use super::scan::Scanner;
 use super::syntax::{self, Entry, LexiconError};
-use super::{Finding, Inference};
 
-/// The file that is built in.
+/// The built-in lexicon file.
 const BUILTIN: &str = include_str!("lexicon.txt");
 
-/// Judges messages by the phrases in them.
+/// Classifies messages by the phrases in them.
 ///
-/// Immutable once made, and cheap to share between threads behind an [`Arc`].
+/// Immutable, and cheap to share between threads behind an [`Arc`].
 #[derive(Debug)]
 pub struct Lexicon {
     pub(super) scanner: Scanner,
     pub(super) patterns: Vec<Pattern>,
-    /// What the patterns are parts of, pattern by pattern.
+    /// The phrases that each pattern is part of, grouped by pattern.
     pub(super) uses: Vec<Use>,
     pub(super) phrases: Vec<Phrase>,
     pub(super) numbers: Numbers,
-    /// Finds the words without which no number makes a difference; `None` where there is a phrase that has no such word.
+    /// Finds the words that accompany numbers in phrases. Without any of them in a message, no number matters. `None` if some
+    /// phrase with a number has no such word.
     pub(super) number_words: Option<Scanner>,
 }
 
 impl Lexicon {
-    /// The lexicon that is built in.
+    /// The built-in lexicon.
     pub fn builtin() -> &'static Arc<Lexicon> {
         static BUILT: LazyLock<Arc<Lexicon>> = LazyLock::new(|| {
-            Arc::new(Lexicon::with_site_file("").expect("the lexicon built in is well-formed"))
+            Arc::new(Lexicon::with_site_file("").expect("the built-in lexicon is well-formed"))
         });
         &BUILT
     }
 
-    /// The lexicon built in with a site's own file, `text`, on top: its phrases are added, and one that is there already
-    /// gets the weight that the site gives it; 0 takes it away.
+    /// The built-in lexicon, extended by a site's own file. `text` is the content of that file: new phrases are added, existing
+    /// ones get the site's weight, and the weight 0 removes a phrase.
     ///
     /// # Errors
-    /// A line that is not of the form that `lexicon.txt` describes.
+    /// A line that does not follow the syntax that `lexicon.txt` describes.
     pub fn with_site_file(text: &str) -> Result<Lexicon, LexiconError> {
         Self::of_files(&[BUILTIN, text])
     }
 
-    /// The lexicon of these files, each on top of those before it.
+    /// Builds a lexicon from these files; later ones override earlier ones.
     ///
     /// # Errors
     /// As for [`Lexicon::with_site_file`].
@@ -73,12 +74,12 @@ impl Lexicon {
         Ok(Self::compile(&entries))
     }
 
-    /// The number of phrases, words and things.
+    /// Number of phrases, words and things.
     pub fn len(&self) -> usize {
         self.phrases.len()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it has no entries.
     pub fn is_empty(&self) -> bool {
         self.phrases.is_empty()
     }
@@ -93,7 +94,7 @@ impl Inference for Lexicon {
         self.numbers.kind(digits)
     }
 
-    fn minds_numbers(&self, masked: &str) -> bool {
+    fn depends_on_numbers(&self, masked: &str) -> bool {
         let Some(words) = &self.number_words else {
             return true;
         };
@@ -109,15 +110,15 @@ impl Inference for Lexicon {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::inference::scale::FLOOR;
+    use crate::inference::scoring::FLOOR;
     use crate::inference::{FAULT, Family};
 
-    /// The lexicon with a site's file.
+    /// The lexicon extended by a site's file.
     pub fn site(file: &str) -> Lexicon {
         Lexicon::with_site_file(file).unwrap()
     }
 
-    /// How severe what `text` says is, 0 where it says nothing.
+    /// The severity of `text`; 0 without a finding.
     pub fn severity(lexicon: &Lexicon, text: &str) -> f32 {
         lexicon.judge(text, "").map_or(0.0, |f| f.severity)
     }
@@ -134,22 +135,22 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn numbers_make_a_difference_only_beside_words_of_phrases_that_have_some() {
+    fn numbers_matter_only_beside_words_of_phrases_that_contain_numbers() {
         let lexicon = Lexicon::builtin();
-        for (masked, minded) in [
+        for (masked, depends) in [
             ("session <:NUM:> opened for user root(uid=<:NUM:>)", false),
             ("<:IP:> logged in on port <:NUM:>", false),
             ("Errors: <:NUM:>", true),
             ("qemu[<:NUM:>]: terminating on signal <:NUM:>", true),
         ] {
-            assert_eq!(lexicon.minds_numbers(masked), minded, "{masked}");
+            assert_eq!(lexicon.depends_on_numbers(masked), depends, "{masked}");
         }
-        let wordless = site("[storage]\n0.9 (7/\n");
-        assert!(wordless.minds_numbers("session <:NUM:>"));
+        let without_words = site("[storage]\n0.9 (7/\n");
+        assert!(without_words.depends_on_numbers("session <:NUM:>"));
     }
 
     #[test]
-    fn the_template_is_judged_where_there_is_no_text() {
+    fn the_template_is_classified_if_there_is_no_text() {
         let lexicon = Lexicon::builtin();
         assert!(lexicon.judge("", "Buffer I/O error on dev <:*:>").is_some());
         assert!(
@@ -160,7 +161,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_site_changes_adds_and_takes_away() {
+    fn a_site_file_changes_adds_and_removes_phrases() {
         let text = "Kernel panic - not syncing: x";
         assert_eq!(severity(Lexicon::builtin(), text), 1.0);
         let lexicon = site("[benign]\n1 not syncing:\n[storage]\n0.7 our own filer groans\n");
@@ -175,13 +176,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_site_file_that_is_wrong_names_its_line() {
+    fn an_error_in_a_site_file_names_its_line() {
         let error = Lexicon::with_site_file("[storage]\n0.5 fine\nbad line\n").unwrap_err();
         assert_eq!(error.line, 3);
     }
 
     #[test]
-    fn no_phrase_of_the_lexicon_built_in_is_there_twice() {
+    fn no_phrase_of_the_built_in_lexicon_is_there_twice() {
         let mut seen = FxHashMap::default();
         for entry in syntax::parse(BUILTIN).unwrap() {
             let phrase = entry.phrase.to_ascii_lowercase();
@@ -191,7 +192,7 @@ pub(super) mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_judged_without_panic_and_within_range(text in "\\PC{0,300}", at in 0usize..2000) {
+        fn any_text_is_classified_without_panic_and_within_range(text in "\\PC{0,300}", at in 0usize..2000) {
             let entry = &Lexicon::builtin().phrases[at % Lexicon::builtin().len()];
             for text in [text.clone(), format!("{text}{}{text}", entry.text)] {
                 if let Some(finding) = Lexicon::builtin().judge(&text, "") {

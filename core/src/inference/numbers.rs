@@ -1,38 +1,38 @@
-//! Which numbers make a difference to a lexicon.
+//! Equivalence classes of numbers: which numbers matter to a lexicon.
 
 use std::collections::BTreeSet;
 
 use super::words::in_word;
 
-/// Numbers of at most so many digits are looked up, longer ones compared.
+/// Numbers of at most this many digits are looked up, longer ones compared.
 const SHORT_DIGITS: usize = 4;
-/// Where the numbers of each length begin among all short ones.
+/// The index of the first number of each length among all short ones.
 const OFFSETS: [u64; SHORT_DIGITS + 1] = [0, 0, 10, 110, 1110];
-/// How many short numbers there are.
+/// Number of short numbers.
 const SHORT: usize = 11_110;
-/// The kind of all numbers that make no difference.
+/// The class of all numbers that do not matter.
 const ALIKE: u64 = u64::MAX;
 
-/// The numbers that phrases have in them, such as the 0 of "errors: 0". All others are alike: whichever of them a text has,
-/// the same phrases are found.
+/// The numbers that occur in phrases, such as the 0 of "errors: 0". All others are equivalent: whichever of them a text has, the
+/// same phrases are found.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    /// One bit for each short number: whether it is of a kind of its own.
+    /// Bitset of the short numbers that are classes of their own.
     short: Box<[u64]>,
-    /// Longer ones.
+    /// Longer numbers that are classes of their own.
     long: Vec<Box<[u8]>>,
-    /// Those that may go on in a text.
+    /// Numbers that a text may continue with further digits.
     open: Vec<Box<[u8]>>,
 }
 
-/// Gathers the numbers of phrases, and the words to tell by whether there may be one of them.
+/// Collects the numbers of phrases and the words that accompany them.
 #[derive(Debug, Default)]
-pub(super) struct Minded {
+pub(super) struct NumberCollector {
     numbers: Numbers,
-    /// Of each part of a phrase with a number a word, without which the part is not there.
+    /// One word of each part of a phrase with a number; without the word, the part cannot match.
     words: BTreeSet<String>,
-    /// There is a part with a number that has no word to tell it by.
-    wordless: bool,
+    /// Some part with a number has no such word.
+    without_words: bool,
 }
 
 impl Default for Numbers {
@@ -45,54 +45,54 @@ impl Default for Numbers {
     }
 }
 
-impl Minded {
-    /// Minds the numbers in a part of a phrase from now on; `open`: its last word may go on.
-    pub fn mind_those_of(&mut self, part: &str, open: bool) {
+impl NumberCollector {
+    /// Adds the numbers in a part of a phrase; `open`: its last word may continue.
+    pub fn collect(&mut self, part: &str, open: bool) {
         let bytes = part.as_bytes();
         let mut from = 0_usize;
-        let mut minded = false;
+        let mut has_number = false;
         for run in bytes.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
             let before = from.checked_sub(1).map(|at| bytes[at]);
             from += run.len();
-            // Digits within a word are a part of it and no number.
+            // Digits within a word are part of it and no number.
             if !run[0].is_ascii_digit() || before.is_some_and(|b| b.is_ascii_alphanumeric()) {
                 continue;
             }
-            self.numbers.mind(run);
-            minded = true;
+            self.numbers.add(run);
+            has_number = true;
             if open && from == bytes.len() {
                 self.numbers.open.push(run.into());
             }
         }
-        // The longest that fits decides.
+        // The longest match decides.
         self.numbers
             .open
             .sort_unstable_by_key(|open| std::cmp::Reverse(open.len()));
-        if minded {
-            match telling_word(part) {
+        if has_number {
+            match anchor_word(part) {
                 Some(word) => _ = self.words.insert(word.to_owned()),
-                None => self.wordless = true,
+                None => self.without_words = true,
             }
         }
     }
 
-    /// The numbers; and words, in lower case and at the begin of a text's words: where a masked text has none of them, no number
-    /// in the text makes a difference. `None` where that cannot be told.
+    /// The numbers; and prefixes of words, in lower case: if no word of a masked text starts with one of them, no number in the
+    /// text matters. `None` if that cannot be decided by words.
     pub fn into_parts(self) -> (Numbers, Option<Vec<String>>) {
-        let words = (!self.wordless).then(|| self.words.into_iter().collect());
+        let words = (!self.without_words).then(|| self.words.into_iter().collect());
         (self.numbers, words)
     }
 }
 
 impl Numbers {
-    fn mind(&mut self, digits: &[u8]) {
+    fn add(&mut self, digits: &[u8]) {
         match Self::place(digits) {
             Some(place) => self.short[place / 64] |= 1 << (place % 64),
             None => self.long.push(digits.into()),
         }
     }
 
-    /// The kind of a number, its ASCII digits given: numbers of one kind can stand for each other in any text.
+    /// The class of a number, given as ASCII digits.
     #[inline]
     pub fn kind(&self, digits: &[u8]) -> u64 {
         let own = match Self::place(digits) {
@@ -118,8 +118,8 @@ impl Numbers {
     }
 }
 
-/// The longest run of letters at the begin of a word of `part`: no mask hides it, for that would be to hide a word.
-fn telling_word(part: &str) -> Option<&str> {
+/// The longest run of letters at the start of a word of `part`. No mask can hide it, because masks do not match words.
+fn anchor_word(part: &str) -> Option<&str> {
     let begins =
         |&(at, byte): &(usize, u8)| in_word(byte) && (at == 0 || !in_word(part.as_bytes()[at - 1]));
     let letters = |at: usize| {
@@ -135,7 +135,7 @@ fn telling_word(part: &str) -> Option<&str> {
         .max_by_key(|word| word.len())
 }
 
-/// A kind that a number shares with no other.
+/// A class that a number shares with no other.
 pub(super) fn own_kind(digits: &[u8]) -> u64 {
     digits.iter().fold(digits.len() as u64, |kind, &digit| {
         kind.wrapping_mul(31).wrapping_add(u64::from(digit))
@@ -147,11 +147,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_phrases_are_of_their_own_kind_and_all_others_alike() {
-        let mut minded = Minded::default();
-        minded.mind_those_of("errors: 0", false);
-        minded.mind_those_of("exit 11 of 123456 on x5", false);
-        let (numbers, _) = minded.into_parts();
+    fn numbers_of_phrases_are_classes_of_their_own_and_all_others_are_equivalent() {
+        let mut collector = NumberCollector::default();
+        collector.collect("errors: 0", false);
+        collector.collect("exit 11 of 123456 on x5", false);
+        let (numbers, _) = collector.into_parts();
         let kind = |digits: &str| numbers.kind(digits.as_bytes());
         for own in ["0", "11", "123456"] {
             assert_ne!(kind(own), kind("5"), "{own}");
@@ -166,13 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn a_part_with_a_number_is_told_by_its_longest_word() {
+    fn a_part_with_a_number_is_found_by_its_longest_word() {
         let words = |parts: &[&str]| {
-            let mut minded = Minded::default();
-            parts
-                .iter()
-                .for_each(|part| minded.mind_those_of(part, false));
-            minded.into_parts().1
+            let mut collector = NumberCollector::default();
+            parts.iter().for_each(|part| collector.collect(part, false));
+            collector.into_parts().1
         };
         let found = words(&[
             "errors: 0",
@@ -183,21 +181,25 @@ mod tests {
         ]);
         let wanted = ["code", "errors", "of"].map(str::to_owned);
         assert_eq!(found, Some(wanted.to_vec()));
-        for untold in ["0", "0xfade 1", "(3)"] {
-            assert_eq!(words(&["errors: 0", untold]), None, "{untold}");
+        for without_words in ["0", "0xfade 1", "(3)"] {
+            assert_eq!(
+                words(&["errors: 0", without_words]),
+                None,
+                "{without_words}"
+            );
         }
     }
 
     #[test]
-    fn what_begins_like_a_number_that_may_go_on_is_of_one_kind() {
-        let mut minded = Minded::default();
-        minded.mind_those_of("oops: 0", true);
-        minded.mind_those_of("now 00", true);
-        minded.mind_those_of("bnx2", true);
-        let (numbers, _) = minded.into_parts();
+    fn continuations_of_an_open_number_are_equivalent() {
+        let mut collector = NumberCollector::default();
+        collector.collect("oops: 0", true);
+        collector.collect("now 00", true);
+        collector.collect("bnx2", true);
+        let (numbers, _) = collector.into_parts();
         let kind = |digits: &str| numbers.kind(digits.as_bytes());
-        for minded in ["0", "00", "000", "0123456789"] {
-            assert_ne!(kind(minded), kind("1"), "{minded}");
+        for continued in ["0", "00", "000", "0123456789"] {
+            assert_ne!(kind(continued), kind("1"), "{continued}");
         }
         assert_eq!(kind("0123456789"), kind("01"));
         assert_eq!(kind("000"), kind("00123456789"));

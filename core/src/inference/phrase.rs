@@ -1,21 +1,21 @@
-//! The phrases of a lexicon, compiled: their parts, what the scanner looks for, and what may surround it.
+//! Compiled phrases: their parts, the patterns of the scanner, and the word boundaries of a match.
 
 use super::syntax::Role;
 use super::words::in_word;
 
-/// The signs beside which a word is part of a name, a path or a setting, and says nothing.
+/// A word next to one of these characters is part of a name, a path or a setting and does not count.
 const NAMING: &[u8] = b"_-/\\=@+$%";
 
-/// What the scanner looks for.
+/// A literal that the scanner finds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pattern {
-    /// Its uses are those from here to the first of the next pattern.
+    /// Index of its first use; its uses end where those of the next pattern begin.
     pub first_use: u32,
-    /// One bit for each [`Border`] that at least one of its uses allows.
-    pub borders: u8,
-    /// Without any such pattern a message says nothing: it is a word of failure or ends a phrase of it.
-    pub telling: bool,
-    /// It ends a phrase that hides.
+    /// Bitset of the [`Boundary`] values that at least one of its uses allows.
+    pub boundaries: u8,
+    /// It is a word of failure or ends a phrase of failure: a message without any such pattern has no finding.
+    pub indicative: bool,
+    /// It ends a phrase of the section `hidden`.
     pub hides: bool,
 }
 
@@ -25,49 +25,49 @@ pub(super) struct Use {
     pub phrase: u32,
     /// It is the last part.
     pub last: bool,
-    /// It may stand in a name, a path or a setting.
+    /// It also counts within a name, a path or a setting.
     pub anywhere: bool,
-    /// Its last word may go on.
+    /// Its last word may continue.
     pub open: bool,
-    /// The patterns of the parts before, as a set of [`bit`]s.
+    /// The patterns of the preceding parts, as a set of [`bit`]s.
     pub needs: u64,
 }
 
-/// An entry, compiled.
+/// A compiled entry.
 #[derive(Debug)]
 pub(super) struct Phrase {
     pub role: Role,
     pub weight: f32,
-    /// As written, for the reason.
+    /// As written in the file, for the reason of a finding.
     pub text: Box<str>,
     pub parts: Box<[Part]>,
 }
 
-/// A part of a phrase, compiled.
+/// A compiled part of a phrase.
 #[derive(Debug)]
 pub(super) struct Part {
     pub pattern: u32,
-    /// The signs and blanks that it begins with, which are no part of the pattern.
-    pub lead: Box<[u8]>,
-    /// Its last word may go on.
+    /// Punctuation and spaces before the pattern.
+    pub prefix: Box<[u8]>,
+    /// Its last word may continue.
     pub open: bool,
-    /// Nothing but the rest of a word parts it from the part before.
+    /// Nothing but the rest of a word separates it from the preceding part.
     pub glued: bool,
 }
 
-/// A place where a pattern was found. A word begins there.
+/// A match of a pattern. It starts at the beginning of a word.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Hit {
     pub pattern: u32,
     pub start: u32,
     pub end: u32,
-    pub border: Border,
+    pub boundary: Boundary,
 }
 
-/// What surrounds a hit.
+/// What surrounds a match.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Border {
-    /// A word ends at its end.
+pub(super) struct Boundary {
+    /// It ends at the end of a word.
     pub after: bool,
     /// It is not part of a name, a path or a setting.
     pub bare: bool,
@@ -78,10 +78,10 @@ impl Pattern {
         let role = |used: &Use| phrases[used.phrase as usize].role;
         Pattern {
             first_use,
-            borders: Border::all()
-                .filter(|&border| uses.iter().any(|used| used.allows(border)))
-                .fold(0, |borders, border| borders | border.bit()),
-            telling: uses.iter().any(|used| match role(used) {
+            boundaries: Boundary::all()
+                .filter(|&boundary| uses.iter().any(|used| used.allows(boundary)))
+                .fold(0, |boundaries, boundary| boundaries | boundary.bit()),
+            indicative: uses.iter().any(|used| match role(used) {
                 Role::Word => true,
                 Role::Phrase(_) => used.last,
                 Role::Thing(_) | Role::Benign | Role::Hidden => false,
@@ -93,7 +93,7 @@ impl Pattern {
     }
 }
 
-/// One of 64 bits for a pattern: where it is not set, the pattern is not there.
+/// The bit of a pattern in a Bloom filter of 64 bits: if it is not set, the pattern was not found.
 #[inline]
 pub(super) fn bit(pattern: usize) -> u64 {
     1 << (pattern % 64)
@@ -101,43 +101,43 @@ pub(super) fn bit(pattern: usize) -> u64 {
 
 impl Use {
     #[inline]
-    pub fn allows(&self, border: Border) -> bool {
-        (border.after || self.open) && (border.bare || self.anywhere)
+    pub fn allows(&self, boundary: Boundary) -> bool {
+        (boundary.after || self.open) && (boundary.bare || self.anywhere)
     }
 }
 
 impl Part {
-    /// Where the part begins of which `hit` is the pattern; `None` where its first signs are not there.
+    /// Where the part begins whose pattern matched at `hit`; `None` if its prefix is not there.
     #[inline]
     pub fn start(&self, hit: &Hit, text: &[u8]) -> Option<u32> {
-        let there = self.lead.is_empty() || text[..hit.start as usize].ends_with(&self.lead);
-        there.then(|| hit.start - self.lead.len() as u32)
+        let matches = self.prefix.is_empty() || text[..hit.start as usize].ends_with(&self.prefix);
+        matches.then(|| hit.start - self.prefix.len() as u32)
     }
 }
 
-impl Border {
-    fn all() -> impl Iterator<Item = Border> {
+impl Boundary {
+    fn all() -> impl Iterator<Item = Boundary> {
         [(false, false), (false, true), (true, false), (true, true)]
             .into_iter()
-            .map(|(after, bare)| Border { after, bare })
+            .map(|(after, bare)| Boundary { after, bare })
     }
 
-    /// A bit of its own.
+    /// Its bit in a set.
     #[inline]
     pub fn bit(self) -> u8 {
         1 << (u8::from(self.after) << 1 | u8::from(self.bare))
     }
 
     #[inline]
-    pub fn of(text: &[u8], start: usize, end: usize) -> Border {
+    pub fn of(text: &[u8], start: usize, end: usize) -> Boundary {
         let before = start.checked_sub(1).map(|at| text[at]);
         let after = text.get(end).copied();
         let naming = |sign: Option<u8>| sign.is_some_and(|sign| NAMING.contains(&sign));
-        // A full stop ends a sentence, unless the name goes on behind it.
+        // A period ends a sentence, unless the name continues after it.
         let dotted = before == Some(b'.')
             || (after == Some(b'.') && text.get(end + 1).copied().is_some_and(in_word));
-        Border {
-            // A sign at the end of a pattern is its own border.
+        Boundary {
+            // Punctuation at the end of a pattern is its own boundary.
             after: !in_word(text[end - 1]) || !after.is_some_and(in_word),
             bare: !naming(before) && !naming(after) && !dotted,
         }

@@ -1,33 +1,33 @@
-//! Finding all phrases of a lexicon in one pass over a message.
+//! Multi-pattern search: a radix tree behind a prefix filter.
 
 use super::words;
 
 /// Bits of each filter; a power of two.
 const FILTER_BITS: usize = 1 << 16;
-/// Stands for no pattern.
+/// No pattern.
 const NONE: u32 = u32::MAX;
-/// Places of the roots: two bytes of seven bits each.
+/// Size of the table of roots: two bytes of seven bits each.
 const ROOTS: usize = 1 << 14;
 
-/// All patterns in a radix tree, and a filter that tells where it is worth looking.
+/// A radix tree of all patterns, with a prefix filter (a Bloom filter of the first bytes) in front.
 ///
-/// Patterns begin where words begin, and few words begin like a pattern: a look at eight bytes passes over most of a
-/// message. This is several times as fast as stepping an automaton through every byte of it.
+/// Patterns begin where words begin, and few words begin like a pattern, so the filter rejects most words after a look at eight
+/// bytes. That is several times as fast as an automaton that steps through every byte.
 #[derive(Debug)]
 pub(super) struct Scanner {
-    /// The first eight bytes of the patterns that have as many.
+    /// The first eight bytes of the patterns that have eight or more.
     eight: Filter,
     /// The first four bytes of the patterns that have four to seven.
     four: Filter,
     /// The first two or three bytes of the shorter ones.
     short: Filter,
-    /// By the first two bytes of a pattern, the node that leads to it; 0 where there is none.
+    /// The root node of each pair of first bytes; 0 for none.
     roots: Box<[u16]>,
-    /// The children of a node are in a row.
+    /// All nodes; the children of a node are contiguous.
     nodes: Vec<Node>,
     /// The first byte of every node's label.
     firsts: Vec<u8>,
-    /// All labels, one behind the other.
+    /// All labels, concatenated.
     labels: Vec<u8>,
 }
 
@@ -37,19 +37,19 @@ struct Node {
     /// Where its label begins, and how long it is.
     label: u32,
     label_len: u16,
-    /// How many children it has, and which is the first.
+    /// Number of children, and the index of the first.
     children: u16,
     first_child: u32,
     /// The pattern that ends here.
     pattern: u32,
 }
 
-/// A node that still wants its label: its index, the sorted patterns that lead through it, and where they go on there.
+/// A node without its label yet: its index, the sorted patterns below it, and the offset at which they continue.
 type Open<'a> = (usize, &'a [(&'a [u8], u32)], usize);
 
 impl Scanner {
-    /// A scanner for `patterns`, which are in lower case, of two bytes or more, begin with a letter, a digit or the like, and
-    /// are not the same. The number of a pattern is its index.
+    /// A scanner for `patterns`: distinct, in lower case, of two bytes or more, beginning with a word character. The number of a
+    /// pattern is its index.
     pub fn new(patterns: &[String]) -> Scanner {
         let mut filters = [Filter::new(), Filter::new(), Filter::new()];
         let [eight, four, short] = &mut filters;
@@ -72,12 +72,12 @@ impl Scanner {
             firsts: Vec::new(),
             labels: Vec::new(),
         };
-        scanner.grow(patterns);
+        scanner.build(patterns);
         scanner
     }
 
-    /// Makes the tree of `patterns`.
-    fn grow(&mut self, patterns: &[String]) {
+    /// Builds the tree of `patterns`.
+    fn build(&mut self, patterns: &[String]) {
         let mut sorted: Vec<(&[u8], u32)> = patterns
             .iter()
             .enumerate()
@@ -85,7 +85,7 @@ impl Scanner {
             .collect();
         sorted.sort_unstable_by_key(|&(pattern, _)| (Self::root(pattern[0], pattern[1]), pattern));
         let mut open: Vec<Open<'_>> = Vec::new();
-        // The node 0 is none.
+        // Node 0 stands for none.
         self.node(0);
         for group in
             sorted.chunk_by(|(a, _), (b, _)| Self::root(a[0], a[1]) == Self::root(b[0], b[1]))
@@ -95,7 +95,7 @@ impl Scanner {
             self.roots[Self::root(pattern[0], pattern[1])] = node
                 .try_into()
                 .expect("there are fewer roots than pairs of letters");
-            // A root has no label: signs that are told apart by case alone in letters share one.
+            // A root has no label, because it is shared by bytes that differ in the case bit or the highest bit only.
             self.branch(node, group, 0, &mut open);
         }
         while let Some((node, group, from)) = open.pop() {
@@ -118,7 +118,7 @@ impl Scanner {
         }
     }
 
-    /// Makes the children of `node` for the sorted patterns `group`, which are the same before `from`.
+    /// Adds the children of `node` for the sorted patterns `group`, which are equal before `from`.
     fn branch<'a>(
         &mut self,
         node: usize,
@@ -151,8 +151,8 @@ impl Scanner {
         usize::from(a.to_ascii_lowercase() & 0x7f) << 7 | usize::from(b.to_ascii_lowercase() & 0x7f)
     }
 
-    /// Calls `found` with number, start and end of every occurrence of a pattern that does not begin within a word, by where
-    /// they begin, until it returns false.
+    /// Calls `found` with number, start and end of every occurrence of a pattern at the beginning of a word, in order of their
+    /// starts, until it returns false.
     #[inline]
     pub fn scan(&self, text: &[u8], mut found: impl FnMut(usize, usize, usize) -> bool) {
         words::begins(text, |at| {
@@ -164,7 +164,7 @@ impl Scanner {
         });
     }
 
-    /// Reports the patterns that begin at `start`; whether to go on.
+    /// Reports the patterns that begin at `start`; returns whether to continue.
     #[inline(never)]
     fn walk(
         &self,
@@ -199,8 +199,8 @@ impl Scanner {
                 ..
             } = self.nodes[node];
             let label = &self.labels[label as usize..label as usize + usize::from(label_len)];
-            let there = text.get(at..at + label.len());
-            if !there.is_some_and(|there| there.eq_ignore_ascii_case(label)) {
+            let bytes = text.get(at..at + label.len());
+            if !bytes.is_some_and(|bytes| bytes.eq_ignore_ascii_case(label)) {
                 return true;
             }
             at += label.len();
@@ -215,7 +215,7 @@ impl Scanner {
 const FOUR: u64 = 0xffff_ffff;
 const THREE: u64 = 0x00ff_ffff;
 
-/// The eight bytes of `text` from `at` on; zeros behind its end.
+/// The eight bytes of `text` from `at` on, padded with zeros.
 #[inline]
 fn first(text: &[u8], at: usize) -> u64 {
     match text.get(at..at + 8) {
@@ -230,7 +230,7 @@ fn first(text: &[u8], at: usize) -> u64 {
     }
 }
 
-/// A set of eight bytes each, whatever their case, that may hold more than was put in.
+/// A Bloom filter of words of eight bytes, ignoring case.
 #[derive(Debug)]
 struct Filter(Box<[u64]>);
 
@@ -252,7 +252,7 @@ impl Filter {
 
     #[inline]
     fn bit(bytes: u64) -> usize {
-        // The bit 0x20 tells the cases of a letter apart; that it makes some signs equal costs no more than a look.
+        // The bit 0x20 is the case of a letter. Some punctuation becomes equal as well, which costs only a false positive.
         let bytes = bytes | 0x2020_2020_2020_2020;
         (bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - FILTER_BITS.ilog2())) as usize
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stops_when_told_to() {
+    fn it_stops_when_asked_to() {
         let patterns = ["warp".to_owned()];
         let mut count = 0;
         Scanner::new(&patterns).scan(b"warp warp warp", |_, _, _| {

@@ -1,14 +1,14 @@
-//! The form of a lexicon file: what its head says, read and checked.
+//! Parser of lexicon files.
 
-use super::Family;
+use super::family::Family;
 
-/// Longest phrase, bytes.
+/// Maximum length of a phrase in bytes.
 const PHRASE_MAX_BYTES: usize = 200;
-/// Shortest part that a phrase is cut into, bytes.
+/// Minimum length of a part of a phrase in bytes.
 const PART_MIN_BYTES: usize = 2;
-/// Most parts that a phrase is cut into by gaps.
+/// Maximum number of parts of a phrase.
 const PARTS_MAX: usize = 4;
-/// Stands between two parts of a phrase for any text at all.
+/// Between two parts of a phrase, stands for any text.
 const GAP: &str = " * ";
 
 /// Why a lexicon file was refused.
@@ -21,23 +21,23 @@ pub struct LexiconError {
     pub what: String,
 }
 
-/// What a phrase is there for.
+/// The role of a phrase.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Role {
     /// A sign of failure by itself.
     Phrase(Family),
-    /// A word of failure, which says little by itself.
+    /// A word of failure, weak by itself.
     Word,
-    /// What a word of failure may be said of.
+    /// What a word of failure may refer to.
     Thing(Family),
-    /// Explains away what is found beside it, up to its weight.
+    /// Benign context: outweighs other phrases of the message up to its weight.
     Benign,
-    /// Hides what is found within it.
+    /// Hides matches within it.
     Hidden,
 }
 
 impl Role {
-    /// The family that a phrase of this role is of.
+    /// The family of a phrase with this role.
     pub fn family(self) -> Family {
         match self {
             Role::Phrase(family) | Role::Thing(family) => family,
@@ -50,19 +50,19 @@ impl Role {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub role: Role,
-    /// From 0 to 1; 0 takes an earlier entry of the same phrase away. 1 where the role has no weight.
+    /// From 0 to 1; 0 removes an earlier entry of the same phrase. 1 if the role has no weight.
     pub weight: f32,
     /// As written.
     pub phrase: String,
 }
 
-/// One part of a phrase: literal text, and how it hangs together with what is around it.
+/// One part of a phrase: literal text, and how it connects to its neighbors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part<'a> {
     pub text: &'a str,
-    /// Its last word may go on.
+    /// Its last word may continue.
     pub open: bool,
-    /// It follows right behind the word that the part before it ends with, however that goes on.
+    /// It directly follows the (possibly continued) last word of the preceding part.
     pub glued: bool,
 }
 
@@ -93,8 +93,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Entry>, LexiconError> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        // A phrase may begin with a bracket, but only behind a weight or in a section without weights, where a
-        // section's head is told by its being known.
+        // A phrase may begin with a bracket only after a weight, or in the section without weights, where a known name makes the
+        // line a section head.
         if let Some(head) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
             match role(head) {
                 Some(role) => {
@@ -104,7 +104,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Entry>, LexiconError> {
                 None if section == Some(Role::Hidden) => {}
                 None => {
                     return Err(fail(format!(
-                        "there is no section \"{head}\"; the sections are {}, words, things FAMILY, benign, hidden",
+                        "unknown section \"{head}\"; the sections are {}, words, things FAMILY, benign, hidden",
                         Family::ALL.map(Family::as_str).join(", ")
                     )));
                 }
@@ -125,7 +125,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Entry>, LexiconError> {
                     .filter(|w: &f32| (0.0..=1.0).contains(w))
                     .ok_or_else(|| {
                         fail(format!(
-                            "\"{weight}\" is no weight from 0 to 1; write WEIGHT PHRASE"
+                            "\"{weight}\" is not a weight from 0 to 1; write WEIGHT PHRASE"
                         ))
                     })?;
                 (weight, phrase.trim())
@@ -154,10 +154,10 @@ fn role(head: &str) -> Option<Role> {
     }
 }
 
-/// Whether `phrase` can be looked for.
+/// Checks that `phrase` can be searched for.
 fn check(phrase: &str) -> Result<(), String> {
     if phrase.is_empty() {
-        return Err("there is no phrase behind the weight".into());
+        return Err("the phrase after the weight is missing".into());
     }
     if phrase.len() > PHRASE_MAX_BYTES {
         return Err(format!(
@@ -170,17 +170,15 @@ fn check(phrase: &str) -> Result<(), String> {
     for part in parts(phrase) {
         count += 1;
         let text = part.text;
-        // An underscore finds a blank too, which is a sign.
-        let behind_signs = text.trim_start_matches(|c| !in_word(c) || c == '_');
-        if behind_signs.len() < PART_MIN_BYTES || !text.contains(char::is_alphanumeric) {
+        // An underscore also matches a space, which is no word character.
+        let trimmed = text.trim_start_matches(|c| !in_word(c) || c == '_');
+        if trimmed.len() < PART_MIN_BYTES || !text.contains(char::is_alphanumeric) {
             return Err(format!(
-                "\"{text}\" is too little to look for; what stars part has {PART_MIN_BYTES} characters or more behind its first signs, one a letter or a digit"
+                "\"{text}\" is too short; each part between stars needs a letter or digit and, after leading punctuation, at least {PART_MIN_BYTES} characters"
             ));
         }
         if part.open && !text.ends_with(in_word) || part.glued && text.starts_with(in_word) {
-            return Err(
-                "a star stands at the end of a word, or between two blanks as a gap".into(),
-            );
+            return Err("a star must end a word, or stand between two spaces as a gap".into());
         }
     }
     if count > PARTS_MAX {
@@ -226,9 +224,9 @@ mod tests {
         let unknown = error("\n[weather]\n");
         assert_eq!(unknown.line, 2);
         assert!(unknown.what.contains("weather") && unknown.what.contains("cpu_pressure"));
-        let homeless = error("0.5 snow");
-        assert_eq!(homeless.line, 1);
-        assert!(homeless.what.contains("[storage]"));
+        let no_section = error("0.5 snow");
+        assert_eq!(no_section.line, 1);
+        assert!(no_section.what.contains("[storage]"));
         for weight in ["-0.1", "1.1", "NaN", "much", "disk"] {
             let text = format!("[storage]\n0.5 disk\n{weight} on fire\n");
             assert_eq!(error(&text).line, 3, "{weight}");
@@ -237,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_needs_something_to_look_for() {
+    fn a_phrase_needs_enough_text_to_search_for() {
         for phrase in [
             "",
             "*",
@@ -262,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_cut_a_phrase_and_open_its_words() {
+    fn stars_split_a_phrase_and_let_its_words_continue() {
         let cut = |phrase| -> Vec<(String, bool, bool)> {
             parts(phrase)
                 .map(|p| (p.text.to_owned(), p.open, p.glued))

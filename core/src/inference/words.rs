@@ -1,10 +1,10 @@
-//! Where words begin in a text, eight bytes at a time.
+//! Finds the beginnings of words, eight bytes at a time (SIMD within a register).
 
 const ONES: u64 = u64::MAX / 255;
 /// The highest bit of each byte.
 const HIGH: u64 = ONES * 0x80;
 
-/// Whether `byte` belongs to a word: letters, digits, the underscore, and all that is not ASCII.
+/// Whether `byte` is a word character: a letter, a digit, the underscore, or not ASCII.
 #[inline]
 pub(super) fn in_word(byte: u8) -> bool {
     const WORD: [bool; 256] = {
@@ -20,7 +20,7 @@ pub(super) fn in_word(byte: u8) -> bool {
     WORD[byte as usize]
 }
 
-/// Calls `begin` with every place of `text` where a word begins, in order, until it returns false.
+/// Calls `begin` with the offset of every word of `text`, in order, until it returns false.
 #[inline]
 pub(super) fn begins(text: &[u8], mut begin: impl FnMut(usize) -> bool) {
     // The highest bit of the lowest byte: whether the byte before belongs to a word.
@@ -29,7 +29,7 @@ pub(super) fn begins(text: &[u8], mut begin: impl FnMut(usize) -> bool) {
     while base < text.len() {
         let bytes = match text.get(base..base + 8) {
             Some(eight) => u64::from_le_bytes(eight.try_into().expect("eight bytes")),
-            // Zeros behind the end, where no word begins.
+            // Padded with zeros, at which no word begins.
             None => {
                 let mut eight = [0; 8];
                 eight[..text.len() - base].copy_from_slice(&text[base..]);
@@ -49,7 +49,7 @@ pub(super) fn begins(text: &[u8], mut begin: impl FnMut(usize) -> bool) {
     }
 }
 
-/// The highest bit of each byte of eight that belongs to a word.
+/// The highest bit of each of eight bytes that is a word character.
 #[inline]
 fn words(bytes: u64) -> u64 {
     let low = bytes & !HIGH;
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_is_classed_alike_one_at_a_time_and_eight_at_a_time() {
+    fn every_byte_has_the_same_class_alone_and_among_eight() {
         for byte in 0..=u8::MAX {
             for at in 0..8 {
                 let mut eight = [b'.'; 8];
@@ -82,7 +82,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn words_begin_where_no_word_goes_on(text in "[a-zA-Z0-9_ .:éü\\[\t\u{0}]{0,40}") {
+        fn words_begin_where_none_continues(text in "[a-zA-Z0-9_ .:éü\\[\t\u{0}]{0,40}") {
             let bytes = text.as_bytes();
             let begin = |at: usize| in_word(bytes[at]) && (at == 0 || !in_word(bytes[at - 1]));
             let plain: Vec<usize> = (0..bytes.len()).filter(|&at| begin(at)).collect();

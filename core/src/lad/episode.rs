@@ -1,4 +1,4 @@
-//! Episodes: a burst of records that tell of failure is one event, raised once and cleared once.
+//! Episodes: a burst of records that report of failure is one event, raised once and cleared once.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ const TEMPLATES_MAX: usize = 64;
 
 /// What a record that tells of a failure says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sign {
+pub(super) struct Trigger {
     pub(super) template_id: u64,
     pub(super) template: String,
     /// `None` where nothing but an operator's word makes it a failure.
@@ -30,21 +30,21 @@ pub(super) struct Sign {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Episode {
     /// What raised it.
-    pub(super) sign: Sign,
+    pub(super) trigger: Trigger,
     /// How many episodes of the stream began at the same time before it. Saved apart from the rest.
     #[serde(skip)]
     pub(super) ordinal: u64,
     /// When, in seconds.
     pub(super) since: f64,
-    /// The time of the last record that told of a failure.
+    /// The time of the last record that reported of a failure.
     pub(super) last: f64,
     /// The highest score, 0 to 1.
     pub(super) score: f64,
-    /// Records that told of a failure.
+    /// Records that reported of a failure.
     pub(super) count: u64,
     /// Raised in training.
     pub(super) at_startup: bool,
-    /// Records since the last one that told of a failure.
+    /// Records since the last one that reported of a failure.
     quiet: usize,
     /// How many of the records have which template; those of further templates have the id 0.
     templates: Vec<(u64, u64)>,
@@ -52,10 +52,16 @@ pub(super) struct Episode {
 
 impl Episode {
     /// One that begins with a record of that `score` at `time`.
-    pub(super) fn new(sign: Sign, ordinal: u64, time: f64, score: f64, at_startup: bool) -> Self {
-        let template = sign.template_id;
+    pub(super) fn new(
+        trigger: Trigger,
+        ordinal: u64,
+        time: f64,
+        score: f64,
+        at_startup: bool,
+    ) -> Self {
+        let template = trigger.template_id;
         let mut episode = Self {
-            sign,
+            trigger,
             ordinal,
             since: time,
             last: time,
@@ -75,10 +81,10 @@ impl Episode {
         self.score = self.score.max(score);
         self.count += 1;
         self.quiet = 0;
-        let room = self.templates.len() < TEMPLATES_MAX;
+        let has_room = self.templates.len() < TEMPLATES_MAX;
         match self.templates.iter_mut().find(|(id, _)| *id == template) {
             Some((_, count)) => *count += 1,
-            None if room => self.templates.push((template, 1)),
+            None if has_room => self.templates.push((template, 1)),
             // A place for all the others, taken from the last one that had its own.
             None => {
                 let others = &mut self.templates[TEMPLATES_MAX - 1];
@@ -95,14 +101,14 @@ impl Episode {
 
     /// How much memory it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let Sign {
+        let Trigger {
             template,
             phrase,
             sample,
             source,
             template_id: _,
             family: _,
-        } = &self.sign;
+        } = &self.trigger;
         let texts = [template, phrase, sample].map(|text| allocation(text.capacity()));
         allocation(size_of::<Self>())
             + texts.iter().sum::<usize>()
@@ -110,7 +116,7 @@ impl Episode {
             + vec(&self.templates)
     }
 
-    /// The records of `template` tell of no failure after all: whether nothing is left, which ends the episode.
+    /// The records of `template` report of no failure after all: whether nothing is left, which ends the episode.
     pub(super) fn without(&mut self, template: u64) -> bool {
         if let Some(at) = self.templates.iter().position(|(id, _)| *id == template) {
             self.count -= self.templates.swap_remove(at).1;
@@ -124,7 +130,7 @@ mod tests {
     use super::*;
 
     fn episode() -> Episode {
-        let sign = Sign {
+        let trigger = Trigger {
             template_id: 7,
             template: "disk <:*:> failed".into(),
             family: Some(Family::Storage),
@@ -132,7 +138,7 @@ mod tests {
             sample: "disk sda failed".into(),
             source: LogSource::default(),
         };
-        Episode::new(sign, 0, 10.0, 0.7, false)
+        Episode::new(trigger, 0, 10.0, 0.7, false)
     }
 
     #[test]

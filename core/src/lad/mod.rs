@@ -24,41 +24,41 @@
 //! # Ok::<(), bellwether_core::options::OptionError>(())
 //! ```
 
-mod births;
+mod budget;
 mod episode;
-mod judge;
+mod first_seen;
 mod novelty;
 mod options;
 mod paper;
 mod recent;
-mod room;
+mod report;
 mod sequence;
 mod snapshot;
 mod source;
 mod store;
 mod stream;
 mod streams;
-mod tell;
+mod verdict_cache;
 
 use std::fmt;
 use std::ops::{AddAssign, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
-use self::judge::Judge;
 use self::stream::Stream;
 use self::streams::Streams;
+use self::verdict_cache::VerdictCache;
 use crate::detector::detector;
-use crate::drain::{Desk, Miner};
+use crate::drain::{Miner, Scratch};
 use crate::event::{Event, Queue};
 use crate::inference::{Family, with_priority};
 use crate::options::OptionError;
 use crate::units::{Share, Time};
 
-pub use judge::{SharedInference, inference};
 pub use options::{LadOptions, Mode};
 pub use sequence::{Sequence, Step};
 pub use source::Source;
+pub use verdict_cache::{SharedInference, inference};
 
 /// One record of a log.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,7 +69,7 @@ pub struct Record<'a> {
     pub time: Time,
     /// What it says, without time, host and source.
     pub text: &'a str,
-    /// What it says of its own weight, where it does: syslog's severity, 0 (emergency) to 7 (debug).
+    /// What it says of its own usage, where it does: syslog's severity, 0 (emergency) to 7 (debug).
     pub priority: Option<u8>,
     /// Who says it.
     pub source: Source<'a>,
@@ -80,9 +80,9 @@ pub struct Record<'a> {
 pub enum Outcome {
     /// It counts.
     Taken,
-    /// The stream's name is empty or too long, or the time is not a number that can be. It was judged by what it says alone.
+    /// The stream's name is empty or too long, or the time is not a number that can be. It was classified by what it says alone.
     Refused,
-    /// The option `max_streams` leaves no room for its stream. It was judged by what it says alone.
+    /// The option `max_streams` leaves no budget for its stream. It was classified by what it says alone.
     Full,
 }
 
@@ -112,9 +112,9 @@ pub struct Observed {
 /// What an operator says of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// Its records tell of no failure, whatever they say.
+    /// Its records report of no failure, whatever they say.
     Benign,
-    /// Its records tell of a failure.
+    /// Its records report of a failure.
     Failure,
 }
 
@@ -127,7 +127,7 @@ pub struct Counters {
     pub refused: u64,
     /// Records with [`Outcome::Full`].
     pub full: u64,
-    /// Records that told of a failure.
+    /// Records that reported of a failure.
     pub failures: u64,
     /// Records that completed an unknown window.
     pub novel: u64,
@@ -135,13 +135,13 @@ pub struct Counters {
     pub episodes: u64,
     /// Events that nobody fetched in time, lost.
     pub events_lost: u64,
-    /// Streams that made room for others, or were silent for too long.
+    /// Streams that made budget for others, or were silent for too long.
     pub streams_forgotten: u64,
     /// Streams that there is state of.
     pub streams: u64,
     /// Templates that are known, over all streams.
     pub templates: u64,
-    /// Templates that made room for others, over the streams that there are.
+    /// Templates that made budget for others, over the streams that there are.
     pub templates_evicted: u64,
     /// Windows that are known, over all streams.
     pub windows: u64,
@@ -207,7 +207,7 @@ pub const NAME_MAX_BYTES: usize = 512;
 
 /// Events that wait to be fetched, and what is counted of them.
 #[derive(Debug, Default)]
-struct Waiting {
+struct Pending {
     events: Queue,
     /// Episodes raised so far.
     episodes: u64,
@@ -215,7 +215,7 @@ struct Waiting {
     open: u64,
 }
 
-impl Waiting {
+impl Pending {
     fn push(&mut self, event: Event) {
         self.events.push([event]);
     }
@@ -227,14 +227,14 @@ pub struct Detector {
     /// The options, with what one stream may take cut to what is there for all.
     limits: LadOptions,
     /// Where lines are taken apart, whichever stream they are of.
-    desk: Desk,
-    judge: Judge,
+    scratch: Scratch,
+    verdict_cache: VerdictCache,
     /// Knows nothing; that of a new stream is made like it.
     blank: Miner,
     streams: Streams,
     /// Where the stream of the last record is: many records of one come in a row.
     guess: usize,
-    waiting: Waiting,
+    pending: Pending,
     counters: Counters,
     /// What the streams have and take, kept with every record: nothing has to look through all of them.
     totals: Totals,
@@ -270,19 +270,19 @@ impl Detector {
         inference: SharedInference,
     ) -> Result<Self, OptionError> {
         options.validate()?;
-        let share = room::Shares::of(&options);
+        let share = budget::Shares::of(&options);
         let limits = share.within(options.clone());
         Ok(Self {
             blank: Miner::new(limits.drain.clone())?,
             options,
             limits,
-            desk: Desk::default(),
-            judge: Judge::new(inference, share.answers),
+            scratch: Scratch::default(),
+            verdict_cache: VerdictCache::new(inference, share.answers),
             streams: Streams::default(),
             guess: 0,
-            waiting: Waiting {
+            pending: Pending {
                 events: Queue::new(share.events, 0),
-                ..Waiting::default()
+                ..Pending::default()
             },
             counters: Counters::default(),
             totals: Totals::default(),
@@ -297,10 +297,10 @@ impl Detector {
 
     /// Takes the next record of a stream. Events that it brings about wait for [`Detector::next_event`].
     pub fn observe(&mut self, record: &Record<'_>) -> Observed {
-        let sound =
+        let valid =
             (1..=NAME_MAX_BYTES).contains(&record.stream.len()) && record.time.is_plausible();
-        let at = if sound {
-            self.blank.mask_on(&mut self.desk, record.text);
+        let at = if valid {
+            self.blank.mask_into(&mut self.scratch, record.text);
             self.stream_or_new(record.stream).ok_or(Outcome::Full)
         } else {
             Err(Outcome::Refused)
@@ -321,12 +321,12 @@ impl Detector {
         stream.past.heard = self.counters.taken;
         let observed = stream.observe(
             &self.limits,
-            &mut self.desk,
-            &mut self.judge,
+            &mut self.scratch,
+            &mut self.verdict_cache,
             record,
-            &mut self.waiting,
+            &mut self.pending,
         );
-        stream.weigh(&mut self.totals);
+        stream.measure(&mut self.totals);
         self.make_room();
         observed
     }
@@ -337,7 +337,10 @@ impl Detector {
             Outcome::Full => &mut self.counters.full,
             _ => &mut self.counters.refused,
         } += 1;
-        let finding = with_priority(self.judge.judge_anew(record.text, ""), record.priority);
+        let finding = with_priority(
+            self.verdict_cache.find_uncached(record.text, ""),
+            record.priority,
+        );
         let severity = finding
             .as_ref()
             .map_or(Share::ZERO, |f| Share::rounded(f64::from(f.severity)));
@@ -369,17 +372,17 @@ impl Detector {
             None if self.streams.len() >= self.options.max_streams => return None,
             None => {
                 let stream = Stream::new(name, self.blank.blank(), &self.limits);
-                self.totals += stream.weight;
+                self.totals += stream.usage;
                 self.streams.push(stream)
             }
         };
         self.guess = at;
-        self.streams[at].prefetch(&self.desk);
+        self.streams[at].prefetch(&self.scratch);
         Some(at)
     }
 
     /// Takes an operator's word for what the records of a template are, `None` to take an earlier word back. It holds from now
-    /// on, and re-scores what it touches: windows that were learnt from what is a failure after all are forgotten, an episode
+    /// on, and re-scores what it touches: windows that were learned from what is a failure after all are forgotten, an episode
     /// of which nothing is left is cleared, one that should be there is raised. `false` where there is no such stream or
     /// template.
     pub fn feedback(&mut self, stream: &str, template_id: u64, verdict: Option<Verdict>) -> bool {
@@ -387,8 +390,8 @@ impl Detector {
             return false;
         };
         let stream = &mut self.streams[at];
-        let known = stream.feedback(&self.limits, template_id, verdict, &mut self.waiting);
-        stream.weigh(&mut self.totals);
+        let known = stream.feedback(&self.limits, template_id, verdict, &mut self.pending);
+        stream.measure(&mut self.totals);
         known
     }
 
@@ -407,20 +410,20 @@ impl Detector {
 
     /// The oldest event not yet fetched. At most 4096 wait; beyond that the oldest are lost and counted.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.waiting.events.pop()
+        self.pending.events.pop()
     }
 
     /// What became of the records, and what there is. It takes no longer with more streams.
     pub fn counters(&self) -> Counters {
         Counters {
-            episodes: self.waiting.episodes,
-            events_lost: self.waiting.events.lost(),
+            episodes: self.pending.episodes,
+            events_lost: self.pending.events.lost(),
             streams: self.streams.len() as u64,
             bytes: self.held() as u64,
             templates: self.totals.templates,
             templates_evicted: self.totals.templates_evicted,
             windows: self.totals.windows,
-            open_episodes: self.waiting.open,
+            open_episodes: self.pending.open,
             ..self.counters
         }
     }

@@ -93,10 +93,10 @@ mod tests {
         let calm = (0..5_000).map(|i| i % 100 == 0);
         assert_eq!(changes(&mut novelty, calm.clone()), []);
         let burst = (0..200).map(|_| true);
-        let told = changes(&mut novelty, burst.chain(calm));
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(matches!(told[0], (49, Change::Raised { count: 50, .. })));
-        assert!(matches!(told[1], (i, Change::Cleared { since: 49.0 }) if i < 400));
+        let found = changes(&mut novelty, burst.chain(calm));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(matches!(found[0], (49, Change::Raised { count: 50, .. })));
+        assert!(matches!(found[1], (i, Change::Cleared { since: 49.0 }) if i < 400));
     }
 
     #[test]

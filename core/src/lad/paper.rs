@@ -88,7 +88,7 @@ impl PaperStore {
     }
 
     /// Forgets the windows with `key` that adaptive learning has pushed.
-    pub(super) fn take_back(&mut self, key: u64) {
+    pub(super) fn unlearn(&mut self, key: u64) {
         let unique = &mut self.unique;
         self.known.retain(|known| {
             let keep = !(known.pushed && known.window.contains(&key));
@@ -109,7 +109,7 @@ impl PaperStore {
     }
 
     /// Whether a restored store is one that could have been saved.
-    pub(super) fn is_sound(&self, window_size: usize) -> bool {
+    pub(super) fn is_valid(&self, window_size: usize) -> bool {
         self.unique.len() == self.len()
             && self.known.is_sorted_by(|a, b| a.hits >= b.hits)
             && self.known.iter().all(|known| {
@@ -164,7 +164,7 @@ mod tests {
         }
         assert_eq!(store.known[0].window.as_ref(), [100, 100]);
         assert_eq!(store.distance(&[100, 100], 0.05), 0.0);
-        assert!(store.is_sound(2));
+        assert!(store.is_valid(2));
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         }
         assert_eq!(store.len(), 10);
         assert_eq!(store.distance(&[5, 5], 0.0), 0.0);
-        assert!(store.is_sound(2));
+        assert!(store.is_valid(2));
     }
 
     #[test]
@@ -210,8 +210,8 @@ mod tests {
         let mut store = store(&[&[1, 2]]);
         store.push(&[3, 2], true, 1000);
         store.push(&[3, 4], true, 1000);
-        store.take_back(2);
+        store.unlearn(2);
         assert_eq!(store.len(), 2);
-        assert!(store.is_sound(2));
+        assert!(store.is_valid(2));
     }
 }

@@ -68,7 +68,7 @@ impl Recent {
         held != (self.lines.capacity(), self.texts.capacity())
     }
 
-    /// Makes room for a text so long.
+    /// Makes budget for a text so long.
     fn make_room(&mut self, bytes: usize, max: usize) {
         self.texts.drain(..std::mem::take(&mut self.forgotten));
         // As if all that are still missing were as long; and a part of it free, so that this is not needed for every record.
@@ -126,7 +126,7 @@ impl Recent {
     }
 
     /// Whether restored records are some that could have been saved.
-    pub(super) fn is_sound(&self, max: usize) -> bool {
+    pub(super) fn is_valid(&self, max: usize) -> bool {
         let full = self.lines.len() == max;
         let lens = self.lines.iter().map(|line| usize::from(line.bytes));
         self.lines.len() <= max
@@ -145,7 +145,7 @@ mod tests {
         let mut recent = Recent::default();
         for i in 0..10_u64 {
             recent.push(i, &format!("record {i}"), 3);
-            assert!(recent.is_sound(3));
+            assert!(recent.is_valid(3));
             let ids: Vec<u64> = recent.lines().iter().map(|l| l.template_id).collect();
             assert_eq!(ids, (i.saturating_sub(2)..=i).collect::<Vec<_>>());
             assert_eq!(recent.newest(), Some(i));
@@ -181,11 +181,11 @@ mod tests {
         let mut recent = Recent::default();
         recent.push(1, "one", 4);
         recent.push(2, "three", 4);
-        assert!(recent.is_sound(2) && !recent.is_sound(1));
+        assert!(recent.is_valid(2) && !recent.is_valid(1));
         let mut short = recent.clone();
         short.texts.pop();
-        assert!(!short.is_sound(4));
+        assert!(!short.is_valid(4));
         recent.lines[1].bytes = 300;
-        assert!(!recent.is_sound(4));
+        assert!(!recent.is_valid(4));
     }
 }

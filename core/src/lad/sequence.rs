@@ -32,7 +32,7 @@ enum Store {
 pub struct Sequence {
     /// The last log keys, the oldest first.
     window: SmallVec<[u64; WINDOW_INLINE]>,
-    /// Whether the last records told of a failure, one bit each, the last one lowest.
+    /// Whether the last records reported of a failure, one bit each, the last one lowest.
     flagged: u64,
     /// Records so far.
     seen: u64,
@@ -134,15 +134,15 @@ impl Sequence {
         }
     }
 
-    /// The records with `key` tell of a failure after all: what was learnt from them is forgotten.
-    pub fn take_back(&mut self, key: u64) {
+    /// The records with `key` report of a failure after all: what was learned from them is forgotten.
+    pub fn unlearn(&mut self, key: u64) {
         match &mut self.store {
-            Store::Symbolic(store) => store.take_back(key),
-            Store::Paper(store) => store.take_back(key),
+            Store::Symbolic(store) => store.unlearn(key),
+            Store::Paper(store) => store.unlearn(key),
         }
     }
 
-    /// Whether what comes next is still learnt from unseen.
+    /// Whether what comes next is still learned from unseen.
     pub fn is_training(&self, options: &LadOptions) -> bool {
         self.seen < options.training as u64
     }
@@ -170,12 +170,12 @@ impl Sequence {
     }
 
     /// Whether a restored sequence is one that could have been saved with these options.
-    pub(super) fn is_sound(&self, options: &LadOptions) -> bool {
+    pub(super) fn is_valid(&self, options: &LadOptions) -> bool {
         let size = options.window_size;
         self.window.len() as u64 == self.seen.min(size as u64)
             && match &self.store {
-                Store::Symbolic(store) => options.mode == Mode::Symbolic && store.is_sound(size),
-                Store::Paper(store) => options.mode == Mode::Paper && store.is_sound(size),
+                Store::Symbolic(store) => options.mode == Mode::Symbolic && store.is_valid(size),
+                Store::Paper(store) => options.mode == Mode::Paper && store.is_valid(size),
             }
     }
 }

@@ -1,6 +1,6 @@
 //! The learned state of the detector, saved and restored.
 //!
-//! Version 1: options that shape the state, streams (each with its parser), counters, episodes raised, events lost, `swept`, waiting
+//! Version 1: options that shape the state, streams (each with its parser), counters, episodes raised, events lost, `swept`, pending
 //! events as JSON; then, which may be missing, the sources of open episodes. Version 2: the same, and the ordinals of open episodes.
 
 use std::fmt;
@@ -8,11 +8,11 @@ use std::io::{self, Write};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 
-use super::judge::Judge;
 use super::stream::{Past, Stream};
 use super::streams::Streams;
-use super::{Counters, Detector, Totals, Waiting};
-use crate::drain::{Desk, Miner, Restore, StateError};
+use super::verdict_cache::VerdictCache;
+use super::{Counters, Detector, Pending, Totals};
+use crate::drain::{Miner, Restore, Scratch, StateError};
 use crate::event::{Event, LogSource, Queue};
 use crate::snapshot::{self, Lazily, Reader, Saved, Shape, Tag, Unusable, put};
 
@@ -49,14 +49,17 @@ impl Detector {
         Self {
             options: self.options.clone(),
             limits: self.limits.clone(),
-            desk: Desk::default(),
-            judge: Judge::new(self.judge.inference(), self.judge.limit()),
+            scratch: Scratch::default(),
+            verdict_cache: VerdictCache::new(
+                self.verdict_cache.inference(),
+                self.verdict_cache.limit(),
+            ),
             blank: self.blank.blank(),
             streams: Streams::default(),
             guess: 0,
-            waiting: Waiting {
-                events: Queue::new(self.waiting.events.limit(), 0),
-                ..Waiting::default()
+            pending: Pending {
+                events: Queue::new(self.pending.events.limit(), 0),
+                ..Pending::default()
             },
             counters: Counters::default(),
             totals: Totals::default(),
@@ -67,15 +70,15 @@ impl Detector {
     /// Adds a restored stream.
     fn add_restored(&mut self, miner: Miner, past: Past) -> Result<(), Unusable> {
         let is_known = self.streams.find(&past.name).is_some();
-        if is_known || !past.is_sound(&self.limits) {
+        if is_known || !past.is_valid(&self.limits) {
             return Err(Unusable::Impossible(format!(
                 "the stream \"{}\" in it has values that no stream can have",
                 past.name
             )));
         }
         let stream = Stream::restored(miner, past);
-        self.totals += stream.weight;
-        self.waiting.open += u64::from(stream.past.episode.is_some());
+        self.totals += stream.usage;
+        self.pending.open += u64::from(stream.past.episode.is_some());
         self.streams.push(stream);
         Ok(())
     }
@@ -154,12 +157,12 @@ impl Saved for Detector {
         let streams = || self.streams.iter().map(|s| (s.miner.saved(), &s.past));
         put(out, &Lazily(streams))?;
         put(out, &self.counters)?;
-        put(out, &self.waiting.episodes)?;
-        put(out, &self.waiting.events.lost())?;
+        put(out, &self.pending.episodes)?;
+        put(out, &self.pending.events.lost())?;
         put(out, &self.swept)?;
         put(
             out,
-            &Lazily(|| self.waiting.events.iter().map(Event::to_json)),
+            &Lazily(|| self.pending.events.iter().map(Event::to_json)),
         )?;
         let source = |source: &LogSource| {
             let is_known = *source != LogSource::default();
@@ -167,7 +170,7 @@ impl Saved for Detector {
         };
         put(
             out,
-            &self.of_episodes(|episode| source(&episode.sign.source)),
+            &self.of_episodes(|episode| source(&episode.trigger.source)),
         )?;
         put(out, &self.of_episodes(|episode| Some(episode.ordinal)))
     }
@@ -186,19 +189,19 @@ impl Saved for Detector {
         }
         restored?;
         detector.counters = input.next("the counters")?;
-        detector.waiting.episodes = input.next("the number of episodes")?;
+        detector.pending.episodes = input.next("the number of episodes")?;
         let lost = input.next("the number of lost events")?;
-        detector.waiting.events = Queue::new(self.waiting.events.limit(), lost);
+        detector.pending.events = Queue::new(self.pending.events.limit(), lost);
         detector.swept = input.next("the time")?;
         let events: Vec<String> = input.next("the events")?;
         for json in &events {
-            detector.waiting.push(snapshot::event_from_json(json)?);
+            detector.pending.push(snapshot::event_from_json(json)?);
         }
         // Version 1 did not always have them.
         if version > 1 || !input.is_at_end() {
             let sources: Sources = input.next("the sources")?;
             for (at, source) in sources {
-                detector.episode_at(at)?.sign.source = source;
+                detector.episode_at(at)?.trigger.source = source;
             }
         }
         if version > 1 {
@@ -209,7 +212,7 @@ impl Saved for Detector {
         }
         // The snapshot may have been made with larger limits: the streams that were silent for longest go.
         while detector.streams.len() > detector.options.max_streams {
-            detector.forget_oldest();
+            detector.evict_least_recent();
         }
         detector.make_room();
         Ok(detector)

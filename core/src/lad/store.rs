@@ -110,7 +110,7 @@ impl WindowStore {
     }
 
     /// Forgets the windows that end with `key`.
-    pub(super) fn take_back(&mut self, key: u64) {
+    pub(super) fn unlearn(&mut self, key: u64) {
         let old = std::mem::take(self);
         for (window, used) in old.windows() {
             if window.last() != Some(&key) {
@@ -136,7 +136,7 @@ impl WindowStore {
     }
 
     /// Whether a restored store is one that could have been saved.
-    pub(super) fn is_sound(&self, window_size: usize) -> bool {
+    pub(super) fn is_valid(&self, window_size: usize) -> bool {
         self.used.is_empty() || self.size == window_size
     }
 }
@@ -212,7 +212,7 @@ mod tests {
         let mut store = WindowStore::default();
         store.learn(&[1, 2], 16);
         store.learn(&[2, 1], 16);
-        store.take_back(2);
+        store.unlearn(2);
         assert!(!store.hit(&[1, 2]) && store.hit(&[2, 1]));
     }
 
@@ -225,7 +225,7 @@ mod tests {
         }
         let bytes = postcard::to_stdvec(&store).unwrap();
         let mut restored: WindowStore = postcard::from_bytes(&bytes).unwrap();
-        assert!(restored.is_sound(2) && !restored.is_sound(3));
+        assert!(restored.is_valid(2) && !restored.is_valid(3));
         // Also within smaller bounds.
         for (key, max) in (100..160).zip([50, 50, 40].into_iter().cycle()) {
             store.learn(&[key, 7], max);

@@ -4,17 +4,17 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::births::Births;
-use super::episode::{Episode, Sign};
-use super::judge::Judge;
+use super::episode::{Episode, Trigger};
+use super::first_seen::FirstSeen;
 use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
+use super::report::{self, End};
 use super::sequence::Sequence;
 use super::source::Source;
-use super::tell::{self, End};
-use super::{Observed, Outcome, Record, Totals, Verdict, Waiting};
-use crate::drain::{Change, Desk, Miner};
+use super::verdict_cache::VerdictCache;
+use super::{Observed, Outcome, Pending, Record, Totals, Verdict};
+use crate::drain::{Change, Miner, Scratch};
 use crate::event::LogSource;
 use crate::inference::{Family, Finding};
 use crate::memory::{allocation, table};
@@ -32,9 +32,9 @@ const NAME_COUNTS_BYTES: usize = 2 * size_of::<usize>();
 pub(super) struct Stream {
     pub(super) miner: Miner,
     pub(super) past: Past,
-    /// What it has and takes, as it was last weighed.
-    pub(super) weight: Totals,
-    /// It may take more than it took when it was weighed.
+    /// What it has and takes, as it was last measured.
+    pub(super) usage: Totals,
+    /// It may take more than it took when it was measured.
     grown: bool,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Past {
     sequence: Sequence,
     pub(super) recent: Recent,
     /// When each template was first seen.
-    pub(super) first_seen: Births,
+    pub(super) first_seen: FirstSeen,
     /// What an operator says of templates.
     verdicts: FxHashMap<u64, Verdict>,
     /// When the last episode began, in seconds, and how many before it had begun at the same time.
@@ -62,7 +62,7 @@ pub(super) struct Past {
 }
 
 /// What a record is found to be, before its place among others is looked at.
-struct Judged {
+struct Classified {
     severity: f64,
     family: Option<Family>,
     failure: bool,
@@ -75,7 +75,7 @@ impl Stream {
             name: name.into(),
             sequence: Sequence::new(options),
             recent: Recent::default(),
-            first_seen: Births::default(),
+            first_seen: FirstSeen::default(),
             verdicts: FxHashMap::default(),
             began: None,
             episode: None,
@@ -91,17 +91,17 @@ impl Stream {
         let mut stream = Self {
             miner,
             past,
-            weight: Totals::default(),
+            usage: Totals::default(),
             grown: false,
         };
-        stream.weight = stream.weighed();
+        stream.usage = stream.measured();
         stream
     }
 
     /// Reads what a record is going to need, from all the places where it lies, so that the processor waits for all of them at
     /// once and not for one after the other: among very many streams, none lies in its caches.
-    pub(super) fn prefetch(&self, desk: &Desk) {
-        self.miner.prefetch(desk);
+    pub(super) fn prefetch(&self, scratch: &Scratch) {
+        self.miner.prefetch(scratch);
         self.past.sequence.prefetch();
         self.past.recent.prefetch();
     }
@@ -110,13 +110,13 @@ impl Stream {
     pub(super) fn observe(
         &mut self,
         options: &LadOptions,
-        desk: &mut Desk,
-        judge: &mut Judge,
+        scratch: &mut Scratch,
+        verdict_cache: &mut VerdictCache,
         record: &Record<'_>,
-        waiting: &mut Waiting,
+        pending: &mut Pending,
     ) -> Observed {
         let time = record.time.secs();
-        let added = self.miner.add_masked(desk);
+        let added = self.miner.add_masked(scratch);
         let id = added.cluster;
         let miner = &self.miner;
         if added.change == Change::New {
@@ -124,29 +124,29 @@ impl Stream {
             let first_seen = &mut self.past.first_seen;
             first_seen.add(id, time, miner.len(), lives);
         }
-        let finding = judge.judge(
+        let finding = verdict_cache.finding(
             record.text,
-            miner.masked_values(desk, record.text),
+            miner.masked_values(scratch, record.text),
             || miner.template(id),
             record.priority,
         );
-        let judged = self.past.judged(options, id, finding);
+        let classified = self.past.classified(options, id, finding);
         let past = &mut self.past;
         past.last = past.last.max(time);
         let windows = past.sequence.windows();
         let grows = past.recent.push(id, record.text, options.window_size);
         let step = past
             .sequence
-            .observe(options, id, judged.severity, judged.failure);
-        let learnt = windows != past.sequence.windows();
-        self.grown |= self.miner.has_grown() || step.alarm || learnt || grows;
+            .observe(options, id, classified.severity, classified.failure);
+        let learned = windows != past.sequence.windows();
+        self.grown |= self.miner.has_grown() || step.alarm || learned || grows;
         let observed = Observed {
             outcome: Outcome::Taken,
             template_id: id,
-            severity: Share::new(judged.severity),
-            family: judged.family,
+            severity: Share::new(classified.severity),
+            family: classified.family,
             score: Share::new(step.score),
-            failure: judged.failure,
+            failure: classified.failure,
             alarm: step.alarm,
             novel: step.novel,
             training: step.training,
@@ -155,41 +155,48 @@ impl Stream {
             match &mut past.episode {
                 Some(episode) => episode.extend(id, time, step.score),
                 None => {
-                    let sign = judged.failure.then(|| {
+                    let trigger = classified.failure.then(|| {
                         let phrase = finding.map(|f| f.reason.clone());
-                        let sign = self.sign(id, record.text, judged.family, phrase);
-                        said_by(record.source, sign)
+                        let trigger = self.trigger(id, record.text, classified.family, phrase);
+                        said_by(record.source, trigger)
                     });
-                    let sign = sign.unwrap_or_else(|| self.sign_within(options, judge));
-                    self.raise(sign, time, step.score, step.training, waiting);
+                    let trigger =
+                        trigger.unwrap_or_else(|| self.trigger_in_window(options, verdict_cache));
+                    self.raise(trigger, time, step.score, step.training, pending);
                 }
             }
         } else if let Some(episode) = &mut past.episode
             && episode.is_over(options.episode_sz)
         {
-            self.clear(time, End::Quiet(options.episode_sz), waiting);
+            self.clear(time, End::Quiet(options.episode_sz), pending);
         }
         if options.mode == Mode::Symbolic && !step.training {
-            self.follow_novelty(options, step.novel, record, waiting);
+            self.follow_novelty(options, step.novel, record, pending);
         }
         observed
     }
 
     /// What an event says of a record that tells of a failure.
-    fn sign(&self, id: u64, text: &str, family: Option<Family>, phrase: Option<String>) -> Sign {
-        Sign {
+    fn trigger(
+        &self,
+        id: u64,
+        text: &str,
+        family: Option<Family>,
+        phrase: Option<String>,
+    ) -> Trigger {
+        Trigger {
             template_id: id,
             template: self.miner.template(id).unwrap_or_default().to_owned(),
             family,
-            phrase: phrase.unwrap_or_else(|| "told to be a failure".into()),
+            phrase: phrase.unwrap_or_else(|| "reported to be a failure".into()),
             sample: shortened(text, LINE_MAX_BYTES),
             source: LogSource::default(),
         }
     }
 
     /// The same of the last record of the window that tells of a failure.
-    fn sign_within(&self, options: &LadOptions, judge: &Judge) -> Sign {
-        let mut signs = self
+    fn trigger_in_window(&self, options: &LadOptions, verdict_cache: &VerdictCache) -> Trigger {
+        let mut triggers = self
             .past
             .recent
             .lines()
@@ -197,32 +204,39 @@ impl Stream {
             .rev()
             .filter_map(|line| {
                 let template = self.miner.template(line.template_id).unwrap_or_default();
-                let finding = judge.judge_anew(&line.text, template);
-                let judged = self
+                let finding = verdict_cache.find_uncached(&line.text, template);
+                let classified = self
                     .past
-                    .judged(options, line.template_id, finding.as_ref());
-                judged.failure.then(|| {
+                    .classified(options, line.template_id, finding.as_ref());
+                classified.failure.then(|| {
                     let phrase = finding.map(|f| f.reason);
-                    self.sign(line.template_id, &line.text, judged.family, phrase)
+                    self.trigger(line.template_id, &line.text, classified.family, phrase)
                 })
             });
-        signs.next().unwrap_or_else(|| {
-            self.sign(0, "", None, Some("a failure in an unknown window".into()))
+        triggers.next().unwrap_or_else(|| {
+            self.trigger(0, "", None, Some("a failure in an unknown window".into()))
         })
     }
 
-    fn raise(&mut self, sign: Sign, time: f64, score: f64, training: bool, waiting: &mut Waiting) {
-        let episode = Episode::new(sign, self.past.ordinal(time), time, score, training);
-        waiting.push(tell::raised(self, &episode));
-        waiting.episodes += 1;
-        waiting.open += 1;
+    fn raise(
+        &mut self,
+        trigger: Trigger,
+        time: f64,
+        score: f64,
+        training: bool,
+        pending: &mut Pending,
+    ) {
+        let episode = Episode::new(trigger, self.past.ordinal(time), time, score, training);
+        pending.push(report::raised(self, &episode));
+        pending.episodes += 1;
+        pending.open += 1;
         self.past.episode = Some(Box::new(episode));
     }
 
-    fn clear(&mut self, time: f64, end: End, waiting: &mut Waiting) {
+    fn clear(&mut self, time: f64, end: End, pending: &mut Pending) {
         if let Some(episode) = self.past.episode.take() {
-            waiting.open -= 1;
-            waiting.push(tell::cleared(self, &episode, time, end));
+            pending.open -= 1;
+            pending.push(report::cleared(self, &episode, time, end));
         }
     }
 
@@ -231,7 +245,7 @@ impl Stream {
         options: &LadOptions,
         novel: bool,
         record: &Record<'_>,
-        waiting: &mut Waiting,
+        pending: &mut Pending,
     ) {
         let Some(change) = self.past.novelty.observe(novel, record.time.secs()) else {
             return;
@@ -239,24 +253,24 @@ impl Stream {
         if !options.novelty_events {
             return;
         }
-        waiting.push(match change {
+        pending.push(match change {
             NoveltyChange::Raised { count, expected } => {
-                tell::novelty_raised(self, record, count, expected)
+                report::novelty_raised(self, record, count, expected)
             }
             NoveltyChange::Cleared { since } => {
-                tell::novelty_cleared(self, since, record.time.secs(), "as its past again")
+                report::novelty_cleared(self, since, record.time.secs(), "as its past again")
             }
         });
     }
 
     /// The stream is being forgotten: ends what is open.
-    pub(super) fn end(&mut self, options: &LadOptions, time: f64, waiting: &mut Waiting) {
-        self.clear(time, End::Forgotten, waiting);
+    pub(super) fn end(&mut self, options: &LadOptions, time: f64, pending: &mut Pending) {
+        self.clear(time, End::Forgotten, pending);
         if let Some(since) = self.past.novelty.end()
             && options.novelty_events
         {
             let reason = End::Forgotten.reason();
-            waiting.push(tell::novelty_cleared(self, since, time, &reason));
+            pending.push(report::novelty_cleared(self, since, time, &reason));
         }
     }
 
@@ -267,7 +281,7 @@ impl Stream {
         options: &LadOptions,
         id: u64,
         verdict: Option<Verdict>,
-        waiting: &mut Waiting,
+        pending: &mut Pending,
     ) -> bool {
         if self.miner.template(id).is_none() {
             return false;
@@ -286,19 +300,19 @@ impl Stream {
             Some(Verdict::Benign) => {
                 let episode = self.past.episode.as_mut();
                 if episode.is_some_and(|episode| episode.without(id)) {
-                    self.clear(time, End::Feedback, waiting);
+                    self.clear(time, End::Feedback, pending);
                 }
             }
             Some(Verdict::Failure) => {
-                self.past.sequence.take_back(id);
+                self.past.sequence.unlearn(id);
                 let lines = self.past.recent.lines().into_iter();
                 for Line { text, .. } in lines.filter(|line| line.template_id == id) {
                     match &mut self.past.episode {
                         Some(episode) => episode.extend(id, time, FEEDBACK_SEVERITY),
                         None => {
-                            let sign = self.sign(id, &text, None, None);
+                            let trigger = self.trigger(id, &text, None, None);
                             let training = self.past.sequence.is_training(options);
-                            self.raise(sign, time, FEEDBACK_SEVERITY, training, waiting);
+                            self.raise(trigger, time, FEEDBACK_SEVERITY, training, pending);
                         }
                     }
                 }
@@ -310,15 +324,15 @@ impl Stream {
 
     /// Looks what it has and takes, unless that cannot be other than before, and keeps the total of all streams.
     #[inline]
-    pub(super) fn weigh(&mut self, totals: &mut Totals) {
+    pub(super) fn measure(&mut self, totals: &mut Totals) {
         if std::mem::take(&mut self.grown) {
-            *totals -= self.weight;
-            self.weight = self.weighed();
-            *totals += self.weight;
+            *totals -= self.usage;
+            self.usage = self.measured();
+            *totals += self.usage;
         }
     }
 
-    fn weighed(&self) -> Totals {
+    fn measured(&self) -> Totals {
         let parser = self.miner.statistics();
         Totals {
             bytes: self.bytes(),
@@ -346,11 +360,11 @@ impl Stream {
     }
 }
 
-/// `sign`, as `source` said it.
-fn said_by(source: Source<'_>, sign: Sign) -> Sign {
-    Sign {
+/// `trigger`, as `source` said it.
+fn said_by(source: Source<'_>, trigger: Trigger) -> Trigger {
+    Trigger {
         source: source.into(),
-        ..sign
+        ..trigger
     }
 }
 
@@ -366,7 +380,7 @@ impl Past {
     }
 
     /// What a record with the template `id` is, by what its text says and by what an operator said before.
-    fn judged(&self, options: &LadOptions, id: u64, finding: Option<&Finding>) -> Judged {
+    fn classified(&self, options: &LadOptions, id: u64, finding: Option<&Finding>) -> Classified {
         let verdict = if self.verdicts.is_empty() {
             None
         } else {
@@ -379,7 +393,7 @@ impl Past {
             Some(Verdict::Benign) => 0.0,
             Some(Verdict::Failure) => FEEDBACK_SEVERITY,
         };
-        Judged {
+        Classified {
             severity,
             family,
             failure: severity >= options.severity_threshold,
@@ -387,9 +401,9 @@ impl Past {
     }
 
     /// Whether a restored past is one that could have been saved with these options.
-    pub(super) fn is_sound(&self, options: &LadOptions) -> bool {
+    pub(super) fn is_valid(&self, options: &LadOptions) -> bool {
         !self.name.is_empty()
-            && self.sequence.is_sound(options)
-            && self.recent.is_sound(options.window_size)
+            && self.sequence.is_valid(options)
+            && self.recent.is_valid(options.window_size)
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of failures, hints and novelty, and when.
+//! What is reported of failures, hints and novelty, and when.
 
 use super::*;
 
@@ -16,9 +16,9 @@ fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
         );
     }
     calm(&mut detector, "host-1", 107, 49);
-    let told = events(&mut detector);
-    assert_eq!(told.len(), 1, "{told:?}");
-    let raised = &told[0];
+    let reported = events(&mut detector);
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    let raised = &reported[0];
     assert_eq!(
         (raised.kind(), raised.state),
         (EventKind::LogFailure, State::Raised)
@@ -58,9 +58,9 @@ fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
     );
 
     calm(&mut detector, "host-1", 156, 2);
-    let told = events(&mut detector);
-    assert_eq!(told.len(), 1, "{told:?}");
-    let cleared = &told[0];
+    let reported = events(&mut detector);
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    let cleared = &reported[0];
     assert_eq!(
         (cleared.state, cleared.severity),
         (State::Cleared, Severity::Okay)
@@ -82,12 +82,12 @@ fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
 fn a_failure_in_training_is_told_as_one_that_may_be_older() {
     let mut detector = detector(&[]);
     assert!(observe(&mut detector, "host-1", 1.0, "disk sda failed").training);
-    let told = events(&mut detector);
-    assert!(told[0].log_failure().unwrap().at_startup);
+    let reported = events(&mut detector);
+    assert!(reported[0].log_failure().unwrap().at_startup);
     assert!(
-        told[0].message.contains("may be older"),
+        reported[0].message.contains("may be older"),
         "{}",
-        told[0].message
+        reported[0].message
     );
 }
 
@@ -135,11 +135,11 @@ fn streams_know_nothing_of_each_other() {
             &format!("quite different {i} failed"),
         );
     }
-    let told: Vec<_> = events(&mut both)
+    let reported: Vec<_> = events(&mut both)
         .into_iter()
         .filter(|e| e.hypervisor() == "a")
         .collect();
-    assert_eq!(events(&mut alone), told);
+    assert_eq!(events(&mut alone), reported);
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn novelty_is_a_warning_and_only_where_asked_for() {
             let text = format!("{} of another kind", "new ".repeat(i as usize % 50 + 1));
             observe(&mut detector, "a", f64::from(i), &text);
         }
-        let told = events(&mut detector);
-        assert_eq!(told.len(), expected, "{told:?}");
-        for event in told {
+        let reported = events(&mut detector);
+        assert_eq!(reported.len(), expected, "{reported:?}");
+        for event in reported {
             assert_eq!(
                 (event.kind(), event.severity),
                 (EventKind::LogNovelty, Severity::Warning)

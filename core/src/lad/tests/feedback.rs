@@ -9,9 +9,9 @@ fn an_operators_word_that_it_is_no_failure_clears_the_episode_and_holds() {
     let id = observe(&mut detector, "host-1", 20.0, "check failed").template_id;
     events(&mut detector);
     assert!(detector.feedback("host-1", id, Some(Verdict::Benign)));
-    let told = events(&mut detector);
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].reason(), Some("told to be no failure"));
+    let reported = events(&mut detector);
+    assert_eq!(reported.len(), 1);
+    assert_eq!(reported[0].reason(), Some("reported to be no failure"));
     let observed = observe(&mut detector, "host-1", 21.0, "check failed");
     assert_eq!(
         (
@@ -52,10 +52,10 @@ fn an_operators_word_that_it_is_a_failure_raises_what_was_missed_and_unlearns_it
     let windows = detector.counters().windows;
     assert!(detector.feedback("host-1", observed.template_id, Some(Verdict::Failure)));
     assert_eq!(detector.counters().windows, windows - 1);
-    let told = events(&mut detector);
-    assert_eq!(told.len(), 1);
-    let found = told[0].log_failure().unwrap();
-    assert_eq!((told[0].score, &found.family), (Share::ONE, &None));
+    let reported = events(&mut detector);
+    assert_eq!(reported.len(), 1);
+    let found = reported[0].log_failure().unwrap();
+    assert_eq!((reported[0].score, &found.family), (Share::ONE, &None));
     assert_eq!(found.sample.as_deref(), Some("something odd"));
     assert_eq!(
         observe(&mut detector, "host-1", 21.0, "something odd").score,

@@ -1,9 +1,9 @@
 //! The detector as a whole, with a few words for a lexicon.
 
+mod budget;
 mod episodes;
 mod feedback;
 mod restart;
-mod room;
 mod sources;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ fn a_restart_changes_nothing_of_what_is_told() {
         let mut through = detector(settings);
         let mut restarted = detector(settings);
         let mut random = 5_u64;
-        let mut told = (Vec::new(), Vec::new());
+        let mut reported = (Vec::new(), Vec::new());
         for i in 0..6_000_u32 {
             random = random
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -35,12 +35,12 @@ fn a_restart_changes_nothing_of_what_is_told() {
                 assert!(restarted.load(&path).unwrap());
             }
             if i % 100 == 99 {
-                told.0.extend(events(&mut through));
-                told.1.extend(events(&mut restarted));
+                reported.0.extend(events(&mut through));
+                reported.1.extend(events(&mut restarted));
             }
         }
-        assert!(told.0.len() > 2, "{}", told.0.len());
-        assert_eq!(told.0, told.1);
+        assert!(reported.0.len() > 2, "{}", reported.0.len());
+        assert_eq!(reported.0, reported.1);
         let (mut a, mut b) = (through.counters(), restarted.counters());
         (a.bytes, b.bytes) = (0, 0);
         assert_eq!(a, b);

@@ -40,9 +40,9 @@ fn an_event_names_who_said_the_record_that_raised_it_also_when_it_ends_after_a_r
     assert_eq!(events(&mut restarted), raised);
     calm(&mut restarted, "host-1", 102, 50);
     assert_eq!(restarted.counters().open_episodes, 0);
-    let told = [raised, events(&mut restarted)].concat();
-    assert_eq!(told.len(), 2, "{told:?}");
-    for event in &told {
+    let reported = [raised, events(&mut restarted)].concat();
+    assert_eq!(reported.len(), 2, "{reported:?}");
+    for event in &reported {
         assert_eq!(
             event.log_failure().unwrap().source.program.as_deref(),
             Some("kernel")
@@ -78,8 +78,8 @@ fn what_is_found_does_not_depend_on_who_says_it() {
         }
         event
     };
-    let told: Vec<_> = events(&mut named).into_iter().map(without).collect();
-    assert_eq!(told, events(&mut unnamed));
+    let reported: Vec<_> = events(&mut named).into_iter().map(without).collect();
+    assert_eq!(reported, events(&mut unnamed));
 }
 
 #[test]

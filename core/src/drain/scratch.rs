@@ -5,7 +5,7 @@ use crate::memory::{allocation, vec};
 
 /// Where a line is taken apart: the last one lies here still. It is worth nothing to the next line but its room.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Desk {
+pub(crate) struct Scratch {
     /// The line, masked.
     pub(super) masked: String,
     /// Of the masked line.
@@ -20,7 +20,7 @@ pub(crate) struct Desk {
     pub(super) line: Vec<Word>,
 }
 
-impl Desk {
+impl Scratch {
     /// Splits the masked line into words, the first `most` of it.
     pub(super) fn split(&mut self, separators: &Separators, most: usize) {
         separators.split(&self.masked, most, &mut self.spans);
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_line_is_its_words_as_far_as_they_are_looked_at_and_leaves_nothing_to_the_next() {
-        let mut desk = Desk::default();
+        let mut scratch = Scratch::default();
         let separators = Separators::new("_");
         for (line, words) in [
             ("of_many words", vec!["of", "many"]),
@@ -86,12 +86,12 @@ mod tests {
             (" as is there", vec!["as", "is"]),
             ("_ ", vec![]),
         ] {
-            line.clone_into(&mut desk.masked);
-            desk.split(&separators, 2);
-            assert_eq!(desk.texts().collect::<Vec<_>>(), words);
-            assert_eq!(desk.template().1, words.join(" "));
+            line.clone_into(&mut scratch.masked);
+            scratch.split(&separators, 2);
+            assert_eq!(scratch.texts().collect::<Vec<_>>(), words);
+            assert_eq!(scratch.template().1, words.join(" "));
             let hashed: Vec<Word> = words.into_iter().map(word).collect();
-            assert_eq!(desk.line, hashed);
+            assert_eq!(scratch.line, hashed);
         }
     }
 }

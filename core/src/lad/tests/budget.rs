@@ -1,4 +1,4 @@
-//! Streams come, go and make room.
+//! Streams come, go and make budget.
 
 use super::*;
 use crate::drain::Statistics;
@@ -10,9 +10,9 @@ fn the_silent_are_forgotten_and_their_episodes_end() {
     observe(&mut detector, "b", 90.0, "all is well");
     events(&mut detector);
     detector.advance(Time::from_secs(101.0));
-    let told = events(&mut detector);
-    assert_eq!(told.len(), 1);
-    assert!(told[0].reason().unwrap().contains("forgotten"));
+    let reported = events(&mut detector);
+    assert_eq!(reported.len(), 1);
+    assert!(reported[0].reason().unwrap().contains("forgotten"));
     assert_eq!(
         (
             detector.counters().streams,

@@ -13,80 +13,80 @@ use crate::memory::{allocation, vec};
 use crate::options::OptionError;
 
 /// Places for answers; a power of two.
-const PLACES: usize = 4096;
-/// Longer texts are not worth their place.
+const SLOTS: usize = 4096;
+/// Longer texts are not worth their slot.
 const TEXT_MAX_BYTES: usize = 1024;
 /// Stands for the numbers of a text in which none makes a difference.
 const ANY_NUMBERS: u64 = u64::MAX >> 4;
 /// Places for texts in which numbers make a difference; a power of two.
-const MINDED: usize = 256;
+const SENSITIVE: usize = 256;
 
 /// An inference that several detectors can share.
 pub type SharedInference = Arc<dyn Inference + Send + Sync>;
 
 /// Asks an inference, and remembers what it answered.
-pub(super) struct Judge {
+pub(super) struct VerdictCache {
     inference: SharedInference,
-    /// Each answer has one place, by the hash of its question; another takes it whose question comes twice without a third
+    /// Each entry has one slot, by the hash of its key; another takes it whose key comes twice without a third
     /// between. What never comes again leaves no trace.
-    places: Vec<Answer>,
-    /// Those of the places.
-    marks: Vec<Marks>,
-    /// An answer that found no place.
-    homeless: Option<Finding>,
-    /// Hashes of masked texts in which numbers make a difference, each at the place that its last bits say.
-    minded: Box<[u64; MINDED]>,
+    slots: Vec<Entry>,
+    /// Those of the slots.
+    tags: Vec<Tags>,
+    /// An entry that found no slot.
+    uncached: Option<Finding>,
+    /// Hashes of masked texts in which numbers make a difference, each at the slot that its last bits say.
+    sensitive: Box<[u64; SENSITIVE]>,
     /// The most memory that answers may take, in bytes.
     limit: usize,
-    /// How much they take outside of their places.
+    /// How much they take outside of their slots.
     bytes: usize,
 }
 
-/// Of a place: by which part of their hashes questions are told apart without a look at the answers, of which there are too
+/// Of a slot: by which part of their hashes questions are reported apart without a look at the answers, of which there are too
 /// many for the processor's nearest cache. 0 stands for none.
 #[derive(Clone, Copy, Default)]
-struct Marks {
-    /// That of the question that has the place.
-    kept: u32,
+struct Tags {
+    /// That of the key that has the slot.
+    stored: u32,
     /// That of the one that would have liked to have it last.
-    refused: u32,
+    contender: u32,
 }
 
 /// What is asked of a masked text.
-struct Question {
+struct Key {
     /// What the mask hides and still matters.
     hidden: u64,
     hash: u64,
 }
 
-impl Question {
+impl Key {
     fn new(masked: &str, numbers: u64, priority: Option<u8>) -> Self {
         let hidden = numbers << 4 | u64::from(priority.map_or(15, |p| p.min(14)));
         let hash = BuildHasherDefault::<FxHasher>::default().hash_one((masked, hidden));
         Self { hidden, hash }
     }
 
-    /// The place of the answer: the best bits of the hash are the highest.
-    fn place(&self) -> usize {
-        (self.hash >> (64 - PLACES.ilog2())) as usize
+    /// The slot of the entry: the best bits of the hash are the highest.
+    fn slot(&self) -> usize {
+        (self.hash >> (64 - SLOTS.ilog2())) as usize
     }
 
-    /// Tells it from others with its place.
-    fn mark(&self) -> u32 {
+    /// Tells it from others with its slot.
+    fn tag(&self) -> u32 {
         (self.hash >> 20) as u32 | 1
     }
 }
 
 #[derive(Clone, Default)]
-struct Answer {
-    /// The masked text, empty where the place is.
+struct Entry {
+    /// The masked text, empty where the slot is.
     masked: String,
     /// What the mask hides and still matters.
     hidden: u64,
     finding: Option<Box<Finding>>,
 }
 
-impl Answer {
+impl Entry {
     /// How much memory it takes outside of itself, in bytes.
     fn bytes(&self) -> usize {
         let finding = self.finding.as_ref().map_or(0, |finding| {
@@ -96,15 +96,15 @@ impl Answer {
     }
 }
 
-impl Judge {
-    /// One that remembers answers in at most `limit` bytes, one answer and the empty places aside.
+impl VerdictCache {
+    /// One that remembers answers in at most `limit` bytes, one entry and the empty slots aside.
     pub(super) fn new(inference: SharedInference, limit: usize) -> Self {
         Self {
             inference,
-            places: Vec::new(),
-            marks: Vec::new(),
-            homeless: None,
-            minded: Box::new([0; MINDED]),
+            slots: Vec::new(),
+            tags: Vec::new(),
+            uncached: None,
+            sensitive: Box::new([0; SENSITIVE]),
             limit,
             bytes: 0,
         }
@@ -112,7 +112,7 @@ impl Judge {
 
     /// How much memory the answers take, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        vec(&self.places) + vec(&self.marks) + self.bytes
+        vec(&self.slots) + vec(&self.tags) + self.bytes
     }
 
     /// The most memory that answers may take, in bytes.
@@ -122,72 +122,70 @@ impl Judge {
 
     /// What `text` says. `masked` is the text with placeholders for its values, which have no words in them, `template` that
     /// of its cluster, `priority` what the record says of itself (syslog's severity, 0 to 7).
-    pub(super) fn judge<'a>(
+    pub(super) fn finding<'a>(
         &mut self,
         text: &str,
         masked: &str,
         template: impl FnOnce() -> Option<&'a str>,
         priority: Option<u8>,
     ) -> Option<&Finding> {
-        if self.places.is_empty() || self.bytes > self.limit {
-            self.places = vec![Answer::default(); PLACES];
-            self.marks = vec![Marks::default(); PLACES];
+        if self.slots.is_empty() || self.bytes > self.limit {
+            self.slots = vec![Entry::default(); SLOTS];
+            self.tags = vec![Tags::default(); SLOTS];
             self.bytes = 0;
         }
-        let (question, known) = self.question(text, masked, priority);
-        let (at, mark) = (question.place(), question.mark());
+        let (key, known) = self.key(text, masked, priority);
+        let (at, tag) = (key.slot(), key.tag());
         if known {
-            return self.places[at].finding.as_deref();
+            return self.slots[at].finding.as_deref();
         }
         let template = template().unwrap_or_default();
         let finding = with_priority(self.inference.judge(text, template), priority);
-        let (place, marks) = (&mut self.places[at], &mut self.marks[at]);
-        let free = marks.kept == 0 || marks.kept == mark || marks.refused == mark;
+        let (slot, tags) = (&mut self.slots[at], &mut self.tags[at]);
+        let free = tags.stored == 0 || tags.stored == tag || tags.contender == tag;
         if !free || !(1..=TEXT_MAX_BYTES).contains(&masked.len()) {
-            marks.refused = mark;
-            self.homeless = finding;
-            return self.homeless.as_ref();
+            tags.contender = tag;
+            self.uncached = finding;
+            return self.uncached.as_ref();
         }
-        marks.kept = mark;
-        self.bytes -= place.bytes();
-        place.finding = finding.map(Box::new);
-        place.hidden = question.hidden;
-        place.masked.clear();
-        place.masked.reserve_exact(masked.len());
-        place.masked.push_str(masked);
-        self.bytes += place.bytes();
-        place.finding.as_deref()
+        tags.stored = tag;
+        self.bytes -= slot.bytes();
+        slot.finding = finding.map(Box::new);
+        slot.hidden = key.hidden;
+        slot.masked.clear();
+        slot.masked.reserve_exact(masked.len());
+        slot.masked.push_str(masked);
+        self.bytes += slot.bytes();
+        slot.finding.as_deref()
     }
 
-    /// What is asked of a text, and whether the answer is known.
-    fn question(&mut self, text: &str, masked: &str, priority: Option<u8>) -> (Question, bool) {
-        let of = |numbers| Question::new(masked, numbers, priority);
+    /// What is asked of a text, and whether the entry is known.
+    fn key(&mut self, text: &str, masked: &str, priority: Option<u8>) -> (Key, bool) {
+        let of = |numbers| Key::new(masked, numbers, priority);
         // In most texts no number makes a difference; a sign before one may.
         if text != masked && !has_signed_number(text) {
-            let question = of(ANY_NUMBERS);
-            if self.knows(&question, masked) {
-                return (question, true);
+            let key = of(ANY_NUMBERS);
+            if self.knows(&key, masked) {
+                return (key, true);
             }
-            let minded = &mut self.minded[question.hash as usize % MINDED];
-            if *minded != question.hash && !self.inference.minds_numbers(masked) {
-                return (question, false);
+            let sensitive = &mut self.sensitive[key.hash as usize % SENSITIVE];
+            if *sensitive != key.hash && !self.inference.depends_on_numbers(masked) {
+                return (key, false);
             }
-            *minded = question.hash;
+            *sensitive = key.hash;
         }
-        let question = of(match text == masked {
+        let key = of(match text == masked {
             true => 0,
             false => numbers(text, &*self.inference),
         });
-        let known = self.knows(&question, masked);
-        (question, known)
+        let known = self.knows(&key, masked);
+        (key, known)
     }
 
-    fn knows(&self, question: &Question, masked: &str) -> bool {
-        let at = question.place();
-        let answer = &self.places[at];
-        self.marks[at].kept == question.mark()
-            && answer.hidden == question.hidden
-            && answer.masked == masked
+    fn knows(&self, key: &Key, masked: &str) -> bool {
+        let at = key.slot();
+        let entry = &self.slots[at];
+        self.tags[at].stored == key.tag() && entry.hidden == key.hidden && entry.masked == masked
     }
 
     /// The inference that is asked.
@@ -196,7 +194,7 @@ impl Judge {
     }
 
     /// What `text` says, without asking whether it was judged before.
-    pub(super) fn judge_anew(&self, text: &str, template: &str) -> Option<Finding> {
+    pub(super) fn find_uncached(&self, text: &str, template: &str) -> Option<Finding> {
         self.inference.judge(text, template)
     }
 }
@@ -273,7 +271,7 @@ pub fn inference(options: &LadOptions) -> Result<SharedInference, OptionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drain::{Desk, DrainOptions, Miner};
+    use crate::drain::{DrainOptions, Miner, Scratch};
     use crate::inference::Family;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -295,7 +293,7 @@ mod tests {
             u64::from(digits == b"0")
         }
 
-        fn minds_numbers(&self, masked: &str) -> bool {
+        fn depends_on_numbers(&self, masked: &str) -> bool {
             !masked.contains("calm")
         }
     }
@@ -303,10 +301,10 @@ mod tests {
     #[test]
     fn what_says_the_same_is_asked_once_and_what_the_mask_hides_is_minded() {
         let counting = Arc::new(Counting::default());
-        let mut judge = Judge::new(counting.clone(), 1 << 20);
+        let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
         let mut ask = |text: &str, masked: &str, priority| {
-            judge
-                .judge(text, masked, || None, priority)
+            cache
+                .finding(text, masked, || None, priority)
                 .map(|f| f.severity)
         };
         let asked = || counting.0.load(Ordering::Relaxed);
@@ -332,18 +330,18 @@ mod tests {
     #[test]
     fn where_no_number_makes_a_difference_all_are_asked_for_once() {
         let counting = Arc::new(Counting::default());
-        let mut judge = Judge::new(counting.clone(), 1 << 20);
+        let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
         for number in 0..100 {
             let text = format!("calm {number} bad");
             assert!(
-                judge
-                    .judge(&text, "calm <:NUM:> bad", || None, None)
+                cache
+                    .finding(&text, "calm <:NUM:> bad", || None, None)
                     .is_some()
             );
         }
         assert_eq!(counting.0.load(Ordering::Relaxed), 1);
         // A sign may make one all the same.
-        judge.judge("calm -1 bad", "calm <:NUM:> bad", || None, None);
+        cache.finding("calm -1 bad", "calm <:NUM:> bad", || None, None);
         assert_eq!(counting.0.load(Ordering::Relaxed), 2);
     }
 
@@ -380,13 +378,13 @@ mod tests {
             ),
         ) {
             let lexicon: SharedInference = Lexicon::builtin().clone();
-            let mut judge = Judge::new(lexicon.clone(), 4096);
+            let mut cache = VerdictCache::new(lexicon.clone(), 4096);
             let mut miner = Miner::new(DrainOptions::default()).unwrap();
-            let mut desk = Desk::default();
+            let mut scratch = Scratch::default();
             for line in &lines {
-                miner.mask_on(&mut desk, line);
-                miner.add_masked(&mut desk);
-                let found = judge.judge(line, miner.masked_values(&desk, line), || None, None).cloned();
+                miner.mask_into(&mut scratch, line);
+                miner.add_masked(&mut scratch);
+                let found = cache.finding(line, miner.masked_values(&scratch, line), || None, None).cloned();
                 proptest::prop_assert_eq!(found, lexicon.judge(line, ""), "{}", line);
             }
         }
@@ -395,11 +393,11 @@ mod tests {
     #[test]
     fn long_and_empty_texts_are_asked_every_time() {
         let counting = Arc::new(Counting::default());
-        let mut judge = Judge::new(counting.clone(), 1 << 20);
+        let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
         let long = "bad ".repeat(300);
         for _ in 0..3 {
-            assert!(judge.judge(&long, &long, || None, None).is_some());
-            assert!(judge.judge("", "", || None, None).is_none());
+            assert!(cache.finding(&long, &long, || None, None).is_some());
+            assert!(cache.finding("", "", || None, None).is_none());
         }
         assert_eq!(counting.0.load(Ordering::Relaxed), 6);
     }
@@ -407,8 +405,8 @@ mod tests {
     #[test]
     fn what_never_comes_again_makes_nobody_forget_what_does() {
         let counting = Arc::new(Counting::default());
-        let mut judge = Judge::new(counting.clone(), 1 << 20);
-        let mut ask = |text: String| judge.judge(&text, &text, || None, None).is_some();
+        let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
+        let mut ask = |text: String| cache.finding(&text, &text, || None, None).is_some();
         for i in 0..100_000 {
             assert!(ask(format!("bad {}", ["disk", "link", "fan"][i % 3])));
             assert!(!ask(format!("good {i}")));
@@ -423,12 +421,12 @@ mod tests {
 
     #[test]
     fn answers_are_forgotten_where_they_take_too_much() {
-        let mut judge = Judge::new(Arc::new(Counting::default()), 100_000);
+        let mut cache = VerdictCache::new(Arc::new(Counting::default()), 100_000);
         for i in 0..50_000 {
             let text = format!("{} {i}", ["good", "bad"][i % 2].repeat(i % 50));
-            judge.judge(&text, &text, || None, None);
-            let held: usize = judge.places.iter().map(Answer::bytes).sum();
-            assert_eq!(judge.bytes, held);
+            cache.finding(&text, &text, || None, None);
+            let held: usize = cache.slots.iter().map(Entry::bytes).sum();
+            assert_eq!(cache.bytes, held);
             assert!(held < 100_000 + 2_000, "{held}");
         }
     }

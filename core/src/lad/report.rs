@@ -1,7 +1,7 @@
 //! What LAD says: events with the evidence for them.
 
 use super::Record;
-use super::episode::{Episode, Sign};
+use super::episode::{Episode, Trigger};
 use super::stream::Stream;
 use crate::event::{Event, Evidence, LogFailure, LogNovelty, Severity, State, Subject};
 use crate::text::duration;
@@ -10,7 +10,7 @@ use crate::units::Time;
 /// Why an episode ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// So many records in a row told of no failure.
+    /// So many records in a row reported of no failure.
     Quiet(usize),
     /// An operator says that it was none.
     Feedback,
@@ -22,15 +22,15 @@ impl End {
     pub(super) fn reason(self) -> String {
         match self {
             End::Quiet(records) => format!("no sign of failure in {records} records"),
-            End::Feedback => "told to be no failure".into(),
+            End::Feedback => "marked as no failure by feedback".into(),
             End::Forgotten => "the stream is silent and forgotten".into(),
         }
     }
 }
 
 /// The family's name for a message.
-fn family(sign: &Sign) -> String {
-    match sign.family {
+fn family(trigger: &Trigger) -> String {
+    match trigger.family {
         Some(family) => family.as_str().replace('_', " ") + " failure",
         None => "failure".into(),
     }
@@ -38,14 +38,14 @@ fn family(sign: &Sign) -> String {
 
 /// What the raised and the cleared event of one episode have in common.
 fn failure(stream: &Stream, episode: &Episode) -> LogFailure {
-    let sign = &episode.sign;
+    let trigger = &episode.trigger;
     LogFailure {
         stream: stream.past.name.to_string(),
-        source: sign.source.clone(),
-        template: sign.template.clone(),
-        template_id: sign.template_id,
-        family: sign.family.map(|f| f.as_str().to_owned()),
-        phrase: sign.phrase.clone(),
+        source: trigger.source.clone(),
+        template: trigger.template.clone(),
+        template_id: trigger.template_id,
+        family: trigger.family.map(|f| f.as_str().to_owned()),
+        phrase: trigger.phrase.clone(),
         count: episode.count,
         at_startup: episode.at_startup,
         ..LogFailure::default()
@@ -72,7 +72,7 @@ fn event(
 
 /// An episode begins with the record that the stream has had last.
 pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
-    let (past, sign) = (&stream.past, &episode.sign);
+    let (past, trigger) = (&stream.past, &episode.trigger);
     let start = if episode.at_startup {
         " (while learning what is normal: it may be older)"
     } else {
@@ -81,14 +81,14 @@ pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
     let text = format!(
         "{}: {} in the log{start}, {}: {}",
         past.name,
-        family(sign),
-        sign.phrase,
-        sign.sample
+        family(trigger),
+        trigger.phrase,
+        trigger.sample
     );
-    let first_seen = past.first_seen.of(sign.template_id);
+    let first_seen = past.first_seen.of(trigger.template_id);
     let evidence = LogFailure {
-        sample: Some(sign.sample.clone()),
-        seen: stream.miner.size(sign.template_id),
+        sample: Some(trigger.sample.clone()),
+        seen: stream.miner.size(trigger.template_id),
         first_seen: first_seen.map(Time::from_secs),
         window: Some(past.recent.to_text()),
         ..failure(stream, episode)
@@ -106,7 +106,7 @@ pub(super) fn cleared(stream: &Stream, episode: &Episode, time: f64, end: End) -
     let text = format!(
         "{}: {} in the log is over, {reason}; {} record{} in {}",
         stream.past.name,
-        family(&episode.sign),
+        family(&episode.trigger),
         episode.count,
         if episode.count == 1 { "" } else { "s" },
         duration(episode.last - episode.since.min(time))

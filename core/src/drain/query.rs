@@ -2,21 +2,25 @@
 
 use super::tree::Found;
 use super::words::PARAMETER;
-use super::{ClusterView, Desk, Given, Miner, common, mask};
+use super::{ClusterView, Config, Miner, Scratch, common, mask};
 
 impl Miner {
     /// The cluster whose template fits a line word by word, without learning from the line.
     pub fn find(&self, line: &str) -> Option<u64> {
-        let mut desk = Desk::default();
-        let Given { masks, .. } = &*self.given;
-        masks.apply(self.given.within(line), &mut desk.masked, &mut desk.spare);
-        desk.split(&self.given.separators, self.given.options.max_tokens);
-        let Found { leaf, .. } = self.tree.search(&desk.line)?;
+        let mut scratch = Scratch::default();
+        let Config { masks, .. } = &*self.config;
+        masks.apply(
+            self.config.within(line),
+            &mut scratch.masked,
+            &mut scratch.spare,
+        );
+        scratch.split(&self.config.separators, self.config.options.max_tokens);
+        let Found { leaf, .. } = self.tree.search(&scratch.line)?;
         let mut best: Option<(usize, u64)> = None;
         for slot in self.clusters.of(self.tree.members(leaf.node)) {
             let cluster = self.clusters.get(slot);
-            let (same, parameters) = common(cluster.words(), &desk.line);
-            if same + parameters == desk.line.len()
+            let (same, parameters) = common(cluster.words(), &scratch.line);
+            if same + parameters == scratch.line.len()
                 && best.is_none_or(|(most, _)| parameters > most)
             {
                 best = Some((parameters, cluster.id));
@@ -44,13 +48,13 @@ impl Miner {
             return Vec::new();
         };
         let template = self.clusters.get(slot);
-        let line = self.given.within(line);
-        let (masked, spans) = self.given.masks.spans(line);
-        let Given {
+        let line = self.config.within(line);
+        let (masked, spans) = self.config.masks.spans(line);
+        let Config {
             separators,
             options,
             ..
-        } = &*self.given;
+        } = &*self.config;
         let mut words = Vec::new();
         separators.split(&masked, options.max_tokens, &mut words);
         let fits = template.words().len() == words.len()
@@ -80,7 +84,7 @@ impl Miner {
 
     /// All clusters, from that not seen for longest on.
     pub fn clusters(&self) -> impl Iterator<Item = ClusterView<'_>> + '_ {
-        self.clusters.by_age().map(|slot| {
+        self.clusters.by_recency().map(|slot| {
             let cluster = self.clusters.get(slot);
             ClusterView {
                 id: cluster.id,

@@ -1,15 +1,15 @@
 //! Clusters come, and go when there are too many of them or they take too much memory.
 
 use super::Miner;
-use super::desk::Desk;
 use super::postings::{Postings, SCANNED};
+use super::scratch::Scratch;
 use super::tree::Found;
 
 impl Miner {
-    /// Makes a cluster of the line on the desk, which has had so many lines and was led where it is `found`, and gives its id.
-    pub(super) fn create(&mut self, desk: &mut Desk, size: u64, found: Option<Found>) -> u64 {
-        while self.clusters.len() >= self.given.options.max_clusters {
-            self.evict_oldest();
+    /// Makes a cluster of the line on the scratch, which has had so many lines and was led where it is `found`, and gives its id.
+    pub(super) fn create(&mut self, scratch: &mut Scratch, size: u64, found: Option<Found>) -> u64 {
+        while self.clusters.len() >= self.config.options.max_clusters {
+            self.evict_least_recent();
         }
         self.grown = true;
         self.statistics.created += 1;
@@ -20,11 +20,11 @@ impl Miner {
                 settled: true,
             }) => leaf.node,
             _ => {
-                let words = desk.line.iter().copied().zip(desk.texts());
-                self.tree.leaf_for(desk.line.len(), words).node
+                let words = scratch.line.iter().copied().zip(scratch.texts());
+                self.tree.leaf_for(scratch.line.len(), words).node
             }
         };
-        let (words, text) = desk.template();
+        let (words, text) = scratch.template();
         let slot = self.clusters.add(id, size, words, text);
         self.attach(slot, leaf);
         self.make_room();
@@ -58,8 +58,8 @@ impl Miner {
     }
 
     /// Forgets the cluster not seen for longest.
-    pub(super) fn evict_oldest(&mut self) {
-        let Some(slot) = self.clusters.oldest() else {
+    pub(super) fn evict_least_recent(&mut self) {
+        let Some(slot) = self.clusters.least_recent() else {
             return;
         };
         self.tree.remove(slot, &mut self.clusters);
@@ -70,16 +70,16 @@ impl Miner {
         self.statistics.evicted += 1;
     }
 
-    /// Keeps within the memory allowed: by forgetting clusters, and nodes of the tree that lead to none.
+    /// Keeps within the memory allowed: by forgetting clusters, and nodes of the tree that push_front to none.
     pub(super) fn make_room(&mut self) {
-        let limit = self.given.options.max_bytes;
+        let limit = self.config.options.max_bytes;
         while self.bytes() > limit && self.clusters.len() > 1 {
-            self.evict_oldest();
+            self.evict_least_recent();
         }
         // The tree keeps nodes whose clusters are gone; it must not squeeze out the clusters.
         while self.tree.bytes() > limit / 4 {
             for _ in 0..self.clusters.len() / 2 {
-                self.evict_oldest();
+                self.evict_least_recent();
             }
             self.rebuild_tree();
             if self.clusters.len() <= 1 {
@@ -90,10 +90,10 @@ impl Miner {
 
     /// Makes the tree anew, of the clusters that there are.
     pub(super) fn rebuild_tree(&mut self) {
-        self.lines.clear();
+        self.line_cache.clear();
         self.postings = None;
         self.tree.clear();
-        let mut slots: Vec<u32> = self.clusters.by_age().collect();
+        let mut slots: Vec<u32> = self.clusters.by_recency().collect();
         slots.sort_unstable_by_key(|&slot| self.clusters.get(slot).id);
         for slot in slots {
             let cluster = self.clusters.get(slot);

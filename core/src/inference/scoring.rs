@@ -1,33 +1,34 @@
-//! What has been found in a message, weighed.
+//! Scores the phrases found in a message.
 
-use super::Finding;
+use super::finding::Finding;
 use super::phrase::Phrase;
 use super::syntax::Role;
 
-/// Most words of failure that count in one message.
+/// Maximum number of words of failure that count in one message.
 const WORDS_MAX: usize = 8;
-/// Findings below this are not worth telling: no priority makes them a failure.
+/// Lower severities are no finding: no priority could make them a failure.
 pub(super) const FLOOR: f32 = 0.3;
 
-/// What has been found in a message, for and against.
+/// The evidence of a message, for and against a failure.
 #[derive(Default)]
-pub(super) struct Scale<'a> {
+pub(super) struct Score<'a> {
     phrase: Option<&'a Phrase>,
     thing: Option<&'a Phrase>,
     words: [Option<&'a Phrase>; WORDS_MAX],
     benign: f32,
 }
 
-impl<'a> Scale<'a> {
-    pub fn put(&mut self, phrase: &'a Phrase) {
+impl<'a> Score<'a> {
+    /// Adds a phrase that was found.
+    pub fn add(&mut self, phrase: &'a Phrase) {
         let heavier = |than: Option<&Phrase>| than.is_none_or(|other| phrase.weight > other.weight);
         match phrase.role {
             Role::Phrase(_) if heavier(self.phrase) => self.phrase = Some(phrase),
             Role::Thing(_) if heavier(self.thing) => self.thing = Some(phrase),
             Role::Word => {
                 let known = |word: &Option<&Phrase>| word.is_none_or(|w| w.text == phrase.text);
-                if let Some(room) = self.words.iter_mut().find(|word| known(word)) {
-                    *room = Some(phrase);
+                if let Some(place) = self.words.iter_mut().find(|word| known(word)) {
+                    *place = Some(phrase);
                 }
             }
             Role::Benign => self.benign = self.benign.max(phrase.weight),
@@ -35,8 +36,8 @@ impl<'a> Scale<'a> {
         }
     }
 
-    /// What the words come to: each, and the thing, makes up its share of what the others have left open. Said of nothing they
-    /// come to nothing: any program may say them, and log them as critical.
+    /// The severity of words and thing, combined as independent probabilities (noisy or). Without a thing it is 0: any program
+    /// may log such words, even as critical.
     fn weak(&self) -> f32 {
         let open = |open: f32, phrase: &Phrase| open * (1.0 - phrase.weight);
         let words = self.words.iter().flatten().copied().fold(1.0, open);
@@ -46,7 +47,7 @@ impl<'a> Scale<'a> {
         }
     }
 
-    /// What all of it comes to.
+    /// The finding, unless benign context outweighs it.
     pub fn finding(&self) -> Option<Finding> {
         let weak = self.weak();
         let phrase = self.phrase.filter(|phrase| phrase.weight >= weak);
@@ -54,10 +55,10 @@ impl<'a> Scale<'a> {
         if severity < FLOOR || severity <= self.benign {
             return None;
         }
-        let said = phrase.or(self.thing)?;
+        let subject = phrase.or(self.thing)?;
         Some(Finding {
             severity,
-            family: said.role.family(),
+            family: subject.role.family(),
             reason: match phrase {
                 Some(phrase) => format!("\"{}\"", phrase.text),
                 None => self.words(),
@@ -65,16 +66,16 @@ impl<'a> Scale<'a> {
         })
     }
 
-    /// The words found and what they are said of, in words.
+    /// The reason that names the words and the thing they refer to.
     fn words(&self) -> String {
-        let mut said = String::new();
+        let mut reason = String::new();
         for word in self.words.iter().flatten() {
-            let and = if said.is_empty() { "" } else { " and " };
-            said += &format!("{and}\"{}\"", word.text);
+            let and = if reason.is_empty() { "" } else { " and " };
+            reason += &format!("{and}\"{}\"", word.text);
         }
         if let Some(thing) = self.thing {
-            said += &format!(" said of \"{}\"", thing.text);
+            reason += &format!(" about \"{}\"", thing.text);
         }
-        said
+        reason
     }
 }

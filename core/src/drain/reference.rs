@@ -1,4 +1,4 @@
-//! The definition of Drain as plainly as it can be written, to hold the fast one against.
+//! The definition of Drain as one_by_one as it can be written, to hold the fast one against.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ struct Cluster {
     template: Vec<String>,
 }
 
-pub(super) struct Plain {
+pub(super) struct Reference {
     options: DrainOptions,
     root: HashMap<usize, Node>,
     /// From the one not seen for longest on.
@@ -25,7 +25,7 @@ pub(super) struct Plain {
     created: u64,
 }
 
-impl Plain {
+impl Reference {
     pub fn new(options: DrainOptions) -> Self {
         Self {
             options,
@@ -50,13 +50,13 @@ impl Plain {
         masked.split_whitespace().map(str::to_owned).collect()
     }
 
-    fn steps(&self, words: usize) -> usize {
+    fn prefix_len(&self, words: usize) -> usize {
         (self.options.depth - 2).min(words).saturating_sub(1)
     }
 
     fn search(&self, line: &[String]) -> Option<&Node> {
         let mut node = self.root.get(&line.len())?;
-        for word in &line[..self.steps(line.len())] {
+        for word in &line[..self.prefix_len(line.len())] {
             let own = node.children.get(word);
             node = own.or_else(|| node.children.get(PARAMETER_TEXT))?;
         }
@@ -117,9 +117,9 @@ impl Plain {
         if self.clusters.len() == self.options.max_clusters {
             self.clusters.remove(0);
         }
-        let steps = self.steps(template.len());
+        let prefix_len = self.prefix_len(template.len());
         let mut node = self.root.entry(template.len()).or_default();
-        for word in &template[..steps] {
+        for word in &template[..prefix_len] {
             let numeric =
                 self.options.parametrize_numeric_tokens && word.chars().any(|c| c.is_ascii_digit());
             let shared = node.children.contains_key(PARAMETER_TEXT);

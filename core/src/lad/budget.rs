@@ -57,9 +57,9 @@ impl Detector {
     pub(super) fn held(&self) -> usize {
         self.totals.bytes
             + self.streams.bytes()
-            + self.desk.bytes()
-            + self.judge.bytes()
-            + self.waiting.events.bytes()
+            + self.scratch.bytes()
+            + self.verdict_cache.bytes()
+            + self.pending.events.bytes()
     }
 
     /// Forgets streams where all together take too much, those that were silent for longest first. The last one stays: its
@@ -71,13 +71,13 @@ impl Detector {
             let held = self.held();
             if held > limit {
                 // A little more than needed, so that not every new stream has to look through all the others.
-                self.forget_oldest_bytes(held - (limit - limit / 16));
+                self.evict_bytes(held - (limit - limit / 16));
             }
         }
     }
 
     /// Forgets the streams that were silent for longest, until so many bytes are free.
-    fn forget_oldest_bytes(&mut self, mut bytes: usize) {
+    fn evict_bytes(&mut self, mut bytes: usize) {
         let mut by_age: Vec<(u64, u32)> = (0_u32..)
             .zip(self.streams.iter())
             .map(|(at, stream)| (stream.past.heard, at))
@@ -86,13 +86,13 @@ impl Detector {
         by_age.pop();
         let enough = by_age.iter().position(|&(_, at)| {
             let done = bytes == 0;
-            bytes = bytes.saturating_sub(self.streams[at as usize].weight.bytes);
+            bytes = bytes.saturating_sub(self.streams[at as usize].usage.bytes);
             done
         });
         by_age.truncate(enough.unwrap_or(by_age.len()));
         for &(_, at) in &by_age {
             let stream = &mut self.streams[at as usize];
-            stream.end(&self.limits, stream.past.last, &mut self.waiting);
+            stream.end(&self.limits, stream.past.last, &mut self.pending);
         }
         // Whoever takes the place of one that goes has a higher one, and stays or is gone already.
         by_age.sort_unstable_by_key(|&(_, at)| std::cmp::Reverse(at));
@@ -102,7 +102,7 @@ impl Detector {
     }
 
     /// Forgets the stream that was silent for longest.
-    pub(super) fn forget_oldest(&mut self) {
+    pub(super) fn evict_least_recent(&mut self) {
         let oldest = (0..self.streams.len()).min_by_key(|&at| self.streams[at].past.heard);
         if let Some(at) = oldest {
             let time = self.streams[at].past.last;
@@ -112,7 +112,7 @@ impl Detector {
 
     /// Forgets the stream at `at`.
     fn forget(&mut self, at: usize, time: f64) {
-        self.streams[at].end(&self.limits, time, &mut self.waiting);
+        self.streams[at].end(&self.limits, time, &mut self.pending);
         self.remove(at);
     }
 
@@ -122,7 +122,7 @@ impl Detector {
         if self.guess == self.streams.len() {
             self.guess = at;
         }
-        self.totals -= stream.weight;
+        self.totals -= stream.usage;
         self.counters.streams_forgotten += 1;
     }
 
