@@ -3,7 +3,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use bellwether_core::drain::{Added, Change, DrainOptions, Miner, State};
+use bellwether_core::drain::{Added, Change, DrainOptions, Miner};
 use bellwether_fuzz::line::Line;
 use bellwether_fuzz::option::{Setting, modest};
 use libfuzzer_sys::fuzz_target;
@@ -169,8 +169,7 @@ fn bare(text: &str, miner: &Miner) -> String {
 
 /// A miner that goes on from a snapshot; one with other options does, too.
 fn restored(miner: &Miner, others: &[Setting]) -> Miner {
-    let bytes = postcard::to_stdvec(&miner.state()).expect("a state can be written");
-    let state: State = postcard::from_bytes(&bytes).expect("and read");
+    let state = miner.snapshot().to_vec();
     if let Some(mut other) = self::miner(others) {
         other
             .restore(&state)

@@ -4,6 +4,7 @@
 
 use arbitrary::Arbitrary;
 use bellwether_core::had::{Detector, HadOptions, Observation};
+use bellwether_core::units::{Interval, Time};
 use bellwether_fuzz::fleet::{Name, Ticks};
 use bellwether_fuzz::number::Number;
 use bellwether_fuzz::option::{Setting, modest};
@@ -79,17 +80,17 @@ fuzz_target!(|input: Input| {
                     hypervisor: hypervisor.get(),
                     vm: vm.get(),
                     metric: if other_metric { "disk_ops" } else { "cpu" },
-                    time: time.map_or(clock + f64::from(ahead), Number::get),
-                    interval: interval.get(),
+                    time: Time::from_secs(time.map_or(clock + f64::from(ahead), Number::get)),
+                    interval: (interval.get() != 0.0).then(|| Interval::from_secs(interval.get())),
                     value: value.get(),
                 });
                 observed += 1;
             }
             Step::Advance(seconds) => {
                 clock += f64::from(seconds);
-                had.advance(clock);
+                had.advance(Time::from_secs(clock));
             }
-            Step::AdvanceTo(time) => had.advance(time.get()),
+            Step::AdvanceTo(time) => had.advance(Time::from_secs(time.get())),
             Step::Mask(hypervisor, vm, masked) => had.mask(hypervisor.get(), vm.get(), masked),
             Step::Events => events(&mut had),
             Step::SaveAndLoad => save_and_load(&mut had),

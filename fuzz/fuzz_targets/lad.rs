@@ -5,6 +5,7 @@
 use arbitrary::Arbitrary;
 use bellwether_core::inference::Lexicon;
 use bellwether_core::lad::{Detector, LadOptions, Outcome, Record, Source, Verdict};
+use bellwether_core::units::Time;
 use bellwether_fuzz::fleet::Name;
 use bellwether_fuzz::line::Line;
 use bellwether_fuzz::number::Number;
@@ -100,9 +101,9 @@ fuzz_target!(|input: Input| {
             }
             Step::Advance(seconds) => {
                 clock += f64::from(*seconds);
-                lad.advance(clock);
+                lad.advance(Time::from_secs(clock));
             }
-            Step::AdvanceTo(time) => lad.advance(time.get()),
+            Step::AdvanceTo(time) => lad.advance(Time::from_secs(time.get())),
             Step::Events => events(&mut lad),
             Step::SaveAndLoad => save_and_load(&mut lad),
         }
@@ -119,13 +120,16 @@ fn observe(lad: &mut Detector, stream: Name, time: f64, text: &str, priority: Op
     let stream = stream.get();
     let observed = lad.observe(&Record {
         stream,
-        time,
+        time: Time::from_secs(time),
         text,
         priority,
         source: Source::default(),
     });
-    assert!((0.0..=1.0).contains(&observed.score), "{observed:?}");
-    assert!((0.0..=1.0).contains(&observed.severity), "{observed:?}");
+    assert!((0.0..=1.0).contains(&observed.score.get()), "{observed:?}");
+    assert!(
+        (0.0..=1.0).contains(&observed.severity.get()),
+        "{observed:?}"
+    );
     let taken = observed.outcome == Outcome::Taken;
     assert_eq!(observed.template_id != 0, taken);
     assert!(!taken || lad.template(stream, observed.template_id).is_some());

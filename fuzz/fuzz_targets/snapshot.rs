@@ -5,11 +5,12 @@
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
-use bellwether_core::drain::{DrainOptions, Miner, State};
+use bellwether_core::drain::{DrainOptions, Miner};
 use bellwether_core::had::{self, HadOptions, Observation};
 use bellwether_core::inference::Lexicon;
 use bellwether_core::lad::{self, LadOptions, Record, Source};
-use bellwether_core::snapshot::{self, SnapshotError, Tag};
+use bellwether_core::snapshot::{HEAD_BYTES, SnapshotError, Tag};
+use bellwether_core::units::{Interval, Time};
 use bellwether_fuzz::sound::sound_state;
 use bellwether_fuzz::state::Folder;
 use libfuzzer_sys::fuzz_target;
@@ -25,9 +26,9 @@ struct Input<'a> {
 enum Content<'a> {
     /// The whole file.
     File(&'a [u8]),
-    /// What a right head stands before.
-    Payload(&'a [u8]),
-    /// Changes to a payload that a detector wrote.
+    /// A state of that version, with the right head and checksum around it.
+    State(u8, &'a [u8]),
+    /// Changes to a state that a detector wrote.
     Changed(Vec<Change<'a>>),
 }
 
@@ -43,6 +44,9 @@ enum Change<'a> {
 
 const HAD: Tag = *b"had ";
 const LAD: Tag = *b"lad ";
+const DRAIN: Tag = *b"drai";
+/// Bytes of a snapshot behind the state.
+const TAIL_BYTES: usize = 12;
 
 /// Something that learns, is saved, and goes on.
 trait Learner {
@@ -73,7 +77,7 @@ fn had(algorithm: &str) -> had::Detector {
     for (name, value) in [
         ("algorithm", algorithm),
         ("workload_changes", "true"),
-        ("window_sz", "20"),
+        ("iad_window_sz", "20"),
         ("max_vms", "16"),
         ("max_hypervisors", "4"),
     ] {
@@ -89,13 +93,13 @@ fn fleet(had: &mut had::Detector, time: f64, tick: u32) {
             hypervisor: if tick.is_multiple_of(5) { "h2" } else { "h1" },
             vm: name,
             metric: "cpu",
-            time,
-            interval: 10.0,
+            time: Time::from_secs(time),
+            interval: Some(Interval::from_secs(10.0)),
             value: base + f64::from((tick * 7 + vm as u32 * 13) % 11),
         });
     }
     if tick.is_multiple_of(16) {
-        had.advance(time);
+        had.advance(Time::from_secs(time));
         had.mask("h1", "b", tick.is_multiple_of(32));
     }
 }
@@ -132,13 +136,13 @@ fn log(lad: &mut lad::Detector, time: f64, tick: u32) {
         } else {
             "host-1"
         },
-        time,
+        time: Time::from_secs(time),
         text: TEXTS[which as usize],
         priority: (tick.is_multiple_of(4)).then_some((tick % 8) as u8),
         source: Source::default(),
     });
     if tick.is_multiple_of(25) {
-        lad.advance(time);
+        lad.advance(Time::from_secs(time));
         lad.feedback("host-1", 2, None);
     }
 }
@@ -149,26 +153,50 @@ learner!(Iad(had::Detector) = had("iad"); |had, time, tick| { fleet(had, time, t
 learner!(Symbolic(lad::Detector) = lad("symbolic"); |lad, time, tick| { log(lad, time, tick) });
 learner!(Paper(lad::Detector) = lad("paper"); |lad, time, tick| { log(lad, time, tick) });
 
-/// What a detector of this kind wrote.
-fn written<L: Learner>(save: impl Fn(&L, &std::path::Path), tag: Tag) -> Vec<u8> {
+/// The state that a detector of this kind wrote, and its version.
+fn written<L: Learner>(snapshot: impl Fn(&L) -> Vec<u8>) -> (u32, Vec<u8>) {
     let mut learner = L::new();
     learner.learn(1.7e9, 150);
-    let folder = Folder::new();
-    save(&learner, &folder.path());
-    let file = std::fs::read(folder.path()).expect("it was saved");
-    snapshot::payload(&file, tag).expect("it is whole").to_vec()
+    state_of(&snapshot(&learner))
 }
 
-/// A payload of each kind.
-static PAYLOADS: LazyLock<[Vec<u8>; 6]> = LazyLock::new(|| {
-    let saved = |result: Result<(), SnapshotError>| result.expect("a file can be written");
+/// The state within a snapshot, and its version.
+fn state_of(snapshot: &[u8]) -> (u32, Vec<u8>) {
+    let (head, rest) = snapshot.split_at(HEAD_BYTES);
+    let version = u32::from_le_bytes(head[HEAD_BYTES - 4..].try_into().expect("four bytes"));
+    (version, rest[..rest.len() - TAIL_BYTES].to_vec())
+}
+
+/// A snapshot with a state of that version, as the newest container or, where the version is 0, as the first one has it.
+fn snapshot(tag: Tag, version: u32, state: &[u8]) -> Vec<u8> {
+    let length = (state.len() as u64).to_le_bytes();
+    if version == 0 {
+        let sum = crc32fast::hash(state).to_le_bytes();
+        return [
+            b"BELLWTHR",
+            &1_u32.to_le_bytes()[..],
+            &tag,
+            &length,
+            &sum,
+            state,
+        ]
+        .concat();
+    }
+    let (container, version) = (2_u32.to_le_bytes(), version.to_le_bytes());
+    let whole = [b"BELLWTHR", &container[..], &tag, &version, state, &length].concat();
+    let sum = crc32fast::hash(&whole).to_le_bytes();
+    [whole, sum.to_vec()].concat()
+}
+
+/// A state of each kind.
+static STATES: LazyLock<[(u32, Vec<u8>); 6]> = LazyLock::new(|| {
     [
-        written::<Rank>(|l, path| saved(l.0.save(path)), HAD),
-        written::<Zscore>(|l, path| saved(l.0.save(path)), HAD),
-        written::<Iad>(|l, path| saved(l.0.save(path)), HAD),
-        written::<Symbolic>(|l, path| saved(l.0.save(path)), LAD),
-        written::<Paper>(|l, path| saved(l.0.save(path)), LAD),
-        postcard::to_stdvec(&miner().state()).expect("a state can be written"),
+        written::<Rank>(|l| l.0.snapshot().to_vec()),
+        written::<Zscore>(|l| l.0.snapshot().to_vec()),
+        written::<Iad>(|l| l.0.snapshot().to_vec()),
+        written::<Symbolic>(|l| l.0.snapshot().to_vec()),
+        written::<Paper>(|l| l.0.snapshot().to_vec()),
+        state_of(&miner().snapshot().to_vec()),
     ]
 });
 
@@ -251,7 +279,7 @@ fn loaded<L: Learner>(
             Err(SnapshotError::Unusable {
                 reason, set_aside, ..
             }) => {
-                assert!(!reason.is_empty() && set_aside.is_some());
+                assert!(!reason.to_string().is_empty() && set_aside.is_some());
             }
             Err(error) => panic!("{error}"),
         }
@@ -282,13 +310,10 @@ fn check_lad(lad: &mut lad::Detector) {
     }
 }
 
-fn restored_miner(payload: &[u8]) {
-    let Ok(state) = postcard::from_bytes::<State>(payload) else {
-        return;
-    };
+fn restored_miner(snapshot: &[u8]) {
     let mut miner = blank_miner();
-    if let Err(reason) = miner.restore(&state) {
-        assert!(!reason.is_empty());
+    if let Err(reason) = miner.restore(snapshot) {
+        assert!(!reason.to_string().is_empty());
         assert_eq!(miner.statistics(), blank_miner().statistics());
     }
     for n in 0..60 {
@@ -296,31 +321,28 @@ fn restored_miner(payload: &[u8]) {
         assert!(miner.statistics().clusters <= 20);
         assert!(miner.bytes() <= miner.options().max_bytes);
     }
-    miner.state();
+    miner.snapshot();
 }
 
 fuzz_target!(|input: Input| {
-    let kind = usize::from(input.kind) % PAYLOADS.len();
-    let tag = if kind < 3 { HAD } else { LAD };
-    let payload = match &input.content {
-        Content::File(bytes) => {
-            let payload = snapshot::payload(bytes, tag);
-            assert!(payload.is_ok() || payload.is_err_and(|reason| !reason.is_empty()));
-            bytes.to_vec()
-        }
-        Content::Payload(bytes) => bytes.to_vec(),
-        Content::Changed(changes) => changed(&PAYLOADS[kind], changes),
-    };
+    let kind = usize::from(input.kind) % STATES.len();
+    let tag = [HAD, HAD, HAD, LAD, LAD, DRAIN][kind];
     let file = match &input.content {
         Content::File(bytes) => bytes.to_vec(),
-        _ => snapshot::bytes(tag, &payload),
+        Content::State(version, state) => snapshot(tag, u32::from(version % 3), state),
+        Content::Changed(changes) => {
+            let (version, state) = &STATES[kind];
+            snapshot(tag, *version, &changed(state, changes))
+        }
     };
     match kind {
+        // An empty file is a first start.
+        0..5 if file.is_empty() => {}
         0 => loaded::<Rank>(&file, |l, path| l.0.load(path), |l| check_had(&mut l.0)),
         1 => loaded::<Zscore>(&file, |l, path| l.0.load(path), |l| check_had(&mut l.0)),
         2 => loaded::<Iad>(&file, |l, path| l.0.load(path), |l| check_had(&mut l.0)),
         3 => loaded::<Symbolic>(&file, |l, path| l.0.load(path), |l| check_lad(&mut l.0)),
         4 => loaded::<Paper>(&file, |l, path| l.0.load(path), |l| check_lad(&mut l.0)),
-        _ => restored_miner(&payload),
+        _ => restored_miner(&file),
     }
 });

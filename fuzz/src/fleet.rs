@@ -2,6 +2,7 @@
 
 use arbitrary::Arbitrary;
 use bellwether_core::had::{Detector, Observation};
+use bellwether_core::units::{Interval, Time};
 
 const NAMES: [&str; 16] = [
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "höst", "€",
@@ -54,8 +55,8 @@ impl Ticks {
                     hypervisor: NAMES[usize::from(self.hypervisor % 3)],
                     vm: name,
                     metric: "cpu",
-                    time: *clock,
-                    interval,
+                    time: Time::from_secs(*clock),
+                    interval: Some(Interval::from_secs(interval)),
                     value: f64::from(self.level) + vm as f64 * f64::from(self.spread) + noise,
                 });
             }

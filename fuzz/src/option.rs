@@ -73,7 +73,7 @@ impl Setting<'_> {
 /// Settings that are held within memory that a fuzzer has, behind those that were drawn.
 pub fn modest(name: &str) -> Option<&'static str> {
     match name {
-        "window_long_sz" | "window_short_sz" | "window_sz" => Some("500"),
+        "zscore_window_long_sz" | "zscore_window_short_sz" | "iad_window_sz" => Some("500"),
         "drain_max_bytes" | "max_bytes" => Some("1000000"),
         "max_line_bytes" | "drain_max_line_bytes" => Some("8192"),
         _ => None,

@@ -8,9 +8,9 @@ pub fn sound_event(event: &Event) {
     let json = event.to_json();
     let read: Event = serde_json::from_str(&json).expect("an event can be read again");
     assert_eq!(read.to_json(), json);
-    assert!((0.0..=1.0).contains(&event.score), "{json}");
+    assert!((0.0..=1.0).contains(&event.score.get()), "{json}");
     assert!(
-        event.time.is_finite() && event.message.len() <= 255,
+        event.time.secs().is_finite() && event.message.len() <= 255,
         "{json}"
     );
 }
@@ -19,9 +19,10 @@ pub fn sound_event(event: &Event) {
 pub fn sound_state(had: &Detector) {
     let (options, n) = (had.options(), had.counters());
     assert!(n.hypervisors <= options.max_hypervisors as u64);
+    assert!(n.bytes <= (options.max_memory_mib as u64) << 20, "{n:?}");
     for status in had.statuses() {
-        assert!((0.0..=1.0).contains(&status.score), "{status:?}");
-        assert!((0.0..=1.0).contains(&status.consensus), "{status:?}");
+        assert!((0.0..=1.0).contains(&status.score.get()), "{status:?}");
+        assert!((0.0..=1.0).contains(&status.consensus.get()), "{status:?}");
         assert!(status.vms as usize <= options.max_vms, "{status:?}");
         assert!(status.voters <= status.vms, "{status:?}");
     }

@@ -31,6 +31,7 @@ mod query;
 #[cfg(test)]
 mod reference;
 mod scratch;
+mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
