@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use bellwether_core::event::Event;
-use bellwether_tests::documentation::{all_blocks, code, file, files, pages, root};
+use bellwether_tests::documentation::{blocks, code, file, files, pages, root};
 use bellwether_tests::testbed::plugin::Plugin;
 use serde_json::Value;
 
@@ -310,9 +310,11 @@ fn one_switch_writes_all_that_is_generated() -> Result<()> {
 
 /// The commands of this project that the documentation shows, each as its words.
 fn commands() -> Result<BTreeSet<Vec<String>>> {
-    let mut texts = all_blocks()?;
-    for page in pages()? {
-        let text = file(&page)?;
+    let mut texts = Vec::new();
+    // The changelog names commands as they once were.
+    for page in pages()?.iter().filter(|page| *page != "CHANGELOG.md") {
+        let text = file(page)?;
+        texts.extend(blocks(&text));
         texts.extend(text.split('`').skip(1).step_by(2).map(str::to_owned));
     }
     let mut commands = BTreeSet::new();
