@@ -1,4 +1,4 @@
-//! The tables of options in READMEs and man pages, which are generated and held to the code by the plugins' tests.
+//! The tables of options in the book and in man pages, which are generated and compared with the code by the plugins' tests.
 //!
 //! ```
 //! use bellwether_agent::doc::{Row, markdown};

@@ -8,7 +8,7 @@
 //! | [`saver`] | The learned state is written and forced to the disk by a thread of its own. |
 //! | [`state`] | A state file is checked at the start and its detector restored; what is to be logged of that. |
 //! | [`thread`] | Threads that leave the agent's signals to the agent. |
-//! | [`doc`] | The tables of options in READMEs and man pages. |
+//! | [`doc`] | The tables of options in the book and in man pages. |
 #![warn(missing_docs, missing_debug_implementations)]
 
 pub mod doc;

@@ -397,7 +397,7 @@ impl Worker {
         if now.hypervisors_evicted > before.hypervisors_evicted {
             let message = format!(
                 "MaxHypervisors reached: {} hypervisors that no longer report were replaced by new ones so far; raise it, or, if \
-                 names are forged, see SecurityLevel in the README",
+                 names are forged, see SecurityLevel in collectd-bellwether(5)",
                 now.hypervisors_evicted
             );
             self.warn(Topic::HypervisorsEvicted, &message);
@@ -405,7 +405,7 @@ impl Worker {
         if now.vms_evicted > before.vms_evicted {
             let message = format!(
                 "MaxVms reached: {} VMs that no longer report were replaced by new ones so far; raise it, or, if names are forged, \
-                 see SecurityLevel in the README",
+                 see SecurityLevel in collectd-bellwether(5)",
                 now.vms_evicted
             );
             self.warn(Topic::VmsEvicted, &message);

@@ -10,9 +10,11 @@ const SCOPE: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "Makefile",
     "SECURITY.md",
     "docs",
     "cli/README.md",
+    "cli/src",
     "cli/tests/cases/README.md",
     "collectd-plugin/README.md",
     "collectd-plugin/collectd-bellwether.5",
@@ -21,34 +23,32 @@ const SCOPE: &[&str] = &[
     "ffi/alloc/src",
     "fluentbit-plugin/README.md",
     "lab/README.md",
+    "lab/src",
     "lab/tests/cases/README.md",
     "records/README.md",
+    "records/src",
 ];
 
 /// What is not free of them yet: findings here are counted and printed. In [`SCOPE`], where a path moves once it is clean, the test
 /// names every place.
 const LATER: &[&str] = &[
     "CHANGELOG.md",
-    "Makefile",
     "agent/src",
-    "cli/src",
     "collectd-plugin/src",
     "core/src",
     "ffi/src",
     "ffi/sys/src",
     "fluentbit-plugin/src",
     "include",
-    "lab/src",
-    "records/src",
 ];
 
 /// The expressions in all files of text below `path`.
 fn found_in(path: &str) -> Result<Vec<(String, Found)>> {
     let mut all = Vec::new();
     for path in files(path)? {
-        let readable = [".md", ".rs", ".h", ".c", ".5", ".txt", "Makefile"];
-        // The lexicon holds what programs print, in their words.
-        if !readable.iter().any(|end| path.ends_with(end)) || path.ends_with("lexicon.txt") {
+        // Not .txt: the lexicon and the scripts of generated logs hold what programs print, in their words.
+        let readable = [".md", ".rs", ".h", ".c", ".5", "Makefile"];
+        if !readable.iter().any(|end| path.ends_with(end)) {
             continue;
         }
         let found = expressions(&pieces(&path, &file(&path)?));
