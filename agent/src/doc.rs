@@ -100,6 +100,10 @@ pub fn man(rows: &[Row]) -> String {
 /// # Panics
 /// The file cannot be read or lacks a marker, or something else is between them.
 pub fn check(file: &Path, markers: [&str; 2], wanted: &str) {
+    compare(file, markers, wanted, env::var_os(UPDATE).is_some());
+}
+
+fn compare(file: &Path, markers: [&str; 2], wanted: &str, update: bool) {
     let text = fs::read_to_string(file)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()));
     let parts = text.split_once(markers[0]).and_then(|(before, rest)| {
@@ -112,7 +116,7 @@ pub fn check(file: &Path, markers: [&str; 2], wanted: &str) {
     if found == wanted {
         return;
     }
-    if env::var_os(UPDATE).is_none() {
+    if !update {
         panic!(
             "{} differs from the code between {markers:?}; \"make docs\" writes it",
             file.display()
@@ -156,16 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_differs_fails_and_names_itself() {
+    fn a_file_that_differs_fails_and_names_itself_or_is_updated() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("README.md");
         fs::write(&file, "a<1>b<2>c").unwrap();
-        check(&file, ["<1>", "<2>"], "b");
+        compare(&file, ["<1>", "<2>"], "b", false);
         for markers in [["<1>", "<3>"], ["<1>", "<2>"]] {
-            let failed = std::panic::catch_unwind(|| check(&file, markers, "d"));
+            let failed = std::panic::catch_unwind(|| compare(&file, markers, "d", false));
             let cause = failed.unwrap_err();
             let message = crate::guard::panic_message(&*cause);
             assert!(message.contains("README.md"), "{message}");
         }
+        compare(&file, ["<1>", "<2>"], "d", true);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "a<1>d<2>c");
     }
 }
