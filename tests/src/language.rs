@@ -137,23 +137,23 @@ pub fn pieces(path: &str, text: &str) -> Vec<(usize, String)> {
     if path.ends_with(".rs") {
         return rust(text);
     }
-    let (begin, end): (fn(&str) -> bool, fn(&str) -> bool) = match path.rsplit_once('.') {
-        Some((_, "md")) => (
-            |line| line.starts_with("<!-- ") && !is_end(line),
-            |line| line.starts_with("<!-- end of "),
-        ),
-        Some((_, "5")) => (
-            |line| line == ".\\\" options",
-            |line| line == ".\\\" end of options",
-        ),
-        _ => (|_| false, |_| false),
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let begins = |line: &str| match extension {
+        "md" => line.starts_with("<!-- ") && !line.starts_with("<!-- end of "),
+        "5" => line == ".\\\" options",
+        _ => false,
+    };
+    let ends = |line: &str| match extension {
+        "md" => line.starts_with("<!-- end of "),
+        "5" => line == ".\\\" end of options",
+        _ => false,
     };
     let mut pieces = vec![(1, String::new())];
     let mut generated = false;
     for (number, line) in (1..).zip(text.lines()) {
-        if begin(line) {
+        if begins(line) {
             generated = true;
-        } else if end(line) {
+        } else if ends(line) {
             generated = false;
             pieces.push((number + 1, String::new()));
         } else if !generated {
@@ -163,10 +163,6 @@ pub fn pieces(path: &str, text: &str) -> Vec<(usize, String)> {
         }
     }
     pieces
-}
-
-fn is_end(line: &str) -> bool {
-    line.starts_with("<!-- end of ")
 }
 
 /// The string literals and the documentation of a Rust file.
@@ -196,10 +192,9 @@ fn rust(text: &str) -> Vec<(usize, String)> {
                 }
             }
             length
-        } else if rest.starts_with('"') {
+        } else if let Some(inside) = rest.strip_prefix('"') {
             let hashes = before.len() - before.trim_end_matches('#').len();
             let is_raw = before[..before.len() - hashes].ends_with('r');
-            let inside = &rest[1..];
             let length = match is_raw {
                 true => inside.find(&format!("\"{}", "#".repeat(hashes))),
                 false => end_of_literal(inside),
@@ -208,14 +203,19 @@ fn rust(text: &str) -> Vec<(usize, String)> {
             let literal = inside[..length].replace("\\n", " ").replace("\\\n", "\n");
             pieces.push((line, literal));
             length + 2
-        } else if rest.starts_with('\'') {
+        } else if let Some(inside) = rest.strip_prefix('\'') {
             // A character, or else a lifetime.
-            let mut after = rest[1..].char_indices();
-            match after.next() {
-                Some((_, '\\')) => rest[3..].find('\'').map_or(1, |end| end + 4),
-                Some((_, c)) if rest[1 + c.len_utf8()..].starts_with('\'') => c.len_utf8() + 2,
-                _ => 1,
-            }
+            let end = match inside.chars().next() {
+                Some('\\') => inside
+                    .get(2..)
+                    .and_then(|more| more.find('\''))
+                    .map(|at| at + 2),
+                Some(c) => inside[c.len_utf8()..]
+                    .starts_with('\'')
+                    .then_some(c.len_utf8()),
+                None => None,
+            };
+            end.map_or(1, |end| end + 2)
         } else {
             1
         };
