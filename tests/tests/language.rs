@@ -9,6 +9,7 @@ use bellwether_tests::skipped;
 const SCOPE: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Makefile",
     "SECURITY.md",
@@ -32,7 +33,6 @@ const SCOPE: &[&str] = &[
 /// What is not free of them yet: findings here are counted and printed. In [`SCOPE`], where a path moves once it is clean, the test
 /// names every place.
 const LATER: &[&str] = &[
-    "CHANGELOG.md",
     "agent/src",
     "collectd-plugin/src",
     "core/src",
