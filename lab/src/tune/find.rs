@@ -1,5 +1,6 @@
 //! Searches for the best options of a detector, trial by trial.
 
+use bellwether_core::options::Options;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -12,7 +13,6 @@ use clap::Args;
 use super::problem::Problem;
 use super::report::Report;
 use super::search::{self, Method, Search};
-use super::setup::Options;
 use super::space::{Assignment, Parameter, parameter};
 use super::trials::{Trial, TrialFile};
 use crate::hash::fnv1a;

@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::find::{SearchArguments, find, parameters};
 use super::problem::{Measured, Problem, Tested};
-use super::setup::{Options as _, Setup};
+use super::setup::{Setup, chosen};
 use super::space::{Assignment, Parameter, parameter};
 use super::split::divide;
 use super::stanza;
@@ -363,7 +363,7 @@ impl Problem for Logs {
     }
 
     fn stanzas(&self, options: &LadOptions) -> Vec<(&'static str, String)> {
-        let options = options.chosen(&[]);
+        let options = chosen(options, &[]);
         vec![
             (
                 "For Fluent Bit, classic",

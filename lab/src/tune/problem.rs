@@ -1,9 +1,10 @@
 //! A detector whose options are searched, and how good a combination of them is.
 
 use anyhow::Result;
+use bellwether_core::options::Options;
 use serde::Serialize;
 
-use super::setup::{Options, Setup};
+use super::setup::Setup;
 use super::space::Assignment;
 use crate::evaluate::metrics::score::percentile;
 
@@ -75,7 +76,7 @@ impl Tested {
 
 /// A detector with options to tune, and labeled data in two halves.
 pub trait Problem: Sync {
-    type Options: Options;
+    type Options: Options + Sync;
     /// The names of the figures behind the objective.
     const FIGURES: &'static [&'static str];
 

@@ -1,61 +1,18 @@
 //! What a search has whichever detector it is for.
 
-use bellwether_core::had::HadOptions;
-use bellwether_core::lad::LadOptions;
-use bellwether_core::options::{OptionError, Spec};
+use bellwether_core::options::{OptionError, Options, Spec};
 
 use super::space::{Assignment, Parameter};
 
-/// The options of a detector, by their names.
-pub trait Options: Clone + Default + Sync {
-    /// The table of the options.
-    const SPECS: &'static [Spec];
-
-    /// Sets the option `name` to what `value` stands for.
-    ///
-    /// # Errors
-    /// An unknown name or a value that the option does not take.
-    fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError>;
-
-    /// The value of the option `name`, `None` where there is no such option.
-    fn get(&self, name: &str) -> Option<String>;
-
-    /// # Errors
-    /// Options that contradict each other.
-    fn validate(&self) -> Result<(), OptionError>;
-
-    /// Those whose values are not the defaults, and which are not in `except`.
-    fn chosen(&self, except: &[&str]) -> Vec<(&'static Spec, String)> {
-        let specs = Self::SPECS.iter();
-        specs
-            .filter(|spec| !except.contains(&spec.name))
-            .filter_map(|spec| Some((spec, self.get(spec.name)?)))
-            .filter(|(spec, value)| value != spec.default)
-            .collect()
-    }
+/// Those options whose values are not the defaults, and which are not in `except`.
+pub fn chosen<O: Options>(options: &O, except: &[&str]) -> Vec<(&'static Spec, String)> {
+    let specs = O::SPECS.iter();
+    specs
+        .filter(|spec| !except.contains(&spec.name))
+        .filter_map(|spec| Some((spec, options.get(spec.name)?)))
+        .filter(|(spec, value)| value != spec.default)
+        .collect()
 }
-
-macro_rules! options {
-    ($($name:ty),+) => {$(
-        impl Options for $name {
-            const SPECS: &'static [Spec] = <$name>::SPECS;
-
-            fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError> {
-                <$name>::set(self, name, value)
-            }
-
-            fn get(&self, name: &str) -> Option<String> {
-                <$name>::get(self, name)
-            }
-
-            fn validate(&self) -> Result<(), OptionError> {
-                <$name>::validate(self)
-            }
-        }
-    )+};
-}
-
-options!(HadOptions, LadOptions);
 
 /// What is searched, and on what.
 #[derive(Debug)]
@@ -96,6 +53,8 @@ impl<O: Options> Setup<O> {
 #[cfg(test)]
 mod tests {
     use super::super::space::parameter;
+    use bellwether_core::had::HadOptions;
+
     use super::*;
 
     #[test]
@@ -114,8 +73,7 @@ mod tests {
         };
         assert_eq!(setup.start(), ["31", "1.99"]);
         let trial = setup.with(&vec!["40".into(), "1.99".into()]).unwrap();
-        let chosen: Vec<(&str, String)> = trial
-            .chosen(&["algorithm"])
+        let chosen: Vec<(&str, String)> = chosen(&trial, &["algorithm"])
             .into_iter()
             .map(|(spec, value)| (spec.name, value))
             .collect();

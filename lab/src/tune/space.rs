@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use bellwether_core::options::{Kind, OptionError, Spec};
-
-use super::setup::Options;
+use bellwether_core::options::{Kind, OptionError, Options, Spec};
 
 /// A range that is not given goes from the default over this to the default times this, within what the option takes.
 const REACH: f64 = 4.0;
@@ -47,7 +45,8 @@ pub fn parameter<O: Options>(text: &str) -> Result<Parameter, String> {
         Some((name, values)) => (name.trim(), Some(values.trim())),
         None => (text.trim(), None),
     };
-    let Some(spec) = O::SPECS.iter().find(|spec| spec.name == name) else {
+    let is_it = |spec: &&Spec| spec.name == name || spec.aliases.contains(&name);
+    let Some(spec) = O::SPECS.iter().find(is_it) else {
         // The error of setting it names the nearest one.
         return Err(set(name, "").err().map_or_else(
             || format!("unknown option \"{name}\""),
@@ -271,12 +270,14 @@ mod tests {
             "window_size=1..16"
         );
         assert_eq!(of("iad_quorum"), "iad_quorum=0..1");
+        // Also by the name of an earlier version.
+        assert_eq!(of("quorum"), "iad_quorum=0..1");
     }
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
         for (text, says) in [
-            ("windw_sz", "did you mean \"window_sz\"?"),
+            ("windw_sz", "did you mean \"iad_window_sz\"?"),
             ("iad_window_sz=0..40", "it takes 1 to 100000"),
             ("iad_window_sz=40..10", "10..40"),
             ("iad_window_sz=30", "--set iad_window_sz=30"),

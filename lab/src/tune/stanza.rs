@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(
             collectd(&options, 300.0),
             "# Found on samples every 300 seconds; options in samples hold for that interval.\n\
-             <Plugin \"bellwether\">\n  Algorithm \"zscore\"\n  WindowLongSz 40\n  DynamicFiltering false\n</Plugin>\n"
+             <Plugin \"bellwether\">\n  Algorithm \"zscore\"\n  ZscoreWindowLongSz 40\n  ZscoreDynamicFiltering false\n</Plugin>\n"
         );
     }
 

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::find::{SearchArguments, find, parameters};
 use super::problem::{Measured, Problem, Tested};
-use super::setup::{Options as _, Setup};
+use super::setup::{Setup, chosen};
 use super::space::{Assignment, Parameter, parameter};
 use super::stanza;
 use crate::evaluate::metrics::candidate::Candidate;
@@ -285,7 +285,7 @@ impl Problem for Metrics {
 
     fn stanzas(&self, options: &HadOptions) -> Vec<(&'static str, String)> {
         // collectd knows its own interval.
-        let options = options.chosen(&["interval"]);
+        let options = chosen(options, &["interval"]);
         let interval = self.sources[0].interval();
         vec![("For collectd.conf", stanza::collectd(&options, interval))]
     }
