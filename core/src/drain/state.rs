@@ -107,15 +107,15 @@ impl<'de> Visitor<'de> for Restore<'_> {
 /// A miner that is being restored.
 struct Restoring<'m> {
     miner: &'m mut Miner,
-    /// The state was saved with the same depth: its tree is restored and not built from the templates.
+    /// The state was saved with the same depth: its tree is restored instead of being rebuilt from the templates.
     same_tree: bool,
-    /// The highest number of a cluster so far.
+    /// The highest cluster id so far.
     newest: u64,
     /// Clusters that no line can match any more.
     skipped: u64,
     /// Clusters in leaves.
     attached: usize,
-    /// What is wrong with the state; the rest of it is then only read past.
+    /// What is wrong with the state; the rest of it is then skipped.
     error: Option<StateError>,
 }
 
@@ -193,7 +193,7 @@ impl Restoring<'_> {
         while miner.clusters.len() > miner.config.options.max_clusters {
             miner.evict_least_recent();
         }
-        miner.make_room();
+        miner.enforce_memory_limit();
         Ok(())
     }
 }

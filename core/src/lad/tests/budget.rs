@@ -1,4 +1,4 @@
-//! Streams come, go and make budget.
+//! Streams are added, forgotten and evicted.
 
 use super::*;
 use crate::drain::Statistics;
