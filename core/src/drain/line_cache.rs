@@ -189,7 +189,7 @@ mod tests {
         let mut cache = LineCache::new(1 << 24);
         let insert =
             |cache: &mut LineCache, hash, text| cache.insert(hash, text, (0, 1), LEAF, (0, 0));
-        // As many bits of the hash as choose the slot_of are the same.
+        // The bits of the hash that choose the slot are the same.
         let other = |n: u64| 5 | n << 60;
         insert(&mut cache, 5, "a");
         insert(&mut cache, other(1), "once");

@@ -169,14 +169,14 @@ fn custom(text: &str) -> Result<Custom, OptionError> {
     };
     let (name, pattern) = text
         .split_once('=')
-        .ok_or_else(|| refused("it takes NAME=REGEX"))?;
+        .ok_or_else(|| refused("expected NAME=REGEX"))?;
     let name = name.trim();
     if name.is_empty()
         || name.len() > MAX_NAME_BYTES
         || !name.bytes().all(|b| b.is_ascii_alphabetic())
     {
         return Err(refused(&format!(
-            "the name takes 1 to {MAX_NAME_BYTES} letters"
+            "a name has 1 to {MAX_NAME_BYTES} letters"
         )));
     }
     let regex = regex::RegexBuilder::new(pattern.trim())
@@ -184,7 +184,7 @@ fn custom(text: &str) -> Result<Custom, OptionError> {
         .build()
         .map_err(|e| refused(&e.to_string()))?;
     if regex.is_match("") {
-        return Err(refused("it matches nothing at all, which is everywhere"));
+        return Err(refused("it matches the empty string"));
     }
     Ok(Custom {
         placeholder: format!("<:{name}:>"),

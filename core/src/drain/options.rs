@@ -84,7 +84,7 @@ mod tests {
         for (masks, says) in [
             ("VM", "NAME=REGEX"),
             ("VM=(", "unclosed group"),
-            ("VM=x*", "nothing at all"),
+            ("VM=x*", "empty string"),
             ("V1=x", "letters"),
         ] {
             let mut options = DrainOptions::default();

@@ -294,7 +294,7 @@ impl Tree {
                     return Err("a node comes before its parent".into());
                 };
                 if level as usize >= self.prefix_len(words as usize) {
-                    return Err("a node below the leaves".into());
+                    return Err("a node is below the leaves".into());
                 }
                 let key = word(text);
                 if self.children.contains_key(&(parent, key)) {
@@ -303,7 +303,7 @@ impl Tree {
                 let group = self.groups[&words];
                 self.child(group, parent, key, text);
             }
-            _ => return Err("a node without a place".into()),
+            _ => return Err("a node has neither a parent nor a number of words".into()),
         }
         Ok(self.nodes.len() as u32 - 1)
     }
