@@ -1,33 +1,33 @@
-//! A text 64 bytes at a time, with a bit for each byte that has a property.
+//! A text in blocks of 64 bytes, with a bitset of the bytes that have a property.
 
-/// Bytes that are looked at together.
+/// Bytes in a block.
 pub(super) const BLOCK: usize = u64::BITS as usize;
 
-/// Where the blocks of so many bytes begin; behind the last byte there is always one byte more.
+/// The offsets of the blocks of a text of `len` bytes; there is always at least one byte after the last one.
 #[inline]
 pub(super) fn starts(len: usize) -> impl Iterator<Item = usize> {
     (0..=len).step_by(BLOCK)
 }
 
-/// The block of `bytes` that begins at `from`, with blanks behind the last byte; `room` is for those.
+/// The block of `bytes` at `from`, padded with spaces; `buffer` holds a padded block.
 #[inline]
 pub(super) fn block<'a>(
     bytes: &'a [u8],
     from: usize,
-    room: &'a mut [u8; BLOCK],
+    buffer: &'a mut [u8; BLOCK],
 ) -> &'a [u8; BLOCK] {
     let rest = &bytes[from..];
     rest.first_chunk().unwrap_or_else(|| {
-        *room = [b' '; BLOCK];
-        room[..rest.len()].copy_from_slice(rest);
-        room
+        *buffer = [b' '; BLOCK];
+        buffer[..rest.len()].copy_from_slice(rest);
+        buffer
     })
 }
 
-/// One bit for each byte, all of which are 0 or 1.
+/// The bitset of a block in which every byte is 0 or 1.
 #[inline]
 pub(super) fn bits(bytes: &[u8; BLOCK]) -> u64 {
-    // The product has the lowest bit of byte i at 56 + i.
+    // The product has the lowest bit of byte i at position 56 + i.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let (eights, _) = bytes.as_chunks();
     eights.iter().enumerate().fold(0, |bits, (at, &eight)| {
@@ -35,7 +35,7 @@ pub(super) fn bits(bytes: &[u8; BLOCK]) -> u64 {
     })
 }
 
-/// The place of the lowest bit, which is taken from `bits`.
+/// Removes the lowest bit from `bits` and returns its position.
 #[inline]
 pub(super) fn take_lowest(bits: &mut u64) -> usize {
     let at = bits.trailing_zeros() as usize;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_is_in_one_block_and_a_blank_follows_the_last() {
+    fn every_byte_is_in_one_block_and_a_space_follows_the_last() {
         for len in [0, 1, 63, 64, 65, 128, 200] {
             let bytes: Vec<u8> = (0..len).map(|i| i as u8 | 0x80).collect();
             let mut seen: Vec<u8> = Vec::new();

@@ -1,7 +1,7 @@
-//! The built-in masks in one pass over the bytes of a line.
+//! The built-in masks, applied in one pass over the bytes of a line.
 //!
-//! They are the ordered regular expressions that VMFT-LAD was published with, each replacing all of its matches before the
-//! next one sees the line. Every one but CMD has the border `((?<=[^A-Za-z0-9])|^)` before and `((?=[^A-Za-z0-9])|$)` behind:
+//! They are the ordered regular expressions that VMFT-LAD was published with, each replacing all of its matches before the next
+//! one sees the line. All but CMD are enclosed in the boundaries `((?<=[^A-Za-z0-9])|^)` and `((?=[^A-Za-z0-9])|$)`:
 //!
 //! | mask | matches |
 //! | --- | --- |
@@ -12,22 +12,22 @@
 //! | NUM | `[\-\+]?\d+` |
 //! | CMD | `".+?"` after `executed cmd ` |
 //!
-//! Because of the borders a match is made of whole words (maximal runs of ASCII letters and digits), so one pass over the
-//! words finds all of them. What is left of the order is looked up: where an earlier mask takes the word that a later one
-//! would go on with. Digits are those of ASCII; Python's `\d` also takes those of other scripts.
+//! Because of the boundaries, a match consists of whole words (maximal runs of ASCII letters and digits), so one pass over the
+//! words finds all matches. The order of the masks matters only where an earlier mask takes a word that a later one would
+//! continue with, which is checked there. Digits are ASCII digits; Python's `\d` also matches those of other scripts.
 
 use super::candidates::{self, Candidate};
 
-/// A stretch of the masked line that stands for one of the line itself; byte offsets.
+/// A placeholder in the masked line and the part of the line that it replaces, as byte offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
-    /// Where the placeholder begins in the masked text.
+    /// Start of the placeholder in the masked text.
     pub masked: usize,
     /// Its length.
     pub len: usize,
-    /// Where what it stands for begins in the text before masking.
+    /// Start of the replaced part in the text before masking.
     pub from: usize,
-    /// Where that ends.
+    /// End of the replaced part.
     pub to: usize,
 }
 
@@ -37,10 +37,10 @@ const SEQ: &str = "<:SEQ:>";
 const HEX: &str = "<:HEX:>";
 const NUM: &str = "<:NUM:>";
 const CMD: &str = "<:CMD:>";
-/// What a masked command follows.
+/// A masked command follows this text.
 const CMD_PREFIX: &[u8] = b"executed cmd ";
 
-/// A letter or digit: what a border is not.
+/// A letter or digit, as opposed to a boundary.
 const WORD: u8 = 1;
 const DIGIT: u8 = 2;
 /// 0-9a-f
@@ -71,12 +71,12 @@ fn class(byte: u8) -> u8 {
     CLASS[usize::from(byte)]
 }
 
-/// A maximal run of letters and digits; empty where there is none.
+/// A maximal run of letters and digits, possibly empty.
 #[derive(Clone, Copy)]
 struct Word {
     from: usize,
     to: usize,
-    /// The classes that all of its bytes are in.
+    /// The classes that contain all of its bytes.
     all: u8,
 }
 
@@ -105,19 +105,19 @@ impl Word {
     }
 }
 
-/// Writes `text` with all matches replaced to the end of `out`, and tells `replaced` of each. Gives whether a command was
-/// among them, the only one that can have words in it.
+/// Appends `text` with all matches replaced to `out`, and calls `replaced` for each. Returns whether a command was among them:
+/// the only match that can contain words.
 #[inline]
 pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span)) -> bool {
     let bytes = text.as_bytes();
     let mut commands = false;
-    // What is before this offset has been written.
+    // Everything before this offset has been written.
     let mut written = 0;
-    // Where the last match of a mask before NUM ended: to NUM, a border.
+    // The end of the last match of a mask before NUM, which is a boundary for NUM.
     let mut fence = usize::MAX;
     candidates::each(bytes, |candidate| {
         let (placeholder, from, to) = match candidate {
-            // A match may have taken it already.
+            // Part of a previous match.
             Candidate::Word(at) | Candidate::Quote(at) if at < written => return,
             Candidate::Word(at) => match matched(bytes, Word::at(bytes, at)) {
                 None => return,
@@ -150,7 +150,7 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
     commands
 }
 
-/// The mask that takes the match beginning with `word`, and where the match ends.
+/// The mask that matches at `word`, and the end of the match.
 #[inline]
 fn matched(bytes: &[u8], word: Word) -> Option<(&'static str, usize)> {
     if !word.is(ANY_HEX) {
@@ -176,12 +176,12 @@ fn matched(bytes: &[u8], word: Word) -> Option<(&'static str, usize)> {
     word.is(DIGIT).then_some((NUM, word.to))
 }
 
-/// Whether `word` is `0x` and hexadecimal digits.
+/// Whether `word` is `0x` followed by hexadecimal digits.
 fn is_hex(word: &[u8]) -> bool {
     word.len() > 2 && word.starts_with(b"0x") && word[2..].iter().all(|&b| class(b) & ANY_HEX != 0)
 }
 
-/// Where the number that has its first digit at `at` begins: with its sign where a border is before that.
+/// The start of the number whose first digit is at `at`: includes its sign if a boundary precedes that.
 fn signed(bytes: &[u8], at: usize, written: usize, fence: usize) -> usize {
     if at == 0 || at == written || !matches!(bytes[at - 1], b'-' | b'+') {
         return at;
@@ -191,7 +191,7 @@ fn signed(bytes: &[u8], at: usize, written: usize, fence: usize) -> usize {
     if border { sign } else { at }
 }
 
-/// The end of an ID that begins at `from`: four or more words of lower-case hexadecimal digits with colons between.
+/// The end of an ID that begins at `from`: four or more words of lower-case hexadecimal digits, separated by colons.
 fn id(bytes: &[u8], from: usize) -> Option<usize> {
     let (mut groups, mut to, mut next) = (0, from, from);
     loop {
@@ -209,7 +209,7 @@ fn id(bytes: &[u8], from: usize) -> Option<usize> {
     (groups >= 4).then_some(to)
 }
 
-/// The end of an IP address that begins at `from`: four words of one to three digits with dots between.
+/// The end of an IP address that begins at `from`: four words of one to three digits, separated by dots.
 fn ip(bytes: &[u8], from: usize) -> Option<usize> {
     let mut next = from;
     for part in 0..4 {
@@ -218,7 +218,7 @@ fn ip(bytes: &[u8], from: usize) -> Option<usize> {
             return None;
         }
         if part == 3 {
-            // The last number may be the first word of an ID, which comes before.
+            // The last number may be the first word of an ID, which takes precedence.
             return id(bytes, word.from).is_none().then_some(word.to);
         }
         if bytes.get(word.to) != Some(&b'.') {
@@ -229,8 +229,8 @@ fn ip(bytes: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// The end of a SEQ of lower-case hexadecimal digits that begins at `from`: words of six or more, single blanks between.
-/// A long word may be taken for several, so that what counts is how many times six digits fit.
+/// The end of a SEQ of lower-case hexadecimal digits that begins at `from`: words of six or more, separated by single spaces. A
+/// long word may count as several, so what matters is how many times six digits fit.
 fn lower_seq(bytes: &[u8], from: usize) -> Option<usize> {
     seq(bytes, from, 3, |word| {
         let fits = word.len() >= 6 && word.is(LOWER_HEX) && id(bytes, word.from).is_none();
@@ -243,7 +243,7 @@ fn lower_seq(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-/// The end of a SEQ of upper-case hexadecimal digits that begins at `from`: fours of digits, single blanks between.
+/// The end of a SEQ of upper-case hexadecimal digits that begins at `from`: groups of four digits, separated by single spaces.
 fn upper_seq(bytes: &[u8], from: usize) -> Option<usize> {
     seq(bytes, from, 4, |word| {
         let fits = word.len() % 4 == 0
@@ -262,8 +262,8 @@ fn upper_seq(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-/// The end of the longest run of words from `from` on with single blanks between them, of which `groups` says how many
-/// groups each is worth (`None`: the run ends before it); `None` where they are fewer than `least`.
+/// The end of the longest run of words from `from` on that are separated by single spaces. `groups` gives the number of groups of
+/// each word, or `None` where the run ends. `None` if there are fewer than `least` groups in total.
 fn seq(
     bytes: &[u8],
     from: usize,
@@ -284,8 +284,8 @@ fn seq(
     (sum >= least).then_some(to)
 }
 
-/// A SEQ takes the blank behind it, too, where that has a border behind: the line's end, no letter or digit, or what is a
-/// placeholder by then (`masked`).
+/// A SEQ includes the space after it if a boundary follows that: the end of the line, no letter or digit, or what is already a
+/// placeholder (`masked`).
 fn with_blank(bytes: &[u8], to: usize, masked: impl Fn(usize) -> bool) -> usize {
     if bytes.get(to) != Some(&b' ') {
         return to;
@@ -296,7 +296,7 @@ fn with_blank(bytes: &[u8], to: usize, masked: impl Fn(usize) -> bool) -> usize 
     }
 }
 
-/// The end of the text in quotes that begins at `from`: at least one character, all on one line.
+/// The end of the quoted text that begins at `from`: at least one character, on one line.
 fn quoted(bytes: &[u8], from: usize) -> Option<usize> {
     let inside = &bytes[from + 1..];
     if inside.first().is_none_or(|&b| b == b'\n') {
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mask_takes_what_it_should() {
+    fn each_mask_matches_what_it_should() {
         for (text, masked) in [
             ("", ""),
             ("port 22", "port <:NUM:>"),
@@ -409,7 +409,7 @@ mod tests {
         }
 
         #[test]
-        fn every_placeholder_is_told_of_with_what_it_stands_for(text in suspicious()) {
+        fn every_placeholder_is_reported_with_what_it_replaces(text in suspicious()) {
             let (mut out, mut spans) = (String::new(), Vec::new());
             mask(&text, &mut out, |span| spans.push(span));
             let mut back = String::new();

@@ -1,32 +1,32 @@
-//! Where in a line a built-in mask can match at all, found 64 bytes at a time: one bit stands for each byte, and an addition
-//! carries along all words at once.
+//! Finds where in a line a built-in mask can match at all, 64 bytes at a time. Bitsets stand for the bytes, and one addition
+//! carries through all words at once.
 
 use super::blocks::{self, BLOCK, bits};
 
-/// Where a mask can match.
+/// A place where a mask can match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Candidate {
-    /// A word (a maximal run of ASCII letters and digits) begins here that is hexadecimal from end to end, or that begins
-    /// with hexadecimal digits and an `x`.
+    /// The start of a word (a maximal run of ASCII letters and digits) that is hexadecimal throughout, or starts with hexadecimal
+    /// digits and an `x`.
     Word(usize),
-    /// Here is a quotation mark.
+    /// A quotation mark.
     Quote(usize),
 }
 
-/// For each byte of a block a bit.
+/// Bitsets of the bytes of a block.
 struct Classes {
-    /// A letter or a digit.
+    /// Letters and digits.
     word: u64,
-    /// A hexadecimal digit.
+    /// Hexadecimal digits.
     hex: u64,
-    /// An `x` or a quotation mark.
+    /// `x` and quotation marks.
     mark: u64,
 }
 
 impl Classes {
     #[inline]
     fn of(block: &[u8; BLOCK]) -> Self {
-        // Whole arrays without a branch: the compiler makes vectors of them.
+        // Loops over whole arrays without branches, so that the compiler vectorizes them.
         let (mut word, mut hex, mut mark) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
         for (at, &byte) in block.iter().enumerate() {
             let digit = byte.wrapping_sub(b'0') < 10;
@@ -43,36 +43,36 @@ impl Classes {
     }
 }
 
-/// Calls `look` with the candidates of a line in their order: of two that overlap, that which begins first.
+/// Calls `found` with the candidates of a line in order; of two that overlap, the one that begins first.
 #[inline]
-pub(super) fn each(bytes: &[u8], mut look: impl FnMut(Candidate)) {
-    // Of the word that reaches into the block: where it began, whether there is one, whether it is hexadecimal so far.
+pub(super) fn each(bytes: &[u8], mut found: impl FnMut(Candidate)) {
+    // The word that continues into the block: where it began, whether there is one, whether it is hexadecimal so far.
     let (mut open, mut in_word, mut in_hex) = (0, 0, 0);
-    // A word that reaches to the line's end ends with the blank behind it.
+    // A word at the end of the line ends at the padding.
     for base in blocks::starts(bytes.len()) {
-        let mut room = [0; BLOCK];
-        let Classes { word, hex, mark } = Classes::of(blocks::block(bytes, base, &mut room));
+        let mut buffer = [0; BLOCK];
+        let Classes { word, hex, mark } = Classes::of(blocks::block(bytes, base, &mut buffer));
         let starts = word & !(word << 1 | in_word);
-        // Added to the first of a run of ones, a one comes out behind the run: the first byte of the word that is not
-        // hexadecimal, or what is behind the word.
+        // Adding the first bit of a run of ones carries to the bit after the run: the first byte of the word that is not
+        // hexadecimal, or the byte after the word.
         let (sum, over) = hex.overflowing_add(starts & hex);
         let (sum, over_too) = sum.overflowing_add(in_hex);
-        let behind = sum & !hex;
-        let words = behind & (!word | mark);
+        let after = sum & !hex;
+        let words = after & (!word | mark);
         let quotes = mark & !word;
-        let mut found = words | quotes;
-        while found != 0 {
-            let bit = found & found.wrapping_neg();
-            found ^= bit;
+        let mut hits = words | quotes;
+        while hits != 0 {
+            let bit = hits & hits.wrapping_neg();
+            hits ^= bit;
             if words & bit != 0 {
-                let before = starts & (bit - 1);
-                look(Candidate::Word(match before {
+                let started = starts & (bit - 1);
+                found(Candidate::Word(match started {
                     0 => open,
-                    _ => base + before.ilog2() as usize,
+                    _ => base + started.ilog2() as usize,
                 }));
             }
             if quotes & bit != 0 {
-                look(Candidate::Quote(base + bit.ilog2() as usize));
+                found(Candidate::Quote(base + bit.ilog2() as usize));
             }
         }
         if starts != 0 {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_hexadecimal_or_may_be_after_an_x_are_found_and_quotation_marks() {
+    fn hexadecimal_words_hexadecimal_prefixes_and_quotation_marks_are_found() {
         use Candidate::{Quote, Word};
         assert_eq!(
             all("beef 12 feeding 0x1f \"a\" x1 g0"),
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_what_a_look_at_every_word_finds(text in "([0-9a-fA-F]{1,70}|[ g\"xé]{1,3}|[a-z ]{0,70}){0,12}") {
+        fn it_finds_the_same_as_a_check_of_every_word(text in "([0-9a-fA-F]{1,70}|[ g\"xé]{1,3}|[a-z ]{0,70}){0,12}") {
             prop_assert_eq!(all(&text), one_by_one(&text));
         }
     }

@@ -1,4 +1,4 @@
-//! The clusters: their templates, their ids, the leaves that they are in, and the order in which they were last seen.
+//! The clusters: their templates, ids and leaves, and an LRU list over all of them.
 
 use std::hint::black_box;
 
@@ -7,33 +7,33 @@ use hashbrown::HashTable;
 use super::words::{PARAMETER, PARAMETER_TEXT, Word};
 use crate::memory::{allocation, grow, refit, vec};
 
-/// Stands for no slot.
+/// No slot.
 const NONE: u32 = u32::MAX;
 
-/// A cluster of lines, with the template that they have in common.
+/// A cluster of lines, with their common template.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cluster {
-    /// Never used again; 0 where the slot is free.
+    /// Unique forever; 0 if the slot is free.
     pub id: u64,
-    /// How many lines it has had.
+    /// Number of lines.
     pub size: u64,
-    /// The node of the tree that holds it.
+    /// Its node in the tree.
     pub leaf: u32,
     template: Template,
-    /// Those seen next prev and next after it.
+    /// Links of the LRU list.
     by_recency: Links,
-    /// Those next to it in its leaf.
+    /// Links of the list of its leaf.
     in_leaf: Links,
 }
 
-/// The slots of the clusters next to one in a list.
+/// Links of an intrusive doubly linked list, as slots.
 #[derive(Debug, Clone, Copy, Default)]
 struct Links {
     prev: u32,
     next: u32,
 }
 
-/// The slots of the first and the last cluster of a list.
+/// The ends of an intrusive list, as slots.
 #[derive(Debug, Clone, Copy)]
 struct Ends {
     first: u32,
@@ -46,7 +46,7 @@ impl Ends {
         last: NONE,
     };
 
-    /// Puts the cluster of a slot next all others; `of` gives its neighbours in this list.
+    /// Appends the cluster of a slot; `of` gives its links in this list.
     #[inline]
     fn append(
         &mut self,
@@ -63,9 +63,9 @@ impl Ends {
         }
     }
 
-    /// Takes the cluster of a slot out.
+    /// Removes the cluster of a slot from the list.
     #[inline]
-    fn take_out(
+    fn unlink(
         &mut self,
         slots: &mut [Cluster],
         slot: u32,
@@ -82,32 +82,32 @@ impl Ends {
         }
     }
 
-    /// The slot of the first one.
+    /// The slot of the first cluster.
     fn first(self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)
     }
 }
 
-/// The words of a template, and its text.
+/// A template.
 #[derive(Debug, Clone, Default)]
 struct Template {
     words: Vec<Word>,
-    /// The same words with a blank between every two.
+    /// The words, separated by single spaces.
     text: String,
 }
 
 impl Template {
-    /// Puts other words in, in room that is there already if it fits.
+    /// Replaces the words, reusing the allocations if they fit.
     fn refill(&mut self, words: &[Word], text: &str) {
         refit(&mut self.words, words.len());
         self.words.extend_from_slice(words);
-        let mut room = std::mem::take(&mut self.text).into_bytes();
-        refit(&mut room, text.len());
-        self.text = String::from_utf8(room).expect("it is empty");
+        let mut buffer = std::mem::take(&mut self.text).into_bytes();
+        refit(&mut buffer, text.len());
+        self.text = String::from_utf8(buffer).expect("it is empty");
         self.text.push_str(text);
     }
 
-    /// What it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     fn bytes(&self) -> usize {
         vec(&self.words) + allocation(self.text.capacity())
     }
@@ -120,7 +120,7 @@ impl Cluster {
         &self.template.words
     }
 
-    /// The template, its words with a blank between every two.
+    /// The template: its words, separated by single spaces.
     #[inline]
     pub fn text(&self) -> &str {
         &self.template.text
@@ -146,7 +146,7 @@ impl Cluster {
     }
 }
 
-/// The clusters of a leaf, in the order in which they came there.
+/// The clusters of a leaf, in the order in which they were added.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Members {
     ends: Ends,
@@ -164,25 +164,25 @@ impl Members {
         self.len as usize
     }
 
-    /// The slot of the one that came first.
+    /// The slot of the cluster added first.
     pub fn first(self) -> Option<u32> {
         self.ends.first()
     }
 }
 
-/// All clusters, in slots that are used again.
+/// All clusters, in slots that are reused.
 #[derive(Debug, Clone)]
 pub(super) struct Clusters {
     slots: Vec<Cluster>,
     free: Vec<u32>,
     by_id: HashTable<u32>,
-    /// From the cluster not seen for longest to that seen last.
+    /// The LRU list, from the least to the most recently used cluster.
     lru: Ends,
-    /// What the templates take, in bytes, with that of the first free slot.
+    /// Memory of the templates in bytes, including that of the first free slot.
     templates: usize,
 }
 
-/// The ids count up: multiplied by this, their upper bits are spread, which is where a table looks.
+/// Ids count up: multiplication spreads them over the upper bits, which a hash table uses.
 #[inline]
 fn hash(id: u64) -> u64 {
     id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20)
@@ -208,7 +208,7 @@ impl Clusters {
         &self.slots[slot as usize]
     }
 
-    /// Reads some of the clusters.
+    /// Touches some of the clusters.
     pub fn prefetch(&self) {
         black_box(self.slots.first().map(|cluster| cluster.id));
     }
@@ -218,12 +218,12 @@ impl Clusters {
         self.by_id.find(hash(id), known).copied()
     }
 
-    /// The slot of the cluster not seen for longest.
+    /// The slot of the least recently used cluster.
     pub fn least_recent(&self) -> Option<u32> {
         self.lru.first()
     }
 
-    /// All slots in use, from the cluster not seen for longest on.
+    /// All slots in use, least recently used first.
     pub fn by_recency(&self) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(self.least_recent(), |&slot| {
             let newer = self.get(slot).by_recency.next;
@@ -231,8 +231,8 @@ impl Clusters {
         })
     }
 
-    /// Adds a cluster with a new id, as the one seen last; it is in no leaf yet. `text` is its words with a blank between
-    /// every two.
+    /// Adds a cluster with a new id as the most recently used one; it is in no leaf yet. `text` has its words, separated by
+    /// single spaces.
     pub fn add(&mut self, id: u64, size: u64, words: &[Word], text: &str) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             grow(&mut self.slots, 1);
@@ -251,17 +251,16 @@ impl Clusters {
         slot
     }
 
-    /// Removes a cluster, which is in no leaf any more.
+    /// Removes a cluster, which must not be in a leaf.
     pub fn remove(&mut self, slot: u32) {
-        self.lru
-            .take_out(&mut self.slots, slot, Cluster::by_recency);
+        self.lru.unlink(&mut self.slots, slot, Cluster::by_recency);
         let cluster = &mut self.slots[slot as usize];
         let known = self.by_id.find_entry(hash(cluster.id), |&s| s == slot);
         if let Ok(entry) = known {
             entry.remove();
         }
         cluster.id = 0;
-        // The next cluster may need as much room, but more than one such room is not kept for it.
+        // The next cluster may reuse the allocations, but only those of one free slot are kept for it.
         if !self.free.is_empty() {
             self.templates -= cluster.template.bytes();
             cluster.template = Template::default();
@@ -270,18 +269,17 @@ impl Clusters {
         self.free.push(slot);
     }
 
-    /// One more line, which is the newest of all.
+    /// Counts a line, and makes the cluster the most recently used one.
     #[inline]
-    pub fn seen(&mut self, slot: u32) {
+    pub fn touch(&mut self, slot: u32) {
         self.slots[slot as usize].size += 1;
         if self.lru.last != slot {
-            self.lru
-                .take_out(&mut self.slots, slot, Cluster::by_recency);
+            self.lru.unlink(&mut self.slots, slot, Cluster::by_recency);
             self.lru.append(&mut self.slots, slot, Cluster::by_recency);
         }
     }
 
-    /// Puts a parameter wherever the template of a cluster differs from a line as long; whether it did anywhere.
+    /// Puts a parameter wherever the template of a cluster differs from a line of the same length; returns whether it changed.
     pub fn generalize(&mut self, slot: u32, line: &[Word]) -> bool {
         let old = &self.slots[slot as usize].template;
         if old.words == line {
@@ -309,7 +307,7 @@ impl Clusters {
         true
     }
 
-    /// The clusters of a leaf, in their order.
+    /// The clusters of a leaf, in order.
     pub fn of(&self, members: Members) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(members.first(), |&slot| {
             let next = self.get(slot).in_leaf.next;
@@ -317,22 +315,20 @@ impl Clusters {
         })
     }
 
-    /// Puts a cluster at the end of those of a leaf.
-    pub fn join(&mut self, members: &mut Members, leaf: u32, slot: u32) {
+    /// Appends a cluster to those of a leaf.
+    pub fn push_member(&mut self, members: &mut Members, leaf: u32, slot: u32) {
         self.slots[slot as usize].leaf = leaf;
         members.ends.append(&mut self.slots, slot, Cluster::in_leaf);
         members.len += 1;
     }
 
-    /// Takes a cluster from those of its leaf.
-    pub fn leave(&mut self, members: &mut Members, slot: u32) {
-        members
-            .ends
-            .take_out(&mut self.slots, slot, Cluster::in_leaf);
+    /// Removes a cluster from those of its leaf.
+    pub fn remove_member(&mut self, members: &mut Members, slot: u32) {
+        members.ends.unlink(&mut self.slots, slot, Cluster::in_leaf);
         members.len -= 1;
     }
 
-    /// How much memory the clusters take, in bytes.
+    /// Memory of the clusters in bytes.
     pub fn bytes(&self) -> usize {
         self.templates + vec(&self.slots) + vec(&self.free) + self.by_id.allocation_size()
     }
@@ -349,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn clusters_are_in_the_order_in_which_they_were_seen() {
+    fn clusters_are_listed_in_the_order_of_their_last_use() {
         let mut clusters = Clusters::new();
         for id in 1..=4 {
             add(&mut clusters, id, "word");
@@ -361,9 +357,9 @@ mod tests {
                 .collect()
         };
         assert_eq!(ids(&clusters), [1, 2, 3, 4]);
-        clusters.seen(clusters.slot(1).unwrap());
-        clusters.seen(clusters.slot(3).unwrap());
-        clusters.seen(clusters.slot(3).unwrap());
+        clusters.touch(clusters.slot(1).unwrap());
+        clusters.touch(clusters.slot(3).unwrap());
+        clusters.touch(clusters.slot(3).unwrap());
         assert_eq!(ids(&clusters), [2, 4, 1, 3]);
         clusters.remove(clusters.slot(4).unwrap());
         clusters.remove(clusters.slot(2).unwrap());
@@ -383,22 +379,22 @@ mod tests {
     }
 
     #[test]
-    fn the_clusters_of_a_leaf_keep_their_order_whoever_leaves() {
+    fn the_clusters_of_a_leaf_keep_their_order_whichever_is_removed() {
         let mut clusters = Clusters::new();
         let mut members = Members::NONE;
         for id in 1..=5 {
             let slot = add(&mut clusters, id, "word");
-            clusters.join(&mut members, 7, slot);
+            clusters.push_member(&mut members, 7, slot);
         }
         for (leaving, left) in [(3, vec![1, 2, 4, 5]), (1, vec![2, 4, 5]), (5, vec![2, 4])] {
-            clusters.leave(&mut members, clusters.slot(leaving).unwrap());
+            clusters.remove_member(&mut members, clusters.slot(leaving).unwrap());
             let ids: Vec<u64> = clusters.of(members).map(|s| clusters.get(s).id).collect();
             assert_eq!((ids, members.len()), (left.clone(), left.len()));
         }
     }
 
     #[test]
-    fn a_template_loses_the_words_that_a_line_does_not_have_and_no_other_room_is_taken() {
+    fn a_template_loses_words_that_differ_and_its_memory_is_counted() {
         let mut clusters = Clusters::new();
         let slot = add(&mut clusters, 1, "a bc d");
         let line = |text: &str| text.split(' ').map(word).collect::<Vec<Word>>();

@@ -1,12 +1,12 @@
-//! Clusters come, and go when there are too many of them or they take too much memory.
+//! Adding clusters, and evicting them when there are too many or they take too much memory.
 
 use super::Miner;
-use super::postings::{Postings, SCANNED};
+use super::postings::{Postings, SCAN_MAX};
 use super::scratch::Scratch;
 use super::tree::Found;
 
 impl Miner {
-    /// Makes a cluster of the line on the scratch, which has had so many lines and was led where it is `found`, and gives its id.
+    /// Creates a cluster of `size` lines from the line in `scratch`, at leaf `found` if any; returns its id.
     pub(super) fn create(&mut self, scratch: &mut Scratch, size: u64, found: Option<Found>) -> u64 {
         while self.clusters.len() >= self.config.options.max_clusters {
             self.evict_least_recent();
@@ -17,7 +17,7 @@ impl Miner {
         let leaf = match found {
             Some(Found {
                 leaf,
-                settled: true,
+                is_final: true,
             }) => leaf.node,
             _ => {
                 let words = scratch.line.iter().copied().zip(scratch.texts());
@@ -27,25 +27,25 @@ impl Miner {
         let (words, text) = scratch.template();
         let slot = self.clusters.add(id, size, words, text);
         self.attach(slot, leaf);
-        self.make_room();
+        self.enforce_memory_limit();
         id
     }
 
-    /// Adds a cluster to a leaf, and to the postings where the leaf has that many.
+    /// Adds a cluster to a leaf, and to the postings if the leaf has enough clusters.
     pub(super) fn attach(&mut self, slot: u32, leaf: u32) {
         self.tree.add(leaf, slot, &mut self.clusters);
-        let there = self.tree.members(leaf);
-        if there.len() == SCANNED + 1 {
-            let all: Vec<u32> = self.clusters.of(there).collect();
+        let members = self.tree.members(leaf);
+        if members.len() == SCAN_MAX + 1 {
+            let all: Vec<u32> = self.clusters.of(members).collect();
             for slot in all {
                 self.post(slot);
             }
-        } else if there.len() > SCANNED {
+        } else if members.len() > SCAN_MAX {
             self.post(slot);
         }
     }
 
-    /// Adds a cluster to the postings, unless it is there from the time when its leaf had as many before.
+    /// Adds a cluster to the postings, unless it is still there from when its leaf had as many before.
     fn post(&mut self, slot: u32) {
         let cluster = self.clusters.get(slot);
         let least = self.least(cluster.words().len()).max(1);
@@ -57,7 +57,7 @@ impl Miner {
         }
     }
 
-    /// Forgets the cluster not seen for longest.
+    /// Evicts the least recently used cluster.
     pub(super) fn evict_least_recent(&mut self) {
         let Some(slot) = self.clusters.least_recent() else {
             return;
@@ -70,13 +70,13 @@ impl Miner {
         self.statistics.evicted += 1;
     }
 
-    /// Keeps within the memory allowed: by forgetting clusters, and nodes of the tree that push_front to none.
-    pub(super) fn make_room(&mut self) {
+    /// Keeps within the memory limit by evicting clusters, and by rebuilding a tree of too many empty nodes.
+    pub(super) fn enforce_memory_limit(&mut self) {
         let limit = self.config.options.max_bytes;
         while self.bytes() > limit && self.clusters.len() > 1 {
             self.evict_least_recent();
         }
-        // The tree keeps nodes whose clusters are gone; it must not squeeze out the clusters.
+        // The tree keeps nodes without clusters; it must not displace the clusters.
         while self.tree.bytes() > limit / 4 {
             for _ in 0..self.clusters.len() / 2 {
                 self.evict_least_recent();
@@ -88,7 +88,7 @@ impl Miner {
         }
     }
 
-    /// Makes the tree anew, of the clusters that there are.
+    /// Rebuilds the tree from the clusters.
     pub(super) fn rebuild_tree(&mut self) {
         self.line_cache.clear();
         self.postings = None;

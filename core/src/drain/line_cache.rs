@@ -1,22 +1,22 @@
-//! Masked cache seen lately, each with the cluster that it got: the fast path.
+//! A direct-mapped cache of masked lines, each with its cluster: the fast path.
 //!
-//! Which cluster a line gets depends on its path through the tree and on the clusters at the path's end. An entry is made
-//! only by a line that changed nothing, and holds the versions of both as they were; while they are the same and the
-//! cluster lives, the same line gets the same cluster and changes nothing again. (Another cluster of the leaf that goes
-//! does not matter: it was not chosen when it was there.)
+//! The cluster of a line depends on its path through the tree and on the clusters at the end of the path. An entry is made only
+//! by a line that changed nothing, and holds the versions of both. While these are current and the cluster exists, the same line
+//! gets the same cluster and changes nothing again. (The eviction of another cluster of the leaf does not matter, because that
+//! cluster was not chosen.)
 
 use std::hint::black_box;
 
 use super::tree::Leaf;
 use crate::memory::{allocation, vec};
 
-/// The most cache that are stored; a power of two.
+/// Maximum number of slots; a power of two.
 const MAX_SLOTS: usize = 4096;
-/// How many there is room for at first; a power of two.
+/// Initial number of slots; a power of two.
 const FIRST_SLOTS: usize = 8;
-/// Longer cache are not worth their slot_of.
+/// Longer lines are not cached.
 const MAX_TEXT_BYTES: usize = 1024;
-/// What an entry costs beside its text.
+/// Memory of an entry besides its text.
 const ENTRY_BYTES: usize = size_of::<Option<Entry>>() + size_of::<Tags>();
 
 #[derive(Debug, Clone)]
@@ -24,39 +24,39 @@ pub(super) struct Entry {
     hash: u64,
     text: Box<str>,
     pub slot: u32,
-    /// The id of the cluster, which is not that of the slot any more when it is gone.
+    /// The id of the cluster; the slot has another one once the cluster is evicted.
     pub cluster: u64,
     pub leaf: Leaf,
     /// [`Tree::versions`](super::tree::Tree::versions) of the leaf.
     pub versions: (u64, u64),
 }
 
-/// Of a slot_of: by which part of their hashes cache are reported apart without a look at the entry, of which there are too many for
-/// the processor's nearest cache.
+/// Parts of the hashes that belong to a slot, kept apart from the entries because those do not fit into the nearest cache of the
+/// processor.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tags {
-    /// That of the line that has the slot_of.
+    /// Of the line in the slot.
     stored: u32,
-    /// That of the line that would have liked to have it last.
+    /// Of the last line that was refused.
     contender: u32,
 }
 
-/// Each line has one slot_of, by its hash; another one takes it that comes twice without a third between: most cache that never
-/// come again leave no trace.
+/// The slot of a line is given by its hash. A new line replaces another only when it comes twice without a third between
+/// (admission on the second miss), so most lines that never repeat displace none.
 #[derive(Debug, Clone)]
 pub(super) struct LineCache {
-    /// The most memory to use, in bytes.
+    /// Maximum memory in bytes.
     limit: usize,
     slots: Vec<Option<Entry>>,
-    /// Those of the slots.
+    /// By slot.
     tags: Vec<Tags>,
-    /// How many cache had to make room, or found none, since the slots were made.
+    /// Number of lines that were replaced or refused since the slots were created.
     displaced: usize,
     bytes: usize,
 }
 
 impl LineCache {
-    /// Keeps cache in at most `limit` bytes.
+    /// A cache of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -67,7 +67,7 @@ impl LineCache {
         }
     }
 
-    /// Reads where a line with that hash would be.
+    /// Touches the slot of a line with this hash.
     pub fn prefetch(&self, hash: u64) {
         let at = self.slot_of(hash);
         black_box(self.tags.get(at).map(|tags| tags.stored));
@@ -124,7 +124,7 @@ impl LineCache {
         self.bytes += allocation(text.len());
         if let Some(old) = self.slots[at].replace(line) {
             self.bytes -= allocation(old.text.len());
-            // A line whose entry was out of date only takes its own slot_of again.
+            // An outdated entry of the same line does not count.
             self.displaced += usize::from(old.hash != hash);
         }
     }
@@ -150,21 +150,21 @@ impl LineCache {
         tag(hash) as usize & self.slots.len().wrapping_sub(1)
     }
 
-    /// Forgets all cache.
+    /// Removes all lines.
     pub fn clear(&mut self) {
         *self = Self::new(self.limit);
     }
 
-    /// How much memory the cache take, in bytes.
+    /// Memory in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes + vec(&self.slots) + vec(&self.tags)
     }
 }
 
-/// What tells cache of one slot_of apart.
+/// Distinguishes lines with the same slot.
 #[inline]
 fn tag(hash: u64) -> u32 {
-    // The upper bits, which are the better ones.
+    // The upper bits are better mixed.
     (hash >> 32) as u32
 }
 
@@ -185,11 +185,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_comes_once_takes_no_place_from_another() {
+    fn a_line_that_comes_once_displaces_no_other() {
         let mut cache = LineCache::new(1 << 24);
         let insert =
             |cache: &mut LineCache, hash, text| cache.insert(hash, text, (0, 1), LEAF, (0, 0));
-        // As many bits of the hash as choose the slot_of are the same.
+        // The bits of the hash that choose the slot are the same.
         let other = |n: u64| 5 | n << 60;
         insert(&mut cache, 5, "a");
         insert(&mut cache, other(1), "once");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_kept_are_bounded_in_number_and_length() {
+    fn the_cache_is_bounded_in_lines_and_bytes() {
         let mut cache = LineCache::new(1 << 24);
         for i in 0..200_000u64 {
             let hash = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,6 +1,6 @@
-//! Masks: what varies in a line is replaced by named placeholders before the line is parsed.
+//! Masks: replace the values in a line by named placeholders before the line is parsed.
 //!
-//! The user's own masks come first, in their order, so that they see the line as it was written; then the built-in ones.
+//! Custom masks come first, in their order, so that they see the line as it was written; then the built-in ones.
 
 use regex::Regex;
 
@@ -8,15 +8,15 @@ use super::builtin::{self, Span};
 use super::options::{BuiltinMasks, DrainOptions};
 use crate::options::OptionError;
 
-/// The longest name of a mask. Together with the letters that it may consist of it keeps every built-in mask from matching
-/// within a placeholder.
+/// Maximum length of a mask's name. Together with the letters allowed in it, this keeps every built-in mask from matching within
+/// a placeholder.
 const MAX_NAME_BYTES: usize = 15;
-/// The most memory that one compiled regular expression may take.
+/// Maximum memory of a compiled regular expression.
 const REGEX_BYTES: usize = 1 << 20;
 
-/// One of the user's masks.
+/// A custom mask.
 #[derive(Debug, Clone)]
-struct Own {
+struct Custom {
     placeholder: String,
     regex: Regex,
 }
@@ -24,34 +24,34 @@ struct Own {
 /// All masks, in order.
 #[derive(Debug, Clone)]
 pub(super) struct Masks {
-    own: Vec<Own>,
+    custom: Vec<Custom>,
     builtin: bool,
 }
 
 impl Masks {
     /// # Errors
-    /// A mask that has no name, or a regular expression that is none or matches nothing at all.
+    /// A mask without a name, or a regular expression that is invalid or matches the empty string.
     pub fn new(options: &DrainOptions) -> Result<Self, OptionError> {
-        let own = options
+        let custom = options
             .masks
             .split('\n')
             .flat_map(|line| line.split(" ; "))
             .map(str::trim)
             .filter(|mask| !mask.is_empty())
-            .map(own)
+            .map(custom)
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            own,
+            custom,
             builtin: options.builtin_masks == BuiltinMasks::Published,
         })
     }
 
-    /// Puts the masked `line` into `out`; `spare` is room to work in. Gives whether a placeholder may stand for words:
-    /// those of the user's masks and commands may, all other values are digits and signs.
+    /// Writes the masked `line` to `out`, using `spare` as a second buffer. Returns whether a placeholder may stand for words:
+    /// those of custom masks and commands may, all other values are digits and punctuation.
     #[inline]
     pub fn apply(&self, line: &str, out: &mut String, spare: &mut String) -> bool {
         out.clear();
-        if self.own.is_empty() {
+        if self.custom.is_empty() {
             if self.builtin {
                 return builtin::mask(line, out, |_| {});
             }
@@ -60,9 +60,9 @@ impl Masks {
         }
         out.push_str(line);
         let mut words = false;
-        for own in &self.own {
+        for custom in &self.custom {
             spare.clear();
-            own.mask(out, spare, |_| words = true);
+            custom.mask(out, spare, |_| words = true);
             std::mem::swap(out, spare);
         }
         if self.builtin {
@@ -73,12 +73,12 @@ impl Masks {
         words
     }
 
-    /// The masked `line`, and what every placeholder in it stands for, in order.
+    /// The masked `line`, and the parts of the line that its placeholders replace, in order.
     pub fn spans(&self, line: &str) -> (String, Vec<Span>) {
         let (mut text, mut spans) = (line.to_owned(), Vec::new());
-        for own in &self.own {
+        for custom in &self.custom {
             step(&mut text, &mut spans, |text, out, replaced| {
-                own.mask(text, out, replaced);
+                custom.mask(text, out, replaced);
             });
         }
         if self.builtin {
@@ -90,11 +90,11 @@ impl Masks {
     }
 }
 
-impl Own {
+impl Custom {
     fn mask(&self, text: &str, out: &mut String, mut replaced: impl FnMut(Span)) {
         let mut written = 0;
         for found in self.regex.find_iter(text) {
-            // One that matches nothing at all only in some places, such as \b, has nothing to replace there.
+            // One that matches the empty string only in some places, such as \b, replaces nothing there.
             if found.is_empty() {
                 continue;
             }
@@ -112,7 +112,7 @@ impl Own {
     }
 }
 
-/// Applies one more mask to `text`, and keeps `spans`, which point into the line itself, true.
+/// Applies one more mask to `text`, and adjusts `spans`, which refer to the original line.
 fn step(
     text: &mut String,
     spans: &mut Vec<Span>,
@@ -122,7 +122,7 @@ fn step(
     mask(text, &mut out, &mut |span| new.push(span));
     let mut merged = Vec::with_capacity(spans.len() + new.len());
     let mut old = spans.iter().copied().peekable();
-    // By how much what is not replaced has moved.
+    // The end of the last replacement, before and after it.
     let (mut text_at, mut out_at) = (0, 0);
     let moved = |old: Span, text_at: usize, out_at: usize| Span {
         masked: old.masked - text_at + out_at,
@@ -142,8 +142,8 @@ fn step(
     (*text, *spans) = (out, merged);
 }
 
-/// Where the offset `at` of the masked text is in the line itself; within a placeholder, at the begin or end of what that
-/// stands for.
+/// The offset in the original line of the offset `at` in the masked text; within a placeholder, the start or end of what that
+/// replaces.
 pub(super) fn origin(spans: &[Span], at: usize, end: bool) -> usize {
     let before = spans.partition_point(|s| s.masked + s.len <= at);
     let base = before
@@ -161,22 +161,22 @@ pub(super) fn origin(spans: &[Span], at: usize, end: bool) -> usize {
     }
 }
 
-/// One of the user's masks, from `NAME=REGEX`.
-fn own(text: &str) -> Result<Own, OptionError> {
+/// Parses a custom mask, `NAME=REGEX`.
+fn custom(text: &str) -> Result<Custom, OptionError> {
     let refused = |reason: &str| OptionError::Conflict {
         name: "masks",
         message: format!("\"{text}\": {reason}"),
     };
     let (name, pattern) = text
         .split_once('=')
-        .ok_or_else(|| refused("it takes NAME=REGEX"))?;
+        .ok_or_else(|| refused("expected NAME=REGEX"))?;
     let name = name.trim();
     if name.is_empty()
         || name.len() > MAX_NAME_BYTES
         || !name.bytes().all(|b| b.is_ascii_alphabetic())
     {
         return Err(refused(&format!(
-            "the name takes 1 to {MAX_NAME_BYTES} letters"
+            "a name has 1 to {MAX_NAME_BYTES} letters"
         )));
     }
     let regex = regex::RegexBuilder::new(pattern.trim())
@@ -184,9 +184,9 @@ fn own(text: &str) -> Result<Own, OptionError> {
         .build()
         .map_err(|e| refused(&e.to_string()))?;
     if regex.is_match("") {
-        return Err(refused("it matches nothing at all, which is everywhere"));
+        return Err(refused("it matches the empty string"));
     }
-    Ok(Own {
+    Ok(Custom {
         placeholder: format!("<:{name}:>"),
         regex,
     })
@@ -196,9 +196,9 @@ fn own(text: &str) -> Result<Own, OptionError> {
 mod tests {
     use super::*;
 
-    fn masks(own: &str, builtin: &str) -> Masks {
+    fn masks(custom: &str, builtin: &str) -> Masks {
         let mut options = DrainOptions::default();
-        options.set("masks", own).unwrap();
+        options.set("masks", custom).unwrap();
         options.set("builtin_masks", builtin).unwrap();
         Masks::new(&options).unwrap()
     }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_masks_come_first_and_in_order() {
+    fn custom_masks_come_first_and_in_order() {
         let masks = masks(r"VM=vm-\d+ ; DISK=\bsd[a-z]\d*", "published");
         assert_eq!(
             applied(&masks, "vm-17 on sda1, port 5"),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn every_placeholder_leads_back_to_the_line_through_all_masks() {
+    fn every_placeholder_maps_back_to_the_line_through_all_masks() {
         let masks = masks(r"VM=vm-\d+ ; PAIR=<:VM:>/\w+", "published");
         let line = "from vm-17 to vm-2/eth0 at 5 and 6";
         let (text, spans) = masks.spans(line);

@@ -1,12 +1,12 @@
 //! Drain: online parsing of log lines into templates.
 //!
-//! He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017, with the additions of Drain3: masks before
-//! parsing, extra delimiters, a limit of clusters with LRU eviction, parameters by position, and snapshots. Same lines and
-//! options give the clusters that Drain3 0.9.11 gives, in the same order.
+//! He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017, with the additions of Drain3: masks
+//! before parsing, extra delimiters, a limit of clusters with LRU eviction, parameters by position, and snapshots. The same lines
+//! and options give the same clusters as Drain3 0.9.11, in the same order.
 //!
-//! A line is masked ([`DrainOptions::builtin_masks`], [`DrainOptions::masks`]) and split into words. Their number and the first
-//! words push_front to a leaf of the prefix tree. The line joins the cluster there that has the most words in common with it, if they are
-//! enough; words that differ become placeholders of its template. Otherwise the line starts a new cluster.
+//! A line is masked ([`DrainOptions::builtin_masks`], [`DrainOptions::masks`]) and split into words. The number of words and the
+//! first words lead to a leaf of the prefix tree. The line joins the cluster in that leaf that has the most words in common with
+//! it, if these are enough; words that differ become placeholders of its template. Otherwise the line starts a new cluster.
 //!
 //! ```
 //! use bellwether_core::drain::{DrainOptions, Miner};
@@ -57,26 +57,26 @@ pub use options::{BuiltinMasks, DrainOptions};
 pub(crate) use state::Restore;
 pub use state::StateError;
 
-/// What stands in a template where its lines differ.
+/// The placeholder in a template where its lines differ.
 pub const PARAMETER_TEXT: &str = words::PARAMETER_TEXT;
 
-/// What a line did to the clusters.
+/// The effect of a line on the clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It was one more of a cluster, whose template fits it.
+    /// It joined a cluster whose template matches it.
     None,
-    /// It is the first of a new cluster.
+    /// It started a new cluster.
     New,
-    /// It was one more of a cluster, whose template has fewer words of its own since.
+    /// It joined a cluster whose template became more general.
     Template,
 }
 
-/// What [`Miner::add`] found.
+/// The result of [`Miner::add`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Added {
-    /// The id of the line's cluster: from 1 on in the order of creation, never used again.
+    /// The id of the line's cluster: counts up from 1 in the order of creation, never reused.
     pub cluster: u64,
-    /// What the line did to the clusters.
+    /// The effect of the line on the clusters.
     pub change: Change,
 }
 
@@ -85,26 +85,26 @@ pub struct Added {
 pub struct ClusterView<'a> {
     /// The cluster's id.
     pub id: u64,
-    /// How many lines it has had.
+    /// Number of its lines.
     pub size: u64,
     /// The template.
     pub template: &'a str,
 }
 
-/// What there is and what there was.
+/// Counters, and the size of the state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
     /// LineCache added.
     pub lines: u64,
-    /// Clusters that there are.
+    /// Existing clusters.
     pub clusters: u64,
-    /// Clusters that were ever created, seeds too.
+    /// Clusters ever created, including seeds.
     pub created: u64,
-    /// Clusters that had to make room for others.
+    /// Evicted clusters.
     pub evicted: u64,
-    /// Templates that lost words.
+    /// Number of times that a template became more general.
     pub changed: u64,
-    /// About how many bytes of memory are in use.
+    /// Approximate memory in bytes.
     pub bytes: u64,
 }
 
@@ -114,17 +114,17 @@ pub struct Miner {
     config: Arc<Config>,
     tree: Tree,
     clusters: Clusters,
-    /// Only where a leaf has very many clusters.
+    /// Only if some leaf has very many clusters.
     postings: Option<Box<Postings>>,
     line_cache: LineCache,
     statistics: Statistics,
-    /// Made with the first line, and never where lines are taken apart on another's scratch.
+    /// Created with the first line, unless all lines come in another's buffers.
     scratch: Option<Box<Scratch>>,
-    /// It may take more memory than when that was asked for last.
+    /// It may have grown since [`Miner::has_grown`] was last called.
     grown: bool,
 }
 
-/// What a miner is reported at first and never changes; its clones share it.
+/// What is given at creation and never changes; clones share it.
 #[derive(Debug)]
 struct Config {
     options: DrainOptions,
@@ -136,7 +136,7 @@ impl Miner {
     /// A miner that knows no template yet.
     ///
     /// # Errors
-    /// Options that are wrong or contradict each other.
+    /// Invalid or contradictory options.
     pub fn new(options: DrainOptions) -> Result<Self, OptionError> {
         options.validate()?;
         let config = Config {
@@ -147,7 +147,7 @@ impl Miner {
         Ok(Self::of(Arc::new(config)))
     }
 
-    /// A miner that knows no template yet, under the options of this one.
+    /// A miner that knows no template yet, with the options of this one.
     pub(crate) fn blank(&self) -> Self {
         Self::of(self.config.clone())
     }
@@ -170,7 +170,7 @@ impl Miner {
         }
     }
 
-    /// The options that this was made with.
+    /// The options of this miner.
     pub fn options(&self) -> &DrainOptions {
         &self.config.options
     }
@@ -184,15 +184,15 @@ impl Miner {
         added
     }
 
-    /// Lays a line on a scratch, masked, for this miner or another with the same options.
+    /// Masks a line into `scratch`, for this miner or another with the same options.
     pub(crate) fn mask_into(&self, scratch: &mut Scratch, line: &str) {
         let Config { masks, .. } = &*self.config;
-        let line = self.config.within(line);
+        let line = self.config.truncated(line);
         scratch.words_masked = masks.apply(line, &mut scratch.masked, &mut scratch.spare);
         scratch.hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*scratch.masked);
     }
 
-    /// Finds the cluster of the line that lies on the scratch, masked, and adds the line to it.
+    /// Finds the cluster of the masked line in `scratch` and adds the line to it.
     pub(crate) fn add_masked(&mut self, scratch: &mut Scratch) -> Added {
         self.statistics.lines += 1;
         let hash = scratch.hash;
@@ -200,7 +200,7 @@ impl Miner {
             && self.clusters.get(known.slot).id == known.cluster
             && self.tree.versions(known.leaf) == known.versions
         {
-            self.clusters.seen(known.slot);
+            self.clusters.touch(known.slot);
             return Added {
                 cluster: known.cluster,
                 change: Change::None,
@@ -217,7 +217,7 @@ impl Miner {
             };
         };
         let change = self.generalize(slot, &scratch.line);
-        self.clusters.seen(slot);
+        self.clusters.touch(slot);
         let cluster = self.clusters.get(slot).id;
         self.grown = true;
         if change == Change::None {
@@ -228,16 +228,15 @@ impl Miner {
         Added { cluster, change }
     }
 
-    /// The masked text of the line added last.
+    /// The masked text of the last line.
     pub fn masked(&self) -> &str {
         self.scratch
             .as_deref()
             .map_or("", |scratch| &scratch.masked)
     }
 
-    /// `line`, which lies on `scratch`, with placeholders for its values as far as those have no words in them: identifiers,
-    /// addresses and numbers. Where a placeholder may stand for words, that of a command or of one of the user's own masks,
-    /// the line as it is.
+    /// `line`, which was masked into `scratch`, with placeholders for those values that contain no words: identifiers, addresses
+    /// and numbers. If a placeholder may stand for words, as that of a command or a custom mask may, the line itself.
     pub(crate) fn masked_values<'a>(&self, scratch: &'a Scratch, line: &'a str) -> &'a str {
         let whole = line.len() <= self.config.options.max_line_bytes;
         if scratch.words_masked || !whole {
@@ -247,11 +246,11 @@ impl Miner {
         }
     }
 
-    /// Adds a template to start from, as [`Miner::template`] shows it, and gives the id of its cluster; where there is a
-    /// cluster with that very template already, its id. Sample lines are seeds, too: add them as any other.
+    /// Adds a template to start from, in the form of [`Miner::template`], and returns the id of its cluster; if there is a
+    /// cluster with exactly that template, returns its id. Sample lines can be seeds as well: add them like any other line.
     pub fn seed(&mut self, template: &str) -> u64 {
         let mut scratch = Scratch::default();
-        scratch.masked.push_str(self.config.within(template));
+        scratch.masked.push_str(self.config.truncated(template));
         self.split(&mut scratch);
         let found = self.tree.search(&scratch.line);
         let same = found.and_then(|found| {
@@ -264,7 +263,7 @@ impl Miner {
         }
     }
 
-    /// What there is and what there was.
+    /// Counters, and the size of the state.
     pub fn statistics(&self) -> Statistics {
         Statistics {
             clusters: self.clusters.len() as u64,
@@ -273,25 +272,25 @@ impl Miner {
         }
     }
 
-    /// Reads what the line that lies on the scratch, masked, is going to need.
+    /// Touches the memory that the masked line in `scratch` is going to need.
     pub(crate) fn prefetch(&self, scratch: &Scratch) {
         self.line_cache.prefetch(scratch.hash);
         self.clusters.prefetch();
         self.tree.prefetch();
     }
 
-    /// How many clusters there are.
+    /// Number of clusters.
     pub(crate) fn len(&self) -> usize {
         self.clusters.len()
     }
 
-    /// How much memory is in use, in bytes; at most the option `max_bytes`, unless a single cluster takes more.
+    /// Memory in bytes; at most the option `max_bytes`, unless a single cluster takes more.
     pub fn bytes(&self) -> usize {
         let postings = self.postings.as_deref().map_or(0, Postings::bytes);
         self.tree.bytes() + self.clusters.bytes() + self.line_cache.bytes() + postings
     }
 
-    /// Whether it may take more memory than when this was asked for last.
+    /// Whether it may have grown since this was last called.
     pub(crate) fn has_grown(&mut self) -> bool {
         std::mem::take(&mut self.grown)
     }
@@ -309,8 +308,8 @@ impl Miner {
         }
     }
 
-    /// The cluster of a leaf that has the most words in common with the line, if they are enough: of several, that with
-    /// more parameters; of several again, the least_recent.
+    /// The cluster of a leaf that has the most words in common with the line, if these are enough; of several, the one with more
+    /// parameters; of those, the oldest.
     fn most_similar(&mut self, leaf: Leaf, line: &[Word]) -> Option<u32> {
         let there = self.tree.members(leaf.node);
         let clusters = &self.clusters;
@@ -334,7 +333,7 @@ impl Miner {
             }
         };
         match &mut self.postings {
-            Some(postings) if there.len() > postings::SCANNED && least > 0 => {
+            Some(postings) if there.len() > postings::SCAN_MAX && least > 0 => {
                 postings.candidates(leaf.node, line, least, &mut consider);
             }
             _ => clusters.of(there).for_each(consider),
@@ -342,7 +341,7 @@ impl Miner {
         best.map(|(.., slot)| slot)
     }
 
-    /// How many of so many words two lines have to have in common.
+    /// The number of words that two lines of `words` words must have in common.
     #[inline]
     fn least(&self, words: usize) -> usize {
         let sim_th = self.config.options.sim_th;
@@ -353,7 +352,7 @@ impl Miner {
             .unwrap_or(words)
     }
 
-    /// Makes the template of a cluster fit the line.
+    /// Generalizes the template of a cluster to match the line.
     fn generalize(&mut self, slot: u32, line: &[Word]) -> Change {
         if let Some(postings) = &mut self.postings
             && postings.has(slot)
@@ -376,9 +375,9 @@ impl Miner {
 }
 
 impl Config {
-    /// What of a line is looked at.
+    /// `line`, truncated to the option `max_line_bytes`.
     #[inline]
-    fn within<'a>(&self, line: &'a str) -> &'a str {
+    fn truncated<'a>(&self, line: &'a str) -> &'a str {
         let limit = self.options.max_line_bytes;
         if line.len() <= limit {
             return line;
@@ -391,7 +390,7 @@ impl Config {
     }
 }
 
-/// How many words a template has in common with a line as long, and how many parameters it has.
+/// Number of words that a template has in common with a line of the same length, and number of its parameters.
 #[inline]
 fn common(template: &[Word], line: &[Word]) -> (usize, usize) {
     let (mut same, mut parameters) = (0, 0);

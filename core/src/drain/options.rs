@@ -7,7 +7,7 @@ choice! {
     pub enum BuiltinMasks {
         /// Those that VMFT-LAD was published with: ID, IP, SEQ, HEX, NUM, CMD (the default).
         Published = "published",
-        /// None but the user's own.
+        /// Custom masks only.
         None = "none",
     }
 }
@@ -45,7 +45,7 @@ impl DrainOptions {
     /// Checks what no option can check alone.
     ///
     /// # Errors
-    /// [`OptionError`] with what is wrong and what would be right.
+    /// [`OptionError`] with the mistake and its correction.
     pub fn validate(&self) -> Result<(), OptionError> {
         let separates = |c: char| c.is_ascii_punctuation();
         if !self.extra_delimiters.chars().all(separates) {
@@ -80,11 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_that_cannot_be_one_is_refused_with_the_reason() {
+    fn an_invalid_mask_is_refused_with_the_reason() {
         for (masks, says) in [
             ("VM", "NAME=REGEX"),
             ("VM=(", "unclosed group"),
-            ("VM=x*", "nothing at all"),
+            ("VM=x*", "empty string"),
             ("V1=x", "letters"),
         ] {
             let mut options = DrainOptions::default();

@@ -1,37 +1,37 @@
-//! Which clusters of a leaf have which word where: finds the few that can be similar to a line among very many.
+//! An inverted index over the clusters of large leaves: which clusters have which word at which position.
 //!
-//! A cluster that has at least k words of n in common with a line has one of any n - k + 1 of its own in common. So it is
-//! enough to list every cluster under its n - k + 1 rarest words, and the frequent ones cost nothing.
+//! A cluster that has at least k of n words in common with a line shares at least one of any n - k + 1 of its own words with it.
+//! So it is enough to list every cluster under its n - k + 1 rarest words, and frequent words cost nothing (prefix filter).
 //!
-//! Where all words are frequent, lists are long. Most clusters in them have no more than that one word in common with the
-//! line, which their signatures tell without a look at the cluster itself: they have four bits of each of the first words.
+//! If all words are frequent, lists are long. Most clusters in them share only that one word with the line. Signatures, four bits
+//! of each of the first words, reject those without a look at the cluster itself.
 
 use super::words::{PARAMETER, Word};
 use crate::memory::{allocation, grow, vec};
 
-/// Leaves with at most so many clusters are faster looked through than looked up.
-pub(super) const SCANNED: usize = 16;
-/// So many words have a part in a signature.
-const SIGNED: usize = 16;
-/// The most lists.
+/// Leaves with at most this many clusters are scanned, because that is faster than a lookup.
+pub(super) const SCAN_MAX: usize = 16;
+/// Number of words in a signature.
+const SIGNATURE_WORDS: usize = 16;
+/// Maximum number of lists.
 const MAX_LISTS: usize = 1 << 31;
-/// Stands for no posting.
+/// No posting.
 const NONE: u32 = u32::MAX;
 
-/// That a cluster has a word at a position.
+/// An entry of the index: a cluster has a word at a position.
 #[derive(Debug, Clone, Copy)]
 struct Posting {
-    /// Of leaf, position and word. Two with the same are taken for one: whoever looks compares the cluster itself.
+    /// Hash of leaf, position and word. Collisions are harmless, because the cluster itself is compared afterwards.
     hash: u32,
     slot: u32,
-    /// Those next to it in its list; a free one has the next free one next it.
+    /// Links of its list; a free posting links to the next free one.
     prev: u32,
     next: u32,
-    /// The next one of its cluster.
+    /// The next posting of the same cluster.
     sibling: u32,
 }
 
-/// What there is of a cluster.
+/// A cluster in the index.
 #[derive(Debug, Clone, Copy)]
 struct Listed {
     signature: u64,
@@ -41,18 +41,18 @@ struct Listed {
 
 #[derive(Debug, Clone)]
 pub(super) struct Postings {
-    /// The first posting of every list, which has all whose hashes begin with the same bits; a power of two of them.
+    /// The first posting of each list; a list holds the hashes with the same leading bits. A power of two.
     lists: Vec<u32>,
     postings: Vec<Posting>,
-    /// The first posting that is free, and how many are not.
+    /// The first free posting, and the number of postings in use.
     free: u32,
     used: usize,
     /// By slot.
     listed: Vec<Listed>,
-    /// Of the words of the line looked up last, or of a template: how many clusters have them, and their hashes.
-    looked_up: Vec<(u32, u32)>,
-    /// The leaf that the line was looked up in.
-    looked_in: Option<u32>,
+    /// For each word of the line or template queried last: the number of clusters that have it, and its hash.
+    query: Vec<(u32, u32)>,
+    /// The leaf of the last query.
+    queried_leaf: Option<u32>,
 }
 
 #[inline]
@@ -66,16 +66,16 @@ fn hash(leaf: u32, position: usize, word: Word) -> u32 {
 #[inline]
 fn signature(words: &[Word]) -> u64 {
     let bits = |signature: u64, word: &Word| signature << 4 | (word >> 20 & 15);
-    words.iter().take(SIGNED).fold(0, bits)
+    words.iter().take(SIGNATURE_WORDS).fold(0, bits)
 }
 
-/// In how many places of a signature two have the same.
+/// The number of positions at which two signatures agree.
 #[inline]
-fn alike(a: u64, b: u64) -> usize {
+fn common_places(a: u64, b: u64) -> usize {
     let other = a ^ b;
     let other = other | other >> 1;
     let other = (other | other >> 2) & (u64::MAX / 15);
-    SIGNED - other.count_ones() as usize
+    SIGNATURE_WORDS - other.count_ones() as usize
 }
 
 impl Postings {
@@ -86,8 +86,8 @@ impl Postings {
             free: NONE,
             used: 0,
             listed: Vec::new(),
-            looked_up: Vec::new(),
-            looked_in: None,
+            query: Vec::new(),
+            queried_leaf: None,
         }
     }
 
@@ -98,13 +98,13 @@ impl Postings {
         listed.is_some_and(|listed| listed.first != NONE)
     }
 
-    /// Adds the cluster of a slot, so that every line with at least `least` (at least 1) of its words finds it.
+    /// Lists the cluster of a slot so that every line with at least `least` (1 or more) of its words finds it.
     pub fn add(&mut self, leaf: u32, slot: u32, template: &[Word], least: usize) {
-        // A new cluster's template is the line that was just looked up.
-        if self.looked_in.take() != Some(leaf) {
+        // The template of a new cluster is the line that was just queried.
+        if self.queried_leaf.take() != Some(leaf) {
             self.look_up(leaf, template, |_| {});
         }
-        let words = &mut self.looked_up;
+        let words = &mut self.query;
         let enough = (words.len() + 1).saturating_sub(least).min(words.len());
         if enough < words.len() && words.iter().any(|&(len, _)| len > 0) {
             words.sort_unstable();
@@ -122,7 +122,7 @@ impl Postings {
         }
         let mut sibling = NONE;
         for at in 0..enough {
-            let (_, hash) = self.looked_up[at];
+            let (_, hash) = self.query[at];
             sibling = self.insert(hash, slot, sibling);
         }
         self.listed[slot as usize] = Listed {
@@ -131,10 +131,10 @@ impl Postings {
         };
     }
 
-    /// Where the list with a hash begins.
+    /// The index of the list for a hash.
     #[inline]
     fn list(&self, hash: u32) -> usize {
-        // There are two at least, and one for every hash at most.
+        // There are at least two lists, and at most one per hash.
         (hash >> (u32::BITS - self.lists.len().ilog2())) as usize
     }
 
@@ -163,7 +163,7 @@ impl Postings {
         at
     }
 
-    /// Puts a posting, which is in no list, at the beginning of that of its hash.
+    /// Inserts a posting, which is in no list, at the front of its list.
     #[inline]
     fn push_front(&mut self, at: u32) {
         let list = self.list(self.postings[at as usize].hash);
@@ -175,10 +175,10 @@ impl Postings {
         }
     }
 
-    /// Makes room for so many lists at least.
+    /// Rebuilds the table with at least `lists` lists.
     #[cold]
     fn grow_lists(&mut self, lists: usize) {
-        // The old ones go first: both together would be a leap beyond a limit.
+        // Frees the old table first: both together could exceed the memory limit.
         self.lists = Vec::new();
         self.lists = vec![NONE; lists.next_power_of_two().clamp(2, MAX_LISTS)];
         for slot in 0..self.listed.len() {
@@ -190,7 +190,7 @@ impl Postings {
         }
     }
 
-    /// Takes a posting out of its list; what comes after it in its cluster is the caller's to mend.
+    /// Removes a posting from its list; the caller repairs the siblings.
     fn remove(&mut self, at: u32) -> Posting {
         let posting = self.postings[at as usize];
         match self.postings.get_mut(posting.prev as usize) {
@@ -208,7 +208,7 @@ impl Postings {
         posting
     }
 
-    /// Takes the cluster of a slot out again, wherever it is listed.
+    /// Removes the cluster of a slot from the index.
     pub fn remove_cluster(&mut self, slot: u32) {
         let Some(listed) = self.listed.get_mut(slot as usize) else {
             return;
@@ -219,7 +219,7 @@ impl Postings {
         }
     }
 
-    /// Takes the cluster of a slot out again, as far as it is listed under the word at this position.
+    /// Removes the posting of a cluster for the word at this position, if it has one.
     pub fn remove_word(&mut self, leaf: u32, slot: u32, position: usize, word: Word) {
         let hash = hash(leaf, position, word);
         let Some(mut at) = self.listed.get(slot as usize).map(|listed| listed.first) else {
@@ -241,8 +241,8 @@ impl Postings {
         }
     }
 
-    /// Tells `candidate` of every slot whose cluster may have `least` words in common with the line; of some more than once,
-    /// and of some that have not.
+    /// Calls `candidate` with every slot whose cluster may have `least` words in common with the line; with some more than once,
+    /// and with some false positives.
     #[inline]
     pub fn candidates(
         &mut self,
@@ -252,30 +252,30 @@ impl Postings {
         mut candidate: impl FnMut(u32),
     ) {
         let own = signature(line);
-        // What is no word is alike in all signatures, and what has no part in them may be in common.
-        let least = (least + SIGNED).saturating_sub(line.len());
+        // Missing words agree in all signatures, and words beyond the signature may agree.
+        let least = (least + SIGNATURE_WORDS).saturating_sub(line.len());
         let listed = std::mem::take(&mut self.listed);
         self.look_up(leaf, line, |slot| {
-            if alike(own, listed[slot as usize].signature) >= least {
+            if common_places(own, listed[slot as usize].signature) >= least {
                 candidate(slot);
             }
         });
         self.listed = listed;
-        self.looked_in = Some(leaf);
+        self.queried_leaf = Some(leaf);
     }
 
-    /// Another line is being looked at, which has not been looked up.
+    /// Another line follows that has not been queried yet.
     pub fn next_line(&mut self) {
-        self.looked_in = None;
+        self.queried_leaf = None;
     }
 
-    /// Looks up the words, and shows the slots of the clusters that are listed under them.
+    /// Queries the words, and calls `show` with the slots of the clusters listed under them.
     #[inline]
     fn look_up(&mut self, leaf: u32, words: &[Word], mut show: impl FnMut(u32)) {
-        self.looked_up.clear();
-        self.looked_up.reserve(words.len());
+        self.query.clear();
+        self.query.reserve(words.len());
         for (position, &word) in words.iter().enumerate() {
-            // What stands for any word is similar to none.
+            // A parameter is similar to no word.
             if word == PARAMETER {
                 continue;
             }
@@ -292,17 +292,17 @@ impl Postings {
                 }
                 at = posting.next;
             }
-            self.looked_up.push((len, hash));
+            self.query.push((len, hash));
         }
     }
 
-    /// How much memory this takes, with itself, in bytes.
+    /// Memory including itself, in bytes.
     pub fn bytes(&self) -> usize {
         allocation(size_of::<Self>())
             + vec(&self.lists)
             + vec(&self.postings)
             + vec(&self.listed)
-            + vec(&self.looked_up)
+            + vec(&self.query)
     }
 }
 
@@ -319,13 +319,13 @@ mod tests {
         found
     }
 
-    /// A word as they are: with bits anywhere.
+    /// A word with bits anywhere.
     fn word(number: u32) -> Word {
         super::super::words::word(&number.to_string())
     }
 
     #[test]
-    fn whoever_shares_enough_words_is_a_candidate_and_frequent_words_are_not_looked_at() {
+    fn clusters_that_share_enough_words_are_candidates_and_frequent_words_are_skipped() {
         let mut postings = Postings::new();
         let template = |own: u32| [word(7), word(1000 + own), word(2000 + own)];
         for slot in 0..100 {
@@ -338,13 +338,13 @@ mod tests {
         assert!(of(&[7, 1042, 2042]).contains(&42));
         assert!(of(&[7, 1042, 5]).contains(&42));
         assert!(of(&[5, 1042, 2042]).contains(&42));
-        // The first cluster found no word more frequent than another.
+        // For the first cluster, all words were equally frequent.
         assert!(of(&[7, 5, 6]).len() <= 1);
         assert!(candidates(&mut postings, 2, &template(42), 2).is_empty());
     }
 
     #[test]
-    fn clusters_that_come_and_go_leave_nothing_behind() {
+    fn removed_clusters_leave_no_postings() {
         let mut postings = Postings::new();
         let template = |slot: u32| [7, slot, slot / 10, 9].map(word);
         let remove = |postings: &mut Postings, slot: u32| {
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cluster_with_enough_in_common_is_passed_over_for_its_signature() {
+    fn no_cluster_with_enough_words_in_common_is_rejected_by_its_signature() {
         let mut random = 5_u64;
         for len in 1..40_usize {
             let mut postings = Postings::new();

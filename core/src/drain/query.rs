@@ -1,16 +1,16 @@
-//! What is known of clusters and lines, asked without learning anything.
+//! Read-only queries: clusters, templates and parameters.
 
 use super::tree::Found;
 use super::words::PARAMETER;
 use super::{ClusterView, Config, Miner, Scratch, common, mask};
 
 impl Miner {
-    /// The cluster whose template fits a line word by word, without learning from the line.
+    /// The cluster whose template matches a line word by word. Learns nothing from the line.
     pub fn find(&self, line: &str) -> Option<u64> {
         let mut scratch = Scratch::default();
         let Config { masks, .. } = &*self.config;
         masks.apply(
-            self.config.within(line),
+            self.config.truncated(line),
             &mut scratch.masked,
             &mut scratch.spare,
         );
@@ -29,26 +29,26 @@ impl Miner {
         best.map(|(_, id)| id)
     }
 
-    /// The template of a cluster, or `None` where there is no such cluster (any more).
+    /// The template of a cluster, or `None` if there is no such cluster (any more).
     pub fn template(&self, cluster: u64) -> Option<&str> {
         let slot = self.clusters.slot(cluster)?;
         Some(self.clusters.get(slot).text())
     }
 
-    /// How many lines a cluster has had, or `None` where there is no such cluster (any more).
+    /// Number of lines of a cluster, or `None` if there is no such cluster (any more).
     pub fn size(&self, cluster: u64) -> Option<u64> {
         let slot = self.clusters.slot(cluster)?;
         Some(self.clusters.get(slot).size)
     }
 
-    /// What stands in `line` where the template of `cluster` has placeholders, in their order; empty where the template does
-    /// not fit the line.
+    /// The parts of `line` at the placeholders of the template of `cluster`, in order; empty if the template does not match the
+    /// line.
     pub fn parameters<'a>(&self, cluster: u64, line: &'a str) -> Vec<&'a str> {
         let Some(slot) = self.clusters.slot(cluster) else {
             return Vec::new();
         };
         let template = self.clusters.get(slot);
-        let line = self.config.within(line);
+        let line = self.config.truncated(line);
         let (masked, spans) = self.config.masks.spans(line);
         let Config {
             separators,
@@ -82,7 +82,7 @@ impl Miner {
         values
     }
 
-    /// All clusters, from that not seen for longest on.
+    /// All clusters, least recently used first.
     pub fn clusters(&self) -> impl Iterator<Item = ClusterView<'_>> + '_ {
         self.clusters.by_recency().map(|slot| {
             let cluster = self.clusters.get(slot);

@@ -1,4 +1,4 @@
-//! The definition of Drain as one_by_one as it can be written, to hold the fast one against.
+//! A reference implementation of Drain, as simple as possible, for tests of the fast one.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ struct Cluster {
 pub(super) struct Reference {
     options: DrainOptions,
     root: HashMap<usize, Node>,
-    /// From the one not seen for longest on.
+    /// Least recently used first.
     clusters: Vec<Cluster>,
     created: u64,
 }
@@ -35,7 +35,7 @@ impl Reference {
         }
     }
 
-    /// All clusters as (id, size, template), from the one not seen for longest on.
+    /// All clusters as (id, size, template), least recently used first.
     pub fn clusters(&self) -> Vec<(u64, u64, String)> {
         let all = self.clusters.iter();
         all.map(|c| (c.id, c.size, c.template.join(" "))).collect()

@@ -1,27 +1,27 @@
-//! A line on its way to its cluster: masked, then split into words.
+//! Buffers for a line on its way to its cluster: masked, then split into words.
 
 use super::words::{Separators, Word, word};
 use crate::memory::{allocation, vec};
 
-/// Where a line is taken apart: the last one lies here still. It is worth nothing to the next line but its room.
+/// Scratch buffers, reused from line to line. Nothing but their capacity carries over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
-    /// The line, masked.
+    /// The masked line.
     pub(super) masked: String,
-    /// Of the masked line.
+    /// The hash of the masked line.
     pub(super) hash: u64,
     /// Whether a placeholder in it may stand for words.
     pub(super) words_masked: bool,
-    /// Room for text while it is masked.
+    /// A second buffer for masking.
     pub(super) spare: String,
-    /// Where the words are.
+    /// The byte offsets of the words.
     spans: Vec<(usize, usize)>,
     /// The words.
     pub(super) line: Vec<Word>,
 }
 
 impl Scratch {
-    /// Splits the masked line into words, the first `most` of it.
+    /// Splits the masked line into words, `most` at most.
     pub(super) fn split(&mut self, separators: &Separators, most: usize) {
         separators.split(&self.masked, most, &mut self.spans);
         let Self {
@@ -34,7 +34,7 @@ impl Scratch {
         line.extend(spans.iter().map(|&(from, to)| word(&masked[from..to])));
     }
 
-    /// The words, and their texts with a blank between every two.
+    /// The words, and their text with single spaces between them.
     pub(super) fn template(&mut self) -> (&[Word], &str) {
         let masked = self.masked.as_bytes();
         let apart = |pair: &[(usize, usize)]| {
@@ -61,7 +61,7 @@ impl Scratch {
         self.spans.iter().map(|&(from, to)| &self.masked[from..to])
     }
 
-    /// How much memory it takes, in bytes.
+    /// Memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         allocation(self.masked.capacity())
             + allocation(self.spare.capacity())
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_its_words_as_far_as_they_are_looked_at_and_leaves_nothing_to_the_next() {
+    fn a_line_is_split_into_its_first_words_independently_of_the_line_before() {
         let mut scratch = Scratch::default();
         let separators = Separators::new("_");
         for (line, words) in [

@@ -107,15 +107,15 @@ impl<'de> Visitor<'de> for Restore<'_> {
 /// A miner that is being restored.
 struct Restoring<'m> {
     miner: &'m mut Miner,
-    /// The state was saved with the same depth: its tree is restored and not built from the templates.
+    /// The state was saved with the same depth: its tree is restored instead of being rebuilt from the templates.
     same_tree: bool,
-    /// The highest number of a cluster so far.
+    /// The highest cluster id so far.
     newest: u64,
     /// Clusters that no line can match any more.
     skipped: u64,
     /// Clusters in leaves.
     attached: usize,
-    /// What is wrong with the state; the rest of it is then only read past.
+    /// What is wrong with the state; the rest of it is then skipped.
     error: Option<StateError>,
 }
 
@@ -142,7 +142,7 @@ impl Restoring<'_> {
         let words = || saved.template.iter().map(String::as_str);
         let is_whole = words().all(|word| !word.is_empty() && !word.contains(' '));
         if clusters.slot(saved.id).is_some() || !is_whole || saved.id == 0 {
-            return Err(format!("cluster {} cannot be", saved.id).into());
+            return Err(format!("cluster {} is impossible", saved.id).into());
         }
         self.newest = self.newest.max(saved.id);
         let is_long =
@@ -165,10 +165,10 @@ impl Restoring<'_> {
                 .clusters
                 .slot(id)
                 .filter(|&slot| !miner.clusters.get(slot).is_in_leaf())
-                .ok_or_else(|| format!("cluster {id} is missing or there twice"))?;
+                .ok_or_else(|| format!("cluster {id} is missing or listed twice"))?;
             let words = miner.clusters.get(slot).words().len();
             if !miner.tree.is_leaf_of(node, words) {
-                return Err(format!("cluster {id} is in a place for other lines").into());
+                return Err(format!("cluster {id} is in the wrong leaf").into());
             }
             miner.attach(slot, node);
             self.attached += 1;
@@ -182,7 +182,7 @@ impl Restoring<'_> {
         }
         let miner = self.miner;
         if self.newest > miner.statistics.created {
-            return Err(format!("cluster {} cannot be", self.newest).into());
+            return Err(format!("cluster {} is impossible", self.newest).into());
         }
         miner.statistics.evicted += self.skipped;
         if !self.same_tree {
@@ -193,7 +193,7 @@ impl Restoring<'_> {
         while miner.clusters.len() > miner.config.options.max_clusters {
             miner.evict_least_recent();
         }
-        miner.make_room();
+        miner.enforce_memory_limit();
         Ok(())
     }
 }

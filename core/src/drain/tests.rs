@@ -72,7 +72,7 @@ fn a_line_without_words_has_a_cluster_too() {
 }
 
 #[test]
-fn finding_learns_nothing_and_takes_only_what_fits_word_by_word() {
+fn find_learns_nothing_and_matches_word_by_word() {
     let mut miner = miner(&[]);
     miner.add("user root logged in");
     miner.add("user daemon logged in");
@@ -84,7 +84,7 @@ fn finding_learns_nothing_and_takes_only_what_fits_word_by_word() {
 }
 
 #[test]
-fn parameters_are_what_stands_where_the_template_has_placeholders() {
+fn parameters_are_the_values_at_the_placeholders() {
     let mut miner = miner(&[]);
     miner.add("[12.5] port vnet1 of br_lan is up");
     miner.add("[13.5] port vnet2 of br_wan is up");
@@ -99,7 +99,7 @@ fn parameters_are_what_stands_where_the_template_has_placeholders() {
 }
 
 #[test]
-fn a_parameter_that_was_masked_is_given_as_it_was_written() {
+fn a_masked_parameter_is_returned_as_written() {
     let mut miner = miner(&[("masks", r"VM=vm-\d+")]);
     miner.add("start of vm-1 by root");
     miner.add("start of 17 by root");
@@ -119,7 +119,7 @@ fn a_seed_is_a_template_to_start_from() {
 }
 
 #[test]
-fn the_cluster_not_seen_for_longest_makes_room_and_ids_are_never_used_again() {
+fn the_least_recently_used_cluster_is_evicted_and_ids_are_never_reused() {
     let mut miner = miner(&[("max_clusters", "2")]);
     miner.add("alpha one");
     miner.add("beta");
@@ -133,7 +133,7 @@ fn the_cluster_not_seen_for_longest_makes_room_and_ids_are_never_used_again() {
 }
 
 #[test]
-fn what_a_line_has_beyond_the_limits_is_not_looked_at() {
+fn lines_are_truncated_to_the_limits() {
     let mut miner = miner(&[("max_line_bytes", "64"), ("max_tokens", "3")]);
     assert_eq!(miner.add("a b c d").cluster, 1);
     assert_eq!(miner.add("a b c e f").cluster, 1);
@@ -145,7 +145,7 @@ fn what_a_line_has_beyond_the_limits_is_not_looked_at() {
 }
 
 #[test]
-fn very_long_lines_and_rubbish_are_only_lines() {
+fn very_long_and_random_lines_are_parsed_like_any_other() {
     let mut miner = miner(&[]);
     let long: String = (0..200_000).map(|i| format!("w{i} ")).collect();
     assert!(long.len() > 1 << 20);
@@ -173,7 +173,7 @@ fn very_long_lines_and_rubbish_are_only_lines() {
 }
 
 #[test]
-fn a_million_lines_that_have_nothing_in_common_stay_within_the_memory_allowed() {
+fn a_million_unrelated_lines_stay_within_the_memory_limit() {
     let mut miner = miner(&[("max_bytes", "4000000"), ("max_clusters", "1000000")]);
     let mut state = 7u64;
     let mut line = String::new();
@@ -198,7 +198,7 @@ fn a_million_lines_that_have_nothing_in_common_stay_within_the_memory_allowed() 
 }
 
 #[test]
-fn a_tree_of_nodes_without_clusters_is_made_anew() {
+fn a_tree_of_nodes_without_clusters_is_rebuilt() {
     let mut miner = miner(&[
         ("max_bytes", "262144"),
         ("max_clusters", "10"),
@@ -223,7 +223,7 @@ fn a_tree_of_nodes_without_clusters_is_made_anew() {
 }
 
 #[test]
-fn a_state_with_another_depth_is_taken_over_by_its_templates() {
+fn a_state_with_another_depth_is_restored_from_its_templates() {
     let mut old = miner(&[("depth", "5")]);
     for line in ["alpha beta gamma", "alpha beta delta", "one two three four"] {
         old.add(line);
@@ -233,7 +233,7 @@ fn a_state_with_another_depth_is_taken_over_by_its_templates() {
     assert_eq!(listed(&new), [(2, 1, "one two three four".into())]);
     assert_eq!(new.add("one two three four").cluster, 2);
     assert_eq!(new.add("something new").cluster, 3);
-    // A template that no line of now can have is gone, and counted so.
+    // A template that no line can match any more is dropped and counted as evicted.
     let mut shorter = miner(&[("max_tokens", "3")]);
     restore(&mut shorter, &saved(&old)).unwrap();
     let statistics = shorter.statistics();
@@ -244,7 +244,7 @@ fn a_state_with_another_depth_is_taken_over_by_its_templates() {
 }
 
 #[test]
-fn a_state_that_cannot_be_is_refused() {
+fn an_impossible_state_is_refused() {
     let mut whole = miner(&[]);
     for line in ["alpha beta gamma", "one two", "three 4 five six"] {
         whole.add(line);
@@ -268,7 +268,7 @@ fn a_state_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_line_seen_before_goes_another_way_when_the_tree_has_grown() {
+fn a_known_line_takes_another_path_when_the_tree_has_grown() {
     let mut miner = miner(&[]);
     let mut reference = Reference::new(miner.options().clone());
     let lines = [
@@ -287,7 +287,7 @@ fn a_line_seen_before_goes_another_way_when_the_tree_has_grown() {
     assert_eq!(ids, [1, 1, 1, 1, 2, 3]);
 }
 
-/// LineCache of few words, so that all the ways in which they can be alike are met.
+/// Lines of few words, so that they resemble each other in many ways.
 fn lines(most: usize) -> impl Strategy<Value = Vec<String>> {
     let word = prop_oneof![
         8 => "[a-d]",
@@ -299,7 +299,7 @@ fn lines(most: usize) -> impl Strategy<Value = Vec<String>> {
         1 => "é|\u{a0}|<:NUM:>",
     ];
     let line = proptest::collection::vec(word, 0..6).prop_map(|words| words.join(" "));
-    // Out of not too many different lines, so that many are seen again after others.
+    // Drawn from few different lines, so that many repeat.
     let different = proptest::collection::vec(line, 1..150);
     (
         different,
@@ -333,7 +333,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn every_line_gets_the_cluster_that_the_definition_gives(options in any_options(), lines in lines(800)) {
+    fn every_line_gets_the_cluster_of_the_reference_implementation(options in any_options(), lines in lines(800)) {
         let mut reference = Reference::new(options.clone());
         let mut miner = Miner::new(options).unwrap();
         for line in &lines {
@@ -344,7 +344,7 @@ proptest! {
     }
 
     #[test]
-    fn a_restored_miner_goes_on_as_if_nothing_had_happened(options in any_options(), lines in lines(200), cut in 0usize..200) {
+    fn a_restored_miner_continues_as_if_nothing_had_happened(options in any_options(), lines in lines(200), cut in 0usize..200) {
         let mut whole = Miner::new(options.clone()).unwrap();
         let cut = cut.min(lines.len());
         for line in &lines[..cut] {
@@ -360,7 +360,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(lines in proptest::collection::vec(any::<String>(), 1..60)) {
+    fn no_text_causes_a_panic(lines in proptest::collection::vec(any::<String>(), 1..60)) {
         let mut miner = miner(&[("max_clusters", "5"), ("extra_delimiters", "_<:"), ("masks", r"X=[xyz]+\d ; Y=\w+-")]);
         for line in &lines {
             let cluster = miner.add(line).cluster;

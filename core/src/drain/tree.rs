@@ -1,7 +1,7 @@
 //! The prefix tree: the number of words, then the first words, then a leaf with clusters.
 //!
-//! Nodes are never removed one by one: in the reference implementation, too, one whose clusters are gone still leads the
-//! lines with its words to it, and so decides what they become.
+//! Nodes are never removed one by one. In the reference implementation, too, a node without clusters still attracts the lines
+//! with its words, and so affects which clusters they create.
 
 use std::hint::black_box;
 
@@ -16,20 +16,20 @@ use crate::memory::{allocation, grow, table, vec};
 /// A node of the tree.
 #[derive(Debug, Clone)]
 struct Node {
-    /// The clusters here; only leaves have any.
+    /// The clusters; only leaves have any.
     members: Members,
     children: u32,
-    /// How many words the lines here have.
+    /// Number of words of its lines.
     words: u32,
-    /// How many of them led here.
+    /// Number of words on the path to it.
     level: u32,
-    /// The last of those.
+    /// The last of these.
     text: Box<str>,
-    /// Counts what may change which cluster a line that arrives here gets.
+    /// Incremented when the cluster of a line that arrives here may change.
     version: u64,
 }
 
-/// Where a line's path ends, and what it depended on.
+/// The end of a line's path, and what the path depended on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Leaf {
     /// The node of the number of words.
@@ -38,12 +38,12 @@ pub(super) struct Leaf {
     pub node: u32,
 }
 
-/// What a line is led to.
+/// The result of a search.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
     pub leaf: Leaf,
-    /// A template of the same words belongs there, too, and not to a node that would have to be made.
-    pub settled: bool,
+    /// A template of the same words belongs to this leaf, too, and not to a node that would have to be created.
+    pub is_final: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -56,19 +56,19 @@ pub(super) struct Tree {
     groups: FxHashMap<u32, u32>,
     /// By parent and word.
     children: FxHashMap<(u32, Word), u32>,
-    /// What the nodes' texts take, and what all of it takes, in bytes.
+    /// Memory of the nodes' texts, and of the whole tree, in bytes.
     texts: usize,
     bytes: usize,
 }
 
-/// A node as a snapshot holds it.
+/// A node in a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct SavedNode {
-    /// The index of the parent among the nodes saved, or `None` for a node of a number of words.
+    /// The index of the parent among the saved nodes, or `None` for the node of a number of words.
     parent: Option<u32>,
-    /// The word that leads here from the parent, or the number of words.
+    /// The word on the edge from the parent, or the number of words.
     key: SavedKey,
-    /// The ids of the clusters here.
+    /// The ids of its clusters.
     pub clusters: Vec<u64>,
 }
 
@@ -92,31 +92,30 @@ impl Tree {
         }
     }
 
-    /// How many words a line of so many is led by.
+    /// The number of words that lead a line of `words` words to its leaf.
     fn prefix_len(&self, words: usize) -> usize {
         (self.depth - 2).min(words).saturating_sub(1)
     }
 
-    /// Where a line of these words is led to.
+    /// The leaf for a line of these words.
     #[inline]
     pub fn search(&self, line: &[Word]) -> Option<Found> {
         let group = *self.groups.get(&(line.len() as u32))?;
-        let (mut node, mut settled) = (group, true);
+        let (mut node, mut is_final) = (group, true);
         for &word in &line[..self.prefix_len(line.len())] {
             node = match self.children.get(&(node, word)) {
                 Some(&child) => child,
                 None => {
-                    settled &= self.nodes[node as usize].children as usize >= self.max_children;
+                    is_final &= self.nodes[node as usize].children as usize >= self.max_children;
                     *self.children.get(&(node, PARAMETER))?
                 }
             };
         }
         let leaf = Leaf { group, node };
-        Some(Found { leaf, settled })
+        Some(Found { leaf, is_final })
     }
 
-    /// The leaf that a template of so many words belongs to, made where there is none; `words` are its words with their
-    /// texts.
+    /// The leaf for a template of `len` words, created if necessary; `words` are its words with their texts.
     pub fn leaf_for<'a>(
         &mut self,
         len: usize,
@@ -142,7 +141,7 @@ impl Tree {
         Leaf { group, node }
     }
 
-    /// The word under which a template with `word` goes down from `node`: itself, or the one that all others share.
+    /// The word under which a template with `word` descends from `node`: itself, or the wildcard.
     fn key<'a>(&self, node: u32, word: Word, text: &'a str) -> (Word, &'a str) {
         if self.children.contains_key(&(node, word)) {
             return (word, text);
@@ -151,7 +150,7 @@ impl Tree {
         if self.parametrize_numeric_tokens && numeric() {
             return (PARAMETER, PARAMETER_TEXT);
         }
-        // The last place is kept for the child that all others share.
+        // The last place is reserved for the wildcard.
         let shared = usize::from(!self.children.contains_key(&(node, PARAMETER)));
         if (self.nodes[node as usize].children as usize) + shared < self.max_children {
             (word, text)
@@ -179,7 +178,7 @@ impl Tree {
         let child = self.node(words, level + 1, text);
         self.children.insert((parent, key), child);
         self.nodes[parent as usize].children += 1;
-        // LineCache that went another way so far may come here from now on.
+        // Lines that took another path so far may come here from now on.
         self.nodes[group as usize].version += 1;
         self.measure();
         child
@@ -194,14 +193,14 @@ impl Tree {
     /// Adds the cluster of a slot to a leaf.
     pub fn add(&mut self, node: u32, slot: u32, clusters: &mut Clusters) {
         let leaf = &mut self.nodes[node as usize];
-        clusters.join(&mut leaf.members, node, slot);
+        clusters.push_member(&mut leaf.members, node, slot);
         leaf.version += 1;
     }
 
-    /// Takes the cluster of a slot from its leaf. No other line's cluster is another for that.
+    /// Removes the cluster of a slot from its leaf. That changes the cluster of no other line.
     pub fn remove(&mut self, slot: u32, clusters: &mut Clusters) {
         let leaf = &mut self.nodes[clusters.get(slot).leaf as usize];
-        clusters.leave(&mut leaf.members, slot);
+        clusters.remove_member(&mut leaf.members, slot);
     }
 
     /// A template in the leaf has changed.
@@ -209,12 +208,12 @@ impl Tree {
         self.nodes[node as usize].version += 1;
     }
 
-    /// Reads some of the nodes.
+    /// Touches some of the nodes.
     pub fn prefetch(&self) {
         black_box(self.nodes.first().map(|node| node.version));
     }
 
-    /// Grows whenever lines led to this leaf may get another cluster than before.
+    /// Changes whenever lines that are led to this leaf may get another cluster than before.
     #[inline]
     pub fn versions(&self, leaf: Leaf) -> (u64, u64) {
         (
@@ -223,7 +222,7 @@ impl Tree {
         )
     }
 
-    /// Forgets all nodes.
+    /// Removes all nodes.
     pub fn clear(&mut self) {
         *self = Self::new(
             self.depth,
@@ -232,12 +231,12 @@ impl Tree {
         );
     }
 
-    /// How much memory the tree takes, without the clusters, in bytes.
+    /// Memory without the clusters in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Looks how much memory it takes.
+    /// Measures the memory.
     fn measure(&mut self) {
         self.bytes = self.texts
             + vec(&self.nodes)
@@ -245,7 +244,7 @@ impl Tree {
             + table(self.children.capacity(), size_of::<((u32, Word), u32)>());
     }
 
-    /// The parents of all nodes, by their places; `None` for a node of a number of words.
+    /// The parents of all nodes by index; `None` for the node of a number of words.
     pub fn parents(&self) -> Vec<Option<u32>> {
         let mut parents = vec![None; self.nodes.len()];
         for (&(parent, _), &node) in &self.children {
@@ -254,7 +253,7 @@ impl Tree {
         parents
     }
 
-    /// The nodes as a snapshot holds them, parents first; `parents` is what [`Tree::parents`] gave.
+    /// The nodes as saved in a snapshot, parents first; `parents` comes from [`Tree::parents`].
     pub fn saved_nodes<'a>(
         &'a self,
         clusters: &'a Clusters,
@@ -276,11 +275,11 @@ impl Tree {
             })
     }
 
-    /// Restores the next node that [`Tree::saved_nodes`] gave, and returns its place, which is the one that it had. Its clusters
-    /// are left to the caller.
+    /// Restores the next node of [`Tree::saved_nodes`], and returns its index, which is the one that it had. The caller adds its
+    /// clusters.
     ///
     /// # Errors
-    /// What is wrong with the node; the tree is then of no use.
+    /// What is wrong with the node; the tree is then unusable.
     pub fn restore_node(&mut self, saved: &SavedNode) -> Result<u32, StateError> {
         match (&saved.key, saved.parent) {
             (SavedKey::Words(words), None) => {
@@ -295,7 +294,7 @@ impl Tree {
                     return Err("a node comes before its parent".into());
                 };
                 if level as usize >= self.prefix_len(words as usize) {
-                    return Err("a node below the leaves".into());
+                    return Err("a node is below the leaves".into());
                 }
                 let key = word(text);
                 if self.children.contains_key(&(parent, key)) {
@@ -304,12 +303,12 @@ impl Tree {
                 let group = self.groups[&words];
                 self.child(group, parent, key, text);
             }
-            _ => return Err("a node without a place".into()),
+            _ => return Err("a node has neither a parent nor a number of words".into()),
         }
         Ok(self.nodes.len() as u32 - 1)
     }
 
-    /// Whether a node is where templates of so many words are.
+    /// Whether a node is a leaf for templates of `words` words.
     pub fn is_leaf_of(&self, node: u32, words: usize) -> bool {
         let node = &self.nodes[node as usize];
         node.words as usize == words && node.level as usize == self.prefix_len(words)

@@ -1,4 +1,4 @@
-//! Words: where one ends, and by what they are reported apart.
+//! Words: splitting lines, and hashes that stand for words.
 
 use std::hash::Hasher as _;
 
@@ -6,16 +6,16 @@ use rustc_hash::FxHasher;
 
 use super::blocks::{self, BLOCK, bits, take_lowest};
 
-/// What stands in a template where its lines differ.
+/// The placeholder in a template where its lines differ.
 pub(super) const PARAMETER_TEXT: &str = "<:*:>";
 /// The word [`PARAMETER_TEXT`].
 pub(super) const PARAMETER: Word = 0;
 
-/// A word, reported apart from others by 64 bits that its text is mixed into: two of a million different words are taken for one
-/// with a probability of some 10⁻⁸. In return a word costs nothing that would have to be looked up or config back.
+/// A word, represented by a 64-bit hash of its text. Among a million words, two collide with a probability of about 10⁻⁸. In
+/// return, words need no interning and no reference counts.
 pub(super) type Word = u64;
 
-/// The word with that text.
+/// The word with this text.
 #[inline]
 pub(super) fn word(text: &str) -> Word {
     if text == PARAMETER_TEXT {
@@ -26,7 +26,7 @@ pub(super) fn word(text: &str) -> Word {
     hasher.finish()
 }
 
-/// What separates words: white space as Python's `str.split` has it, and the extra delimiters.
+/// What separates words: white space as in Python's `str.split`, and the extra delimiters.
 #[derive(Debug, Clone)]
 pub(super) struct Separators {
     /// ASCII punctuation.
@@ -40,22 +40,22 @@ impl Separators {
         }
     }
 
-    /// Makes `words` the first words of `text`, `most` at most, as byte offsets.
+    /// Sets `words` to the byte offsets of the first words of `text`, `most` at most.
     pub fn split(&self, text: &str, most: usize, words: &mut Vec<(usize, usize)>) {
         words.clear();
-        // Where the word began that reaches into the block.
+        // The start of a word that continues into the block.
         let mut open = None;
         for base in blocks::starts(text.len()) {
-            let mut room = [0; BLOCK];
-            let block = blocks::block(text.as_bytes(), base, &mut room);
+            let mut buffer = [0; BLOCK];
+            let block = blocks::block(text.as_bytes(), base, &mut buffer);
             let Some(separators) = self.of_block(block) else {
-                // What is before it is ASCII white space, or nothing.
-                self.split_slowly(text, open.unwrap_or(base), words);
+                // Before the block there is only ASCII white space, or nothing.
+                self.split_by_chars(text, open.unwrap_or(base), words);
                 break;
             };
-            let behind = separators << 1 | u64::from(open.is_none());
-            let mut starts = !separators & behind;
-            let mut ends = separators & !behind;
+            let after = separators << 1 | u64::from(open.is_none());
+            let mut starts = !separators & after;
+            let mut ends = separators & !after;
             while ends != 0 {
                 let from = open.take();
                 let from = from.unwrap_or_else(|| base + take_lowest(&mut starts));
@@ -71,10 +71,10 @@ impl Separators {
         words.truncate(most);
     }
 
-    /// A bit for each byte that separates words; `None` where there may be white space outside of ASCII.
+    /// The bitset of bytes that separate words; `None` if there may be white space outside of ASCII.
     #[inline]
     fn of_block(&self, block: &[u8; BLOCK]) -> Option<u64> {
-        // Whole arrays without a branch: the compiler makes vectors of them.
+        // Loops over whole arrays without branches, so that the compiler vectorizes them.
         let mut separates = [0; BLOCK];
         let mut wide = 0;
         for (at, &byte) in block.iter().enumerate() {
@@ -91,9 +91,9 @@ impl Separators {
         (wide == 0).then(|| bits(&separates))
     }
 
-    /// Adds the words from `from` on, character by character.
+    /// Appends the words from `from` on, character by character.
     #[cold]
-    fn split_slowly(&self, text: &str, from: usize, words: &mut Vec<(usize, usize)>) {
+    fn split_by_chars(&self, text: &str, from: usize, words: &mut Vec<(usize, usize)>) {
         let separates =
             |c: char| matches!(c, '\x1c'..='\x1f') || c.is_whitespace() || self.extra.contains(c);
         let mut at = from;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_words_are_given_than_are_asked_for() {
+    fn no_more_words_are_returned_than_requested() {
         let mut words = Vec::new();
         for (text, split) in [("a b c", 2), ("a\u{a0}b c", 2), (&"word ".repeat(500), 256)] {
             Separators::new("").split(text, split, &mut words);
@@ -142,7 +142,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn words_are_the_same_wherever_they_lie(text in "([a-z]{0,70}|[ \t\n\x1c-\x1f_=]{1,3}|[éü€\u{85}\u{a0}\u{2003}\u{200b}\u{3000}]|[a-z_= ]{0,70}){0,9}") {
+        fn words_do_not_depend_on_their_offset(text in "([a-z]{0,70}|[ \t\n\x1c-\x1f_=]{1,3}|[éü€\u{85}\u{a0}\u{2003}\u{200b}\u{3000}]|[a-z_= ]{0,70}){0,9}") {
             let separates = |c: char| c.is_whitespace() || "\x1c\x1d\x1e\x1f_=".contains(c);
             let expected: Vec<&str> = text.split(separates).filter(|w| !w.is_empty()).collect();
             prop_assert_eq!(words(&text, "_="), expected);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_told_apart_by_their_text() {
+    fn words_are_distinguished_by_their_text() {
         let mut seen = std::collections::HashSet::from([word(""), PARAMETER]);
         for i in 0..200_000 {
             assert!(seen.insert(word(&i.to_string())), "{i}");

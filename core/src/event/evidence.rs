@@ -1,12 +1,14 @@
-//! What an event was found by, for each kind of event.
+//! The evidence of an event, for each kind of event.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Direction, EventKind, IncidentId, Subject};
+use super::incident::IncidentId;
+use super::subject::Subject;
+use super::terms::{Cause, Direction, EventKind};
 use crate::memory::allocation;
 use crate::units::{Share, Time};
 
-/// What was found, by the kind of event.
+/// The evidence, by kind of event.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Evidence {
@@ -35,7 +37,7 @@ pub struct HypervisorAnomaly {
     pub voters: u32,
     /// Raised before the detector knew a whole day of this hypervisor.
     pub provisional: bool,
-    /// How they changed; `None` where the condition ends.
+    /// How they changed; `None` if the condition ends.
     pub change: Option<CommonChange>,
     /// Why the condition ended.
     pub reason: Option<String>,
@@ -44,7 +46,7 @@ pub struct HypervisorAnomaly {
 /// How VMs of one hypervisor changed together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommonChange {
-    /// Where the change comes from.
+    /// The source of the change.
     pub cause: Cause,
     /// Share of the voters that changed the same way within the overlap window.
     pub consensus: Share,
@@ -56,14 +58,14 @@ pub struct CommonChange {
     pub direction: Direction,
     /// The channel of the algorithm that decided.
     pub channel: String,
-    /// Names of the VMs that changed, the most certain first, separated by commas; at most eight, empty where none stands out.
+    /// Names of the VMs that changed, the most certain first, separated by commas; at most eight, empty if none stands out.
     pub changed_vms: String,
 }
 
 /// All VMs of one hypervisor stopped reporting.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Silence {
-    /// Number of known VMs; `None` where the condition ends.
+    /// Number of known VMs; `None` if the condition ends.
     pub vms: Option<u32>,
     /// Why the condition ended.
     pub reason: Option<String>,
@@ -127,13 +129,13 @@ pub struct LogFailure {
     pub family: Option<String>,
     /// The phrase that decided, and why.
     pub phrase: String,
-    /// The record that decided, shortened and without control characters; `None` where the condition ends.
+    /// The record that decided, shortened and without control characters; `None` if the condition ends.
     pub sample: Option<String>,
     /// Number of records of the condition so far.
     pub count: u64,
     /// Number of records of this template in the stream so far.
     pub seen: Option<u64>,
-    /// When the stream had the first record of this template.
+    /// When the stream had its first record of this template.
     pub first_seen: Option<Time>,
     /// Raised while the detector was still learning what is normal: the failure may be older than the detector.
     pub at_startup: bool,
@@ -163,7 +165,7 @@ pub struct LogNovelty {
 }
 
 impl Evidence {
-    /// The kind of event that has it.
+    /// The kind of event with this evidence.
     pub fn kind(&self) -> EventKind {
         match self {
             Self::HypervisorAnomaly(_) => EventKind::HypervisorAnomaly,
@@ -175,7 +177,7 @@ impl Evidence {
         }
     }
 
-    /// Why the condition ended; `None` where it begins.
+    /// Why the condition ended; `None` if it begins.
     pub(super) fn reason(&self) -> Option<&str> {
         let reason = match self {
             Self::HypervisorAnomaly(anomaly) => &anomaly.reason,
@@ -188,7 +190,7 @@ impl Evidence {
         reason.as_deref()
     }
 
-    /// The identity of an incident with such evidence.
+    /// The identity of an incident with this evidence.
     pub(super) fn incident(&self, subject: &Subject, since: Time, ordinal: u64) -> IncidentId {
         let of = match self {
             Self::HypervisorAnomaly(anomaly) => anomaly.metric.as_str(),
@@ -206,9 +208,9 @@ impl Evidence {
         IncidentId::new(self.kind(), &names, since, ordinal)
     }
 
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     pub(super) fn bytes(&self) -> usize {
-        // Each field of those that wait in large numbers is named, so that a new one cannot be forgotten.
+        // Names every field of the large structs, so that a new one cannot be forgotten.
         let text = |text: &String| allocation(text.capacity());
         let maybe = |maybe: &Option<String>| maybe.as_ref().map_or(0, text);
         let source = |source: &LogSource| {

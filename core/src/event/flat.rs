@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Cause, Change, CollectorSilence, CommonChange, Direction, Event, EventKind, Evidence,
-    HypervisorAnomaly, IncidentId, LogFailure, LogNovelty, LogSource, SCHEMA, Severity, Silence,
-    State, Subject, WorkloadChange,
+use super::evidence::{
+    Change, CollectorSilence, CommonChange, Evidence, HypervisorAnomaly, LogFailure, LogNovelty,
+    LogSource, Silence, WorkloadChange,
 };
+use super::incident::IncidentId;
+use super::subject::Subject;
+use super::terms::{Cause, Direction, EventKind, Severity, State};
+use super::{Event, SCHEMA};
 use crate::units::{Share, Time};
 
 /// A key of an event with its value.
@@ -31,7 +34,7 @@ pub enum FieldValue {
     Flag(bool),
 }
 
-/// What can be the value of a key.
+/// A type that a key can have.
 trait IntoValue {
     fn into_value(self) -> Option<FieldValue>;
 }
@@ -72,10 +75,10 @@ into_value! {
     Direction => |word| Text(word.as_str().to_owned()),
 }
 
-/// Declares [`Flat`] once: the keys that every event has, and those that depend on its kind.
+/// Declares [`Flat`]: the keys that every event has, and those that depend on its kind.
 macro_rules! flat {
     ($($always:ident: $always_ty:ty,)+ ; $($key:ident: $ty:ty,)+) => {
-        /// All keys that an event can have, in the order in which they are written.
+        /// All keys that an event can have, in the order of the JSON.
         #[derive(Default, Serialize, Deserialize)]
         #[serde(default)]
         pub(super) struct Flat {
@@ -251,7 +254,7 @@ impl Flat {
         }
     }
 
-    /// The evidence for an event of that kind.
+    /// The evidence of an event of this kind.
     fn evidence(&mut self, kind: EventKind) -> Result<Evidence, MissingKey> {
         let source = LogSource {
             program: self.program.take(),
@@ -323,7 +326,7 @@ impl Flat {
     }
 }
 
-/// An object is not an event: it lacks a key that its kind has.
+/// An object is not an event, because a key of its kind is missing.
 #[derive(Debug, thiserror::Error)]
 #[error("the key \"{0}\" is missing")]
 pub(super) struct MissingKey(&'static str);
@@ -350,7 +353,7 @@ impl TryFrom<Flat> for Event {
             time: needed("time", flat.time)?,
             state: needed("state", flat.state)?,
             severity: needed("severity", flat.severity)?,
-            // Events of versions before had none.
+            // Events of earlier versions had none.
             incident: incident.unwrap_or_else(|| evidence.incident(&subject, since, 0)),
             subject,
             score: needed("score", flat.score)?,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-use super::EventKind;
+use super::terms::EventKind;
 use crate::units::Time;
 
 /// Identifies an incident: the events that raise and clear it share it.
@@ -28,12 +28,12 @@ use crate::units::Time;
 pub struct IncidentId(u128);
 
 impl IncidentId {
-    /// The identity of an incident of that kind, about what the names say, which began at `began`. Where several of them can
-    /// begin at the same time, `ordinal` tells them apart.
+    /// The identity of an incident of this kind about `names` that began at `began`. If several can begin at the same time,
+    /// `ordinal` distinguishes them.
     pub fn new(kind: EventKind, names: &[&str], began: Time, ordinal: u64) -> Self {
         let mut hasher = SipHasher13::new();
         let mut add = |bytes: &[u8]| {
-            // The length keeps "ab", "c" apart from "a", "bc".
+            // The length distinguishes "ab", "c" from "a", "bc".
             hasher.write(&(bytes.len() as u64).to_le_bytes());
             hasher.write(bytes);
         };

@@ -26,6 +26,8 @@ mod evidence;
 mod flat;
 mod incident;
 mod queue;
+mod subject;
+mod terms;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,127 +42,14 @@ pub use evidence::{
 pub use flat::{Field, FieldValue};
 pub use incident::{IncidentId, NoIncidentId};
 pub(crate) use queue::Queue;
+pub use subject::Subject;
+pub use terms::{Cause, Direction, EventKind, Severity, State};
 
 /// The version of the event's JSON, in its key `schema`.
 pub const SCHEMA: u32 = 1;
 
 /// Maximum length of a message in bytes; collectd's notifications hold no more.
 pub const MESSAGE_MAX_BYTES: usize = 255;
-
-/// Declares an enum whose variants have one word each in JSON.
-macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
-        impl $name {
-            /// The word that stands for it in JSON.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-    };
-}
-
-words! {
-    /// What an event reports.
-    #[non_exhaustive]
-    pub enum EventKind {
-        /// Many VMs of one hypervisor changed together, or froze.
-        HypervisorAnomaly = "hypervisor_anomaly",
-        /// All VMs of one hypervisor stopped reporting: its state is unknown until they report again.
-        HypervisorSilence = "hypervisor_silence",
-        /// Most hypervisors stopped reporting at about the same time: likely the collector or what feeds it.
-        CollectorSilence = "collector_silence",
-        /// A workload changed: one VM alone, or many in a way that their own past shows, too.
-        WorkloadChange = "workload_change",
-        /// The log of a host reports a failure.
-        LogFailure = "log_failure",
-        /// The log of a host has many messages that are new to it.
-        LogNovelty = "log_novelty",
-    }
-}
-
-words! {
-    /// Whether an event begins or ends a condition.
-    pub enum State {
-        /// The condition has begun.
-        Raised = "raised",
-        /// The condition has ended.
-        Cleared = "cleared",
-    }
-}
-
-words! {
-    /// Severity, in the terms that collectd's notifications use.
-    pub enum Severity {
-        /// All is well (again).
-        Okay = "okay",
-        /// Look at it: provisional, or of a kind that need not be a failure.
-        Warning = "warning",
-        /// Act: move the guests away.
-        Failure = "failure",
-    }
-}
-
-words! {
-    /// Where a change comes from, in the terms of attribution theory (lecture, "Approach").
-    pub enum Cause {
-        /// From the VMs themselves: their workload.
-        Internal = "internal",
-        /// From outside the VMs: the hypervisor.
-        External = "external",
-    }
-}
-
-words! {
-    /// Which way the VMs changed.
-    pub enum Direction {
-        /// They rose.
-        Up = "up",
-        /// They fell.
-        Down = "down",
-        /// Some rose while others fell.
-        Mixed = "mixed",
-        /// They repeat one value.
-        Frozen = "frozen",
-    }
-}
-
-/// What an event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Subject {
-    /// One VM of a hypervisor.
-    Vm {
-        /// The hypervisor's name.
-        hypervisor: String,
-        /// The VM's name.
-        vm: String,
-    },
-    /// A hypervisor, by its name.
-    Hypervisor(String),
-    /// A group of hypervisors, by its name; an empty name means all that report to this detector.
-    Group(String),
-}
-
-impl Subject {
-    /// The hypervisor's name; empty for a group.
-    pub fn hypervisor(&self) -> &str {
-        match self {
-            Self::Vm { hypervisor, .. } | Self::Hypervisor(hypervisor) => hypervisor,
-            Self::Group(_) => "",
-        }
-    }
-
-    /// The VM's name, if it is about one VM.
-    pub fn vm(&self) -> Option<&str> {
-        match self {
-            Self::Vm { vm, .. } => Some(vm),
-            Self::Hypervisor(_) | Self::Group(_) => None,
-        }
-    }
-}
 
 /// One event.
 ///
@@ -169,7 +58,7 @@ impl Subject {
 #[serde(into = "flat::Flat", try_from = "flat::Flat")]
 #[non_exhaustive]
 pub struct Event {
-    /// When, in the time of the data (the time of the sample or record that decided).
+    /// The time of the sample or record that decided.
     pub time: Time,
     /// Whether the condition begins or ends.
     pub state: State,
@@ -214,19 +103,19 @@ impl Event {
         }
     }
 
-    /// The same event of the incident that began at `since`. Where incidents of this kind and subject can begin at the same
-    /// time, `ordinal` tells them apart.
+    /// The same event as part of the incident that began at `since`. If incidents of this kind and subject can begin at the same
+    /// time, `ordinal` distinguishes them.
     #[must_use]
     pub(crate) fn of_incident(self, since: Time, ordinal: u64) -> Self {
         Self {
             incident: self.evidence.incident(&self.subject, since, ordinal),
-            // A clock that was set back must not make an incident end before it began.
+            // After a clock was set back, an incident must not end before it began.
             since: if since < self.time { since } else { self.time },
             ..self
         }
     }
 
-    /// The same event with that score.
+    /// The same event with this score.
     #[must_use]
     pub(crate) fn with_score(self, score: f64) -> Self {
         Self {
@@ -235,12 +124,12 @@ impl Event {
         }
     }
 
-    /// What it reports.
+    /// The kind of event.
     pub fn kind(&self) -> EventKind {
         self.evidence.kind()
     }
 
-    /// The hypervisor's name; empty where it is about a group.
+    /// The hypervisor's name; empty for a group.
     pub fn hypervisor(&self) -> &str {
         self.subject.hypervisor()
     }
@@ -259,7 +148,7 @@ impl Event {
         }
     }
 
-    /// Why the condition ended, in a few words; `None` where it begins.
+    /// Why the condition ended; `None` if it begins.
     pub fn reason(&self) -> Option<&str> {
         self.evidence.reason()
     }
@@ -336,7 +225,7 @@ impl Event {
         }
     }
 
-    /// The last log records up to the one that decided, one a line, if it is about a log.
+    /// The last log records up to the one that decided, one per line, if it is about a log.
     pub fn window(&self) -> Option<&str> {
         match &self.evidence {
             Evidence::LogFailure(failure) => failure.window.as_deref(),
@@ -350,12 +239,12 @@ impl Event {
         serde_json::to_string(self).expect("an event has only string keys and finite numbers")
     }
 
-    /// Keys and values in the order in which the JSON has them.
+    /// Keys and values in the order of the JSON.
     pub fn fields(&self) -> Vec<Field> {
         flat::Flat::from(self.clone()).fields()
     }
 
-    /// How much memory it takes, in bytes.
+    /// Memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let subject = match &self.subject {
             Subject::Vm { hypervisor, vm } => {

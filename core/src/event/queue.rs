@@ -4,21 +4,21 @@ use std::collections::VecDeque;
 
 use super::Event;
 
-/// Most events that wait; beyond that the oldest are lost.
+/// Maximum number of pending events; beyond that, the oldest are dropped.
 pub(crate) const EVENTS_MAX: usize = 4096;
 
-/// Events that wait to be fetched, within limits of number and memory.
+/// A queue of events that wait to be fetched, limited in number and memory.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     events: VecDeque<Event>,
-    /// What they may take and do take, in bytes, without the queue's spare capacity.
+    /// Maximum and current memory in bytes, without the queue's spare capacity.
     limit: usize,
     bytes: usize,
     lost: u64,
 }
 
 impl Queue {
-    /// An empty queue for events of at most `limit` bytes, after `lost` events were lost.
+    /// An empty queue for at most `limit` bytes of events, after `lost` events were dropped.
     pub(crate) fn new(limit: usize, lost: u64) -> Self {
         Self {
             limit,
@@ -27,7 +27,7 @@ impl Queue {
         }
     }
 
-    /// Adds events; where too many wait or they take too much memory, the oldest are lost.
+    /// Adds events; beyond the limits, the oldest are dropped and counted.
     pub(crate) fn push(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
             self.bytes += event.bytes();
@@ -40,29 +40,29 @@ impl Queue {
         }
     }
 
-    /// The oldest.
+    /// Removes the oldest event.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         self.bytes -= event.bytes();
         Some(event)
     }
 
-    /// The events, the oldest first.
+    /// The events, oldest first.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Event> {
         self.events.iter()
     }
 
-    /// How many events were lost.
+    /// Number of dropped events.
     pub(crate) fn lost(&self) -> u64 {
         self.lost
     }
 
-    /// How much memory all of them may take, in bytes.
+    /// Maximum memory in bytes.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// How much memory all of them take, in bytes.
+    /// Memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let spare = self.events.capacity() - self.events.len();
         self.bytes + spare * size_of::<Event>()

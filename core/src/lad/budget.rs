@@ -1,29 +1,29 @@
-//! The memory of a detector: what each part of it may take, and which streams are forgotten for others.
+//! The memory budget of the detector: the share of each part, and the eviction of streams.
 
-use super::Detector;
+use super::detector::Detector;
 use super::options::{LadOptions, Mode};
 use crate::units::Time;
 
-/// What a window takes beside its keys, in bytes, with its place in the index while that grows: where windows are symbols,
-/// and as published.
+/// Memory of a window besides its keys, in bytes, including its place in a growing index: of symbolic windows, and of windows as
+/// published.
 const SYMBOLIC_BYTES: usize = 32;
 const PAPER_BYTES: usize = 160;
 
-/// What of the option `max_memory_mib` is there for what, in bytes.
+/// How the option `max_memory_mib` is divided, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shares {
     /// The parser of one stream.
     parser: usize,
     /// The windows of one stream.
     windows: usize,
-    /// Verdicts that are remembered.
-    pub(super) answers: usize,
-    /// Events that wait.
+    /// Cached verdicts.
+    pub(super) verdicts: usize,
+    /// Pending events.
     pub(super) events: usize,
 }
 
-/// How much memory the detector may hold, in bytes: the rest of `max_memory_mib` is for a snapshot while it is taken. Nothing takes
-/// more bytes in a snapshot, compared to those that it holds, than long templates: not quite two fifths.
+/// The memory that the state may take, in bytes; the rest of `max_memory_mib` is for a snapshot while it is taken. Relative to
+/// their size in memory, long templates take the most space in a snapshot: not quite two fifths.
 fn state_limit(options: &LadOptions) -> usize {
     (options.max_memory_mib << 20) / 16 * 11
 }
@@ -34,12 +34,12 @@ impl Shares {
         Self {
             parser: 6 * sixteenth,
             windows: 2 * sixteenth,
-            answers: sixteenth,
+            verdicts: sixteenth,
             events: sixteenth,
         }
     }
 
-    /// The options, cut so that one stream alone keeps within the memory that is there for all.
+    /// The options, limited so that a single stream stays within the memory for all.
     pub(super) fn within(self, mut options: LadOptions) -> LadOptions {
         let keys = options.window_size * size_of::<u64>();
         let window = match options.mode {
@@ -53,8 +53,8 @@ impl Shares {
 }
 
 impl Detector {
-    /// How much memory all of it takes, in bytes.
-    pub(super) fn held(&self) -> usize {
+    /// Memory of the state in bytes.
+    pub(super) fn state_bytes(&self) -> usize {
         self.totals.bytes
             + self.streams.bytes()
             + self.scratch.bytes()
@@ -62,61 +62,60 @@ impl Detector {
             + self.pending.events.bytes()
     }
 
-    /// Forgets streams where all together take too much, those that were silent for longest first. The last one stays: its
-    /// own limits hold it.
+    /// Evicts the least recently used streams while the state exceeds its limit. The last stream stays: its own limits bound it.
     #[inline]
-    pub(super) fn make_room(&mut self) {
+    pub(super) fn enforce_memory_limit(&mut self) {
         let limit = state_limit(&self.options);
         if self.totals.bytes > limit / 2 && self.streams.len() > 1 {
-            let held = self.held();
+            let held = self.state_bytes();
             if held > limit {
-                // A little more than needed, so that not every new stream has to look through all the others.
+                // A little more than needed, so that not every new stream triggers a search through all others.
                 self.evict_bytes(held - (limit - limit / 16));
             }
         }
     }
 
-    /// Forgets the streams that were silent for longest, until so many bytes are free.
+    /// Evicts the least recently used streams until this many bytes are free.
     fn evict_bytes(&mut self, mut bytes: usize) {
-        let mut by_age: Vec<(u64, u32)> = (0_u32..)
+        let mut by_use: Vec<(u64, u32)> = (0_u32..)
             .zip(self.streams.iter())
-            .map(|(at, stream)| (stream.past.heard, at))
+            .map(|(at, stream)| (stream.past.last_used, at))
             .collect();
-        by_age.sort_unstable();
-        by_age.pop();
-        let enough = by_age.iter().position(|&(_, at)| {
+        by_use.sort_unstable();
+        by_use.pop();
+        let enough = by_use.iter().position(|&(_, at)| {
             let done = bytes == 0;
             bytes = bytes.saturating_sub(self.streams[at as usize].usage.bytes);
             done
         });
-        by_age.truncate(enough.unwrap_or(by_age.len()));
-        for &(_, at) in &by_age {
+        by_use.truncate(enough.unwrap_or(by_use.len()));
+        for &(_, at) in &by_use {
             let stream = &mut self.streams[at as usize];
             stream.end(&self.limits, stream.past.last, &mut self.pending);
         }
-        // Whoever takes the place of one that goes has a higher one, and stays or is gone already.
-        by_age.sort_unstable_by_key(|&(_, at)| std::cmp::Reverse(at));
-        for (_, at) in by_age {
+        // From the highest index down: the stream that a removal moves has a higher index than all that are still to be removed.
+        by_use.sort_unstable_by_key(|&(_, at)| std::cmp::Reverse(at));
+        for (_, at) in by_use {
             self.remove(at as usize);
         }
     }
 
-    /// Forgets the stream that was silent for longest.
+    /// Evicts the least recently used stream.
     pub(super) fn evict_least_recent(&mut self) {
-        let oldest = (0..self.streams.len()).min_by_key(|&at| self.streams[at].past.heard);
+        let oldest = (0..self.streams.len()).min_by_key(|&at| self.streams[at].past.last_used);
         if let Some(at) = oldest {
             let time = self.streams[at].past.last;
             self.forget(at, time);
         }
     }
 
-    /// Forgets the stream at `at`.
+    /// Forgets the stream at `at`, clearing what is open.
     fn forget(&mut self, at: usize, time: f64) {
         self.streams[at].end(&self.limits, time, &mut self.pending);
         self.remove(at);
     }
 
-    /// Removes the stream at `at`; the last one takes its place.
+    /// Removes the stream at `at`; the last one moves to its index.
     fn remove(&mut self, at: usize) {
         let stream = self.streams.swap_remove(at);
         if self.guess == self.streams.len() {
@@ -126,15 +125,15 @@ impl Detector {
         self.counters.streams_forgotten += 1;
     }
 
-    /// Says that no record with a time before `time` (seconds) is going to come any more: forgets the streams that have been
-    /// silent for too long. A time that is not finite or too far off is ignored.
+    /// Declares that no record before `time` is going to come, and forgets streams that have been silent for too long. A time
+    /// that is not plausible is ignored.
     pub fn advance(&mut self, time: Time) {
         if !time.is_plausible() {
             return;
         }
         let time = time.secs();
         let forget = self.options.forget_sec;
-        // Looking for the silent once in a fiftieth of the time they are given is enough.
+        // Sweeping once per fiftieth of that time is enough.
         if time - self.swept < forget / 50.0 {
             return;
         }

@@ -1,4 +1,4 @@
-//! Episodes: a burst of records that report of failure is one event, raised once and cleared once.
+//! Episodes: a burst of records that report failures is one incident, raised once and cleared once.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,51 +7,51 @@ use crate::event::LogSource;
 use crate::inference::Family;
 use crate::memory::{allocation, vec};
 
-/// The most templates whose records an episode counts apart from each other.
+/// Maximum number of templates whose records an episode counts separately.
 const TEMPLATES_MAX: usize = 64;
 
-/// What a record that tells of a failure says.
+/// The record that raised an episode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trigger {
     pub(super) template_id: u64,
     pub(super) template: String,
-    /// `None` where nothing but an operator's word makes it a failure.
+    /// `None` if only an operator's feedback makes it a failure.
     pub(super) family: Option<Family>,
-    /// Which phrase, in a few words.
+    /// The phrase that was found, and why it counts.
     pub(super) phrase: String,
-    /// The record, shortened and cleaned.
+    /// The record, shortened and without control characters.
     pub(super) sample: String,
-    /// Who said it; saved apart from the rest.
+    /// The source of the record; saved separately.
     #[serde(skip)]
     pub(super) source: LogSource,
 }
 
-/// An episode that goes on.
+/// An open episode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Episode {
-    /// What raised it.
+    /// The record that raised it.
     pub(super) trigger: Trigger,
-    /// How many episodes of the stream began at the same time before it. Saved apart from the rest.
+    /// Number of earlier episodes of the stream that began at the same time. Saved separately.
     #[serde(skip)]
     pub(super) ordinal: u64,
-    /// When, in seconds.
+    /// When it began, in seconds.
     pub(super) since: f64,
-    /// The time of the last record that reported of a failure.
+    /// The time of the last record that reported a failure.
     pub(super) last: f64,
-    /// The highest score, 0 to 1.
+    /// The highest score of its records, 0 to 1.
     pub(super) score: f64,
-    /// Records that reported of a failure.
+    /// Number of records that reported a failure.
     pub(super) count: u64,
-    /// Raised in training.
+    /// It was raised during training.
     pub(super) at_startup: bool,
-    /// Records since the last one that reported of a failure.
+    /// Consecutive records without a failure.
     quiet: usize,
-    /// How many of the records have which template; those of further templates have the id 0.
+    /// Number of records by template; records of further templates are counted under the id 0.
     templates: Vec<(u64, u64)>,
 }
 
 impl Episode {
-    /// One that begins with a record of that `score` at `time`.
+    /// An episode that begins at `time` with a record of this `score`.
     pub(super) fn new(
         trigger: Trigger,
         ordinal: u64,
@@ -75,7 +75,7 @@ impl Episode {
         episode
     }
 
-    /// One more record that tells of a failure.
+    /// Adds a record that reports a failure.
     pub(super) fn extend(&mut self, template: u64, time: f64, score: f64) {
         self.last = self.last.max(time);
         self.score = self.score.max(score);
@@ -85,7 +85,7 @@ impl Episode {
         match self.templates.iter_mut().find(|(id, _)| *id == template) {
             Some((_, count)) => *count += 1,
             None if has_room => self.templates.push((template, 1)),
-            // A place for all the others, taken from the last one that had its own.
+            // The last entry becomes the one for all further templates.
             None => {
                 let others = &mut self.templates[TEMPLATES_MAX - 1];
                 *others = (0, others.1 + 1);
@@ -93,13 +93,13 @@ impl Episode {
         }
     }
 
-    /// One more record that tells of none: whether `limit` in a row have, which ends the episode.
+    /// Takes a record without a failure; returns whether it is number `limit` in sequence, which ends the episode.
     pub(super) fn is_over(&mut self, limit: usize) -> bool {
         self.quiet += 1;
         self.quiet >= limit
     }
 
-    /// How much memory it takes, in bytes.
+    /// Memory of the episode in bytes.
     pub(super) fn bytes(&self) -> usize {
         let Trigger {
             template,
@@ -116,7 +116,8 @@ impl Episode {
             + vec(&self.templates)
     }
 
-    /// The records of `template` report of no failure after all: whether nothing is left, which ends the episode.
+    /// Removes the records of `template`, which report no failure after all; returns whether none are left, which ends the
+    /// episode.
     pub(super) fn without(&mut self, template: u64) -> bool {
         if let Some(at) = self.templates.iter().position(|(id, _)| *id == template) {
             self.count -= self.templates.swap_remove(at).1;
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_quiet_records_in_a_row_end_it() {
+    fn consecutive_quiet_records_end_it() {
         let mut episode = episode();
         assert!(!episode.is_over(3) && !episode.is_over(3));
         episode.extend(7, 12.0, 0.9);
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_when_nothing_is_left_that_tells_of_a_failure() {
+    fn it_is_over_when_no_record_of_a_failure_is_left() {
         let mut episode = episode();
         episode.extend(8, 11.0, 0.6);
         episode.extend(8, 12.0, 0.6);
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_templates_keeps_the_count_right() {
+    fn the_count_stays_right_with_any_number_of_templates() {
         let mut episode = episode();
         for template in 100..1_000 {
             episode.extend(template, 11.0, 0.6);
@@ -172,7 +173,7 @@ mod tests {
             episode.templates.iter().map(|t| t.1).sum::<u64>(),
             episode.count
         );
-        assert!(!episode.without(500), "counted among the others");
+        assert!(!episode.without(500), "counted with the others");
         assert_eq!(episode.count, 901);
     }
 }

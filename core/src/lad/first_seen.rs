@@ -4,16 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::memory::{grow, vec};
 
-/// Templates that are gone may stay until there are twice as many as are known, and so many more.
+/// Evicted templates may stay until there are twice as many entries as known templates, plus this many.
 const GONE_MAX: usize = 64;
 
-/// The times of the first records of templates, in seconds, by the templates' numbers, which count up.
+/// The times of the first records of templates in seconds, sorted by template number, which count up.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<(u64, f64)>", into = "Vec<(u64, f64)>")]
 pub(super) struct FirstSeen(Vec<(u64, f64)>);
 
 impl FirstSeen {
-    /// A template that is one of so many `known` ones has its first record; `is_known` says which of the others are.
+    /// Adds the first record of a template, which is one of `known` templates; `is_known` says which of the others still are.
     pub(super) fn add(&mut self, id: u64, time: f64, known: usize, is_known: impl Fn(u64) -> bool) {
         let Self(times) = self;
         if times.len() >= 2 * known + GONE_MAX {
@@ -28,14 +28,14 @@ impl FirstSeen {
         times.insert(at, (id, time));
     }
 
-    /// When a template was first seen, in seconds, where that is known.
+    /// When a template was first seen, in seconds, if known.
     pub(super) fn of(&self, id: u64) -> Option<f64> {
         let Self(times) = self;
         let at = times.binary_search_by_key(&id, |&(id, _)| id).ok()?;
         Some(times[at].1)
     }
 
-    /// How much memory it takes, in bytes.
+    /// Memory in bytes.
     pub(super) fn bytes(&self) -> usize {
         vec(&self.0)
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_times_of_templates_that_are_known_are_kept_and_those_of_others_not_for_long() {
+    fn times_of_known_templates_are_kept_and_others_are_dropped_soon() {
         let mut first_seen = FirstSeen::default();
         for id in 1..=1_000_u64 {
             first_seen.add(id, id as f64, 10, |id| id % 100 == 0);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_has_them_in_any_order() {
+    fn a_snapshot_may_have_them_in_any_order() {
         let bytes = postcard::to_stdvec(&vec![(5_u64, 1.0), (2, 3.0), (9, 4.0)]).unwrap();
         let mut first_seen: FirstSeen = postcard::from_bytes(&bytes).unwrap();
         assert_eq!((first_seen.of(2), first_seen.of(9)), (Some(3.0), Some(4.0)));

@@ -1,25 +1,25 @@
-//! How much of what a stream says it never said before, against its own past. This is triage, no verdict: a restart or an
-//! update is new, too.
+//! Novelty: the rate of unknown windows in a stream, against its own past. It is for triage and no verdict: a restart or an
+//! update is new as well.
 
 use serde::{Deserialize, Serialize};
 
 /// Records that are counted together.
 const BLOCK: u32 = 50;
-/// Counts that are known before one may stand out.
+/// Number of counts before one may stand out.
 const BLOCKS_MIN: u64 = 20;
-/// At least so many records of a count that stands out are new.
+/// A count that stands out has at least this many unknown windows.
 const NOVEL_MIN: u32 = 25;
-/// A count stands out from so many standard deviations above the mean on.
+/// A count stands out if it is this many standard deviations above the mean.
 const DEVIATIONS: f64 = 6.0;
-/// The weight of the newest count in the mean and the variance: what is some hundred counts old is forgotten.
+/// The weight of the newest count in the exponential moving averages: counts are forgotten after a few hundred.
 const WEIGHT: f64 = 1.0 / 64.0;
 
-/// What a count of novelty changed.
+/// A transition of the novelty of a stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Change {
-    /// So many of the last records were new, and so many were to be expected.
+    /// This many of the last records were new, and this many were expected.
     Raised { count: u32, expected: f64 },
-    /// What was raised at this time (seconds) has ended.
+    /// The condition raised at this time (seconds) has ended.
     Cleared { since: f64 },
 }
 
@@ -51,7 +51,7 @@ impl Novelty {
             && f64::from(count) > self.mean + DEVIATIONS * spread;
         let expected = self.mean;
         self.blocks += 1;
-        // At first the plain mean of what there is.
+        // At first the plain mean.
         let weight = WEIGHT.max(1.0 / self.blocks as f64);
         let off = f64::from(count) - self.mean;
         self.mean += weight * off;
@@ -69,7 +69,7 @@ impl Novelty {
         }
     }
 
-    /// Since when novelty stands out, in seconds; it does no more.
+    /// Ends the condition; returns since when it was raised, in seconds.
     pub(super) fn end(&mut self) -> Option<f64> {
         self.raised.take()
     }
@@ -79,7 +79,7 @@ impl Novelty {
 mod tests {
     use super::*;
 
-    /// The changes that `records` bring about, each with the number of its record.
+    /// The transitions caused by `records`, each with the index of its record.
     fn changes(novelty: &mut Novelty, records: impl Iterator<Item = bool>) -> Vec<(usize, Change)> {
         let changes = records
             .enumerate()
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_in_a_calm_stream_is_told_once_and_ends_once() {
+    fn a_burst_in_a_quiet_stream_is_raised_once_and_cleared_once() {
         let mut novelty = Novelty::default();
         let calm = (0..5_000).map(|i| i % 100 == 0);
         assert_eq!(changes(&mut novelty, calm.clone()), []);
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_always_says_much_that_is_new_is_not_told_of() {
+    fn a_stream_with_constant_novelty_raises_nothing() {
         let mut novelty = Novelty::default();
         let restless = (0..20_000_u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 62 != 0);
         assert_eq!(changes(&mut novelty, restless), []);
     }
 
     #[test]
-    fn nothing_stands_out_before_there_is_a_past() {
+    fn nothing_stands_out_before_there_is_enough_history() {
         let mut novelty = Novelty::default();
         assert_eq!(changes(&mut novelty, (0..900).map(|i| i >= 500)), []);
     }

@@ -6,10 +6,10 @@ use crate::options::{Kind, OptionError, choice, options};
 choice! {
     /// How the windows of log keys are compared.
     pub enum Mode {
-        /// Log keys are symbols: a window is known or it is not, and what a record says decides (the default).
+        /// Log keys are symbols: a window is known or unknown, and the text of a record decides (the default).
         Symbolic = "symbolic",
-        /// VMFT-LAD as published (lecture, chapter 4): relative distance of the keys' numbers, asking what the records say
-        /// only where a window is far from all known ones.
+        /// VMFT-LAD as published (lecture, chapter 4): relative distance of the keys' numbers; texts count only if a window is
+        /// far from all known ones.
         Paper = "paper",
     }
 }
@@ -53,7 +53,7 @@ impl LadOptions {
     /// Checks what no option can check alone.
     ///
     /// # Errors
-    /// [`OptionError::Conflict`] with what contradicts what.
+    /// [`OptionError::Conflict`] with the contradiction.
     pub fn validate(&self) -> Result<(), OptionError> {
         let (eta, theta) = (self.similarity_threshold, self.anomaly_threshold);
         if self.mode == Mode::Paper && eta >= theta {

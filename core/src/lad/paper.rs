@@ -1,27 +1,27 @@
-//! The subsequence store of VMFT-LAD as published (lecture, section 4.3): windows in the order of their hits, compared by
-//! the relative distance of the numbers of their log keys (section 1.1.7, equation 2).
+//! The subsequence store of VMFT-LAD as published (lecture, section 4.3): windows in the order of their hits, compared by the
+//! relative distance of the numbers of their log keys (section 1.1.7, equation 2).
 
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-/// What a window takes besides its keys: its entry, its copy in the set, and the allocations' own.
+/// Memory of a window besides its keys: its entry, its copy in the set, and the overhead of the allocations.
 const OVERHEAD_BYTES: usize = 88;
 
-/// A window that is known.
+/// A known window.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Known {
     window: Box<[u64]>,
     /// The sum of the keys.
     sum: u64,
     hits: u64,
-    /// Learnt after training, by adaptive learning.
+    /// Learned after training, by adaptive learning.
     pushed: bool,
 }
 
 /// Unique windows, those with the most hits first.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct PaperStore {
-    /// In falling order of hits, as a max heap would give them.
+    /// In descending order of hits, as a max-heap would return them.
     known: Vec<Known>,
     unique: FxHashSet<Box<[u64]>>,
 }
@@ -31,7 +31,7 @@ fn sum(window: &[u64]) -> u64 {
 }
 
 impl PaperStore {
-    /// Learns `window` where it is new; where there are `max` already, in the place of one of those with the fewest hits.
+    /// Learns `window` if it is new; if there are `max` already, it replaces one of those with the fewest hits.
     pub(super) fn push(&mut self, window: &[u64], pushed: bool, max: usize) {
         if self.unique.contains(window) {
             return;
@@ -50,21 +50,21 @@ impl PaperStore {
         });
     }
 
-    /// The smallest relative distance of `window` to the known ones, 0 to 1, and 1 where there are none. The search ends with
-    /// the first that is at most `similar` away; that one has a hit more.
+    /// The smallest relative distance of `window` to the known ones, 0 to 1; 1 if there are none. The search ends with the first
+    /// one within `similar`, which gets a hit.
     pub(super) fn distance(&mut self, window: &[u64], similar: f64) -> f64 {
         let own_sum = sum(window);
         let mut smallest = 1.0;
         let mut found = None;
         for (i, known) in self.known.iter().enumerate() {
-            // No window is nearer than the sums are: most need no closer look.
+            // The difference of the sums is a lower bound of the distance, so most windows need no closer look.
             let least = relative(own_sum.abs_diff(known.sum), known.sum);
             if least >= smallest && least > similar {
                 continue;
             }
             let pairs = window.iter().zip(&known.window);
-            let apart = pairs.fold(0_u64, |d, (a, b)| d.saturating_add(a.abs_diff(*b)));
-            let distance = relative(apart, known.sum);
+            let difference = pairs.fold(0_u64, |d, (a, b)| d.saturating_add(a.abs_diff(*b)));
+            let distance = relative(difference, known.sum);
             if distance < smallest {
                 smallest = distance;
             }
@@ -79,7 +79,7 @@ impl PaperStore {
         smallest
     }
 
-    /// One hit more for the window at `i`, which may move forward among those that had as many.
+    /// Adds a hit to the window at `i`, which may move forward among those with as many hits.
     fn increment_hits(&mut self, i: usize) {
         let hits = self.known[i].hits;
         let first_equal = self.known.partition_point(|k| k.hits > hits);
@@ -87,7 +87,7 @@ impl PaperStore {
         self.known.swap(i, first_equal);
     }
 
-    /// Forgets the windows with `key` that adaptive learning has pushed.
+    /// Forgets the windows with `key` that adaptive learning has added.
     pub(super) fn unlearn(&mut self, key: u64) {
         let unique = &mut self.unique;
         self.known.retain(|known| {
@@ -103,7 +103,7 @@ impl PaperStore {
         self.known.len()
     }
 
-    /// About how much memory it takes, where a window has `window_size` keys.
+    /// Approximate memory in bytes, for windows of `window_size` keys.
     pub(super) fn bytes(&self, window_size: usize) -> usize {
         self.known.capacity() * (OVERHEAD_BYTES + 2 * window_size * size_of::<u64>())
     }
@@ -120,12 +120,12 @@ impl PaperStore {
     }
 }
 
-/// `apart` relative to `sum`, at most 1, and 1 where the sum is 0.
-fn relative(apart: u64, sum: u64) -> f64 {
+/// `difference` relative to `sum`, at most 1; 1 if the sum is 0.
+fn relative(difference: u64, sum: u64) -> f64 {
     if sum == 0 {
         1.0
     } else {
-        (apart as f64 / sum as f64).min(1.0)
+        (difference as f64 / sum as f64).min(1.0)
     }
 }
 
@@ -179,8 +179,8 @@ mod tests {
         let windows: Vec<[u64; 3]> = (0..200).map(|_| next()).collect();
         let plain = |a: &[u64; 3]| {
             let distances = windows.iter().map(|b| {
-                let apart: u64 = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).sum();
-                (apart as f64 / b.iter().sum::<u64>() as f64).min(1.0)
+                let difference: u64 = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).sum();
+                (difference as f64 / b.iter().sum::<u64>() as f64).min(1.0)
             });
             distances.fold(1.0, f64::min)
         };
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn it_never_outgrows_its_bound_and_keeps_what_is_used() {
+    fn it_stays_within_its_bound_and_keeps_windows_in_use() {
         let mut store = PaperStore::default();
         store.push(&[5, 5], false, 10);
         store.distance(&[5, 5], 0.0);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_pushed_windows_are_taken_back() {
+    fn only_pushed_windows_are_unlearned() {
         let mut store = store(&[&[1, 2]]);
         store.push(&[3, 2], true, 1000);
         store.push(&[3, 4], true, 1000);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::memory::vec;
 use crate::text::shortened;
 
-/// The longest line that an event shows, bytes.
+/// Maximum length of a line in an event, in bytes.
 pub(super) const LINE_MAX_BYTES: usize = 256;
 
 /// A record.
@@ -18,28 +18,28 @@ pub(super) struct Line {
     pub(super) text: String,
 }
 
-/// The last records, as many as a window has. All texts are in one place: where there are very many streams, none of it is
-/// at hand, and each further place would be one more to wait for.
+/// A ring of the last records, as many as a window has. All texts are in one buffer: with very many streams none of it is in the
+/// processor's caches, and each further allocation would be one more cache miss.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Recent {
     lines: Vec<Entry>,
-    /// Where the oldest is.
+    /// Index of the oldest record.
     oldest: usize,
-    /// The texts, the oldest first, behind those of records that are forgotten.
+    /// The texts, oldest first, preceded by those of forgotten records.
     texts: Vec<u8>,
-    /// How long those are.
+    /// Length of the texts of forgotten records.
     forgotten: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Entry {
     template_id: u64,
-    /// How long its text is.
+    /// Length of its text.
     bytes: u16,
 }
 
 impl Recent {
-    /// Takes a record, and forgets the oldest where there are `max` already; whether it takes more memory than before.
+    /// Adds a record, and forgets the oldest if there are `max` already; returns whether the memory has grown.
     pub(super) fn push(&mut self, template_id: u64, text: &str, max: usize) -> bool {
         let held = (self.lines.capacity(), self.texts.capacity());
         let mut end = text.len().min(LINE_MAX_BYTES);
@@ -62,16 +62,16 @@ impl Recent {
             };
         }
         if self.texts.capacity() - self.texts.len() < end {
-            self.make_room(end, max);
+            self.reserve(end, max);
         }
         self.texts.extend_from_slice(&text.as_bytes()[..end]);
         held != (self.lines.capacity(), self.texts.capacity())
     }
 
-    /// Makes budget for a text so long.
-    fn make_room(&mut self, bytes: usize, max: usize) {
+    /// Reserves space for a text of `bytes` bytes.
+    fn reserve(&mut self, bytes: usize, max: usize) {
         self.texts.drain(..std::mem::take(&mut self.forgotten));
-        // As if all that are still missing were as long; and a part of it free, so that this is not needed for every record.
+        // As if all missing records were as long; plus some spare, so that this is not needed for every record.
         let missing = max + 1 - self.lines.len();
         let needed = self.texts.len() + missing * bytes;
         if needed > self.texts.capacity() / 4 * 3 {
@@ -80,13 +80,13 @@ impl Recent {
         }
     }
 
-    /// Reads where the next record is going to be.
+    /// Touches the memory that the next record is going to need.
     pub(super) fn prefetch(&self) {
         black_box(self.lines.first().map(|line| line.template_id));
         black_box(self.texts.last().copied());
     }
 
-    /// The records, the oldest first.
+    /// The records, oldest first.
     pub(super) fn lines(&self) -> Vec<Line> {
         let (newer, older) = self.lines.split_at(self.oldest);
         let mut from = self.forgotten;
@@ -101,7 +101,7 @@ impl Recent {
         older.iter().chain(newer).map(line).collect()
     }
 
-    /// The number of the newest record's template.
+    /// The template number of the newest record.
     pub(super) fn newest(&self) -> Option<u64> {
         let newest = match self.oldest {
             0 => self.lines.last(),
@@ -110,7 +110,7 @@ impl Recent {
         newest.map(|line| line.template_id)
     }
 
-    /// The records as an event shows them, one a line.
+    /// The records as an event shows them, one per line.
     pub(super) fn to_text(&self) -> String {
         let lines: Vec<String> = self
             .lines()
@@ -120,12 +120,12 @@ impl Recent {
         lines.join("\n")
     }
 
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     pub(super) fn bytes(&self) -> usize {
         vec(&self.lines) + vec(&self.texts)
     }
 
-    /// Whether restored records are some that could have been saved.
+    /// Whether restored records are ones that could have been saved.
     pub(super) fn is_valid(&self, max: usize) -> bool {
         let full = self.lines.len() == max;
         let lens = self.lines.iter().map(|line| usize::from(line.bytes));
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_records_come_in_their_order() {
+    fn the_last_records_are_in_order() {
         let mut recent = Recent::default();
         for i in 0..10_u64 {
             recent.push(i, &format!("record {i}"), 3);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_shortened_at_a_characters_border_and_cleaned() {
+    fn lines_are_cut_at_a_character_boundary_and_cleaned() {
         let mut recent = Recent::default();
         recent.push(1, &"ü".repeat(1_000), 1);
         assert!(recent.to_text().len() <= LINE_MAX_BYTES);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_room_is_taken_than_the_lines_need_and_more_is_told() {
+    fn memory_is_bounded_by_the_lines_and_growth_is_reported() {
         for max in [1, 4, 64] {
             let mut recent = Recent::default();
             for i in 0..1_000 {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_cannot_have_been_saved_are_told_from_those_that_can() {
+    fn records_that_cannot_have_been_saved_are_invalid() {
         let mut recent = Recent::default();
         recent.push(1, "one", 4);
         recent.push(2, "three", 4);

@@ -1,7 +1,7 @@
-//! What LAD says: events with the evidence for them.
+//! The events of LAD, with their evidence.
 
-use super::Record;
 use super::episode::{Episode, Trigger};
+use super::record::Record;
 use super::stream::Stream;
 use crate::event::{Event, Evidence, LogFailure, LogNovelty, Severity, State, Subject};
 use crate::text::duration;
@@ -10,9 +10,9 @@ use crate::units::Time;
 /// Why an episode ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// So many records in a row reported of no failure.
+    /// This many consecutive records reported no failure.
     Quiet(usize),
-    /// An operator says that it was none.
+    /// An operator marked it as no failure.
     Feedback,
     /// The stream was forgotten.
     Forgotten,
@@ -23,12 +23,12 @@ impl End {
         match self {
             End::Quiet(records) => format!("no sign of failure in {records} records"),
             End::Feedback => "marked as no failure by feedback".into(),
-            End::Forgotten => "the stream is silent and forgotten".into(),
+            End::Forgotten => "the stream was forgotten".into(),
         }
     }
 }
 
-/// The family's name for a message.
+/// The name of the family for a message.
 fn family(trigger: &Trigger) -> String {
     match trigger.family {
         Some(family) => family.as_str().replace('_', " ") + " failure",
@@ -36,7 +36,7 @@ fn family(trigger: &Trigger) -> String {
     }
 }
 
-/// What the raised and the cleared event of one episode have in common.
+/// The evidence that the raised and the cleared event of an episode share.
 fn failure(stream: &Stream, episode: &Episode) -> LogFailure {
     let trigger = &episode.trigger;
     LogFailure {
@@ -52,7 +52,7 @@ fn failure(stream: &Stream, episode: &Episode) -> LogFailure {
     }
 }
 
-/// An event about the host that a stream is the log of.
+/// An event about the host that logs to a stream.
 fn event(
     stream: &Stream,
     (state, severity): (State, Severity),
@@ -70,11 +70,11 @@ fn event(
     )
 }
 
-/// An episode begins with the record that the stream has had last.
+/// The event for an episode that begins with the last record of the stream.
 pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
     let (past, trigger) = (&stream.past, &episode.trigger);
     let start = if episode.at_startup {
-        " (while learning what is normal: it may be older)"
+        " (during training: it may be older)"
     } else {
         ""
     };
@@ -100,11 +100,11 @@ pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
         .with_score(episode.score)
 }
 
-/// An episode ends.
+/// The event for the end of an episode.
 pub(super) fn cleared(stream: &Stream, episode: &Episode, time: f64, end: End) -> Event {
     let reason = end.reason();
     let text = format!(
-        "{}: {} in the log is over, {reason}; {} record{} in {}",
+        "{}: {} in the log has ended: {reason}; {} record{} in {}",
         stream.past.name,
         family(&episode.trigger),
         episode.count,
@@ -122,7 +122,7 @@ pub(super) fn cleared(stream: &Stream, episode: &Episode, time: f64, end: End) -
         .with_score(episode.score)
 }
 
-/// Novelty stands out from the stream's past.
+/// The event for novelty that stands out from the stream's past.
 pub(super) fn novelty_raised(
     stream: &Stream,
     record: &Record<'_>,
@@ -131,8 +131,8 @@ pub(super) fn novelty_raised(
 ) -> Event {
     let past = &stream.past;
     let text = format!(
-        "{}: the log says much that it never said before: {count} of the last 50 records, {expected:.0} were to be expected; \
-         a restart, an update, or something to look at",
+        "{}: burst of new log messages: {count} of the last 50 records are new, {expected:.0} expected; \
+         a restart, an update, or something to investigate",
         past.name
     );
     let newest = past.recent.newest();
@@ -150,11 +150,11 @@ pub(super) fn novelty_raised(
     event(stream, kind, record.time.secs(), &text, evidence)
 }
 
-/// Novelty is back to what the stream's past shows.
+/// The event for novelty that is back to what the stream's past shows.
 pub(super) fn novelty_cleared(stream: &Stream, since: f64, time: f64, reason: &str) -> Event {
     let past = &stream.past;
     let text = format!(
-        "{}: the log says what it used to say again, after {}",
+        "{}: the log is back to its usual messages after {}",
         past.name,
         duration(time - since.min(time))
     );

@@ -1,4 +1,4 @@
-//! A sequence of log keys, judged window by window: the part of LAD that comes after parsing and needs no text.
+//! A sequence of log keys, evaluated window by window: the part of LAD that comes after parsing and needs no text.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -8,14 +8,14 @@ use super::paper::PaperStore;
 use super::store::WindowStore;
 use crate::memory::allocation;
 
-/// What one record of a sequence came to.
+/// The result of one record of a sequence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
-    /// 0 to 1.
+    /// From 0 to 1.
     pub score: f64,
-    /// It tells of a failure.
+    /// It reports a failure.
     pub alarm: bool,
-    /// The window that it completes was unknown, and nothing in it tells of a failure.
+    /// It completes an unknown window in which no record reports a failure.
     pub novel: bool,
     /// It is one of the first, from which the sequence learns what is normal.
     pub training: bool,
@@ -27,25 +27,25 @@ enum Store {
     Paper(PaperStore),
 }
 
-/// The window of the last log keys, and the windows that are known.
+/// The window of the last log keys, and the known windows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sequence {
-    /// The last log keys, the oldest first.
+    /// The last log keys, oldest first.
     window: SmallVec<[u64; WINDOW_INLINE]>,
-    /// Whether the last records reported of a failure, one bit each, the last one lowest.
+    /// Whether the last records reported a failure, one bit each, the newest lowest.
     flagged: u64,
-    /// Records so far.
+    /// Number of records so far.
     seen: u64,
     store: Store,
 }
 
-/// A window as long as this needs no memory of its own.
+/// Windows up to this length need no allocation.
 const WINDOW_INLINE: usize = 4;
-/// The longest window: one bit of [`Sequence::flagged`] each.
+/// Maximum length of a window: one bit of [`Sequence::flagged`] each.
 const WINDOW_MAX: usize = 64;
 
 impl Sequence {
-    /// A sequence that knows nothing yet.
+    /// A sequence that has learned nothing.
     pub fn new(options: &LadOptions) -> Self {
         Self {
             window: SmallVec::with_capacity(options.window_size.min(WINDOW_MAX)),
@@ -58,15 +58,15 @@ impl Sequence {
         }
     }
 
-    /// Reads what the next record is going to need.
+    /// Touches the memory that the next record is going to need.
     pub(super) fn prefetch(&self) {
         if let Store::Symbolic(store) = &self.store {
             store.prefetch();
         }
     }
 
-    /// Takes the next record: its log key, how severe its text is (0 to 1), and whether that is a failure. `options` are those
-    /// that it was made with.
+    /// Takes the next record: its log key, the severity of its text (0 to 1), and whether that is a failure. `options` are those
+    /// that it was created with.
     pub fn observe(
         &mut self,
         options: &LadOptions,
@@ -134,7 +134,7 @@ impl Sequence {
         }
     }
 
-    /// The records with `key` report of a failure after all: what was learned from them is forgotten.
+    /// Forgets what was learned from records with `key`, which report a failure after all.
     pub fn unlearn(&mut self, key: u64) {
         match &mut self.store {
             Store::Symbolic(store) => store.unlearn(key),
@@ -142,12 +142,12 @@ impl Sequence {
         }
     }
 
-    /// Whether what comes next is still learned from unseen.
+    /// Whether the next record still belongs to the training.
     pub fn is_training(&self, options: &LadOptions) -> bool {
         self.seen < options.training as u64
     }
 
-    /// How many windows are known.
+    /// Number of known windows.
     pub fn windows(&self) -> usize {
         match &self.store {
             Store::Symbolic(store) => store.len(),
@@ -155,7 +155,7 @@ impl Sequence {
         }
     }
 
-    /// About how much memory it takes outside of itself, in bytes.
+    /// Approximate memory outside of itself in bytes.
     pub fn bytes(&self) -> usize {
         let size = self.window.capacity();
         let window = match self.window.spilled() {
@@ -196,7 +196,7 @@ mod tests {
         options
     }
 
-    /// The steps of a sequence of (key, is a failure).
+    /// The steps of a sequence of (key, whether it is a failure).
     fn steps(options: &LadOptions, records: &[(u64, bool)]) -> Vec<Step> {
         let mut sequence = Sequence::new(options);
         let mut observe = |&(key, failure)| {
@@ -209,7 +209,7 @@ mod tests {
     const CALM: [(u64, bool); 4] = [(100, false), (200, false), (100, false), (200, false)];
 
     #[test]
-    fn symbols_score_what_the_text_says_and_count_unknown_windows() {
+    fn symbolic_mode_scores_by_text_and_counts_unknown_windows() {
         let mut records = CALM.to_vec();
         records.extend([
             (100, false),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_in_training_is_told_and_never_learnt() {
+    fn a_failure_during_training_is_reported_and_never_learned() {
         let records = [
             (1, false),
             (9, true),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn renumbering_the_keys_at_random_changes_nothing_where_keys_are_symbols() {
+    fn renumbering_the_keys_changes_nothing_in_symbolic_mode() {
         let mut random = 3_u64;
         let mut next = |below: u64| {
             random = random
@@ -261,7 +261,7 @@ mod tests {
         };
         let records: Vec<(u64, bool)> =
             (0..5_000).map(|_| next(40)).map(|k| (k, k == 39)).collect();
-        // Odd factors make one to one maps of the numbers.
+        // Multiplication by an odd factor is a bijection.
         let renumbered: Vec<_> = records
             .iter()
             .map(|&(k, f)| ((k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), f))
@@ -271,19 +271,19 @@ mod tests {
     }
 
     #[test]
-    fn as_published_only_a_window_far_from_all_known_ones_is_asked_for_what_it_says() {
+    fn paper_mode_considers_the_text_only_of_windows_far_from_all_known_ones() {
         let paper = |settings: &[(&str, &str)], records: &[(u64, bool)]| {
             let settings = [&[("mode", "paper")], settings].concat();
             let all = [&CALM, records].concat();
             let steps = steps(&options(&settings), &all);
             steps[4..].iter().map(|s| s.score).collect::<Vec<_>>()
         };
-        // [200, 110] is 10/300 from [200, 100]: similar. [110, 230] is 40/300: no anomaly, whatever the text says.
+        // [200, 110] is 10/300 from [200, 100]: similar. [110, 230] is 40/300: no anomaly, whatever the text.
         assert_eq!(
             paper(&[], &[(110, false), (230, true)]),
             [10.0 / 300.0, 40.0 / 300.0]
         );
-        // Far, and a record of the window tells of a failure, or none does.
+        // Far, and with a record that reports a failure or without.
         assert_eq!(paper(&[], &[(500, true), (500, false)]), [1.0, 1.0]);
         assert_eq!(paper(&[], &[(500, false), (500, true)]), [0.0, 1.0]);
         // A window that was pushed is known when it comes again, failure or not.
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn as_published_training_takes_the_windows_within_the_first_records_only() {
+    fn paper_mode_trains_on_the_windows_of_the_first_records_only() {
         let options = options(&[("mode", "paper")]);
         let mut sequence = Sequence::new(&options);
         for key in [1, 20, 300, 4_000] {

@@ -8,17 +8,20 @@ use std::io::{self, Write};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 
+use super::counters::{Counters, Totals};
+use super::detector::Detector;
+use super::episode::Episode;
+use super::pending::Pending;
 use super::stream::{Past, Stream};
 use super::streams::Streams;
 use super::verdict_cache::VerdictCache;
-use super::{Counters, Detector, Pending, Totals};
 use crate::drain::{Miner, Restore, Scratch, StateError};
 use crate::event::{Event, LogSource, Queue};
 use crate::snapshot::{self, Lazily, Reader, Saved, Shape, Tag, Unusable, put};
 
-/// The sources of open episodes, by the places of their streams.
+/// The sources of open episodes, by the index of their stream.
 type Sources = Vec<(u64, LogSource)>;
-/// The ordinals of open episodes, by the places of their streams.
+/// The ordinals of open episodes, by the index of their stream.
 type Ordinals = Vec<(u64, u64)>;
 
 impl Detector {
@@ -27,16 +30,16 @@ impl Detector {
         snapshot::shape(&self.options, &["mode", "window_size"])
     }
 
-    /// What `of` gives of each open episode, by the place of its stream.
-    fn of_episodes<T>(&self, of: impl Fn(&super::episode::Episode) -> Option<T>) -> Vec<(u64, T)> {
+    /// What `of` returns for each open episode, by the index of its stream.
+    fn of_episodes<T>(&self, of: impl Fn(&Episode) -> Option<T>) -> Vec<(u64, T)> {
         let streams = (0_u64..).zip(self.streams.iter());
         streams
             .filter_map(|(at, stream)| Some((at, of(stream.past.episode.as_deref()?)?)))
             .collect()
     }
 
-    /// The open episode of the stream at that place.
-    fn episode_at(&mut self, at: u64) -> Result<&mut super::episode::Episode, Unusable> {
+    /// The open episode of the stream at this index.
+    fn episode_at(&mut self, at: u64) -> Result<&mut Episode, Unusable> {
         let at = usize::try_from(at).ok();
         let stream = at.and_then(|at| self.streams.get_mut(at));
         let episode = stream.and_then(|stream| stream.past.episode.as_deref_mut());
@@ -84,10 +87,10 @@ impl Detector {
     }
 }
 
-/// Reads one stream: its parser, into a blank one, and all else.
-struct OneStream(Miner);
+/// Reads one stream: its parser, into a blank one, and the rest.
+struct StreamSeed(Miner);
 
-impl<'de> DeserializeSeed<'de> for OneStream {
+impl<'de> DeserializeSeed<'de> for StreamSeed {
     type Value = (Result<Miner, StateError>, Past);
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -95,7 +98,7 @@ impl<'de> DeserializeSeed<'de> for OneStream {
     }
 }
 
-impl<'de> Visitor<'de> for OneStream {
+impl<'de> Visitor<'de> for StreamSeed {
     type Value = (Result<Miner, StateError>, Past);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,12 +115,12 @@ impl<'de> Visitor<'de> for OneStream {
 }
 
 /// Restores streams into a detector, one at a time.
-struct StreamsInto<'d> {
+struct StreamsSeed<'d> {
     detector: &'d mut Detector,
     error: &'d mut Option<Unusable>,
 }
 
-impl<'de> DeserializeSeed<'de> for StreamsInto<'_> {
+impl<'de> DeserializeSeed<'de> for StreamsSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -125,7 +128,7 @@ impl<'de> DeserializeSeed<'de> for StreamsInto<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for StreamsInto<'_> {
+impl<'de> Visitor<'de> for StreamsSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,7 +137,7 @@ impl<'de> Visitor<'de> for StreamsInto<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut streams: A) -> Result<(), A::Error> {
         let blank = self.detector.blank.blank();
-        while let Some((parser, past)) = streams.next_element_seed(OneStream(blank.blank()))? {
+        while let Some((parser, past)) = streams.next_element_seed(StreamSeed(blank.blank()))? {
             let parser =
                 parser.map_err(|error| Unusable::Impossible(format!("a parser in it: {error}")));
             let added = parser.and_then(|parser| self.detector.add_restored(parser, past));
@@ -179,7 +182,7 @@ impl Saved for Detector {
         snapshot::same_shape(&self.shape(), &input.next("the options")?)?;
         let mut detector = self.unlearned();
         let mut error = None;
-        let restoring = StreamsInto {
+        let restoring = StreamsSeed {
             detector: &mut detector,
             error: &mut error,
         };
@@ -210,11 +213,11 @@ impl Saved for Detector {
                 detector.episode_at(at)?.ordinal = ordinal;
             }
         }
-        // The snapshot may have been made with larger limits: the streams that were silent for longest go.
+        // The snapshot may have been made with larger limits: the least recently used streams are evicted.
         while detector.streams.len() > detector.options.max_streams {
             detector.evict_least_recent();
         }
-        detector.make_room();
+        detector.enforce_memory_limit();
         Ok(detector)
     }
 }

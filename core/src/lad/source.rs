@@ -1,4 +1,4 @@
-//! Who said a record.
+//! The source of a record.
 
 use std::borrow::Cow;
 
@@ -6,18 +6,18 @@ use crate::event::LogSource;
 use crate::memory::allocation;
 use crate::text::shortened;
 
-/// The longest name of a program or a unit and the longest tag that an event shows, bytes.
+/// Maximum length of a name in an event, in bytes.
 const NAME_MAX_BYTES: usize = 256;
 
-/// Who said a record, as far as its transport says so. The names may be any bytes; an empty one is unknown. Nothing of it has an
-/// influence on what a record is found to be: an event shows it.
+/// The source of a record, as far as its transport names it. Names may be any bytes; an empty one is unknown. The source does not
+/// affect classification; events show it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Source<'a> {
-    /// The program, as syslog's tag or the journal's identifier name it.
+    /// The program, from syslog's tag or the journal's identifier.
     pub program: &'a [u8],
-    /// The unit that it belongs to: of systemd, or the pod or container.
+    /// The systemd unit, pod or container of the program.
     pub unit: &'a [u8],
-    /// What the record's transport calls it, as Fluent Bit's tag.
+    /// The agent's name for the input of the record, such as Fluent Bit's tag.
     pub tag: &'a [u8],
 }
 
@@ -31,9 +31,9 @@ impl From<Source<'_>> for LogSource {
     }
 }
 
-/// `name` in UTF-8, cut and without control characters; `None` where there is nothing in it.
+/// `name` in UTF-8, shortened and without control characters; `None` if it is blank.
 fn shown(name: &[u8]) -> Option<String> {
-    // What is beyond the limit need not be looked at; a character that is cut here is cut away below.
+    // The rest cannot be shown anyway; a character that is cut in half here is cut off below.
     let name = String::from_utf8_lossy(&name[..name.len().min(2 * NAME_MAX_BYTES)]);
     let name: Cow<'_, str> = match name.trim() {
         trimmed if trimmed.len() == name.len() => name,
@@ -42,7 +42,7 @@ fn shown(name: &[u8]) -> Option<String> {
     (!name.is_empty()).then(|| shortened(&name, NAME_MAX_BYTES))
 }
 
-/// How much memory a source takes outside of itself, in bytes.
+/// Memory of a source outside of itself in bytes.
 pub(super) fn bytes(source: &LogSource) -> usize {
     let LogSource { program, unit, tag } = source;
     let names = [program, unit, tag].into_iter().flatten();

@@ -1,4 +1,4 @@
-//! The windows that are known, compared exactly: log keys are symbols, and their numbers say nothing.
+//! The known windows, compared exactly: log keys are symbols, and their numbers have no meaning.
 
 use std::hash::Hasher as _;
 use std::hint::black_box;
@@ -9,18 +9,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::memory::{grow, vec};
 
-/// A set of windows with a bound. Looking one up takes the same time however many there are.
+/// A bounded hash set of windows with clock eviction (an approximation of LRU). A lookup takes constant time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WindowStore {
-    /// The keys of a window; 0 before the first one.
+    /// Number of keys of a window; 0 before the first one.
     size: usize,
-    /// Those of all windows, one window behind the other.
+    /// The keys of all windows, concatenated.
     keys: Vec<u64>,
-    /// Whether a window was used since the hand last passed.
+    /// The reference bits: whether a window was used since the hand last passed.
     used: Vec<bool>,
-    /// The windows by their keys.
+    /// The windows by the hash of their keys.
     index: HashTable<u32>,
-    /// Where the search for a window to forget goes on (the clock algorithm: what was used gets a second chance).
+    /// The hand of the clock algorithm: where the search for a victim continues.
     hand: usize,
 }
 
@@ -33,7 +33,7 @@ fn hash(window: &[u64]) -> u64 {
 }
 
 impl WindowStore {
-    /// Reads some of the windows and of their index.
+    /// Touches some of the windows and of their index.
     pub(super) fn prefetch(&self) {
         black_box(self.keys.first().copied());
         black_box(self.used.first().copied());
@@ -42,8 +42,8 @@ impl WindowStore {
 
     /// Whether `window` is known; it then counts as used.
     pub(super) fn hit(&mut self, window: &[u64]) -> bool {
-        // The keys were stored one by one just now. A comparison of the whole slice at once loads them with one wide access,
-        // which has to wait until all of these stores have left the processor's queue.
+        // Compared key by key. The keys were just stored one by one, and a wide load of the whole slice would stall until all of
+        // those stores have retired (no store forwarding).
         let same = |&at: &u32| self.window(at).iter().zip(window).all(|(a, b)| a == b);
         match self.index.find(hash(window), same) {
             Some(&at) => {
@@ -54,16 +54,16 @@ impl WindowStore {
         }
     }
 
-    /// Learns `window`, which is not known and as long as all others; where there are `max` already, it takes the place of one
-    /// that was not used for long. Gives its place.
+    /// Adds `window`, which is not known and as long as all others; if there are `max` already, it replaces one that was not used
+    /// recently. Returns its index.
     pub(super) fn learn(&mut self, window: &[u64], max: usize) -> usize {
         self.size = window.len();
         while self.len() > max {
-            self.forget_last();
+            self.pop();
         }
         let at = if self.len() == max {
-            let at = self.least_used();
-            self.unlist(at);
+            let at = self.next_victim();
+            self.remove_from_index(at);
             self.keys[at * self.size..][..self.size].copy_from_slice(window);
             at
         } else {
@@ -84,8 +84,8 @@ impl WindowStore {
         &self.keys[at as usize * self.size..][..self.size]
     }
 
-    /// Where the next window is that was not used since the hand last passed; the hand passes it.
-    fn least_used(&mut self) -> usize {
+    /// The index of the next window that was not used since the hand last passed; the hand moves past it.
+    fn next_victim(&mut self) -> usize {
         loop {
             let at = self.hand % self.len();
             self.hand = at + 1;
@@ -95,16 +95,16 @@ impl WindowStore {
         }
     }
 
-    /// Takes a window out of the index.
-    fn unlist(&mut self, at: usize) {
+    /// Removes a window from the index.
+    fn remove_from_index(&mut self, at: usize) {
         let hash = hash(self.window(at as u32));
         if let Ok(entry) = self.index.find_entry(hash, |&other| other as usize == at) {
             entry.remove();
         }
     }
 
-    fn forget_last(&mut self) {
-        self.unlist(self.len() - 1);
+    fn pop(&mut self) {
+        self.remove_from_index(self.len() - 1);
         self.used.pop();
         self.keys.truncate(self.used.len() * self.size);
     }
@@ -120,7 +120,7 @@ impl WindowStore {
         }
     }
 
-    /// All windows, with whether they were used since the hand last passed.
+    /// All windows with their reference bits.
     fn windows(&self) -> impl Iterator<Item = (&[u64], bool)> {
         let windows = self.keys.chunks_exact(self.size.max(1));
         windows.zip(self.used.iter().copied())
@@ -130,7 +130,7 @@ impl WindowStore {
         self.used.len()
     }
 
-    /// How much memory it takes, in bytes.
+    /// Memory in bytes.
     pub(super) fn bytes(&self) -> usize {
         vec(&self.keys) + vec(&self.used) + self.index.allocation_size()
     }
@@ -141,7 +141,7 @@ impl WindowStore {
     }
 }
 
-/// A store as a snapshot holds it.
+/// A store in a snapshot.
 #[derive(Serialize, Deserialize)]
 struct Saved<W> {
     windows: Vec<(W, bool)>,
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_is_known_only_as_it_is() {
+    fn a_window_is_known_only_exactly() {
         let mut store = WindowStore::default();
         store.learn(&[1, 2, 3], 16);
         assert!(store.hit(&[1, 2, 3]));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_use_outlives_a_flood_of_windows_that_never_come_again() {
+    fn windows_in_use_survive_a_flood_of_windows_that_never_repeat() {
         let mut store = WindowStore::default();
         for key in 0..50 {
             store.learn(&[key], 100);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_that_end_with_a_key_can_be_taken_back() {
+    fn windows_that_end_with_a_key_can_be_unlearned() {
         let mut store = WindowStore::default();
         store.learn(&[1, 2], 16);
         store.learn(&[2, 1], 16);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_saved_is_known_again_and_forgotten_in_the_same_order() {
+    fn a_restored_store_evicts_in_the_same_order() {
         let mut store = WindowStore::default();
         for key in 0..60 {
             store.learn(&[key, 7], 50);

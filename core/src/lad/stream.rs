@@ -1,19 +1,21 @@
-//! One stream: the merged log of one host, what is known of it, and what it is in the midst of.
+//! One stream, the merged log of one host: its parser, its learned state, and what is open.
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::counters::Totals;
 use super::episode::{Episode, Trigger};
 use super::first_seen::FirstSeen;
 use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
+use super::pending::Pending;
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
+use super::record::{Observed, Outcome, Record, Verdict};
 use super::report::{self, End};
 use super::sequence::Sequence;
 use super::source::Source;
 use super::verdict_cache::VerdictCache;
-use super::{Observed, Outcome, Pending, Record, Totals, Verdict};
 use crate::drain::{Change, Miner, Scratch};
 use crate::event::LogSource;
 use crate::inference::{Family, Finding};
@@ -21,20 +23,20 @@ use crate::memory::{allocation, table};
 use crate::text::shortened;
 use crate::units::Share;
 
-/// The severity of what an operator calls a failure.
+/// The severity of records that an operator marked as failures.
 const FEEDBACK_SEVERITY: f64 = 1.0;
 
-/// What a name that does not fit into its place has beside it, in bytes.
-const NAME_COUNTS_BYTES: usize = 2 * size_of::<usize>();
+/// Memory of a heap-allocated name besides its text, in bytes.
+const NAME_HEADER_BYTES: usize = 2 * size_of::<usize>();
 
 /// A stream.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) miner: Miner,
     pub(super) past: Past,
-    /// What it has and takes, as it was last measured.
+    /// Its size when it was last measured.
     pub(super) usage: Totals,
-    /// It may take more than it took when it was measured.
+    /// It may have grown since then.
     grown: bool,
 }
 
@@ -47,21 +49,21 @@ pub(super) struct Past {
     pub(super) recent: Recent,
     /// When each template was first seen.
     pub(super) first_seen: FirstSeen,
-    /// What an operator says of templates.
+    /// An operator's verdicts on templates.
     verdicts: FxHashMap<u64, Verdict>,
-    /// When the last episode began, in seconds, and how many before it had begun at the same time.
+    /// When the last episode began, in seconds, and the number of earlier ones that began at the same time.
     #[serde(skip)]
     began: Option<(f64, u64)>,
-    /// Boxed, as most streams have none.
+    /// Boxed, because most streams have none.
     pub(super) episode: Option<Box<Episode>>,
     novelty: Novelty,
     /// The newest time of a record, in seconds.
     pub(super) last: f64,
-    /// The number of its last record among those of all streams.
-    pub(super) heard: u64,
+    /// The number of its last record among those of all streams, for LRU eviction.
+    pub(super) last_used: u64,
 }
 
-/// What a record is found to be, before its place among others is looked at.
+/// The classification of a record by its text and by feedback.
 struct Classified {
     severity: f64,
     family: Option<Family>,
@@ -69,7 +71,7 @@ struct Classified {
 }
 
 impl Stream {
-    /// A stream of which nothing is known.
+    /// A stream that has learned nothing.
     pub(super) fn new(name: &str, miner: Miner, options: &LadOptions) -> Self {
         let past = Past {
             name: name.into(),
@@ -81,12 +83,12 @@ impl Stream {
             episode: None,
             novelty: Novelty::default(),
             last: f64::NEG_INFINITY,
-            heard: 0,
+            last_used: 0,
         };
         Self::restored(miner, past)
     }
 
-    /// A stream that goes on with what a snapshot has of it.
+    /// A stream restored from a snapshot.
     pub(super) fn restored(miner: Miner, past: Past) -> Self {
         let mut stream = Self {
             miner,
@@ -98,8 +100,8 @@ impl Stream {
         stream
     }
 
-    /// Reads what a record is going to need, from all the places where it lies, so that the processor waits for all of them at
-    /// once and not for one after the other: among very many streams, none lies in its caches.
+    /// Touches all memory that a record is going to need, so that the cache misses overlap: among very many streams, none of it
+    /// is in the processor's caches.
     pub(super) fn prefetch(&self, scratch: &Scratch) {
         self.miner.prefetch(scratch);
         self.past.sequence.prefetch();
@@ -120,9 +122,9 @@ impl Stream {
         let id = added.cluster;
         let miner = &self.miner;
         if added.change == Change::New {
-            let lives = |id| miner.template(id).is_some();
+            let is_known = |id| miner.template(id).is_some();
             let first_seen = &mut self.past.first_seen;
-            first_seen.add(id, time, miner.len(), lives);
+            first_seen.add(id, time, miner.len(), is_known);
         }
         let finding = verdict_cache.finding(
             record.text,
@@ -130,7 +132,7 @@ impl Stream {
             || miner.template(id),
             record.priority,
         );
-        let classified = self.past.classified(options, id, finding);
+        let classified = self.past.classify(options, id, finding);
         let past = &mut self.past;
         past.last = past.last.max(time);
         let windows = past.sequence.windows();
@@ -158,7 +160,7 @@ impl Stream {
                     let trigger = classified.failure.then(|| {
                         let phrase = finding.map(|f| f.reason.clone());
                         let trigger = self.trigger(id, record.text, classified.family, phrase);
-                        said_by(record.source, trigger)
+                        with_source(record.source, trigger)
                     });
                     let trigger =
                         trigger.unwrap_or_else(|| self.trigger_in_window(options, verdict_cache));
@@ -176,7 +178,7 @@ impl Stream {
         observed
     }
 
-    /// What an event says of a record that tells of a failure.
+    /// The trigger of an episode for a record that reports a failure.
     fn trigger(
         &self,
         id: u64,
@@ -188,13 +190,13 @@ impl Stream {
             template_id: id,
             template: self.miner.template(id).unwrap_or_default().to_owned(),
             family,
-            phrase: phrase.unwrap_or_else(|| "reported to be a failure".into()),
+            phrase: phrase.unwrap_or_else(|| "marked as a failure by feedback".into()),
             sample: shortened(text, LINE_MAX_BYTES),
             source: LogSource::default(),
         }
     }
 
-    /// The same of the last record of the window that tells of a failure.
+    /// The same for the last record of the window that reports a failure.
     fn trigger_in_window(&self, options: &LadOptions, verdict_cache: &VerdictCache) -> Trigger {
         let mut triggers = self
             .past
@@ -204,10 +206,10 @@ impl Stream {
             .rev()
             .filter_map(|line| {
                 let template = self.miner.template(line.template_id).unwrap_or_default();
-                let finding = verdict_cache.find_uncached(&line.text, template);
+                let finding = verdict_cache.classify_uncached(&line.text, template);
                 let classified = self
                     .past
-                    .classified(options, line.template_id, finding.as_ref());
+                    .classify(options, line.template_id, finding.as_ref());
                 classified.failure.then(|| {
                     let phrase = finding.map(|f| f.reason);
                     self.trigger(line.template_id, &line.text, classified.family, phrase)
@@ -258,12 +260,12 @@ impl Stream {
                 report::novelty_raised(self, record, count, expected)
             }
             NoveltyChange::Cleared { since } => {
-                report::novelty_cleared(self, since, record.time.secs(), "as its past again")
+                report::novelty_cleared(self, since, record.time.secs(), "back to normal")
             }
         });
     }
 
-    /// The stream is being forgotten: ends what is open.
+    /// Clears what is open, because the stream is being forgotten.
     pub(super) fn end(&mut self, options: &LadOptions, time: f64, pending: &mut Pending) {
         self.clear(time, End::Forgotten, pending);
         if let Some(since) = self.past.novelty.end()
@@ -274,8 +276,8 @@ impl Stream {
         }
     }
 
-    /// An operator says of a template what it is; `None` takes an earlier word back. Re-scores what that touches: `false` where
-    /// there is no such template.
+    /// Takes an operator's verdict on a template; `None` withdraws an earlier one. Applies it to what is already known. Returns
+    /// `false` if there is no such template.
     pub(super) fn feedback(
         &mut self,
         options: &LadOptions,
@@ -322,7 +324,7 @@ impl Stream {
         true
     }
 
-    /// Looks what it has and takes, unless that cannot be other than before, and keeps the total of all streams.
+    /// Measures the stream if it may have grown, and updates the totals.
     #[inline]
     pub(super) fn measure(&mut self, totals: &mut Totals) {
         if std::mem::take(&mut self.grown) {
@@ -342,11 +344,11 @@ impl Stream {
         }
     }
 
-    /// How much memory it takes, in bytes, with its place in the detector.
+    /// Memory in bytes, including its place in the detector.
     pub(super) fn bytes(&self) -> usize {
         let past = &self.past;
         let name = match past.name.is_heap_allocated() {
-            true => allocation(NAME_COUNTS_BYTES + past.name.len()),
+            true => allocation(NAME_HEADER_BYTES + past.name.len()),
             false => 0,
         };
         allocation(size_of::<Self>())
@@ -360,8 +362,8 @@ impl Stream {
     }
 }
 
-/// `trigger`, as `source` said it.
-fn said_by(source: Source<'_>, trigger: Trigger) -> Trigger {
+/// `trigger` with its source.
+fn with_source(source: Source<'_>, trigger: Trigger) -> Trigger {
     Trigger {
         source: source.into(),
         ..trigger
@@ -369,7 +371,7 @@ fn said_by(source: Source<'_>, trigger: Trigger) -> Trigger {
 }
 
 impl Past {
-    /// How many episodes began at `time` before the one that begins now: logs have times of whole seconds.
+    /// Number of episodes that began at `time` before this one: log times often have whole seconds only.
     fn ordinal(&mut self, time: f64) -> u64 {
         let ordinal = match self.began {
             Some((began, ordinal)) if began == time => ordinal + 1,
@@ -379,17 +381,17 @@ impl Past {
         ordinal
     }
 
-    /// What a record with the template `id` is, by what its text says and by what an operator said before.
-    fn classified(&self, options: &LadOptions, id: u64, finding: Option<&Finding>) -> Classified {
+    /// Classifies a record of the template `id` by its text and by feedback.
+    fn classify(&self, options: &LadOptions, id: u64, finding: Option<&Finding>) -> Classified {
         let verdict = if self.verdicts.is_empty() {
             None
         } else {
             self.verdicts.get(&id).copied()
         };
         let family = finding.map(|f| f.family);
-        let said = finding.map_or(0.0, |f| Share::rounded(f64::from(f.severity)).get());
+        let reported = finding.map_or(0.0, |f| Share::rounded(f64::from(f.severity)).get());
         let severity = match verdict {
-            None => said,
+            None => reported,
             Some(Verdict::Benign) => 0.0,
             Some(Verdict::Failure) => FEEDBACK_SEVERITY,
         };

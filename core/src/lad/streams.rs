@@ -1,4 +1,4 @@
-//! All streams of a detector, found by their names.
+//! All streams of a detector, by name.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault};
 use std::ops::{Index, IndexMut};
@@ -9,7 +9,7 @@ use rustc_hash::FxHasher;
 use super::stream::Stream;
 use crate::memory::{grow, vec};
 
-/// The streams, in no order.
+/// The streams, in no particular order.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     #[expect(
@@ -17,9 +17,9 @@ pub(super) struct Streams {
         reason = "when the list grows, it must not take the streams with it"
     )]
     all: Vec<Box<Stream>>,
-    /// The hashes of their names, so that the table can grow without a look at the streams, which lie far apart.
+    /// The hashes of their names, so that the table can grow without touching the streams, which are scattered in memory.
     hashes: Vec<u64>,
-    /// Where each is, by its name: as little as can be, so that the table stays in the processor's caches.
+    /// Index by name; small, so that it stays in the processor's caches.
     by_name: HashTable<u32>,
 }
 
@@ -45,13 +45,13 @@ impl Streams {
         self.all.iter().map(|stream| &**stream)
     }
 
-    /// Where the stream with that name is.
+    /// The index of the stream with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        let called = |&at: &u32| *self[at as usize].past.name == *name;
-        Some(*self.by_name.find(hash(name), called)? as usize)
+        let has_name = |&at: &u32| *self[at as usize].past.name == *name;
+        Some(*self.by_name.find(hash(name), has_name)? as usize)
     }
 
-    /// Adds a stream whose name no other has, behind all others; gives where it is.
+    /// Adds a stream with a new name at the end; returns its index.
     pub(super) fn push(&mut self, stream: Stream) -> usize {
         let at = self.all.len();
         grow(&mut self.all, 1);
@@ -64,23 +64,23 @@ impl Streams {
         at
     }
 
-    /// Removes the stream at `at`; the last one takes its place.
+    /// Removes the stream at `at`; the last one moves to its index.
     pub(super) fn swap_remove(&mut self, at: usize) -> Box<Stream> {
         let stream = self.all.swap_remove(at);
         let hash = self.hashes.swap_remove(at);
-        let is_at = |at: usize| move |place: &u32| *place as usize == at;
+        let is_at = |at: usize| move |slot: &u32| *slot as usize == at;
         if let Ok(entry) = self.by_name.find_entry(hash, is_at(at)) {
             entry.remove();
         }
         if let Some(&moved) = self.hashes.get(at)
-            && let Some(place) = self.by_name.find_mut(moved, is_at(self.all.len()))
+            && let Some(slot) = self.by_name.find_mut(moved, is_at(self.all.len()))
         {
-            *place = at as u32;
+            *slot = at as u32;
         }
         stream
     }
 
-    /// How much memory the places take, without the streams, in bytes.
+    /// Memory without the streams themselves, in bytes.
     pub(super) fn bytes(&self) -> usize {
         vec(&self.all) + vec(&self.hashes) + self.by_name.allocation_size()
     }
@@ -109,7 +109,7 @@ mod tests {
     use crate::lad::LadOptions;
 
     #[test]
-    fn every_stream_is_found_by_its_name_however_the_others_go() {
+    fn every_stream_is_found_by_name_whatever_is_removed() {
         let options = LadOptions::default();
         let blank = Miner::new(options.drain.clone()).unwrap();
         let mut streams = Streams::default();

@@ -1,4 +1,8 @@
-//! What a record's text says, asked once for records that say the same.
+//! A direct-mapped cache of verdicts: records that say the same are classified once.
+//!
+//! The key is the masked text, together with those of the masked values that can change the finding. A new key replaces another
+//! only when it comes twice without a third between (admission on the second miss), so texts that never repeat do not displace
+//! those that do.
 
 use std::fs;
 use std::hash::{BuildHasher as _, BuildHasherDefault};
@@ -12,49 +16,48 @@ use crate::inference::{Finding, Inference, Lexicon, with_priority};
 use crate::memory::{allocation, vec};
 use crate::options::OptionError;
 
-/// Places for answers; a power of two.
+/// Number of slots; a power of two.
 const SLOTS: usize = 4096;
-/// Longer texts are not worth their slot.
+/// Longer texts are not cached.
 const TEXT_MAX_BYTES: usize = 1024;
-/// Stands for the numbers of a text in which none makes a difference.
+/// Stands for the numbers of a text in which none matters.
 const ANY_NUMBERS: u64 = u64::MAX >> 4;
-/// Places for texts in which numbers make a difference; a power of two.
+/// Number of slots for hashes of texts in which numbers matter; a power of two.
 const SENSITIVE: usize = 256;
 
 /// An inference that several detectors can share.
 pub type SharedInference = Arc<dyn Inference + Send + Sync>;
 
-/// Asks an inference, and remembers what it answered.
+/// An inference with a cache in front. See the [module](self).
 pub(super) struct VerdictCache {
     inference: SharedInference,
-    /// Each entry has one slot, by the hash of its key; another takes it whose key comes twice without a third
-    /// between. What never comes again leaves no trace.
+    /// The slot of a key is given by its hash.
     slots: Vec<Entry>,
-    /// Those of the slots.
+    /// By slot.
     tags: Vec<Tags>,
-    /// An entry that found no slot.
+    /// The last finding that was not cached.
     uncached: Option<Finding>,
-    /// Hashes of masked texts in which numbers make a difference, each at the slot that its last bits say.
+    /// Hashes of masked texts in which numbers matter, direct-mapped by their lowest bits.
     sensitive: Box<[u64; SENSITIVE]>,
-    /// The most memory that answers may take, in bytes.
+    /// Maximum memory of the entries in bytes.
     limit: usize,
-    /// How much they take outside of their slots.
+    /// Memory of the entries outside of their slots in bytes.
     bytes: usize,
 }
 
-/// Of a slot: by which part of their hashes questions are reported apart without a look at the answers, of which there are too
-/// many for the processor's nearest cache. 0 stands for none.
+/// Parts of the hashes that belong to a slot, kept apart from the entries because those do not fit into the nearest cache of the
+/// processor. 0 stands for none.
 #[derive(Clone, Copy, Default)]
 struct Tags {
-    /// That of the key that has the slot.
+    /// Of the key in the slot.
     stored: u32,
-    /// That of the one that would have liked to have it last.
+    /// Of the last key that was refused.
     contender: u32,
 }
 
-/// What is asked of a masked text.
+/// A masked text with what the mask hides and still matters.
 struct Key {
-    /// What the mask hides and still matters.
+    /// Digest of the numbers that matter, and the priority.
     hidden: u64,
     hash: u64,
 }
@@ -66,12 +69,12 @@ impl Key {
         Self { hidden, hash }
     }
 
-    /// The slot of the entry: the best bits of the hash are the highest.
+    /// The index of the slot: the highest bits of the hash are the best mixed.
     fn slot(&self) -> usize {
         (self.hash >> (64 - SLOTS.ilog2())) as usize
     }
 
-    /// Tells it from others with its slot.
+    /// Distinguishes keys with the same slot.
     fn tag(&self) -> u32 {
         (self.hash >> 20) as u32 | 1
     }
@@ -79,15 +82,15 @@ impl Key {
 
 #[derive(Clone, Default)]
 struct Entry {
-    /// The masked text, empty where the slot is.
+    /// The masked text; empty if the slot is.
     masked: String,
-    /// What the mask hides and still matters.
+    /// As in [`Key`].
     hidden: u64,
     finding: Option<Box<Finding>>,
 }
 
 impl Entry {
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     fn bytes(&self) -> usize {
         let finding = self.finding.as_ref().map_or(0, |finding| {
             allocation(size_of::<Finding>()) + allocation(finding.reason.capacity())
@@ -97,7 +100,7 @@ impl Entry {
 }
 
 impl VerdictCache {
-    /// One that remembers answers in at most `limit` bytes, one entry and the empty slots aside.
+    /// A cache whose entries take at most `limit` bytes, one entry and the empty slots aside.
     pub(super) fn new(inference: SharedInference, limit: usize) -> Self {
         Self {
             inference,
@@ -110,18 +113,18 @@ impl VerdictCache {
         }
     }
 
-    /// How much memory the answers take, in bytes.
+    /// Memory of the cache in bytes.
     pub(super) fn bytes(&self) -> usize {
         vec(&self.slots) + vec(&self.tags) + self.bytes
     }
 
-    /// The most memory that answers may take, in bytes.
+    /// Maximum memory of the entries in bytes.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// What `text` says. `masked` is the text with placeholders for its values, which have no words in them, `template` that
-    /// of its cluster, `priority` what the record says of itself (syslog's severity, 0 to 7).
+    /// The finding for `text`. `masked` is the text with placeholders for those values that contain no words, `template` the
+    /// template of its cluster, `priority` the record's own (syslog severity, 0 to 7).
     pub(super) fn finding<'a>(
         &mut self,
         text: &str,
@@ -159,10 +162,10 @@ impl VerdictCache {
         slot.finding.as_deref()
     }
 
-    /// What is asked of a text, and whether the entry is known.
+    /// The key of a text, and whether the cache has it.
     fn key(&mut self, text: &str, masked: &str, priority: Option<u8>) -> (Key, bool) {
         let of = |numbers| Key::new(masked, numbers, priority);
-        // In most texts no number makes a difference; a sign before one may.
+        // In most texts no number matters, but a sign before one may.
         if text != masked && !has_signed_number(text) {
             let key = of(ANY_NUMBERS);
             if self.knows(&key, masked) {
@@ -176,7 +179,7 @@ impl VerdictCache {
         }
         let key = of(match text == masked {
             true => 0,
-            false => numbers(text, &*self.inference),
+            false => digest_numbers(text, &*self.inference),
         });
         let known = self.knows(&key, masked);
         (key, known)
@@ -188,32 +191,32 @@ impl VerdictCache {
         self.tags[at].stored == key.tag() && entry.hidden == key.hidden && entry.masked == masked
     }
 
-    /// The inference that is asked.
+    /// The inference behind the cache.
     pub(super) fn inference(&self) -> SharedInference {
         self.inference.clone()
     }
 
-    /// What `text` says, without asking whether it was judged before.
-    pub(super) fn find_uncached(&self, text: &str, template: &str) -> Option<Finding> {
+    /// The finding for `text`, bypassing the cache.
+    pub(super) fn classify_uncached(&self, text: &str, template: &str) -> Option<Finding> {
         self.inference.judge(text, template)
     }
 }
 
-/// Whether `text` has a number with a sign before it, or something like one.
+/// Whether `text` may have a number with a sign.
 #[inline]
 fn has_signed_number(text: &str) -> bool {
     let text = text.as_bytes();
     memchr2_iter(b'-', b'+', text).any(|sign| text.get(sign + 1).is_some_and(u8::is_ascii_digit))
 }
 
-/// A digest of the numbers in `text` by the kinds that `inference` tells apart: "0 errors" and "12 errors" are the same
-/// masked, and do not say the same.
-fn numbers(text: &str, inference: &dyn Inference) -> u64 {
+/// A digest of the numbers in `text` by their equivalence classes: "0 errors" and "12 errors" have the same masked text and
+/// different findings.
+fn digest_numbers(text: &str, inference: &dyn Inference) -> u64 {
     let text = text.as_bytes();
     let mut digest = 0_u64;
     let mut at = 0;
     while at < text.len() {
-        // Most of a text is no number: eight bytes at a time are passed over.
+        // Most of a text is no number: skips eight bytes at a time.
         if let Some(eight) = text.get(at..at + 8)
             && !has_digit(u64::from_le_bytes(eight.try_into().expect("eight bytes")))
         {
@@ -229,9 +232,9 @@ fn numbers(text: &str, inference: &dyn Inference) -> u64 {
             at += 1;
         }
         let sign = match from.checked_sub(1).map(|before| text[before]) {
-            // The mask takes a number's sign, too.
+            // The mask replaces a number together with its sign.
             Some(sign @ (b'-' | b'+')) => u64::from(sign),
-            // Digits within a word are a part of it.
+            // Digits within a word are part of it.
             Some(letter) if letter.is_ascii_alphanumeric() => continue,
             _ => 0,
         };
@@ -241,15 +244,15 @@ fn numbers(text: &str, inference: &dyn Inference) -> u64 {
     digest
 }
 
-/// Whether one of eight bytes is an ASCII digit.
+/// Whether one of eight bytes is an ASCII digit (SIMD within a register).
 fn has_digit(bytes: u64) -> bool {
     const ONES: u64 = u64::MAX / 255;
-    // Digits become 0 to 9, nothing else does; then the well-known test for a byte below 10.
+    // Digits become 0 to 9 and nothing else does; then the well-known test for a byte below 10.
     let off = bytes ^ (ONES * b'0' as u64);
     off.wrapping_sub(ONES * 10) & !off & (ONES * 0x80) != 0
 }
 
-/// The inference that `options` ask for: the lexicon, with a site's own file on top, which is read now.
+/// The inference that `options` select: the lexicon, extended by a site's own file, which is read now.
 ///
 /// # Errors
 /// A site's lexicon that cannot be read or is not well-formed.
@@ -275,7 +278,7 @@ mod tests {
     use crate::inference::Family;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// Finds a failure in what has the word "bad"; counts how often it was asked.
+    /// Finds a failure in texts with the word "bad"; counts the calls.
     #[derive(Default)]
     struct Counting(AtomicU32);
 
@@ -299,36 +302,36 @@ mod tests {
     }
 
     #[test]
-    fn what_says_the_same_is_asked_once_and_what_the_mask_hides_is_minded() {
+    fn equal_texts_are_classified_once_and_masked_values_that_matter_are_distinguished() {
         let counting = Arc::new(Counting::default());
         let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
-        let mut ask = |text: &str, masked: &str, priority| {
+        let mut find = |text: &str, masked: &str, priority| {
             cache
                 .finding(text, masked, || None, priority)
                 .map(|f| f.severity)
         };
-        let asked = || counting.0.load(Ordering::Relaxed);
+        let calls = || counting.0.load(Ordering::Relaxed);
         for _ in 0..5 {
             assert_eq!(
-                ask("12 bad at 123456", "<:NUM:> bad at <:NUM:>", None),
+                find("12 bad at 123456", "<:NUM:> bad at <:NUM:>", None),
                 Some(0.5)
             );
         }
-        ask("12 bad at 654321", "<:NUM:> bad at <:NUM:>", None);
-        assert_eq!(asked(), 1);
-        ask("0 bad at 654321", "<:NUM:> bad at <:NUM:>", None);
-        ask("654321 bad at 0", "<:NUM:> bad at <:NUM:>", None);
-        assert_eq!(asked(), 3);
+        find("12 bad at 654321", "<:NUM:> bad at <:NUM:>", None);
+        assert_eq!(calls(), 1);
+        find("0 bad at 654321", "<:NUM:> bad at <:NUM:>", None);
+        find("654321 bad at 0", "<:NUM:> bad at <:NUM:>", None);
+        assert_eq!(calls(), 3);
         assert_eq!(
-            ask("12 bad at 654321", "<:NUM:> bad at <:NUM:>", Some(2)),
+            find("12 bad at 654321", "<:NUM:> bad at <:NUM:>", Some(2)),
             Some(0.7)
         );
-        assert_eq!(asked(), 4);
-        assert_eq!(ask("good", "good", None), None);
+        assert_eq!(calls(), 4);
+        assert_eq!(find("good", "good", None), None);
     }
 
     #[test]
-    fn where_no_number_makes_a_difference_all_are_asked_for_once() {
+    fn texts_that_differ_in_irrelevant_numbers_are_classified_once() {
         let counting = Arc::new(Counting::default());
         let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
         for number in 0..100 {
@@ -340,15 +343,15 @@ mod tests {
             );
         }
         assert_eq!(counting.0.load(Ordering::Relaxed), 1);
-        // A sign may make one all the same.
+        // A sign may matter all the same.
         cache.finding("calm -1 bad", "calm <:NUM:> bad", || None, None);
         assert_eq!(counting.0.load(Ordering::Relaxed), 2);
     }
 
     #[test]
-    fn the_digest_tells_numbers_apart_by_their_kind_wherever_they_stand() {
+    fn the_digest_distinguishes_numbers_by_class_at_any_offset() {
         let lexicon = Lexicon::builtin();
-        let numbers = |text: &str| numbers(text, &**lexicon);
+        let numbers = |text: &str| digest_numbers(text, &**lexicon);
         for at in 0..20 {
             let text = |number: &str| {
                 format!(
@@ -370,7 +373,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_remembered_verdict_is_what_the_text_says(
+        fn a_cached_verdict_is_that_of_the_text(
             lines in proptest::collection::vec(
                 "(errors: |failed|read failed after |/dev/sda|-fs error|Oops: |[0-9]{1,5}|0|0000|-|\\+|0x1f|10\\.0\\.0\\.1|\
                  killed by signal |executed cmd \"(panic|ls 1)\"| of |, | |got r=|bdev x _aio_thread |oops: |\\.|=|disk failed|usb ){1,8}",
@@ -391,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn long_and_empty_texts_are_asked_every_time() {
+    fn long_and_empty_texts_are_not_cached() {
         let counting = Arc::new(Counting::default());
         let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
         let long = "bad ".repeat(300);
@@ -403,24 +406,24 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_again_makes_nobody_forget_what_does() {
+    fn texts_that_never_repeat_displace_none_that_do() {
         let counting = Arc::new(Counting::default());
         let mut cache = VerdictCache::new(counting.clone(), 1 << 20);
-        let mut ask = |text: String| cache.finding(&text, &text, || None, None).is_some();
+        let mut find = |text: String| cache.finding(&text, &text, || None, None).is_some();
         for i in 0..100_000 {
-            assert!(ask(format!("bad {}", ["disk", "link", "fan"][i % 3])));
-            assert!(!ask(format!("good {i}")));
+            assert!(find(format!("bad {}", ["disk", "link", "fan"][i % 3])));
+            assert!(!find(format!("good {i}")));
         }
         let again = counting.0.load(Ordering::Relaxed) - 100_000;
         assert!(again < 50, "{again}");
         for _ in 0..10 {
-            assert!(ask("bad from now on".into()));
+            assert!(find("bad from now on".into()));
         }
         assert!(counting.0.load(Ordering::Relaxed) - 100_000 - again <= 2);
     }
 
     #[test]
-    fn answers_are_forgotten_where_they_take_too_much() {
+    fn the_cache_is_emptied_when_it_exceeds_its_limit() {
         let mut cache = VerdictCache::new(Arc::new(Counting::default()), 100_000);
         for i in 0..50_000 {
             let text = format!("{} {i}", ["good", "bad"][i % 2].repeat(i % 50));
@@ -432,19 +435,19 @@ mod tests {
     }
 
     #[test]
-    fn a_lexicon_that_is_not_there_or_makes_no_sense_is_named() {
+    fn a_lexicon_that_is_missing_or_malformed_is_named() {
         let mut options = LadOptions::default();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("site.txt");
         options.lexicon = path.display().to_string();
-        let says = |options: &LadOptions| inference(options).err().map(|e| e.to_string());
-        let error = says(&options).unwrap();
+        let message = |options: &LadOptions| inference(options).err().map(|e| e.to_string());
+        let error = message(&options).unwrap();
         assert!(
             error.contains("lexicon") && error.contains("site.txt"),
             "{error}"
         );
         fs::write(&path, "???\n").unwrap();
-        let error = says(&options).unwrap();
+        let error = message(&options).unwrap();
         assert!(error.contains("line 1"), "{error}");
     }
 }

@@ -1,10 +1,10 @@
-//! Streams come, go and make budget.
+//! Streams are added, forgotten and evicted.
 
 use super::*;
 use crate::drain::Statistics;
 
 #[test]
-fn the_silent_are_forgotten_and_their_episodes_end() {
+fn silent_streams_are_forgotten_and_their_episodes_cleared() {
     let mut detector = detector(&[("forget_sec", "100")]);
     observe(&mut detector, "a", 0.0, "disk failed");
     observe(&mut detector, "b", 90.0, "all is well");
@@ -26,7 +26,7 @@ fn the_silent_are_forgotten_and_their_episodes_end() {
 }
 
 #[test]
-fn a_record_without_room_for_its_stream_is_judged_all_the_same() {
+fn a_record_beyond_max_streams_is_classified_all_the_same() {
     let mut detector = detector(&[("max_streams", "1")]);
     observe(&mut detector, "a", 0.0, "all is well");
     let observed = observe(&mut detector, "b", 0.0, "disk failed");
@@ -54,7 +54,7 @@ fn a_record_without_room_for_its_stream_is_judged_all_the_same() {
 }
 
 #[test]
-fn however_many_streams_speak_of_whatever_memory_stays_within_its_limit() {
+fn memory_stays_within_its_limit_with_any_number_of_streams() {
     let mut detector = detector(&[("max_memory_mib", "8"), ("max_streams", "100000")]);
     let mut random = 11_u64;
     for i in 0..60_000_u32 {
@@ -85,10 +85,10 @@ fn however_many_streams_speak_of_whatever_memory_stays_within_its_limit() {
 }
 
 #[test]
-fn streams_that_speak_in_turn_are_all_weighed_and_the_silent_ones_make_room() {
+fn interleaved_streams_are_all_measured_and_the_least_recent_evicted() {
     let mut detector = detector(&[("max_memory_mib", "8"), ("max_streams", "100000")]);
     for i in 0..40_000_u32 {
-        // As many hosts as the records between two weighings: each is heard at its own turn.
+        // The hosts log in turn.
         observe(
             &mut detector,
             &format!("host-{}", i % 4096),
@@ -106,6 +106,6 @@ fn streams_that_speak_in_turn_are_all_weighed_and_the_silent_ones_make_room() {
     };
     assert_eq!(counters.templates, of_parsers(|s| s.clusters));
     assert_eq!(counters.templates_evicted, of_parsers(|s| s.evicted));
-    // The one heard last is there.
+    // The most recent one is there.
     assert!(detector.streams.find("host-3135").is_some());
 }

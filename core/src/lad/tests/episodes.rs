@@ -1,9 +1,9 @@
-//! What is reported of failures, hints and novelty, and when.
+//! When failures, hints and novelty are reported.
 
 use super::*;
 
 #[test]
-fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
+fn a_burst_of_failures_is_raised_once_and_cleared_once() {
     let mut detector = detector(&[]);
     calm(&mut detector, "host-1", 0, 100);
     for i in 100..107 {
@@ -79,7 +79,7 @@ fn a_burst_of_failing_records_is_one_event_and_its_end_another() {
 }
 
 #[test]
-fn a_failure_in_training_is_told_as_one_that_may_be_older() {
+fn a_failure_during_training_is_reported_as_possibly_older() {
     let mut detector = detector(&[]);
     assert!(observe(&mut detector, "host-1", 1.0, "disk sda failed").training);
     let reported = events(&mut detector);
@@ -92,7 +92,7 @@ fn a_failure_in_training_is_told_as_one_that_may_be_older() {
 }
 
 #[test]
-fn a_hint_raises_nothing_but_is_given() {
+fn a_hint_raises_nothing_but_is_returned() {
     let mut detector = detector(&[]);
     calm(&mut detector, "host-1", 0, 20);
     let observed = observe(&mut detector, "host-1", 20.0, "disk sda is slow");
@@ -117,7 +117,7 @@ fn a_hint_raises_nothing_but_is_given() {
 }
 
 #[test]
-fn streams_know_nothing_of_each_other() {
+fn streams_are_independent() {
     let mut alone = detector(&[]);
     let mut both = detector(&[]);
     for i in 0..200 {
@@ -143,7 +143,7 @@ fn streams_know_nothing_of_each_other() {
 }
 
 #[test]
-fn novelty_is_a_warning_and_only_where_asked_for() {
+fn novelty_is_a_warning_and_reported_only_on_request() {
     for (asked, expected) in [("false", 0), ("true", 1)] {
         let mut detector = detector(&[("novelty_events", asked)]);
         calm(&mut detector, "a", 0, 3_000);

@@ -1,9 +1,9 @@
-//! What an operator's word changes.
+//! Feedback of an operator.
 
 use super::*;
 
 #[test]
-fn an_operators_word_that_it_is_no_failure_clears_the_episode_and_holds() {
+fn a_template_marked_benign_clears_the_episode_and_stays_benign() {
     let mut detector = detector(&[]);
     calm(&mut detector, "host-1", 0, 20);
     let id = observe(&mut detector, "host-1", 20.0, "check failed").template_id;
@@ -11,7 +11,10 @@ fn an_operators_word_that_it_is_no_failure_clears_the_episode_and_holds() {
     assert!(detector.feedback("host-1", id, Some(Verdict::Benign)));
     let reported = events(&mut detector);
     assert_eq!(reported.len(), 1);
-    assert_eq!(reported[0].reason(), Some("reported to be no failure"));
+    assert_eq!(
+        reported[0].reason(),
+        Some("marked as no failure by feedback")
+    );
     let observed = observe(&mut detector, "host-1", 21.0, "check failed");
     assert_eq!(
         (
@@ -27,7 +30,7 @@ fn an_operators_word_that_it_is_no_failure_clears_the_episode_and_holds() {
 }
 
 #[test]
-fn an_episode_of_which_something_is_left_goes_on() {
+fn an_episode_with_remaining_records_stays_open() {
     let mut detector = detector(&[]);
     let first = observe(&mut detector, "host-1", 0.0, "check failed").template_id;
     observe(
@@ -44,7 +47,7 @@ fn an_episode_of_which_something_is_left_goes_on() {
 }
 
 #[test]
-fn an_operators_word_that_it_is_a_failure_raises_what_was_missed_and_unlearns_it() {
+fn a_template_marked_as_failure_raises_what_was_missed_and_is_unlearned() {
     let mut detector = detector(&[]);
     calm(&mut detector, "host-1", 0, 20);
     let observed = observe(&mut detector, "host-1", 20.0, "something odd");

@@ -1,4 +1,4 @@
-//! The detector as a whole, with a few words for a lexicon.
+//! Tests of the whole detector, with a lexicon of two words.
 
 mod budget;
 mod episodes;
@@ -9,10 +9,11 @@ mod sources;
 use std::sync::Arc;
 
 use super::*;
-use crate::event::{EventKind, Evidence, LogSource, Severity, State};
-use crate::inference::{Finding, Inference};
+use crate::event::{Event, EventKind, Evidence, LogSource, Severity, State};
+use crate::inference::{Family, Finding, Inference};
+use crate::units::{Share, Time};
 
-/// Finds a failure of storage in what has the word "failed", and a hint in what has "slow".
+/// Finds a storage failure in texts with "failed", and a hint in those with "slow".
 struct Words;
 
 impl Inference for Words {
@@ -52,7 +53,7 @@ fn events(detector: &mut Detector) -> Vec<Event> {
     std::iter::from_fn(|| detector.next_event()).collect()
 }
 
-/// `count` records of ordinary life from the time `from` on, one a second.
+/// Observes `count` ordinary records from the time `from` on, one per second.
 fn calm(detector: &mut Detector, stream: &str, from: u32, count: u32) {
     for i in from..from + count {
         let text = [

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_restart_changes_nothing_of_what_is_told() {
+fn a_restart_changes_no_event() {
     for settings in [
         &[("novelty_events", "true")][..],
         &[("mode", "paper"), ("anomaly_threshold", "0.3")],
@@ -59,7 +59,7 @@ fn a_snapshot_of_another_mode_is_refused_and_set_aside() {
 }
 
 #[test]
-fn what_there_is_now_is_counted_and_not_believed_from_a_snapshot() {
+fn counts_of_the_present_state_are_not_taken_from_a_snapshot() {
     let mut detector = Detector::new(LadOptions::default()).unwrap();
     detector.counters.templates = 7;
     detector.counters.templates_evicted = 7;

@@ -1,4 +1,4 @@
-//! Who said what an event is about.
+//! The source of the record that an event reports.
 
 use super::*;
 use crate::snapshot::Unusable;
@@ -9,7 +9,7 @@ const KERNEL: Source<'_> = Source {
     tag: b"host.kmsg",
 };
 
-fn said(detector: &mut Detector, time: f64, text: &str, source: Source<'_>) -> Observed {
+fn observe_from(detector: &mut Detector, time: f64, text: &str, source: Source<'_>) -> Observed {
     detector.observe(&Record {
         stream: "host-1",
         time: Time::from_secs(time),
@@ -20,18 +20,18 @@ fn said(detector: &mut Detector, time: f64, text: &str, source: Source<'_>) -> O
 }
 
 #[test]
-fn an_event_names_who_said_the_record_that_raised_it_also_when_it_ends_after_a_restart() {
+fn an_event_names_the_source_of_its_trigger_even_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let mut detector = detector(&[]);
     calm(&mut detector, "host-1", 0, 100);
-    said(&mut detector, 100.0, "disk sda failed", KERNEL);
+    observe_from(&mut detector, 100.0, "disk sda failed", KERNEL);
     let other = Source {
         program: b"smartd",
         unit: b"smartd.service",
         tag: b"",
     };
-    said(&mut detector, 101.0, "disk sdb failed", other);
+    observe_from(&mut detector, 101.0, "disk sdb failed", other);
     detector.snapshot().write(&path).unwrap();
     let raised = events(&mut detector);
     let mut restarted = self::detector(&[]);
@@ -56,7 +56,7 @@ fn an_event_names_who_said_the_record_that_raised_it_also_when_it_ends_after_a_r
 }
 
 #[test]
-fn what_is_found_does_not_depend_on_who_says_it() {
+fn classification_does_not_depend_on_the_source() {
     let (mut named, mut unnamed) = (detector(&[]), detector(&[]));
     for i in 0..300_u32 {
         let text = match i % 60 {
@@ -65,10 +65,10 @@ fn what_is_found_does_not_depend_on_who_says_it() {
             _ => "all is well",
         };
         let time = f64::from(i);
-        let found = said(&mut named, time, text, KERNEL);
+        let found = observe_from(&mut named, time, text, KERNEL);
         assert_eq!(
             found,
-            said(&mut unnamed, time, text, Source::default()),
+            observe_from(&mut unnamed, time, text, Source::default()),
             "{text}"
         );
     }
@@ -83,9 +83,9 @@ fn what_is_found_does_not_depend_on_who_says_it() {
 }
 
 #[test]
-fn a_source_of_an_episode_that_is_not_there_is_noticed() {
+fn the_source_of_a_missing_episode_is_detected() {
     let mut before = detector(&[]);
-    said(&mut before, 100.0, "disk sda failed", KERNEL);
+    observe_from(&mut before, 100.0, "disk sda failed", KERNEL);
     let mut bytes = before.snapshot().to_vec();
     // The place of the stream in the list of sources.
     let source = b"\x01\x00\x01\x06kernel\x00\x01\x09host.kmsg";

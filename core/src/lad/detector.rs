@@ -1,0 +1,232 @@
+//! The detector: routes each record to its stream.
+
+use std::fmt;
+
+use super::budget;
+use super::counters::{Counters, Totals};
+use super::options::LadOptions;
+use super::pending::Pending;
+use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
+use super::stream::Stream;
+use super::streams::Streams;
+use super::verdict_cache::{SharedInference, VerdictCache, inference};
+use crate::detector::detector;
+use crate::drain::{Miner, Scratch};
+use crate::event::{Event, Queue};
+use crate::inference::with_priority;
+use crate::options::OptionError;
+use crate::units::Share;
+
+/// Detects failing hosts by their logs.
+pub struct Detector {
+    pub(super) options: LadOptions,
+    /// The options with the limits of one stream cut to the memory for all.
+    pub(super) limits: LadOptions,
+    /// Buffers for parsing a line, shared by all streams.
+    pub(super) scratch: Scratch,
+    pub(super) verdict_cache: VerdictCache,
+    /// A parser that has learned nothing; that of a new stream is a copy of it.
+    pub(super) blank: Miner,
+    pub(super) streams: Streams,
+    /// The stream of the last record: consecutive records often belong to one stream.
+    pub(super) guess: usize,
+    pub(super) pending: Pending,
+    pub(super) counters: Counters,
+    /// Totals over all streams, updated with every record so that nothing has to iterate over them.
+    pub(super) totals: Totals,
+    /// The time of the last sweep by [`Detector::advance`].
+    pub(super) swept: f64,
+}
+
+impl fmt::Debug for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detector")
+            .field("options", &self.options)
+            .field("streams", &self.streams.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Detector {
+    /// A detector that has learned nothing, and classifies records by the lexicon ([`inference`]).
+    ///
+    /// # Errors
+    /// Options that contradict each other, or a lexicon that cannot be read or is not well-formed.
+    pub fn new(options: LadOptions) -> Result<Self, OptionError> {
+        let inference = inference(&options)?;
+        Self::with_inference(options, inference)
+    }
+
+    /// A detector that has learned nothing, and classifies records by `inference`.
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    pub fn with_inference(
+        options: LadOptions,
+        inference: SharedInference,
+    ) -> Result<Self, OptionError> {
+        options.validate()?;
+        let share = budget::Shares::of(&options);
+        let limits = share.within(options.clone());
+        Ok(Self {
+            blank: Miner::new(limits.drain.clone())?,
+            options,
+            limits,
+            scratch: Scratch::default(),
+            verdict_cache: VerdictCache::new(inference, share.verdicts),
+            streams: Streams::default(),
+            guess: 0,
+            pending: Pending {
+                events: Queue::new(share.events, 0),
+                ..Pending::default()
+            },
+            counters: Counters::default(),
+            totals: Totals::default(),
+            swept: f64::NEG_INFINITY,
+        })
+    }
+
+    /// The options of this detector.
+    pub fn options(&self) -> &LadOptions {
+        &self.options
+    }
+
+    /// Takes the next record of a stream. Resulting events wait for [`Detector::next_event`].
+    pub fn observe(&mut self, record: &Record<'_>) -> Observed {
+        let valid =
+            (1..=NAME_MAX_BYTES).contains(&record.stream.len()) && record.time.is_plausible();
+        let at = if valid {
+            self.blank.mask_into(&mut self.scratch, record.text);
+            self.stream_or_new(record.stream).ok_or(Outcome::Full)
+        } else {
+            Err(Outcome::Refused)
+        };
+        let observed = match at {
+            Ok(at) => self.observe_in_stream(at, record),
+            Err(outcome) => self.observe_untracked(record, outcome),
+        };
+        self.counters.failures += u64::from(observed.failure);
+        self.counters.novel += u64::from(observed.novel);
+        observed
+    }
+
+    /// Takes a record of the stream at `at`.
+    fn observe_in_stream(&mut self, at: usize, record: &Record<'_>) -> Observed {
+        self.counters.taken += 1;
+        let stream = &mut self.streams[at];
+        stream.past.last_used = self.counters.taken;
+        let observed = stream.observe(
+            &self.limits,
+            &mut self.scratch,
+            &mut self.verdict_cache,
+            record,
+            &mut self.pending,
+        );
+        stream.measure(&mut self.totals);
+        self.enforce_memory_limit();
+        observed
+    }
+
+    /// Classifies a record without a stream, by its text alone.
+    fn observe_untracked(&mut self, record: &Record<'_>, outcome: Outcome) -> Observed {
+        *match outcome {
+            Outcome::Full => &mut self.counters.full,
+            _ => &mut self.counters.refused,
+        } += 1;
+        let finding = with_priority(
+            self.verdict_cache.classify_uncached(record.text, ""),
+            record.priority,
+        );
+        let severity = finding
+            .as_ref()
+            .map_or(Share::ZERO, |f| Share::rounded(f64::from(f.severity)));
+        let failure = severity.get() >= self.options.severity_threshold;
+        Observed {
+            outcome,
+            template_id: 0,
+            severity,
+            family: finding.map(|f| f.family),
+            score: if failure { severity } else { Share::ZERO },
+            failure,
+            alarm: false,
+            novel: false,
+            training: false,
+        }
+    }
+
+    /// The index of the stream `name`, which is added if it is new and the options allow.
+    fn stream_or_new(&mut self, name: &str) -> Option<usize> {
+        if self
+            .streams
+            .get(self.guess)
+            .is_some_and(|s| &*s.past.name == name)
+        {
+            return Some(self.guess);
+        }
+        let at = match self.streams.find(name) {
+            Some(at) => at,
+            None if self.streams.len() >= self.options.max_streams => return None,
+            None => {
+                let stream = Stream::new(name, self.blank.blank(), &self.limits);
+                self.totals += stream.usage;
+                self.streams.push(stream)
+            }
+        };
+        self.guess = at;
+        self.streams[at].prefetch(&self.scratch);
+        Some(at)
+    }
+
+    /// Takes an operator's verdict on a template; `None` withdraws an earlier one. It applies from now on, and to what is already
+    /// known: windows learned from what is a failure are forgotten, an episode without remaining records is cleared, a missed one
+    /// is raised. Returns `false` if there is no such stream or template.
+    pub fn feedback(&mut self, stream: &str, template_id: u64, verdict: Option<Verdict>) -> bool {
+        let Some(at) = self.streams.find(stream) else {
+            return false;
+        };
+        let stream = &mut self.streams[at];
+        let known = stream.feedback(&self.limits, template_id, verdict, &mut self.pending);
+        stream.measure(&mut self.totals);
+        known
+    }
+
+    /// The template with this number, or `None` if there is no such stream or template (any more).
+    pub fn template(&self, stream: &str, template_id: u64) -> Option<&str> {
+        let guess = self
+            .streams
+            .get(self.guess)
+            .filter(|s| &*s.past.name == stream);
+        let stream = match guess {
+            Some(stream) => stream,
+            None => &self.streams[self.streams.find(stream)?],
+        };
+        stream.miner.template(template_id)
+    }
+
+    /// The oldest event that was not fetched yet. At most 4096 wait; beyond that, the oldest are lost and counted.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.pending.events.pop()
+    }
+
+    /// The counters. Takes constant time, however many streams there are.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            episodes: self.pending.episodes,
+            events_lost: self.pending.events.lost(),
+            streams: self.streams.len() as u64,
+            bytes: self.state_bytes() as u64,
+            templates: self.totals.templates,
+            templates_evicted: self.totals.templates_evicted,
+            windows: self.totals.windows,
+            open_episodes: self.pending.open,
+            ..self.counters
+        }
+    }
+
+    /// Memory of the state in bytes.
+    pub fn bytes(&self) -> usize {
+        self.state_bytes()
+    }
+}
+
+detector!(Detector, "lad", LadOptions, Record, Observed);

@@ -1,0 +1,19 @@
+//! Events that wait to be fetched.
+
+use crate::event::{Event, Queue};
+
+/// Events that wait to be fetched, and what is counted with them.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) events: Queue,
+    /// Episodes raised so far.
+    pub(super) episodes: u64,
+    /// Open episodes.
+    pub(super) open: u64,
+}
+
+impl Pending {
+    pub(super) fn push(&mut self, event: Event) {
+        self.events.push([event]);
+    }
+}

@@ -1,0 +1,68 @@
+//! One record of a log, and how it was classified.
+
+use serde::{Deserialize, Serialize};
+
+use super::source::Source;
+use crate::inference::Family;
+use crate::units::{Share, Time};
+
+/// Maximum length of a stream's name in bytes.
+pub const NAME_MAX_BYTES: usize = 512;
+
+/// One record of a log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Record<'a> {
+    /// The stream that it belongs to: the name of the host that logged it; not empty.
+    pub stream: &'a str,
+    /// When it was logged.
+    pub time: Time,
+    /// Its message, without time, host and source.
+    pub text: &'a str,
+    /// Its own priority, if it has one: syslog severity, 0 (emergency) to 7 (debug).
+    pub priority: Option<u8>,
+    /// Its source.
+    pub source: Source<'a>,
+}
+
+/// The outcome of observing a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was added to its stream.
+    Taken,
+    /// The stream's name is empty or too long, or the time is not plausible. It was classified by text only.
+    Refused,
+    /// Its stream is not tracked because `max_streams` is reached. It was classified by text only.
+    Full,
+}
+
+/// How a record was classified.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observed {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The number of its template within its stream, from 1; 0 if it has no stream.
+    pub template_id: u64,
+    /// The severity of its text.
+    pub severity: Share,
+    /// The family of failures that its text belongs to, if any.
+    pub family: Option<Family>,
+    /// Its score according to the option `mode`.
+    pub score: Share,
+    /// It reports a failure: its severity reaches `severity_threshold`.
+    pub failure: bool,
+    /// It begins or extends an episode.
+    pub alarm: bool,
+    /// It completes an unknown window.
+    pub novel: bool,
+    /// It is one of the first of its stream.
+    pub training: bool,
+}
+
+/// An operator's verdict on a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Its records report no failure, whatever their text.
+    Benign,
+    /// Its records report a failure.
+    Failure,
+}
