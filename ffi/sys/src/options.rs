@@ -28,6 +28,15 @@ pub struct OptionInfo {
     pub aliases: Vec<String>,
 }
 
+impl OptionInfo {
+    /// All names that are accepted: the name, and the aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name)
+            .chain(&self.aliases)
+            .map(String::as_str)
+    }
+}
+
 /// The options of a kind of detector, all at their defaults when new.
 pub struct Options<K>(pub(crate) Owned<raw::bw_options>, PhantomData<K>);
 
