@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::{env, fs, io};
 
-/// The number is raised when a function or a field is removed or changes its meaning.
+/// The number is raised when a function, a field or a value is removed or changes its meaning, and with it `BW_ABI_VERSION`.
 const SONAME: &str = "libbellwether.so.0";
 
 fn main() {

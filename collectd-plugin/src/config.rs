@@ -14,8 +14,18 @@ use crate::virt::{self, Identity};
 pub struct CoreOption {
     /// The core's name, in snake case.
     pub name: String,
+    /// Other names that the core accepts.
+    pub aliases: Vec<String>,
     /// The default value.
     pub default: String,
+}
+
+impl CoreOption {
+    /// Whether a key of the configuration is a name of this option.
+    fn has_name(&self, key: &str) -> bool {
+        let mut names = std::iter::once(&self.name).chain(&self.aliases);
+        names.any(|name| plain(name) == plain(key))
+    }
 }
 
 /// The options of the plugin itself, by their names in snake case.
@@ -149,7 +159,7 @@ impl Written {
         let mut settings = Settings::default();
         let merged = self.merged(&mut errors);
         for (key, value) in &merged {
-            if let Some(option) = core.iter().find(|o| plain(&o.name) == plain(key)) {
+            if let Some(option) = core.iter().find(|o| o.has_name(key)) {
                 settings.core.push((option.name.clone(), value.clone()));
             } else if !OWN.iter().any(|o| plain(o.name) == plain(key)) {
                 errors.push(unknown(key, core));
@@ -241,16 +251,17 @@ impl Settings {
 fn unknown(key: &str, core: &[CoreOption]) -> String {
     let mut names: Vec<String> = core.iter().map(|o| camel_case(&o.name)).collect();
     names.extend(OWN.iter().map(|o| camel_case(o.name)));
+    let aliases: Vec<String> = core
+        .iter()
+        .flat_map(|o| &o.aliases)
+        .map(|alias| camel_case(alias))
+        .collect();
+    let all = names.iter().chain(&aliases).map(String::as_str);
     format!(
         "unknown option {key}{}; the options are {}",
-        did_you_mean(key, names.iter().map(String::as_str)),
+        did_you_mean(key, all),
         names.join(", ")
     )
-}
-
-/// The core's `message` on the option `name`, with the key as it stands in the configuration.
-pub fn in_our_words(message: &str, name: &str) -> String {
-    message.replace(&format!("\"{name}\""), &camel_case(name))
 }
 
 #[cfg(test)]
@@ -261,11 +272,16 @@ mod tests {
         [
             ("metrics", "cpu"),
             ("interval", "10"),
-            ("window_long_sz", "31"),
-            ("threshold", "1.99"),
+            ("zscore_window_long_sz", "31"),
+            ("zscore_threshold", "1.99"),
         ]
         .map(|(name, default)| CoreOption {
             name: name.into(),
+            aliases: name
+                .strip_prefix("zscore_")
+                .map(String::from)
+                .into_iter()
+                .collect(),
             default: default.into(),
         })
         .to_vec()
@@ -278,9 +294,9 @@ mod tests {
     }
 
     #[test]
-    fn camel_case_keys_are_the_cores_options_in_any_case() {
+    fn camel_case_keys_are_the_cores_options_by_any_of_their_names_in_any_case() {
         let settings = settings(|w| {
-            w.number("WindowLongSz", 40.0);
+            w.number("ZscoreWindowLongSz", 40.0);
             w.number("THRESHOLD", 2.5);
             w.number("interval", 20.0);
         })
@@ -293,8 +309,8 @@ mod tests {
         assert_eq!(
             core,
             [
-                ("window_long_sz", "40"),
-                ("threshold", "2.5"),
+                ("zscore_window_long_sz", "40"),
+                ("zscore_threshold", "2.5"),
                 ("interval", "20")
             ]
         );
@@ -362,16 +378,5 @@ mod tests {
         for (error, start) in errors.iter().zip(expected) {
             assert!(error.starts_with(start), "{error}");
         }
-    }
-
-    #[test]
-    fn the_cores_messages_name_the_key_as_it_is_written() {
-        assert_eq!(
-            in_our_words(
-                "option \"window_long_sz\": \"1\" is not allowed",
-                "window_long_sz"
-            ),
-            "option WindowLongSz: \"1\" is not allowed"
-        );
     }
 }

@@ -13,10 +13,10 @@ use bellwether_agent::options::{STATE_FILE, camel_case};
 use bellwether_agent::saver::Saver;
 use bellwether_agent::state::{self, library};
 use bellwether_agent::thread::spawn;
-use bellwether_sys::{Event, Had, Library, Options, Snapshot};
+use bellwether_sys::{Error, Event, Had, HadOptions, Library, Snapshot};
 use parking_lot::Mutex;
 
-use crate::config::{CoreOption, Settings, Written, in_our_words};
+use crate::config::{CoreOption, Settings, Written};
 use crate::counter::{seconds, ticks};
 use crate::daemon::{self, Daemon};
 use crate::host::{Host, Level};
@@ -102,12 +102,14 @@ struct Ready {
 fn ready() -> Result<Ready, Vec<String>> {
     let one = |error: String| vec![error];
     let library = library().map_err(one)?;
-    let table = library.had_options().map_err(|e| one(e.to_string()))?;
+    let mut options = HadOptions::new(&library);
+    let table = options.described().map_err(|e| one(e.to_string()))?;
     let table: Vec<CoreOption> = table
         .into_iter()
         .map(|option| CoreOption {
-            name: option.name.into(),
-            default: option.default.into(),
+            name: option.name,
+            aliases: option.aliases,
+            default: option.default,
         })
         .collect();
     let interval = daemon::interval();
@@ -115,28 +117,32 @@ fn ready() -> Result<Ready, Vec<String>> {
         .lock()
         .get_or_insert_default()
         .settings(&table, interval)?;
-    let mut options = Options::new(&library);
     let mut errors = Vec::new();
     for (name, value) in &settings.core {
         if let Err(error) = options.set(name, value) {
-            errors.push(in_our_words(&error.to_string(), name));
+            errors.push(naming_the_key(&error));
         }
     }
     if !errors.is_empty() {
         return Err(errors);
     }
-    let had = library.had(&options).map_err(|error| {
-        let message = table.iter().fold(error.to_string(), |message, option| {
-            in_our_words(&message, &option.name)
-        });
-        one(message)
-    })?;
+    let had = library
+        .had(&options)
+        .map_err(|error| one(naming_the_key(&error)))?;
     Ok(Ready {
         library,
         settings,
         interval,
         had,
     })
+}
+
+/// The core's message, with the key of the configuration for the name of the option.
+fn naming_the_key(error: &Error) -> String {
+    match error.option() {
+        Some(name) => format!("option {}: {}", camel_case(name), error.reason()),
+        None => error.to_string(),
+    }
 }
 
 /// Makes sure that the state can be kept where the configuration says.

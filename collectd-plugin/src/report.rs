@@ -1,6 +1,6 @@
 //! From events and states to what collectd carries: notifications and values of stock types.
 
-use bellwether_sys::{Counters, Event, Status};
+use bellwether_sys::{Event, HadCounters, Status};
 use rustc_hash::FxHashMap;
 
 use crate::host::{Gauge, Host, Notification, Severity};
@@ -27,7 +27,8 @@ pub fn event(host: &dyn Host, event: &Event) {
         // The message has its own place in a notification.
         metadata: event
             .fields()
-            .filter(|(key, _)| *key != "message")
+            .filter(|field| field.key != "message")
+            .map(|field| (field.key, field.text))
             .collect(),
     });
 }
@@ -161,7 +162,7 @@ pub fn health(
     waiting: usize,
     dropped: u64,
     counts: &Counts,
-    core: &Counters,
+    core: &HadCounters,
 ) {
     let time = host.now();
     let named = [

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use bellwether_agent::limiter::LogLimiter;
 use bellwether_agent::saver::{Report, Saver};
 use bellwether_agent::state::{self, Restored};
-use bellwether_sys::{Counters, Event, Had, NoticeKind, Observation, Outcome, Snapshot};
+use bellwether_sys::{Event, Had, HadCounters, NoticeKind, Observation, Outcome, Snapshot};
 
 use crate::clock::{Clock, LIVE_SEC};
 use crate::config::Settings;
@@ -76,7 +76,7 @@ pub struct Worker {
     limiter: LogLimiter<Topic>,
     dropped_logged: u64,
     /// What the counters were when they were last looked at.
-    counters: Counters,
+    counters: HadCounters,
     notifications: Dispatcher<Event>,
     /// The next event, for which there was no room among the notifications.
     held: Option<Event>,
@@ -133,7 +133,7 @@ impl Worker {
             rates: Vec::new(),
             limiter: LogLimiter::default(),
             dropped_logged: 0,
-            counters: Counters::default(),
+            counters: HadCounters::default(),
             notifications,
             held: None,
             since_values: 0,
@@ -390,7 +390,7 @@ impl Worker {
 
     /// What the limits made the detector do.
     fn limits(&mut self) {
-        let Ok(now) = self.had.counters() else {
+        let Some(now) = self.had.counters() else {
             return;
         };
         let before = std::mem::replace(&mut self.counters, now);
@@ -509,7 +509,7 @@ impl Worker {
         if !self.settings.health {
             return;
         }
-        if let Ok(counters) = self.had.counters() {
+        if let Some(counters) = self.had.counters() {
             let (waiting, dropped) = self.shared.queue.counts();
             report::health(
                 &*self.host,

@@ -1,21 +1,64 @@
-//! The border between C and Rust: panics, errors, strings, structs with a size, and who owns a handle.
+//! The border between C and Rust: panics, errors, strings, structs that may grow, and who owns a handle.
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::ffi::{CString, OsStr, c_char};
+use std::ffi::{OsStr, c_char};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::{ptr, slice, str};
 
+use bellwether_core::options::OptionError;
+use bellwether_core::snapshot::{SnapshotError, Unusable};
+
 use crate::error::{bw_error, bw_result};
+
+/// A C `bool` that a caller passes in. Its memory may hold any byte, and a Rust `bool` other than 0 and 1 is undefined behavior;
+/// everything but 0 is true.
+pub type input_bool = u8;
 
 /// Why a call fails; becomes its code and its `bw_error`.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: bw_result,
     pub(crate) message: String,
+    /// The option that the failure is about.
+    pub(crate) option: Option<String>,
+    /// Where in the message it begins to say what is wrong, behind the name of the option.
+    pub(crate) reason_at: usize,
+}
+
+impl From<OptionError> for Failure {
+    fn from(error: OptionError) -> Self {
+        let option = error.option().to_owned();
+        let failure = Self::new(bw_result::BW_INVALID_OPTION, error);
+        let name = format!("option \"{option}\": ");
+        Self {
+            reason_at: match failure.message.starts_with(&name) {
+                true => name.len(),
+                false => 0,
+            },
+            option: Some(option),
+            ..failure
+        }
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(error: SnapshotError) -> Self {
+        let code = match error {
+            SnapshotError::Io { .. } => bw_result::BW_IO,
+            _ => bw_result::BW_SNAPSHOT_UNUSABLE,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<Unusable> for Failure {
+    fn from(error: Unusable) -> Self {
+        Self::new(bw_result::BW_SNAPSHOT_UNUSABLE, error)
+    }
 }
 
 impl Failure {
@@ -23,6 +66,8 @@ impl Failure {
         Self {
             code,
             message: message.to_string(),
+            option: None,
+            reason_at: 0,
         }
     }
 
@@ -35,14 +80,14 @@ impl Failure {
     }
 
     fn panic(payload: &(dyn Any + Send)) -> Self {
-        let said = payload
+        let message = payload
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("it did not say why");
+            .unwrap_or("the panic has no message");
         Self::new(
             bw_result::BW_PANIC,
-            format!("a defect of bellwether, please report it: {said}"),
+            format!("internal error in bellwether, please report it: {message}"),
         )
     }
 }
@@ -101,11 +146,6 @@ pub(crate) unsafe fn fallible_new<T: Handle>(
     unsafe { run(error, body) }.map_or(ptr::null_mut(), Handle::give)
 }
 
-/// `bw_..._new` of what needs nothing to be made.
-pub(crate) fn new_default<T: Handle + Default>() -> *mut T {
-    guard(ptr::null_mut(), || T::default().give())
-}
-
 /// `bw_..._free`.
 ///
 /// # Safety
@@ -155,30 +195,39 @@ pub(crate) trait Handle: Sized {
     }
 }
 
-/// A struct of the header that begins with a field `size`, which its caller sets.
+/// The largest size that a caller may give for a struct: more is garbage, not a later version.
+const STRUCT_MAX_BYTES: usize = 4096;
+
+/// A struct of the header that may grow: it begins with a field `size`, which the caller sets.
 ///
 /// # Safety
 /// The type is `repr(C)` and its first field is a `usize`.
-pub(crate) unsafe trait WithSize: Copy {
+pub(crate) unsafe trait Growable: Copy {
     /// The struct's name in the header.
     const NAME: &'static str;
-    /// The size of the struct when it was first published.
-    const SIZE_AT_FIRST: usize;
+    /// The size of the struct in the first version of the interface, in bytes: a number that never changes.
+    const FIRST_SIZE: usize;
 
-    /// The size that a caller says its struct has, which is not too small.
+    /// The size that a caller gives for its struct, if a version of the struct can have that size.
     ///
     /// # Safety
     /// `pointer` is NULL or its field `size` may be read.
     unsafe fn check(pointer: *const Self) -> Result<usize, Failure> {
-        // SAFETY: passed on to the caller.
-        let size = unsafe { size_of_struct(pointer) }?;
-        if size < Self::SIZE_AT_FIRST {
-            return Err(wrong_size::<Self>(size));
+        if pointer.is_null() {
+            return Err(null(Self::NAME));
         }
-        Ok(size)
+        // SAFETY: it is not NULL, and its first field is a `usize`.
+        let size = unsafe { pointer.cast::<usize>().read_unaligned() };
+        // No version of a struct ends within a field.
+        if (Self::FIRST_SIZE..=STRUCT_MAX_BYTES).contains(&size)
+            && size.is_multiple_of(align_of::<Self>())
+        {
+            return Ok(size);
+        }
+        Err(wrong_size::<Self>(size))
     }
 
-    /// Fills as much of a caller's struct as the caller knows of, and leaves its `size` and what it has beyond as it is.
+    /// Fills as much of a caller's struct as the caller knows, and leaves its `size` and what follows unchanged.
     ///
     /// # Safety
     /// `pointer` is NULL or points to as many writable bytes as its field `size` says, at least to that field.
@@ -194,38 +243,41 @@ pub(crate) unsafe trait WithSize: Copy {
     }
 }
 
-/// Says of a struct of the header that it begins with its size; and, where it has grown since it was first published, which field
-/// was the first that came after that.
-macro_rules! with_size {
-    ($name:ident) => {
-        crate::border::with_size!($name, size_of::<Self>());
-    };
-    ($name:ident, grown from $field:ident) => {
-        crate::border::with_size!($name, std::mem::offset_of!($name, $field));
-    };
-    ($name:ident, $at_first:expr) => {
-        // SAFETY: every struct of the header is `repr(C)`, and the place of its field is held to be the first one.
-        unsafe impl crate::border::WithSize for $name {
+#[cold]
+fn wrong_size<T: Growable>(size: usize) -> Failure {
+    let (name, known, first) = (T::NAME, size_of::<T>(), T::FIRST_SIZE);
+    Failure::argument(format!(
+        "{name}.size is {size}; set it to sizeof({name}), which is {known} in this version of the library and at least {first}"
+    ))
+}
+
+/// Declares that a struct of the header may grow, with the size that it had in the first version. That number is written out and
+/// never changes, so that a program compiled against the first version keeps working. A field is added at the end, where the
+/// struct's size was a multiple of its alignment, and never into the padding, where an old caller may have anything.
+macro_rules! growable {
+    ($name:ident, $first_size:literal) => {
+        // SAFETY: every struct of the header is `repr(C)`, and `size` is asserted to be its first field.
+        unsafe impl crate::border::Growable for $name {
             const NAME: &'static str = stringify!($name);
-            const SIZE_AT_FIRST: usize = {
+            const FIRST_SIZE: usize = {
                 assert!(std::mem::offset_of!($name, size) == 0);
-                $at_first
+                assert!($first_size <= size_of::<$name>());
+                $first_size
             };
         }
+        // Evaluated even where nobody uses the constant.
+        const _: usize = <$name as crate::border::Growable>::FIRST_SIZE;
     };
 }
-pub(crate) use with_size;
+pub(crate) use growable;
 
-/// The largest struct that a caller of a later version may hand over, bytes.
-const STRUCT_MAX_BYTES: usize = 4096;
-
-/// A struct with a size that C fills and Rust reads.
+/// A growable struct that C fills and Rust reads.
 ///
 /// # Safety
 /// Every pattern of the type's bytes is a value, zeros too.
-pub(crate) unsafe trait Filled: WithSize {
-    /// Reads a struct that a caller fills: the fields that the caller does not know are zero, and what it has beyond those that
-    /// are known here must be.
+pub(crate) unsafe trait Input: Growable {
+    /// Reads a struct that a caller fills. As with Linux's `copy_struct_from_user`, fields that an older caller does not know are
+    /// zero, and bytes of a newer caller that are unknown here must be zero.
     ///
     /// # Safety
     /// `pointer` is NULL or points to as many readable bytes as its field `size` says, at least to that field.
@@ -234,48 +286,25 @@ pub(crate) unsafe trait Filled: WithSize {
         let size = unsafe { Self::check(pointer) }?;
         let known = size_of::<Self>();
         if size == known {
-            // SAFETY: it is not NULL, and all its bytes are there.
-            return Ok(unsafe { pointer.read() });
+            // SAFETY: it is not NULL, and all its bytes are there. Nothing says that a caller aligned it.
+            return Ok(unsafe { pointer.read_unaligned() });
         }
-        // No version of a struct ends within a field.
-        if size > STRUCT_MAX_BYTES || !size.is_multiple_of(align_of::<Self>()) {
-            return Err(wrong_size::<Self>(size));
-        }
-        // SAFETY: it is not NULL, and so many bytes are there.
+        // SAFETY: it is not NULL, and has that many bytes.
         let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), size) };
         if bytes.iter().skip(known).any(|&byte| byte != 0) {
             return Err(Failure::argument(format!(
-                "{} has something behind its first {known} bytes, which are all that this version of the library knows",
+                "{} has a field that is set and unknown to this version of the library, which knows its first {known} bytes",
                 Self::NAME
             )));
         }
         let mut all = MaybeUninit::<Self>::zeroed();
         let count = size.min(known);
-        // SAFETY: both have so many bytes, and what is left of the copy is zero, which is a value.
+        // SAFETY: both have that many bytes, and the rest of the copy is zero, which is a value.
         Ok(unsafe {
             ptr::copy_nonoverlapping(bytes.as_ptr(), all.as_mut_ptr().cast::<u8>(), count);
             all.assume_init()
         })
     }
-}
-
-/// The field `size` at the beginning of a struct.
-///
-/// # Safety
-/// `pointer` is NULL or its first field may be read.
-unsafe fn size_of_struct<T: WithSize>(pointer: *const T) -> Result<usize, Failure> {
-    if pointer.is_null() {
-        return Err(null(T::NAME));
-    }
-    // SAFETY: it is not NULL, and its first field is a `usize`.
-    Ok(unsafe { pointer.cast::<usize>().read() })
-}
-
-fn wrong_size<T: WithSize>(size: usize) -> Failure {
-    let (name, right) = (T::NAME, size_of::<T>());
-    Failure::argument(format!(
-        "{name}.size is {size}; it must be sizeof({name}), which is {right} for this version of the library"
-    ))
 }
 
 /// The failure of a call whose argument `what` is NULL.
@@ -287,7 +316,7 @@ pub(crate) fn null(what: &str) -> Failure {
 ///
 /// # Safety
 /// `pointer` is NULL or points to `length` bytes that nobody writes to while the slice lives.
-unsafe fn any_bytes<'a>(
+pub(crate) unsafe fn input_bytes<'a>(
     pointer: *const c_char,
     length: usize,
     what: &str,
@@ -297,7 +326,7 @@ unsafe fn any_bytes<'a>(
     }
     if length > isize::MAX as usize {
         return Err(Failure::argument(format!(
-            "the length of {what} is {length}, more than there is memory"
+            "the length of {what} is {length}, more than the address space has"
         )));
     }
     // SAFETY: it is not NULL and `length` bytes are there, which is not more than a slice can hold.
@@ -307,7 +336,7 @@ unsafe fn any_bytes<'a>(
 /// The bytes that C gives as pointer and length, none where the pointer is NULL.
 ///
 /// # Safety
-/// As for [`any_bytes`].
+/// As for [`input_bytes`].
 pub(crate) unsafe fn optional_bytes<'a>(
     pointer: *const c_char,
     length: usize,
@@ -317,20 +346,20 @@ pub(crate) unsafe fn optional_bytes<'a>(
         return Ok(&[]);
     }
     // SAFETY: passed on to the caller.
-    unsafe { any_bytes(pointer, length, what) }
+    unsafe { input_bytes(pointer, length, what) }
 }
 
 /// The bytes of a string that C gives as pointer and length.
 ///
 /// # Safety
-/// As for [`any_bytes`].
+/// As for [`input_bytes`].
 unsafe fn bytes<'a>(
     pointer: *const c_char,
     length: usize,
     what: &str,
 ) -> Result<&'a [u8], Failure> {
     // SAFETY: passed on to the caller.
-    let bytes = unsafe { any_bytes(pointer, length, what) }?;
+    let bytes = unsafe { input_bytes(pointer, length, what) }?;
     if bytes.contains(&0)
         && let Some(at) = bytes.iter().position(|&byte| byte == 0)
     {
@@ -341,28 +370,31 @@ unsafe fn bytes<'a>(
     Ok(bytes)
 }
 
-/// What can be read of bytes that C gives as pointer and length: those that are no UTF-8 are replaced, and NUL bytes become
-/// spaces.
+/// [`readable`] of the bytes that C gives as pointer and length.
 ///
 /// # Safety
-/// As for [`any_bytes`].
+/// As for [`input_bytes`].
 pub(crate) unsafe fn any_text<'a>(
     pointer: *const c_char,
     length: usize,
     what: &str,
 ) -> Result<Cow<'a, str>, Failure> {
     // SAFETY: passed on to the caller.
-    let bytes = unsafe { any_bytes(pointer, length, what) }?;
-    // Nearly all is UTF-8 without a NUL; to find that out takes a fraction of what it takes to look for what to replace.
+    Ok(readable(unsafe { input_bytes(pointer, length, what) }?))
+}
+
+/// `bytes` as text: those that are not UTF-8 are replaced, and NUL bytes become spaces.
+pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    // Nearly all input is UTF-8 without a NUL, and checking that is much faster than a search for what to replace.
     let text = match str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
     };
-    Ok(if text.as_bytes().contains(&0) {
+    if text.as_bytes().contains(&0) {
         Cow::Owned(text.replace('\0', " "))
     } else {
         text
-    })
+    }
 }
 
 /// The text of a string that C gives as pointer and length.
@@ -398,18 +430,27 @@ pub(crate) unsafe fn path<'a>(pointer: *const c_char, length: usize) -> Result<&
     Ok(Path::new(OsStr::from_bytes(bytes)))
 }
 
-/// `text` as C reads it. No name with a NUL byte gets in, so there is none to drop but in a defect's message.
-pub(crate) fn c_string(text: String) -> CString {
-    CString::new(text).unwrap_or_else(|error| {
-        let mut bytes = error.into_vec();
-        bytes.retain(|&byte| byte != 0);
-        CString::new(bytes).expect("all NUL bytes were dropped")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_of_an_options_error_lacks_the_options_name() {
+        use bellwether_core::had::HadOptions;
+
+        let mut options = HadOptions::default();
+        let value = options.set("max_vms", "none").unwrap_err();
+        options.set("interval", "100").unwrap();
+        options.set("forget_sec", "100").unwrap();
+        let conflict = options.validate().unwrap_err();
+        for (error, name) in [(value, "max_vms"), (conflict, "forget_sec")] {
+            let message = error.to_string();
+            let failure = Failure::from(error);
+            assert_eq!(failure.option.as_deref(), Some(name));
+            let reason = &failure.message[failure.reason_at..];
+            assert_eq!(message, format!("option \"{name}\": {reason}"));
+        }
+    }
 
     #[test]
     fn a_panic_becomes_an_error_with_its_message() {
@@ -420,18 +461,12 @@ mod tests {
         // SAFETY: the call above made it, and it is freed once.
         unsafe {
             let failure = Box::from_raw(error);
-            let message = std::ffi::CStr::from_ptr(crate::bw_error_message(&*failure));
+            let message = std::ffi::CStr::from_ptr(crate::bw_error_message(&*failure).data);
             assert!(message.to_str().unwrap().ends_with("the wheel broke"));
         }
         // SAFETY: NULL is allowed.
         let code = unsafe { fallible(ptr::null_mut(), || std::panic::panic_any(7)) };
         assert_eq!(code, bw_result::BW_PANIC);
         assert_eq!(guard(3, || panic!("no error to report it in")), 3);
-    }
-
-    #[test]
-    fn a_text_keeps_everything_but_its_nul_bytes() {
-        assert_eq!(c_string("a\0b".into()), c"ab".to_owned());
-        assert_eq!(c_string("ü".into()), c"ü".to_owned());
     }
 }

@@ -1,39 +1,40 @@
 //! Result codes, and the message that goes with a failure.
 
-use std::ffi::{CString, c_char};
-use std::ptr;
+use crate::border::{Failure, Handle, free, guard};
+use crate::string::bw_string;
 
-use crate::border::{Failure, Handle, c_string, guard};
-
-/// What came of a call. Everything but `BW_OK` is a failure: nothing was done, and the message is in the `bw_error` that
-/// the call gave, if it was asked for one.
+/// The result of a call. Everything but `BW_OK` is a failure: nothing was done.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum bw_result {
-    /// It was done.
+    /// Success.
     BW_OK = 0,
-    /// An argument is NULL where it must not be, a string is not UTF-8 or holds a NUL byte, or a `size` field is wrong.
+    /// An argument is NULL where it must not be, a string is not UTF-8 or has a NUL byte, a `size` is wrong, an enum has no
+    /// such value, or the detector is of another kind.
     BW_INVALID_ARGUMENT = 1,
-    /// There is no option of that name, it does not take that value, or two options contradict each other.
+    /// Unknown option, a value that the option does not take, or options that contradict each other.
     BW_INVALID_OPTION = 2,
-    /// There is no such file, index or key.
+    /// No such file, index, key or name.
     BW_NOT_FOUND = 3,
-    /// The operating system could not read or write a file.
+    /// The operating system cannot read or write a file.
     BW_IO = 4,
-    /// A snapshot is damaged, of another version, or made with options that shape the state otherwise. Its file was renamed,
-    /// so that the next save does not overwrite it; the message says to what.
+    /// A snapshot is corrupt, of an unknown version, or made with options that shape the state differently. Its file was
+    /// renamed, so that the next save does not overwrite it; the message has the new name.
     BW_SNAPSHOT_UNUSABLE = 5,
-    /// A defect of bellwether itself. The handle that the call was about can only be freed; every other call on it fails in
-    /// the same way.
+    /// An internal error of bellwether. The detector can only be freed; every other call on it fails with the same code.
     BW_PANIC = 6,
 }
 
-/// Why a call failed. Made by every call that has a parameter `bw_error **error`: that may be NULL; otherwise the call sets
-/// `*error` in any case, to NULL where it succeeds and to a new `bw_error` where it fails, which the caller owns and frees with
-/// `bw_error_free`. What `*error` was before is neither read nor freed. May be used from several threads at once.
+/// Why a call failed. A call with a parameter `bw_error **error` sets `*error`, unless `error` is NULL: to NULL on success, and
+/// on failure to a new error, which the caller frees with `bw_error_free`. The former `*error` is neither read nor freed.
+/// Several threads may read an error at once.
 pub struct bw_error {
     code: bw_result,
-    message: CString,
+    /// With a NUL at its end.
+    message: String,
+    option: Option<String>,
+    /// Where in the message the reason begins.
+    reason_at: usize,
 }
 
 impl Handle for bw_error {
@@ -42,14 +43,20 @@ impl Handle for bw_error {
 
 impl From<Failure> for bw_error {
     fn from(failure: Failure) -> Self {
+        let mut message = failure.message;
+        // Names with a NUL byte are refused, so that only the message of a panic can have one.
+        message.retain(|c| c != '\0');
+        message.push('\0');
         Self {
             code: failure.code,
-            message: c_string(failure.message),
+            message,
+            option: failure.option,
+            reason_at: failure.reason_at,
         }
     }
 }
 
-/// The code of the call that made `error`; `BW_OK` where `error` is NULL.
+/// The code of the failure; `BW_OK` if `error` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_error_code(error: *const bw_error) -> bw_result {
     guard(bw_result::BW_PANIC, || {
@@ -58,19 +65,45 @@ pub unsafe extern "C" fn bw_error_code(error: *const bw_error) -> bw_result {
     })
 }
 
-/// One line in UTF-8 that says what was wrong, where, and what would be right. The string belongs to `error` and lives as
-/// long as it. NULL where `error` is NULL.
+/// One line that says what is wrong, where, and what would be right; NUL-terminated. Belongs to `error`; none if that is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_error_message(error: *const bw_error) -> *const c_char {
-    guard(ptr::null(), || {
+pub unsafe extern "C" fn bw_error_message(error: *const bw_error) -> bw_string {
+    guard(bw_string::NONE, || {
         // SAFETY: the caller passes NULL or an error that it has not freed.
-        unsafe { bw_error::shared(error) }.map_or(ptr::null(), |error| error.message.as_ptr())
+        unsafe { bw_error::shared(error) }.map_or(bw_string::NONE, |error| {
+            bw_string::before_nul(&error.message)
+        })
+    })
+}
+
+/// The name of the option that the failure is about, as it was given for an unknown option. Belongs to `error`; none if the
+/// failure is not about one option, or `error` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_error_option(error: *const bw_error) -> bw_string {
+    guard(bw_string::NONE, || {
+        // SAFETY: the caller passes NULL or an error that it has not freed.
+        let error = unsafe { bw_error::shared(error) };
+        bw_string::optional(error.ok().and_then(|error| error.option.as_deref()))
+    })
+}
+
+/// `bw_error_message` without the name of the option, for a program that writes it in its own way in front; NUL-terminated. The
+/// whole message if it does not begin with that name. Belongs to `error`; none if that is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_error_reason(error: *const bw_error) -> bw_string {
+    guard(bw_string::NONE, || {
+        // SAFETY: the caller passes NULL or an error that it has not freed.
+        let error = unsafe { bw_error::shared(error) };
+        let reason = error
+            .ok()
+            .and_then(|error| error.message.get(error.reason_at..));
+        reason.map_or(bw_string::NONE, bw_string::before_nul)
     })
 }
 
 /// Frees `error`. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_error_free(error: *mut bw_error) {
-    // SAFETY: the caller passes NULL or an error that it has not freed and uses no more.
-    guard((), || unsafe { bw_error::free(error) });
+    // SAFETY: the caller passes NULL or an error that it has not freed and no longer uses.
+    unsafe { free(error) };
 }

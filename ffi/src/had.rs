@@ -1,96 +1,142 @@
-//! The detector of HAD.
+//! HAD behind the border: the functions that detectors "had" alone have.
 
-use std::ffi::{CString, c_char};
-use std::ptr;
+use std::ffi::c_char;
 
-use bellwether_core::had::{Detector, NoticeKind, Observation};
+use bellwether_core::detector::Detector as _;
+use bellwether_core::had::{Detector, HadOptions, NoticeKind, Observation, Outcome};
+use bellwether_core::options::OptionError;
 use bellwether_core::units::{Interval, Time};
 
-use crate::border::{Failure, Filled, Handle, WithSize, c_string, fallible, free, guard, text};
-use crate::detector::{self, DetectorHandle, Whole};
+use crate::border::{Handle, Input, fallible, growable, guard, input_bool, text};
+use crate::detector::{Kind, Wraps, bw_detector};
 use crate::error::{bw_error, bw_result};
-use crate::event::bw_event;
-use crate::layout::{bw_counters, bw_observation, bw_status};
-use crate::observation::bw_outcome;
-use crate::options::bw_had_options;
-use crate::snapshot::bw_snapshot;
-use crate::status::Stock;
+use crate::had_status::Statuses;
+use crate::string::bw_string;
 
-/// A detector of hypervisor anomalies. It takes one sample of one VM at a time and gives events. It holds any number of
-/// hypervisors and metrics, knows no clock and starts no thread: time comes in with the samples. Made by `bw_had_new`, freed by
-/// `bw_had_free`. May be used from any thread, by one thread at a time; detectors are independent of each other.
-pub struct bw_had {
-    detector: Whole<Detector>,
-    stock: Stock,
-    /// The message of the notice that was fetched last.
-    notice: CString,
+/// HAD, and what C reads of it.
+pub(crate) struct Had {
+    pub(crate) detector: Detector,
+    pub(crate) statuses: Statuses,
+    /// The message of the notice fetched last.
+    notice: String,
 }
 
-impl Handle for bw_had {
-    const NAME: &'static str = "bw_had";
+impl Kind for Had {
+    const NAME: &'static str = Detector::NAME;
+    type Options = HadOptions;
+    fn new(options: HadOptions) -> Result<Self, OptionError> {
+        Ok(Self {
+            detector: Detector::new(options)?,
+            statuses: Statuses::default(),
+            notice: String::new(),
+        })
+    }
 }
 
-impl DetectorHandle for bw_had {
+impl Wraps for Had {
     type Detector = Detector;
-    fn detector(&self) -> &Whole<Detector> {
+    fn detector(&self) -> &Detector {
         &self.detector
     }
-    fn detector_mut(&mut self) -> &mut Whole<Detector> {
+    fn detector_mut(&mut self) -> &mut Detector {
         &mut self.detector
     }
 }
 
-/// Makes a detector that knows nothing yet. `options` are copied: the caller still owns them; NULL means all defaults. The
-/// caller owns the detector and frees it with `bw_had_free`.
-///
-/// NULL where it fails, which is where options contradict each other: the error's code is then `BW_INVALID_OPTION`. `error` may
-/// be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_new(
-    options: *const bw_had_options,
-    error: *mut *mut bw_error,
-) -> *mut bw_had {
-    let make = |options| {
-        Ok(bw_had {
-            detector: Whole::new(Detector::new(options)?),
-            stock: Stock::default(),
-            notice: CString::default(),
-        })
-    };
-    // SAFETY: passed on to the caller.
-    unsafe { detector::new(options, error, make) }
+/// One sample of one metric of one VM.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bw_had_observation {
+    /// Set by the caller to `sizeof(bw_had_observation)`.
+    pub size: usize,
+    /// The name of the hypervisor.
+    pub hypervisor: bw_string,
+    /// The name of the VM, unique on its hypervisor.
+    pub vm: bw_string,
+    /// The name of the metric; see the option "metrics".
+    pub metric: bw_string,
+    /// The time of the sample, in seconds since the epoch.
+    pub time: f64,
+    /// Seconds between two samples of this VM; 0 means the option "interval".
+    pub interval: f64,
+    /// The value, not negative; for "cpu" in percent of one core. NaN marks a sample that is known to be missing.
+    pub value: f64,
 }
 
-/// Frees `had`. NULL is fine. Events that it gave live on; statuses that it gave do not.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_free(had: *mut bw_had) {
-    // SAFETY: passed on to the caller.
-    unsafe { free(had) };
+growable!(bw_had_observation, 80);
+
+// SAFETY: any bytes are sizes, pointers and numbers.
+unsafe impl Input for bw_had_observation {}
+
+/// What became of an observation. None of these is an error; keep feeding samples.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum bw_had_outcome {
+    /// It counts.
+    BW_HAD_OUTCOME_TAKEN = 0,
+    /// It replaced an earlier sample of the same VM and interval, or repeats it.
+    BW_HAD_OUTCOME_DUPLICATE = 1,
+    /// Its interval has been evaluated already.
+    BW_HAD_OUTCOME_LATE = 2,
+    /// Its metric is not in the option "metrics".
+    BW_HAD_OUTCOME_IGNORED = 3,
+    /// Its VM is masked, see `bw_had_mask`.
+    BW_HAD_OUTCOME_MASKED = 4,
+    /// A name is empty or too long, or the time, the interval or the value is out of range.
+    BW_HAD_OUTCOME_REFUSED = 5,
+    /// A limit is reached ("max_hypervisors", "max_vms", or the number of different intervals on a hypervisor), and everything
+    /// that is tracked still reports.
+    BW_HAD_OUTCOME_FULL = 6,
+    /// Its time or interval differs from that of the other VMs. It is held, and counts if they come to agree with it soon.
+    BW_HAD_OUTCOME_SET_ASIDE = 7,
+    /// In a batch only: it is no observation, as a name is not within the batch's text, not UTF-8, or has a NUL byte.
+    BW_HAD_OUTCOME_INVALID = 8,
 }
 
-/// Takes one sample and says in `*outcome` what became of it; `outcome` may be NULL. Events that it brings about wait for
-/// `bw_had_next_event`.
-///
-/// `BW_INVALID_ARGUMENT` where `had`, `observation` or one of its strings is NULL, a string is not UTF-8 or holds a NUL byte,
-/// or the field `size` is not `sizeof(bw_observation)`; `*outcome` is then as before. `error` may be NULL.
+impl From<Outcome> for bw_had_outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Taken => Self::BW_HAD_OUTCOME_TAKEN,
+            Outcome::Duplicate => Self::BW_HAD_OUTCOME_DUPLICATE,
+            Outcome::Late => Self::BW_HAD_OUTCOME_LATE,
+            Outcome::Ignored => Self::BW_HAD_OUTCOME_IGNORED,
+            Outcome::Masked => Self::BW_HAD_OUTCOME_MASKED,
+            Outcome::Refused => Self::BW_HAD_OUTCOME_REFUSED,
+            Outcome::Full => Self::BW_HAD_OUTCOME_FULL,
+            Outcome::SetAside => Self::BW_HAD_OUTCOME_SET_ASIDE,
+        }
+    }
+}
+
+/// An interval in seconds, where 0 means the option "interval".
+pub(crate) fn interval(seconds: f64) -> Option<Interval> {
+    (seconds != 0.0).then(|| Interval::from_secs(seconds))
+}
+
+/// Takes one sample and gives in `*outcome`, which may be NULL, what became of it. Events that it causes wait for
+/// `bw_detector_next_event`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_had_observe(
-    had: *mut bw_had,
-    observation: *const bw_observation,
-    outcome: *mut bw_outcome,
+    had: *mut bw_detector,
+    observation: *const bw_had_observation,
+    outcome: *mut bw_had_outcome,
     error: *mut *mut bw_error,
 ) -> bw_result {
     let body = || {
         // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::exclusive(had) }?;
-        // SAFETY: the caller passes NULL or a struct of the size that it says.
-        let o = unsafe { bw_observation::read(observation) }?;
+        let had = unsafe { bw_detector::exclusive(had) }?;
+        // SAFETY: the caller passes NULL or a struct of the size that it gives.
+        let o = unsafe { bw_had_observation::read(observation) }?;
         // SAFETY: each string of the struct is NULL or has as many bytes as it says.
         let (hypervisor, vm, metric) = unsafe {
             (
-                text(o.hypervisor, o.hypervisor_len, "bw_observation.hypervisor")?,
-                text(o.vm, o.vm_len, "bw_observation.vm")?,
-                text(o.metric, o.metric_len, "bw_observation.metric")?,
+                text(
+                    o.hypervisor.data,
+                    o.hypervisor.size,
+                    "bw_had_observation.hypervisor",
+                )?,
+                text(o.vm.data, o.vm.size, "bw_had_observation.vm")?,
+                text(o.metric.data, o.metric.size, "bw_had_observation.metric")?,
             )
         };
         let observation = Observation {
@@ -98,12 +144,10 @@ pub unsafe extern "C" fn bw_had_observe(
             vm,
             metric,
             time: Time::from_secs(o.time),
-            interval: (o.interval != 0.0).then(|| Interval::from_secs(o.interval)),
+            interval: interval(o.interval),
             value: o.value,
         };
-        let became = had
-            .detector
-            .change(|detector| detector.observe(&observation))?;
+        let became = had.change(|had: &mut Had| had.detector.observe(&observation))?;
         if !outcome.is_null() {
             // SAFETY: it is not NULL, so the caller lets us write to it.
             unsafe { outcome.write(became.into()) };
@@ -114,29 +158,11 @@ pub unsafe extern "C" fn bw_had_observe(
     unsafe { fallible(error, body) }
 }
 
-/// Says that no sample with a time before `time` (seconds since the epoch) is going to come any more: judges the intervals
-/// that ended by then, notices silence, and forgets who has been silent for too long. A time that is not finite or thousands of
-/// years off changes nothing.
-///
-/// `BW_INVALID_ARGUMENT` where `had` is NULL. `error` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_advance(
-    had: *mut bw_had,
-    time: f64,
-    error: *mut *mut bw_error,
-) -> bw_result {
-    // SAFETY: passed on to the caller.
-    unsafe { detector::advance(had, time, error) }
-}
-
-/// `bw_had_advance` for one hypervisor, by its own clock: how far a hypervisor's samples are behind decides then when its
-/// intervals end and its silence is noticed, and not when those of others do. Without effect where nothing is known of the
-/// hypervisor. The string is in UTF-8, without NUL bytes, and not kept.
-///
-/// `BW_INVALID_ARGUMENT` where `had` or `hypervisor` is NULL or the string is not UTF-8. `error` may be NULL.
+/// `bw_detector_advance` for one hypervisor, by its own clock: use it where hypervisors lag behind each other. No effect on an
+/// unknown hypervisor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_had_advance_hypervisor(
-    had: *mut bw_had,
+    had: *mut bw_detector,
     hypervisor: *const c_char,
     hypervisor_len: usize,
     time: f64,
@@ -144,211 +170,95 @@ pub unsafe extern "C" fn bw_had_advance_hypervisor(
 ) -> bw_result {
     let body = || {
         // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::exclusive(had) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
+        let had = unsafe { bw_detector::exclusive(had) }?;
+        // SAFETY: the caller passes NULL or that many bytes.
         let hypervisor = unsafe { text(hypervisor, hypervisor_len, "hypervisor") }?;
-        had.detector
-            .change(|detector| detector.advance_hypervisor(hypervisor, Time::from_secs(time)))
+        had.change(|had: &mut Had| {
+            had.detector
+                .advance_hypervisor(hypervisor, Time::from_secs(time));
+        })
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }
 }
 
-/// Masks a VM that is paused, shut off or migrating (`masked` true), or unmasks it (false). A masked VM abstains: its samples
-/// do not count, and that it stands still is no sign of anything. Without effect where nothing is known of the hypervisor yet.
-/// The strings are in UTF-8, without NUL bytes, and not kept.
-///
-/// `BW_INVALID_ARGUMENT` where `had`, `hypervisor` or `vm` is NULL or a string is not UTF-8. `error` may be NULL.
+/// Masks a VM that is paused, shut off or migrating, or unmasks it. A masked VM abstains: its samples do not count, and its
+/// standing still means nothing. No effect on an unknown hypervisor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_had_mask(
-    had: *mut bw_had,
+    had: *mut bw_detector,
     hypervisor: *const c_char,
     hypervisor_len: usize,
     vm: *const c_char,
     vm_len: usize,
-    masked: bool,
+    masked: input_bool,
     error: *mut *mut bw_error,
 ) -> bw_result {
     let body = || {
         // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::exclusive(had) }?;
-        // SAFETY: the caller passes NULL or so many bytes.
-        let hypervisor = unsafe { text(hypervisor, hypervisor_len, "hypervisor") }?;
-        // SAFETY: as above.
-        let vm = unsafe { text(vm, vm_len, "vm") }?;
-        had.detector
-            .change(|detector| detector.mask(hypervisor, vm, masked))
+        let had = unsafe { bw_detector::exclusive(had) }?;
+        // SAFETY: the caller passes NULL or that many bytes, twice.
+        let (hypervisor, vm) = unsafe {
+            (
+                text(hypervisor, hypervisor_len, "hypervisor")?,
+                text(vm, vm_len, "vm")?,
+            )
+        };
+        had.change(|had: &mut Had| had.detector.mask(hypervisor, vm, masked != 0))
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }
-}
-
-/// The oldest event that was not fetched yet; the caller owns it and frees it with `bw_event_free`. NULL where there is none,
-/// and where `had` is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_next_event(had: *mut bw_had) -> *mut bw_event {
-    // SAFETY: passed on to the caller.
-    unsafe { detector::next_event(had) }
 }
 
 /// What a notice is about.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum bw_notice {
-    /// Most VMs of a hypervisor moved to another interval; it is learned anew.
-    BW_NOTICE_INTERVAL_CHANGED = 0,
-    /// Each of the VMs of a hypervisor has an interval of its own, so that none can be judged.
-    BW_NOTICE_UNJUDGED = 1,
-    /// The VMs of a hypervisor have more intervals than are kept.
-    BW_NOTICE_INTERVALS = 2,
+pub enum bw_had_notice {
+    /// Most VMs of a hypervisor moved to another interval, which is learned again.
+    BW_HAD_NOTICE_INTERVAL_CHANGED = 0,
+    /// Every VM of a hypervisor has a different interval, so that they cannot be compared.
+    BW_HAD_NOTICE_UNJUDGED = 1,
+    /// The VMs of a hypervisor have more intervals than are tracked.
+    BW_HAD_NOTICE_INTERVALS = 2,
     /// The clock of one VM differs from those of the others.
-    BW_NOTICE_VM_CLOCK = 3,
-    /// The clock of most VMs of a hypervisor leapt.
-    BW_NOTICE_CLOCK_STEP = 4,
+    BW_HAD_NOTICE_VM_CLOCK = 3,
+    /// The clock of most VMs of a hypervisor jumped.
+    BW_HAD_NOTICE_CLOCK_STEP = 4,
 }
 
-impl From<NoticeKind> for bw_notice {
+impl From<NoticeKind> for bw_had_notice {
     fn from(kind: NoticeKind) -> Self {
         match kind {
-            NoticeKind::IntervalChanged => Self::BW_NOTICE_INTERVAL_CHANGED,
-            NoticeKind::Unjudged => Self::BW_NOTICE_UNJUDGED,
-            NoticeKind::Intervals => Self::BW_NOTICE_INTERVALS,
-            NoticeKind::VmClock => Self::BW_NOTICE_VM_CLOCK,
-            NoticeKind::ClockStep => Self::BW_NOTICE_CLOCK_STEP,
+            NoticeKind::IntervalChanged => Self::BW_HAD_NOTICE_INTERVAL_CHANGED,
+            NoticeKind::Unjudged => Self::BW_HAD_NOTICE_UNJUDGED,
+            NoticeKind::Intervals => Self::BW_HAD_NOTICE_INTERVALS,
+            NoticeKind::VmClock => Self::BW_HAD_NOTICE_VM_CLOCK,
+            NoticeKind::ClockStep => Self::BW_HAD_NOTICE_CLOCK_STEP,
         }
     }
 }
 
-/// What an operator should know and that is no event, as a line for a log: why a VM or a hypervisor is not judged. At most one
-/// of each kind waits, the first one. What it is about is said in `*kind`, which may be NULL.
-///
-/// NULL where there is none, and where `had` is NULL; `*kind` is then as before. The string is in UTF-8 and NUL-terminated; it
-/// belongs to the detector and lives until the next `bw_had_next_notice` or `bw_had_free`.
+/// The next line for the operator's log about why a VM or a hypervisor is not evaluated, with its subject in `*kind`, which may
+/// be NULL. None if there is none; `*kind` is then unchanged. At most one of each kind waits, the first one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_had_next_notice(
-    had: *mut bw_had,
-    kind: *mut bw_notice,
-) -> *const c_char {
-    guard(ptr::null(), || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let Ok(had) = (unsafe { bw_had::exclusive(had) }) else {
-            return ptr::null();
-        };
-        let Ok(Some(notice)) = had.detector.change(Detector::next_notice) else {
-            return ptr::null();
-        };
-        if !kind.is_null() {
-            // SAFETY: it is not NULL, so the caller lets us write to it.
-            unsafe { kind.write(notice.kind.into()) };
-        }
-        had.notice = c_string(notice.message);
-        had.notice.as_ptr()
-    })
-}
-
-/// Saves all that was learnt to the file `path`, so that a crash at any moment leaves either the old file or the new one,
-/// whole. `path` is in the system's encoding, without NUL bytes, and not kept.
-///
-/// `BW_IO` where the file cannot be written; an old one is then untouched. `BW_INVALID_ARGUMENT` where `had` or `path` is NULL or
-/// the path is empty. `error` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_save(
-    had: *const bw_had,
-    path: *const c_char,
-    path_len: usize,
-    error: *mut *mut bw_error,
-) -> bw_result {
-    // SAFETY: passed on to the caller.
-    unsafe { detector::save(had, path, path_len, error) }
-}
-
-/// All that `had` has learnt, as `bw_had_save` would write it; the caller owns it and frees it with `bw_snapshot_free`. Taking it takes
-/// as long as it takes to copy what was learnt; only `bw_snapshot_write` waits for a disk, and needs no detector.
-///
-/// NULL where it fails, which is where `had` is NULL. `error` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_snapshot(
-    had: *const bw_had,
-    error: *mut *mut bw_error,
-) -> *mut bw_snapshot {
-    // SAFETY: passed on to the caller.
-    unsafe { detector::snapshot(had, error) }
-}
-
-/// Replaces all that was learnt by what `bw_had_save` wrote to the file `path`: the detector goes on as if it had never
-/// stopped. `path` is in the system's encoding, without NUL bytes, and not kept.
-///
-/// `BW_NOT_FOUND` where there is no such file, which is how a first start looks; `BW_IO` where it cannot be read;
-/// `BW_SNAPSHOT_UNUSABLE` where it is damaged, of another version, or made with options that shape the state otherwise: it is
-/// then renamed, and the message says to what. `BW_INVALID_ARGUMENT` where `had` or `path` is NULL or the path is empty. In all
-/// these cases the detector is as before and can be used. `error` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_load(
-    had: *mut bw_had,
-    path: *const c_char,
-    path_len: usize,
-    error: *mut *mut bw_error,
-) -> bw_result {
-    // SAFETY: passed on to the caller.
-    unsafe { detector::load(had, path, path_len, error) }
-}
-
-/// Counts in `*counters`, whose field `size` the caller has set.
-///
-/// `BW_INVALID_ARGUMENT` where `had` or `counters` is NULL or the field `size` is too small; `*counters` is then as before.
-/// `error` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_counters(
-    had: *const bw_had,
-    counters: *mut bw_counters,
-    error: *mut *mut bw_error,
-) -> bw_result {
-    // SAFETY: passed on to the caller.
-    unsafe { detector::write(had, counters, error, |d| bw_counters::from(d.counters())) }
-}
-
-/// Takes stock of where every metric of every hypervisor stands, for `bw_had_status` to read, and says how many these are; 0
-/// where `had` is NULL. What an earlier call took stock of is gone, with the strings of its statuses.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_status_count(had: *mut bw_had) -> usize {
-    guard(0, || {
-        // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let Ok(had) = (unsafe { bw_had::exclusive(had) }) else {
-            return 0;
-        };
-        let Ok(detector) = had.detector.get() else {
-            return 0;
-        };
-        had.stock.take(detector)
-    })
-}
-
-/// Reads one status of those that the last `bw_had_status_count` took stock of into `*status`, whose field `size` the caller
-/// has set. The order is that of first sight; a hypervisor that took the place of an evicted one has its place. What was observed
-/// since is not in it.
-///
-/// `BW_NOT_FOUND` where `index` is not below what `bw_had_status_count` said, `BW_INVALID_ARGUMENT` where `had` or `status` is NULL
-/// or the field `size` is too small; `*status` is then as before. `error` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bw_had_status(
-    had: *const bw_had,
-    index: usize,
-    status: *mut bw_status,
-    error: *mut *mut bw_error,
-) -> bw_result {
+    had: *mut bw_detector,
+    kind: *mut bw_had_notice,
+) -> bw_string {
     let body = || {
         // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
-        let had = unsafe { bw_had::shared(had) }?;
-        had.detector.get()?;
-        let found = had.stock.get(index).ok_or_else(|| {
-            let count = had.stock.len();
-            Failure::not_found(format!(
-                "there is no status {index}; the last bw_had_status_count found {count}, counted from 0"
-            ))
-        })?;
-        // SAFETY: the caller passes NULL or a struct of the size that it says.
-        unsafe { found.write(status) }
+        let had = unsafe { bw_detector::exclusive(had) }.ok()?;
+        let taken = had.change(|had: &mut Had| {
+            let notice = had.detector.next_notice()?;
+            had.notice = notice.message;
+            Some((notice.kind, bw_string::of(&had.notice)))
+        });
+        let (found, message) = taken.ok()??;
+        if !kind.is_null() {
+            // SAFETY: it is not NULL, so the caller lets us write to it.
+            unsafe { kind.write(found.into()) };
+        }
+        Some(message)
     };
-    // SAFETY: the caller passes NULL or a place for an error.
-    unsafe { fallible(error, body) }
+    guard(None, body).unwrap_or(bw_string::NONE)
 }

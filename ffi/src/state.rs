@@ -7,17 +7,12 @@ use bellwether_core::snapshot::{self, Way};
 use crate::border::{fallible, path};
 use crate::error::{bw_error, bw_result};
 
-/// Makes sure, before anything is learnt, that state can be saved to the file `path` and loaded from it: creates its folder (mode
-/// 0750) where only that is missing, and finds out whether the file can be read and written, without changing it. `path` is in
-/// the system's encoding, without NUL bytes, and not kept.
+/// Checks, before anything is learned, that state can be saved to the file `path` and loaded from it: creates its folder (mode
+/// 0750) if only that is missing, and does not change the file. Any thread may call it at any time.
 ///
-/// Sets `*in_place` where it can: true where the system does not let the file be replaced, so that it is going to be written in
-/// place. It is a mount of its own then, as a file that is mounted into a container, or its folder may not be written to. That
-/// should be said to whoever runs the program: a crash while such a file is written is survived only where its folder has room
-/// for a copy. `in_place` may be NULL.
-///
-/// `BW_IO` where it cannot; the message names the path and the reason. `BW_INVALID_ARGUMENT` where `path` is NULL or empty. `error`
-/// may be NULL. Any thread may call it at any time.
+/// On success, sets `*in_place` (which may be NULL) to whether the system allows no replacing of the file, which is then written
+/// in place: it is a mount of its own, as in a container, or its folder is not writable. The operator should know: a crash during
+/// such a write loses the state unless the folder has room for a copy. `BW_IO` if the state cannot be kept there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_state_prepare(
     path: *const c_char,

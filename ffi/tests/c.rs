@@ -10,8 +10,8 @@ use std::process::Command;
 use common::{WARNINGS, built, compile_c, compiler, in_package, skip, succeed};
 
 /// The programs in `tests/c`, without their `.c`.
-const PROGRAMS: [&str; 7] = [
-    "options", "detector", "events", "snapshot", "threads", "lad", "drain",
+const PROGRAMS: [&str; 9] = [
+    "options", "structs", "detector", "batch", "events", "snapshot", "threads", "lad", "drain",
 ];
 
 /// Arguments that link with the shared object in the folder `built`.
@@ -94,7 +94,7 @@ fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
         );
         return;
     }
-    let built = built_without_optimisation();
+    let built = built_without_optimization();
     for name in PROGRAMS {
         let folder = tempfile::tempdir().unwrap();
         let program = program(name, folder.path(), &shared(&built));
@@ -102,7 +102,7 @@ fn valgrind_finds_no_error_and_no_leak_in_the_c_programs() {
             loading(&mut Command::new("valgrind"), &built)
                 .args(["--quiet", "--error-exitcode=9", "--leak-check=full"])
                 .args(["--show-leak-kinds=all", "--errors-for-leak-kinds=all"])
-                // Unoptimised, the standard library is many calls deep: the suppressed function would be cut off.
+                // Unoptimized, the standard library is many calls deep: the suppressed function would be cut off.
                 .arg("--num-callers=64")
                 .arg(format!(
                     "--suppressions={}",
@@ -150,14 +150,91 @@ fn the_books_example_compiles_and_prints_what_the_book_shows() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), block("text"));
 }
 
-/// Builds the library once more, without optimisation, and gives the folder that it is in. Optimised code may compute with
+/// The commands of the README that run the examples.
+fn commands_of_the_readme() -> Vec<String> {
+    let readme = fs::read_to_string(in_package("README.md")).unwrap();
+    let (_, block) = readme.split_once("```sh\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    block.lines().map(String::from).collect()
+}
+
+/// Runs a command of the README as it stands there, but with the library of this build.
+fn run_command(command: &str, built: &Path, folder: &Path) -> String {
+    let folder = folder.display();
+    let command = command
+        .replace("target/release", &built.display().to_string())
+        .replace("-o fleet", &format!("-o {folder}/fleet"))
+        .replace("./fleet", &format!("{folder}/fleet"));
+    let output = succeed(
+        Command::new("sh")
+            .args(["-c", &command])
+            .env_remove("LD_LIBRARY_PATH")
+            .current_dir(in_package("..")),
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_example_in_c_runs_with_the_commands_of_the_readme() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = commands_of_the_readme();
+    let [build, compile, run, _] = commands.as_slice() else {
+        panic!("{commands:?}");
+    };
+    assert_eq!(build, "cargo build --release -p bellwether-ffi");
+    run_command(compile, &built(), folder.path());
+    let printed = run_command(run, &built(), folder.path());
+    let states: Vec<&str> = printed
+        .split(' ')
+        .filter_map(|field| field.strip_prefix("state="))
+        .collect();
+    assert_eq!(states, ["raised", "cleared"], "{printed}");
+    assert!(printed.starts_with("event=hypervisor_anomaly schema=1 "));
+}
+
+#[test]
+fn the_example_in_python_runs_with_the_command_of_the_readme() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        skip("python3 is not installed, so nobody ran the example in Python");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let commands = commands_of_the_readme();
+    let printed = run_command(commands.last().unwrap(), &built(), folder.path());
+    let lines: Vec<&str> = printed.lines().collect();
+    let state = |line: &str| {
+        let event: serde_json::Value = serde_json::from_str(line).expect(line);
+        event["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([state(lines[0]), state(lines[1])], ["raised", "cleared"]);
+    assert_eq!(lines[2], "taken: 2400", "{printed}");
+}
+
+#[test]
+fn the_examples_are_valid_in_every_standard_that_the_header_is_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for standard in ["-std=c99", "-std=c11"] {
+        succeed(
+            compiler("CC", "cc")
+                .arg(standard)
+                .args(WARNINGS)
+                .arg("-c")
+                .arg(in_package("examples/fleet.c"))
+                .arg(format!("-I{}", in_package("../include").display()))
+                .arg("-o")
+                .arg(folder.path().join("fleet.o")),
+        );
+    }
+}
+
+/// Builds the library once more, without optimization, and gives the folder that it is in. Optimized code may compute with
 /// what is not set and then not use it, such as the inside of an `Option` that is `None`; valgrind takes that for an error.
-fn built_without_optimisation() -> PathBuf {
+fn built_without_optimization() -> PathBuf {
     let cargo = succeed(
         Command::new(env!("CARGO"))
             .args(["build", "--offline", "--package", "bellwether-ffi"])
             .args(["--message-format", "json", "--target-dir"])
-            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("unoptimised"))
+            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("unoptimized"))
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
             .current_dir(in_package("")),
     );
@@ -175,7 +252,7 @@ fn declared() -> Vec<String> {
     let (_, functions) = header.split_once("extern \"C\" {").unwrap();
     let functions = functions
         .lines()
-        .filter(|line| !line.starts_with([' ', '/']));
+        .filter(|line| !line.starts_with([' ', '/', '#']));
     let names = functions.filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next());
     names.map(String::from).collect()
 }
@@ -226,8 +303,7 @@ fn the_shared_object_is_named_after_its_interface() {
             .arg(built().join("libbellwether.so")),
     );
     let dynamic = String::from_utf8_lossy(&program.stdout).into_owned();
-    assert!(
-        dynamic.contains("soname: [libbellwether.so.0]"),
-        "{dynamic}"
-    );
+    let number = bellwether::BW_ABI_VERSION >> 16;
+    let soname = format!("soname: [libbellwether.so.{number}]");
+    assert!(dynamic.contains(&soname), "{dynamic}");
 }

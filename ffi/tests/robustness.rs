@@ -4,12 +4,11 @@
 #[path = "common/random.rs"]
 mod random;
 
-use std::ffi::CStr;
 use std::path::Path;
 
 use bellwether::*;
 use fastrand::Rng;
-use random::{Half, c, coded, hostile, hostile_name};
+use random::{Half, c, coded, counter, hostile, hostile_name, read, string};
 
 const SAMPLES: usize = 1_000_000;
 const SAMPLES_PER_CONFIGURATION: usize = 8_000;
@@ -30,17 +29,8 @@ fn is_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
 }
 
-/// Its options and itself.
-const HAD: Half<bw_had_options, bw_had> = Half {
-    options_new: bw_had_options_new,
-    options_set: bw_had_options_set,
-    options_free: bw_had_options_free,
-    count: bw_had_option_count,
-    describe: bw_had_option_describe,
-    new: bw_had_new,
-    save: bw_had_save,
-    load: bw_had_load,
-    next_event: bw_had_next_event,
+const HAD: Half = Half {
+    name: "had",
     words: &ALGORITHMS,
     lists: &["cpu,disk_ops", "cpu", "net_packets , cpu,cpu", ","],
 };
@@ -48,7 +38,7 @@ const HAD: Half<bw_had_options, bw_had> = Half {
 const ALGORITHMS: [&str; 3] = ["rank", "zscore", "iad"];
 
 /// A detector of whose options some are set to something, or with the defaults where they contradict each other.
-fn detector(rng: &mut Rng) -> *mut bw_had {
+fn detector(rng: &mut Rng) -> *mut bw_detector {
     let first = [
         ("algorithm", rng.choice(ALGORITHMS).unwrap()),
         ("metrics", "cpu,disk_ops"),
@@ -76,7 +66,7 @@ impl Fleet {
     }
 
     /// Gives one sample, and says whether it was an observation at all.
-    fn sample(&mut self, had: *mut bw_had) -> bool {
+    fn sample(&mut self, had: *mut bw_detector) -> bool {
         let rng = &mut self.rng;
         let hypervisor = name(rng, &HOSTS);
         let vm = name(rng, &VMS);
@@ -91,21 +81,16 @@ impl Fleet {
         }
         let noisy = self.level * (1.0 + 0.1 * rng.f64());
         let interval = if rng.u16(..100) == 0 { 10.0 } else { 0.0 };
-        let ((hypervisor_start, hypervisor_len), (vm_start, vm_len), (metric_start, metric_len)) =
-            (c(&hypervisor), c(&vm), c(&metric));
-        let observation = bw_observation {
-            size: size_of::<bw_observation>(),
-            hypervisor: hypervisor_start,
-            hypervisor_len,
-            vm: vm_start,
-            vm_len,
-            metric: metric_start,
-            metric_len,
+        let observation = bw_had_observation {
+            size: size_of::<bw_had_observation>(),
+            hypervisor: string(&hypervisor),
+            vm: string(&vm),
+            metric: string(&metric),
             time: self.number(self.clock),
             interval: self.number(interval),
             value: self.number(noisy),
         };
-        let mut outcome = bw_outcome::BW_OUTCOME_TAKEN;
+        let mut outcome = bw_had_outcome::BW_HAD_OUTCOME_TAKEN;
         // SAFETY: the detector is ours, and the struct and its strings have the sizes that they say.
         let code = coded(|error| unsafe { bw_had_observe(had, &observation, &mut outcome, error) });
         let sound = is_text(&hypervisor) && is_text(&vm) && is_text(&metric);
@@ -119,7 +104,7 @@ impl Fleet {
     }
 
     /// Does one of the things that are done less often than giving samples.
-    fn interlude(&mut self, had: *mut bw_had, folder: &Path) {
+    fn interlude(&mut self, had: *mut bw_detector, folder: &Path) {
         let time = self.number(self.clock);
         let rng = &mut self.rng;
         match rng.u8(..200) {
@@ -131,20 +116,20 @@ impl Fleet {
                 let (h, h_len) = c(&hypervisor);
                 // SAFETY: the detector is ours, and the string has this length.
                 coded(|error| unsafe { bw_had_advance_hypervisor(had, h, h_len, time, error) });
-                let mut kind = bw_notice::BW_NOTICE_UNJUDGED;
+                let mut kind = bw_had_notice::BW_HAD_NOTICE_UNJUDGED;
                 // SAFETY: the detector is ours, and the string lives until the next call.
                 unsafe {
-                    let message = bw_had_next_notice(had, &mut kind);
-                    assert!(message.is_null() || CStr::from_ptr(message).count_bytes() > 0);
+                    let message = read(bw_had_next_notice(had, &mut kind));
+                    assert_ne!(message, Some(""));
                 }
             }
             40..80 => {
                 // SAFETY: the detector is ours.
-                let code = coded(|error| unsafe { bw_had_advance(had, time, error) });
+                let code = coded(|error| unsafe { bw_detector_advance(had, time, error) });
                 assert_eq!(code, bw_result::BW_OK);
             }
             80..100 => {
-                let (hypervisor, vm, masked) = (name(rng, &HOSTS), name(rng, &VMS), rng.bool());
+                let (hypervisor, vm, masked) = (name(rng, &HOSTS), name(rng, &VMS), rng.u8(..));
                 let ((h, h_len), (v, v_len)) = (c(&hypervisor), c(&vm));
                 // SAFETY: the detector is ours, and the strings have these lengths.
                 coded(|error| unsafe { bw_had_mask(had, h, h_len, v, v_len, masked, error) });
@@ -155,7 +140,7 @@ impl Fleet {
     }
 
     /// Reads the waiting events, sometimes not all.
-    fn read_events(&mut self, had: *mut bw_had) {
+    fn read_events(&mut self, had: *mut bw_detector) {
         while let Some(event) = HAD.next_event(had) {
             self.anomalies += usize::from(event["event"] == "hypervisor_anomaly");
             if self.rng.u8(..10) == 0 {
@@ -165,41 +150,36 @@ impl Fleet {
     }
 }
 
-fn read_statuses(had: *mut bw_had) {
+fn read_statuses(had: *mut bw_detector) {
     // SAFETY: the detector is ours, the struct has the size that it says, and its strings live until the next count.
     unsafe {
         for index in 0..bw_had_status_count(had) {
-            let mut status: bw_status = std::mem::zeroed();
-            status.size = size_of::<bw_status>();
+            let mut status: bw_had_status = std::mem::zeroed();
+            status.size = size_of::<bw_had_status>();
             assert_eq!(
-                coded(|error| bw_had_status(had, index, &mut status, error)),
+                coded(|error| bw_had_status_at(had, index, &mut status, error)),
                 bw_result::BW_OK
             );
-            assert_eq!(
-                CStr::from_ptr(status.hypervisor).count_bytes(),
-                status.hypervisor_len
-            );
-            assert_eq!(
-                CStr::from_ptr(status.metric).count_bytes(),
-                status.metric_len
-            );
+            assert!(!read(status.hypervisor).unwrap().is_empty());
+            assert!(!read(status.metric).unwrap().is_empty());
             assert!((0.0..=1.0).contains(&status.score) && (0.0..=1.0).contains(&status.consensus));
         }
     }
 }
 
 /// Observations that were counted, by whatever they came to.
-fn counted(had: *mut bw_had) -> u64 {
-    // SAFETY: the detector is ours, and the struct has the size that it says.
-    unsafe {
-        let mut n: bw_counters = std::mem::zeroed();
-        n.size = size_of::<bw_counters>();
-        assert_eq!(
-            coded(|error| bw_had_counters(had, &mut n, error)),
-            bw_result::BW_OK
-        );
-        n.taken + n.duplicate + n.late + n.ignored + n.masked + n.refused + n.full + n.set_aside
-    }
+fn counted(had: *mut bw_detector) -> u64 {
+    let outcomes = [
+        "taken",
+        "duplicate",
+        "late",
+        "ignored",
+        "masked",
+        "refused",
+        "full",
+        "set_aside",
+    ];
+    outcomes.map(|name| counter(had, name)).iter().sum()
 }
 
 #[test]
@@ -227,7 +207,7 @@ fn a_million_random_samples_under_random_configurations_crash_nothing() {
         assert_eq!(counted(had), observed, "seed {seed}");
         anomalies += fleet.anomalies;
         // SAFETY: the detector is ours and used no more.
-        unsafe { bw_had_free(had) };
+        unsafe { bw_detector_free(had) };
     }
     assert!(
         anomalies > 10,

@@ -1,7 +1,8 @@
 //! The detector behind the C ABI, as the filter needs it.
 
-use bellwether_sys::{Lad, LadCounters, Record};
+use bellwether_sys::{Lad, LadCounters, Record, Value};
 
+use crate::event::{self, FieldValue};
 use crate::filter::{Detector, Line, Verdict};
 
 /// LAD, and why it refused a line last.
@@ -41,6 +42,15 @@ impl LadDetector {
     }
 }
 
+fn field_value(value: Value<'_>) -> FieldValue<'_> {
+    match value {
+        Value::Text(text) => FieldValue::Text(text),
+        Value::Number(number) => FieldValue::Number(number),
+        Value::Integer(number) => FieldValue::Integer(number),
+        Value::Flag(flag) => FieldValue::Flag(flag),
+    }
+}
+
 impl Detector for LadDetector {
     fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>> {
         let record = Record {
@@ -68,7 +78,13 @@ impl Detector for LadDetector {
         }
     }
 
-    fn next_event(&mut self) -> Option<String> {
-        Some(self.lad.next_event()?.json().to_owned())
+    fn next_event(&mut self) -> Option<Vec<u8>> {
+        let event = self.lad.next_event()?;
+        let fields: Vec<_> = event
+            .fields()
+            .map(|field| (field.key, field_value(field.value)))
+            .collect();
+        let time = event.number("time").unwrap_or_default();
+        Some(event::record(time, &fields))
     }
 }

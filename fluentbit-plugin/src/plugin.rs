@@ -9,7 +9,7 @@ use bellwether_agent::limiter::LogLimiter;
 use bellwether_agent::options::{Kind, OwnOption, STATE_FILE, with_unit};
 use bellwether_agent::saver::{Report, Saver};
 use bellwether_agent::state::{self, Restored, library};
-use bellwether_sys::{LIBRARY_NAME, Lad, LadOptions, Library, Snapshot};
+use bellwether_sys::{LIBRARY_NAME, Lad, LadOptions, Library, OptionInfo, Snapshot};
 use parking_lot::Mutex;
 
 use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Layout, Level};
@@ -92,18 +92,24 @@ pub fn filter_entries() -> Vec<ConfigOption> {
 /// # Errors
 /// The core cannot be loaded.
 fn core_entries() -> Result<Vec<ConfigOption>, String> {
-    let options = library()?.lad_options().map_err(|e| e.to_string())?;
-    let kind = |kind| match kind {
+    let options = LadOptions::new(&library()?);
+    let options = options.described().map_err(|e| e.to_string())?;
+    let kind = |kind: &str| match kind {
         "flag" => abi::Kind::Flag,
         "integer" => abi::Kind::Integer,
         "number" => abi::Kind::Number,
         _ => abi::Kind::Text,
     };
-    let entry = |o: bellwether_sys::OptionInfo| {
-        let allowed = with_unit(o.allowed.into(), o.unit);
-        entry(o.name, kind(o.kind), o.default, &allowed, o.help)
-    };
-    Ok(options.into_iter().map(entry).collect())
+    let mut entries = Vec::new();
+    for o in options {
+        let allowed = with_unit(o.allowed, &o.unit);
+        entries.push(entry(&o.name, kind(&o.kind), &o.default, &allowed, &o.help));
+        // Without a default: the host would set the option by each of its names.
+        let same = format!("The same as {}.", o.name);
+        let alias = |alias: &String| entry(alias, kind(&o.kind), "", &allowed, &same);
+        entries.extend(o.aliases.iter().map(alias));
+    }
+    Ok(entries)
 }
 
 /// What the log limiter tells apart.
@@ -384,11 +390,11 @@ fn host_name() -> String {
 /// The detector that the configuration asks for.
 fn lad(library: &Library, property: impl Fn(&str) -> Option<String>) -> Result<Lad, Vec<String>> {
     let mut options = LadOptions::new(library);
-    let known = library.lad_options().map_err(|e| vec![e.to_string()])?;
+    let known = options.described().map_err(|e| vec![e.to_string()])?;
     let mut errors = Vec::new();
-    for option in known {
-        if let Some(value) = property(option.name)
-            && let Err(error) = options.set(option.name, &value)
+    for name in known.iter().flat_map(OptionInfo::names) {
+        if let Some(value) = property(name)
+            && let Err(error) = options.set(name, &value)
         {
             errors.push(error.to_string());
         }

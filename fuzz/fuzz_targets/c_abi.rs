@@ -1,8 +1,9 @@
-//! The C ABI: any calls in any order that its header allows, with NULL, odd strings, wrong sizes and huge numbers. No call
-//! gives `BW_PANIC`, every refusal has its reason, and under the address sanitizer no byte is touched that is not there.
+//! The C ABI: any calls in any order that its header allows, on detectors of any kind, with NULL, odd strings, wrong sizes and huge
+//! numbers. No call gives `BW_PANIC`, every refusal has its reason, and under the address sanitizer no byte is touched that is not
+//! there.
 #![no_main]
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use std::fs;
 use std::mem::MaybeUninit;
 use std::path::Path;
@@ -86,6 +87,11 @@ impl Text<'_> {
         bytes.extend(name.iter().filter(|&&byte| byte != b'/').take(40));
         work(bytes.as_ptr().cast(), bytes.len())
     }
+
+    /// Calls `work` with it as a field of a struct.
+    fn with_string<T>(&self, work: impl FnOnce(bw_string) -> T) -> T {
+        self.with(|data, size| work(bw_string { data, size }))
+    }
 }
 
 /// The field `size` of a struct.
@@ -98,13 +104,6 @@ enum Size {
     NoStruct,
 }
 
-/// A struct with its size, and room behind it.
-#[repr(C)]
-struct Sized<T> {
-    value: T,
-    _room: [u64; 32],
-}
-
 impl Size {
     fn of<T>(self) -> usize {
         match self {
@@ -114,18 +113,30 @@ impl Size {
         }
     }
 
-    /// Calls `work` with a struct of which `size` says how large it is, or with NULL.
+    /// Whether a struct of this size has all fields.
+    fn is_whole(self) -> bool {
+        matches!(self, Self::Right | Self::More(_))
+    }
+
+    /// Calls `work` with a struct of which `size` says how large it is, or with NULL. There is no byte more than it says, so that
+    /// the sanitizer sees who touches it.
     fn with<T>(self, value: T, work: impl FnOnce(*mut T)) {
-        let mut given = Box::new(Sized {
-            value,
-            _room: [0; 32],
-        });
-        // SAFETY: every struct of the header begins with its size.
-        unsafe { (&raw mut given.value).cast::<usize>().write(self.of::<T>()) };
-        work(match self {
-            Self::NoStruct => ptr::null_mut(),
-            _ => (&raw mut *given).cast(),
-        });
+        if let Self::NoStruct = self {
+            return work(ptr::null_mut());
+        }
+        let size = self.of::<T>();
+        let known = size.min(size_of::<T>());
+        let mut given = vec![0_u64; size.max(size_of::<usize>()).div_ceil(8)];
+        // SAFETY: every struct of the header begins with its size, and both have the bytes that are copied.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                (&raw const value).cast::<u8>(),
+                given.as_mut_ptr().cast(),
+                known,
+            );
+            given.as_mut_ptr().cast::<usize>().write(size);
+        }
+        work(given.as_mut_ptr().cast());
     }
 }
 
@@ -137,59 +148,146 @@ fn zeroed<T>() -> T {
 
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
-    OptionsNew,
+    OptionsNew(Kind<'a>),
     OptionsFree(u8),
     OptionsSet(u8, Text<'a>, Text<'a>),
     /// The option, from all there are, and its value.
     OptionsSetKnown(u8, u8, Text<'a>),
-    OptionDescribe(usize, Size),
+    OptionsDescribe(u8, usize, Size),
     New(u8),
     Free(u8),
     Advance(u8, Number),
     Save(u8, Text<'a>),
     Load(u8, Text<'a>),
-    Snapshot(u8),
+    LoadBytes(u8, Text<'a>),
+    SaveBytes(u8),
     SnapshotWrite(u8, Text<'a>),
+    SnapshotCopy(u8, usize, u8),
     SnapshotFree(u8),
     /// The detector that is to save there afterwards, and whether it matters how.
     StatePrepare(u8, Text<'a>, bool),
-    Counters(u8, Size),
+    Counter(u8, usize, [bool; 2]),
     NextEvent(u8),
-    Observe {
-        handle: u8,
-        names: [Text<'a>; 3],
-        numbers: [Number; 3],
-        priority: [u32; 2],
-        size: Size,
-        result: Size,
-        /// How often, one after the other.
-        count: u8,
-    },
-    Mask(u8, Text<'a>, Text<'a>, bool),
+    Observe(u8, Observation<'a>),
+    AdvanceHypervisor(u8, Text<'a>, Number),
+    NextNotice(u8, bool),
+    Mask(u8, Text<'a>, Text<'a>, u8),
     Statuses(u8, usize, Size),
     Feedback(u8, Text<'a>, u8, u32),
-    Template(u8, Text<'a>, u8),
+    LadTemplate(u8, Text<'a>, u8),
+    DrainTemplate(u8, u8),
     Parameters(u8, Text<'a>, u8, u8),
-    EventField(u8, u8, bool),
-    EventText(u8, Text<'a>),
-    EventNumber(u8, Text<'a>, bool),
+    EventField(u8, u8, Size),
+    EventFind(u8, Text<'a>, Size),
     EventFree(u8),
+    HadBatch(u8, Batch<'a>),
+    LadBatch(u8, Batch<'a>),
 }
 
-/// One of the three families of functions, and a call.
+/// The name of a kind of detector.
 #[derive(Arbitrary, Debug)]
-struct Step<'a> {
-    family: Family,
-    /// Whether the call is asked for its error.
-    asked: bool,
-    call: Call<'a>,
+enum Kind<'a> {
+    Known(Known),
+    Any(Text<'a>),
 }
 
-#[derive(Arbitrary, Debug, Clone, Copy)]
-enum Family {
+#[derive(Arbitrary, Debug, Clone, Copy, PartialEq)]
+enum Known {
     Had,
     Lad,
     Drain,
+}
+
+impl Kind<'_> {
+    /// Calls `work` with pointer and length.
+    fn with<T>(&self, work: impl FnOnce(*const c_char, usize) -> T) -> T {
+        match self {
+            Self::Known(Known::Had) => work(c"had".as_ptr(), 3),
+            Self::Known(Known::Lad) => work(c"lad".as_ptr(), 3),
+            Self::Known(Known::Drain) => work(c"drain".as_ptr(), 5),
+            Self::Any(text) => text.with(work),
+        }
+    }
+}
+
+/// What a detector is given, by the functions of one kind, which need not be its own.
+#[derive(Arbitrary, Debug)]
+struct Observation<'a> {
+    kind: Known,
+    names: [Text<'a>; 3],
+    numbers: [Number; 3],
+    priority: (u8, u32),
+    size: Size,
+    result: Size,
+    /// How often, one after the other.
+    count: u8,
+}
+
+/// Arrays of a batch.
+#[derive(Arbitrary, Debug)]
+struct Batch<'a> {
+    size: Size,
+    text: Text<'a>,
+    entries: Vec<Entry>,
+    /// More entries than there are: then no array is given.
+    count: Option<usize>,
+    /// Which arrays are there, by their place in the struct.
+    given: u16,
+    /// Which of them is not aligned.
+    crooked: u8,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Entry {
+    /// Start and length of each string.
+    spans: [(u8, u8); 5],
+    huge: bool,
+    numbers: [Number; 3],
+    priority: u8,
+}
+
+impl Batch<'_> {
+    /// How many entries the struct says that there are.
+    fn count(&self) -> usize {
+        self.count.unwrap_or(self.entries.len())
+    }
+
+    fn spans(&self, which: usize) -> Vec<bw_span> {
+        let span = |entry: &Entry| {
+            let (start, size) = entry.spans[which];
+            bw_span {
+                start: if entry.huge { u32::MAX } else { start.into() },
+                size: size.into(),
+            }
+        };
+        self.entries.iter().map(span).collect()
+    }
+
+    fn numbers(&self, which: usize) -> Vec<f64> {
+        self.entries
+            .iter()
+            .map(|e| e.numbers[which].get())
+            .collect()
+    }
+
+    /// An array as the struct has it: NULL, not aligned, or right.
+    fn place<T>(&self, array: &[T], which: u8) -> *mut T {
+        if self.count.is_some() || self.given >> which & 1 == 0 {
+            return ptr::null_mut();
+        }
+        let start = array.as_ptr().cast_mut();
+        match self.crooked == which && align_of::<T>() > 1 {
+            true => start.cast::<u8>().wrapping_add(1).cast(),
+            false => start,
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+struct Step<'a> {
+    /// Whether the call is asked for its error.
+    asked: bool,
+    call: Call<'a>,
 }
 
 /// Handles of one type.
@@ -260,9 +358,10 @@ fn coded(asked: bool, call: impl FnOnce(*mut *mut bw_error) -> bw_result) -> bw_
     if !error.is_null() {
         // SAFETY: the call made the error, which is freed once, after its message was read.
         unsafe {
-            let message = CStr::from_ptr(bw_error_message(error));
-            let message = message.to_str().expect("a message is UTF-8");
+            let message = read(bw_error_message(error)).expect("there is a message");
             assert_eq!(bw_error_code(error), code);
+            let option = read(bw_error_option(error));
+            assert_eq!(option.is_some(), code == bw_result::BW_INVALID_OPTION);
             assert_ne!(code, bw_result::BW_PANIC, "{message}");
             assert!(!message.is_empty());
             bw_error_free(error);
@@ -286,16 +385,17 @@ fn made<T>(asked: bool, call: impl FnOnce(*mut *mut bw_error) -> *mut T) -> *mut
     made
 }
 
-/// A string that the library gave.
+/// A string that the library gave, if it gave one.
 ///
 /// # Safety
-/// It is NULL or lives.
-unsafe fn read(text: *const c_char) {
-    if !text.is_null() {
-        // SAFETY: passed on to the caller.
-        let text = unsafe { CStr::from_ptr(text) };
-        text.to_str().expect("libbellwether's strings are UTF-8");
+/// It lives as long as it is used.
+unsafe fn read<'a>(string: bw_string) -> Option<&'a str> {
+    if string.data.is_null() {
+        return None;
     }
+    // SAFETY: passed on to the caller.
+    let bytes = unsafe { std::slice::from_raw_parts(string.data.cast(), string.size) };
+    Some(std::str::from_utf8(bytes).expect("libbellwether's strings are UTF-8"))
 }
 
 /// Options that need more memory or time than a fuzzer has, or a file of this machine.
@@ -315,67 +415,26 @@ fn is_left_alone(name: *const c_char, length: usize) -> bool {
 /// What an input can reach.
 struct World {
     folder: Folder,
-    had_options: Handles<bw_had_options>,
-    had: Handles<bw_had>,
-    lad_options: Handles<bw_lad_options>,
-    lad: Handles<bw_lad>,
-    drain_options: Handles<bw_drain_options>,
-    drain: Handles<bw_drain>,
+    options: Handles<bw_options>,
+    detectors: Handles<bw_detector>,
     events: Handles<bw_event>,
     snapshots: Handles<bw_snapshot>,
 }
 
-/// The function of a family, `bw_had_…`, `bw_lad_…` or `bw_drain_…`, called alike.
-macro_rules! each {
-    ($family:expr, $world:ident, |$options:ident, $handles:ident, $f:ident| $body:expr) => {
-        match $family {
-            Family::Had => {
-                #[allow(unused)]
-                let ($options, $handles) = (&mut $world.had_options, &mut $world.had);
-                #[allow(unused)]
-                use had as $f;
-                $body
-            }
-            Family::Lad => {
-                #[allow(unused)]
-                let ($options, $handles) = (&mut $world.lad_options, &mut $world.lad);
-                #[allow(unused)]
-                use lad as $f;
-                $body
-            }
-            Family::Drain => {
-                #[allow(unused)]
-                let ($options, $handles) = (&mut $world.drain_options, &mut $world.drain);
-                #[allow(unused)]
-                use drain as $f;
-                $body
-            }
-        }
-    };
-}
-
-mod had {
-    pub use bellwether::{
-        bw_had_free as free, bw_had_new as new, bw_had_option_count as option_count,
-        bw_had_option_describe as option_describe, bw_had_options_free as options_free,
-        bw_had_options_new as options_new, bw_had_options_set as options_set,
-    };
-}
-
-mod lad {
-    pub use bellwether::{
-        bw_lad_free as free, bw_lad_new as new, bw_lad_option_count as option_count,
-        bw_lad_option_describe as option_describe, bw_lad_options_free as options_free,
-        bw_lad_options_new as options_new, bw_lad_options_set as options_set,
-    };
-}
-
-mod drain {
-    pub use bellwether::{
-        bw_drain_free as free, bw_drain_new as new, bw_drain_option_count as option_count,
-        bw_drain_option_describe as option_describe, bw_drain_options_free as options_free,
-        bw_drain_options_new as options_new, bw_drain_options_set as options_set,
-    };
+/// Whether detectors with these options take so long to make that it is to be rare: a lexicon is compiled for each.
+///
+/// # Safety
+/// The options live.
+unsafe fn are_of_lad(options: *const bw_options) -> bool {
+    let mut info: bw_option_info = zeroed();
+    info.size = size_of::<bw_option_info>();
+    // SAFETY: passed on to the caller, and `info` has the size that it says.
+    unsafe {
+        (0..bw_options_count(options)).any(|index| {
+            bw_options_describe(options, index, &mut info, ptr::null_mut());
+            read(info.name) == Some("lexicon")
+        })
+    }
 }
 
 /// Makes a call.
@@ -383,110 +442,120 @@ mod drain {
 /// # Safety
 /// None to speak of: handles are those of the world, and what is passed has the sizes that it says.
 unsafe fn call(world: &mut World, step: &Step) {
-    let (family, asked) = (step.family, step.asked);
+    let asked = step.asked;
     // SAFETY: handles are those of the world, strings and structs have the sizes that they say, and a string is read before
     // its handle is used again.
     unsafe {
         match &step.call {
-            Call::OptionsNew => each!(family, world, |options, handles, f| {
-                options.keep(f::options_new(), f::options_free);
+            Call::OptionsNew(kind) => kind.with(|name, length| {
+                let new = made(asked, |error| bw_options_new(name, length, error));
+                world.options.keep(new, bw_options_free);
             }),
-            Call::OptionsFree(which) => each!(family, world, |options, handles, f| {
-                f::options_free(options.take(*which));
-            }),
-            Call::OptionsSet(which, name, value) => each!(family, world, |options, handles, f| {
-                name.with(|name, name_len| {
-                    value.with(|value, value_len| {
-                        if !is_left_alone(name, name_len) {
-                            let options = options.get(*which);
-                            coded(asked, |error| {
-                                f::options_set(options, name, name_len, value, value_len, error)
-                            });
-                        }
-                    });
-                });
-            }),
-            Call::OptionsSetKnown(which, option, value) => {
-                each!(family, world, |options, handles, f| {
-                    let mut info: bw_option_info = zeroed();
-                    info.size = size_of::<bw_option_info>();
-                    let option = usize::from(*option) % f::option_count();
-                    f::option_describe(option, &mut info, ptr::null_mut());
-                    let name_len = CStr::from_ptr(info.name).count_bytes();
-                    value.with(|value, value_len| {
-                        if !is_left_alone(info.name, name_len) {
-                            let options = options.get(*which);
-                            coded(asked, |error| {
-                                f::options_set(
-                                    options, info.name, name_len, value, value_len, error,
-                                )
-                            });
-                        }
-                    });
-                })
-            }
-            Call::OptionDescribe(index, size) => each!(family, world, |options, handles, f| {
-                size.with(zeroed::<bw_option_info>(), |info| {
-                    coded(asked, |error| f::option_describe(*index, info, error));
-                    if matches!(size, Size::Right | Size::More(_)) {
-                        read((*info).name);
-                        read((*info).help);
+            Call::OptionsFree(which) => bw_options_free(world.options.take(*which)),
+            Call::OptionsSet(which, name, value) => name.with(|name, name_len| {
+                value.with(|value, value_len| {
+                    if !is_left_alone(name, name_len) {
+                        let options = world.options.get(*which);
+                        coded(asked, |error| {
+                            bw_options_set(options, name, name_len, value, value_len, error)
+                        });
                     }
                 });
             }),
-            // A lexicon takes so long to compile that this is to be rare.
-            Call::New(which) if matches!(family, Family::Lad) && *which < 240 => {}
-            Call::New(which) => each!(family, world, |options, handles, f| {
-                let options = options.get(*which);
-                handles.keep(made(asked, |error| f::new(options, error)), f::free);
-            }),
-            Call::Free(which) => each!(family, world, |options, handles, f| {
-                f::free(handles.take(*which));
-            }),
+            Call::OptionsSetKnown(which, option, value) => {
+                let options = world.options.get(*which);
+                let mut info: bw_option_info = zeroed();
+                info.size = size_of::<bw_option_info>();
+                let count = bw_options_count(options);
+                if count == 0 {
+                    return;
+                }
+                bw_options_describe(
+                    options,
+                    usize::from(*option) % count,
+                    &mut info,
+                    ptr::null_mut(),
+                );
+                let (name, name_len) = (info.name.data, info.name.size);
+                value.with(|value, value_len| {
+                    if !is_left_alone(name, name_len) {
+                        coded(asked, |error| {
+                            bw_options_set(options, name, name_len, value, value_len, error)
+                        });
+                    }
+                });
+            }
+            Call::OptionsDescribe(which, index, size) => {
+                let options = world.options.get(*which);
+                size.with(zeroed::<bw_option_info>(), |info| {
+                    let code = coded(asked, |error| {
+                        bw_options_describe(options, *index, info, error)
+                    });
+                    if code == bw_result::BW_OK && size.is_whole() {
+                        assert!(read((*info).name).is_some() && read((*info).aliases).is_some());
+                    }
+                });
+            }
+            Call::New(which) => {
+                let options = world.options.get(*which);
+                if are_of_lad(options) && *which < 240 {
+                    return;
+                }
+                let new = made(asked, |error| bw_detector_new(options, error));
+                world.detectors.keep(new, bw_detector_free);
+            }
+            Call::Free(which) => bw_detector_free(world.detectors.take(*which)),
             Call::Advance(which, time) => {
-                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
-                coded(asked, |error| match family {
-                    Family::Had => bw_had_advance(had, time.get(), error),
-                    _ => bw_lad_advance(lad, time.get(), error),
+                let detector = world.detectors.get(*which);
+                coded(asked, |error| {
+                    bw_detector_advance(detector, time.get(), error)
                 });
             }
             Call::Save(which, path) => {
-                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
+                let detector = world.detectors.get(*which);
                 path.with_path(&world.folder, |path, length| {
-                    coded(asked, |error| match family {
-                        Family::Had => bw_had_save(had, path, length, error),
-                        _ => bw_lad_save(lad, path, length, error),
+                    coded(asked, |error| {
+                        bw_detector_save(detector, path, length, error)
                     });
                 });
             }
             Call::Load(which, path) => {
-                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
+                let detector = world.detectors.get(*which);
                 path.with_path(&world.folder, |path, length| {
-                    coded(asked, |error| match family {
-                        Family::Had => bw_had_load(had, path, length, error),
-                        _ => bw_lad_load(lad, path, length, error),
-                    })
+                    coded(asked, |error| {
+                        bw_detector_load(detector, path, length, error)
+                    });
                 });
             }
-            Call::Snapshot(which) => {
-                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
-                let snapshot = made(asked, |error| match family {
-                    Family::Had => bw_had_snapshot(had, error),
-                    _ => bw_lad_snapshot(lad, error),
+            Call::LoadBytes(which, bytes) => {
+                let detector = world.detectors.get(*which);
+                bytes.with(|bytes, length| {
+                    coded(asked, |error| {
+                        bw_detector_load_bytes(detector, bytes.cast(), length, error)
+                    });
                 });
+            }
+            Call::SaveBytes(which) => {
+                let detector = world.detectors.get(*which);
+                let snapshot = made(asked, |error| bw_detector_save_bytes(detector, error));
                 if !snapshot.is_null() {
                     let [written, saved] = ["written", "saved"].map(|name| {
                         let path = world.folder.path().with_extension(name);
                         with_file(&path, |path, length| {
-                            coded(asked, |error| match (name, family) {
-                                ("written", _) => bw_snapshot_write(snapshot, path, length, error),
-                                (_, Family::Had) => bw_had_save(had, path, length, error),
-                                _ => bw_lad_save(lad, path, length, error),
+                            coded(asked, |error| match name {
+                                "written" => bw_snapshot_write(snapshot, path, length, error),
+                                _ => bw_detector_save(detector, path, length, error),
                             })
                         })
                     });
-                    assert_eq!(written.len(), bw_snapshot_size(snapshot));
                     assert!(written == saved, "a snapshot is what would be saved");
+                    let mut bytes = vec![0; bw_snapshot_size(snapshot)];
+                    let copied = bw_snapshot_copy(snapshot, 0, bytes.as_mut_ptr(), bytes.len());
+                    assert!(copied == bytes.len() && bytes == written);
+                    let code = coded(asked, |error| {
+                        bw_detector_load_bytes(detector, bytes.as_ptr(), bytes.len(), error)
+                    });
+                    assert_eq!(code, bw_result::BW_OK);
                 }
                 world.snapshots.keep(snapshot, bw_snapshot_free);
             }
@@ -498,9 +567,16 @@ unsafe fn call(world: &mut World, step: &Step) {
                     })
                 });
             }
+            Call::SnapshotCopy(which, offset, size) => {
+                let snapshot = world.snapshots.get(*which);
+                let mut bytes = vec![0_u8; (*size).into()];
+                let copied = bw_snapshot_copy(snapshot, *offset, bytes.as_mut_ptr(), bytes.len());
+                let rest = bw_snapshot_size(snapshot).saturating_sub(*offset);
+                assert_eq!(copied, rest.min(bytes.len()));
+            }
             Call::SnapshotFree(which) => bw_snapshot_free(world.snapshots.take(*which)),
             Call::StatePrepare(which, path, wanted) => {
-                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
+                let detector = world.detectors.get(*which);
                 path.with_path(&world.folder, |path, length| {
                     let mut in_place = true;
                     let place = match wanted {
@@ -512,123 +588,134 @@ unsafe fn call(world: &mut World, step: &Step) {
                         return;
                     }
                     assert!(!(in_place && *wanted), "nothing is mounted here");
-                    let saved = coded(asked, |error| match family {
-                        Family::Had => bw_had_save(had, path, length, error),
-                        _ => bw_lad_save(lad, path, length, error),
+                    let saved = coded(asked, |error| {
+                        bw_detector_save(detector, path, length, error)
                     });
-                    let is_there = match family {
-                        Family::Had => !had.is_null(),
-                        _ => !lad.is_null(),
-                    };
-                    assert_eq!(saved == bw_result::BW_OK, is_there);
+                    // What has no state, or is NULL, is not saved.
+                    let refused = saved == bw_result::BW_INVALID_ARGUMENT;
+                    assert!(saved == bw_result::BW_OK || refused, "{saved:?}");
                 });
             }
-            Call::Counters(which, size) => {
-                let (had, lad) = (world.had.get(*which), world.lad.get(*which));
-                match family {
-                    Family::Had => size.with(zeroed::<bw_counters>(), |n| {
-                        coded(asked, |error| bw_had_counters(had, n, error));
-                    }),
-                    _ => size.with(zeroed::<bw_log_counters>(), |n| {
-                        coded(asked, |error| bw_lad_counters(lad, n, error));
-                    }),
+            Call::Counter(which, index, wanted) => {
+                let detector = world.detectors.get(*which);
+                let (mut name, mut value) = (zeroed(), 0);
+                let name_place = if wanted[0] {
+                    &raw mut name
+                } else {
+                    ptr::null_mut()
+                };
+                let value_place = if wanted[1] {
+                    &raw mut value
+                } else {
+                    ptr::null_mut()
+                };
+                for index in (0..20).chain([*index]) {
+                    let found = bw_detector_counter(detector, index, name_place, value_place);
+                    assert!(!(found && wanted[0]) || read(name).is_some());
                 }
             }
             Call::NextEvent(which) => {
-                let event = match family {
-                    Family::Had => bw_had_next_event(world.had.get(*which)),
-                    _ => bw_lad_next_event(world.lad.get(*which)),
-                };
+                let event = bw_detector_next_event(world.detectors.get(*which));
                 if !event.is_null() {
                     read(bw_event_json(event));
                 }
                 world.events.keep(event, bw_event_free);
             }
-            Call::Observe { .. } => observe(world, step),
+            Call::Observe(which, observation) => {
+                observe(world.detectors.get(*which), observation, asked);
+            }
+            Call::AdvanceHypervisor(which, hypervisor, time) => {
+                let detector = world.detectors.get(*which);
+                hypervisor.with(|name, length| {
+                    coded(asked, |error| {
+                        bw_had_advance_hypervisor(detector, name, length, time.get(), error)
+                    });
+                });
+            }
+            Call::NextNotice(which, wanted) => {
+                let mut kind = bw_had_notice::BW_HAD_NOTICE_UNJUDGED;
+                let place = if *wanted {
+                    &raw mut kind
+                } else {
+                    ptr::null_mut()
+                };
+                let notice = bw_had_next_notice(world.detectors.get(*which), place);
+                assert_ne!(read(notice), Some(""));
+            }
             Call::Mask(which, hypervisor, vm, masked) => {
-                let had = world.had.get(*which);
+                let detector = world.detectors.get(*which);
                 hypervisor.with(|h, h_len| {
                     vm.with(|v, v_len| {
                         coded(asked, |error| {
-                            bw_had_mask(had, h, h_len, v, v_len, *masked, error)
+                            bw_had_mask(detector, h, h_len, v, v_len, *masked, error)
                         })
                     })
                 });
             }
             Call::Statuses(which, index, size) => {
-                let had = world.had.get(*which);
-                let count = bw_had_status_count(had);
+                let detector = world.detectors.get(*which);
+                let count = bw_had_status_count(detector);
                 for index in (0..count).chain([*index]) {
-                    size.with(zeroed::<bw_status>(), |status| {
-                        let code = coded(asked, |error| bw_had_status(had, index, status, error));
-                        if code == bw_result::BW_OK && matches!(size, Size::Right | Size::More(_)) {
-                            read((*status).hypervisor);
-                            read((*status).metric);
+                    size.with(zeroed::<bw_had_status>(), |status| {
+                        let code = coded(asked, |error| {
+                            bw_had_status_at(detector, index, status, error)
+                        });
+                        if code == bw_result::BW_OK && size.is_whole() {
+                            assert!(read((*status).hypervisor).is_some());
+                            assert!(read((*status).metric).is_some());
                             assert!((0.0..=1.0).contains(&(*status).score));
                         }
                     });
                 }
             }
             Call::Feedback(which, stream, id, verdict) => {
-                let lad = world.lad.get(*which);
+                let detector = world.detectors.get(*which);
                 stream.with(|stream, length| {
                     coded(asked, |error| {
-                        bw_lad_feedback(lad, stream, length, (*id).into(), *verdict, error)
+                        bw_lad_feedback(detector, stream, length, (*id).into(), *verdict, error)
                     })
                 });
             }
-            Call::Template(which, stream, id) => match family {
-                Family::Drain => read(bw_drain_template(world.drain.get(*which), (*id).into())),
-                _ => stream.with(|stream, length| {
-                    let lad = world.lad.get(*which);
-                    read(bw_lad_template(lad, stream, length, (*id).into()));
-                }),
-            },
+            Call::LadTemplate(which, stream, id) => stream.with(|stream, length| {
+                let detector = world.detectors.get(*which);
+                read(bw_lad_template(detector, stream, length, (*id).into()));
+            }),
+            Call::DrainTemplate(which, id) => {
+                read(bw_drain_template(world.detectors.get(*which), (*id).into()));
+            }
             Call::Parameters(which, line, id, index) => {
-                let drain = world.drain.get(*which);
+                let detector = world.detectors.get(*which);
                 let count = line.with(|line, length| {
-                    bw_drain_parameter_count(drain, (*id).into(), line, length)
+                    bw_drain_parameter_count(detector, (*id).into(), line, length)
                 });
                 for index in (0..count).chain([(*index).into()]) {
-                    let value = bw_drain_parameter(drain, index);
-                    assert_eq!(value.is_null(), index >= count);
-                    read(value);
+                    let value = read(bw_drain_parameter(detector, index));
+                    assert_eq!(value.is_none(), index >= count);
                 }
             }
-            Call::EventField(which, index, wanted) => {
+            Call::EventField(which, index, size) => {
                 let event = world.events.get(*which);
-                let (mut key, mut value) = (ptr::null(), ptr::null());
-                let key_place = if *wanted {
-                    &raw mut key
-                } else {
-                    ptr::null_mut()
-                };
                 let index = usize::from(*index) % (bw_event_field_count(event) + 2);
-                coded(asked, |error| {
-                    bw_event_field(event, index, key_place, &mut value, error)
+                size.with(zeroed::<bw_field>(), |field| {
+                    let code = coded(asked, |error| bw_event_field(event, index, field, error));
+                    if code == bw_result::BW_OK && size.is_whole() {
+                        assert!(read((*field).key).is_some() && read((*field).text).is_some());
+                    }
                 });
-                read(key);
-                read(value);
             }
-            Call::EventText(which, key) => {
+            Call::EventFind(which, key, size) => {
                 let event = world.events.get(*which);
-                key.with(|key, length| read(bw_event_text(event, key, length)));
-            }
-            Call::EventNumber(which, key, wanted) => {
-                let event = world.events.get(*which);
-                let mut number = 0.0;
-                let place = if *wanted {
-                    &raw mut number
-                } else {
-                    ptr::null_mut()
-                };
                 key.with(|key, length| {
-                    coded(asked, |error| {
-                        bw_event_number(event, key, length, place, error)
-                    })
+                    size.with(zeroed::<bw_field>(), |field| {
+                        coded(asked, |error| {
+                            bw_event_find(event, key, length, field, error)
+                        });
+                    });
                 });
             }
             Call::EventFree(which) => bw_event_free(world.events.take(*which)),
+            Call::HadBatch(which, batch) => had_batch(world.detectors.get(*which), batch, asked),
+            Call::LadBatch(which, batch) => lad_batch(world.detectors.get(*which), batch, asked),
         }
     }
 }
@@ -643,89 +730,77 @@ fn with_file(path: &Path, write: impl FnOnce(*const c_char, usize) -> bw_result)
 }
 
 /// A [`Call::Observe`].
-fn observe(world: &mut World, step: &Step) {
-    let Call::Observe {
-        handle,
+fn observe(detector: *mut bw_detector, given: &Observation, asked: bool) {
+    let Observation {
+        kind,
         names,
         numbers,
         priority,
         size,
         result,
         count,
-    } = &step.call
-    else {
-        return;
-    };
+    } = given;
     let mut time = numbers[0].get();
     for n in 0..=*count {
         time += 10.0;
-        names[0].with(|first, first_len| {
-            names[1].with(|second, second_len| {
-                names[2].with(|third, third_len| {
-                    // SAFETY: handles are those of the world, strings and structs have the sizes that they say, and a string
-                    // is read before its handle is used again.
+        names[0].with_string(|first| {
+            names[1].with_string(|second| {
+                names[2].with_string(|third| {
+                    // SAFETY: the detector is the world's, strings and structs have the sizes that they say, and a string is read
+                    // before the detector is used again.
                     unsafe {
-                        match step.family {
-                            Family::Had => {
-                                let mut outcome = bw_outcome::BW_OUTCOME_TAKEN;
+                        match kind {
+                            Known::Had => {
+                                let mut outcome = bw_had_outcome::BW_HAD_OUTCOME_TAKEN;
                                 let place = match result {
                                     Size::NoStruct => ptr::null_mut(),
                                     _ => &raw mut outcome,
                                 };
-                                let observation = bw_observation {
+                                let observation = bw_had_observation {
                                     size: 0,
                                     hypervisor: first,
-                                    hypervisor_len: first_len,
                                     vm: second,
-                                    vm_len: second_len,
                                     metric: third,
-                                    metric_len: third_len,
                                     time,
                                     interval: numbers[1].get(),
                                     value: numbers[2].get() + f64::from(n % 5),
                                 };
                                 size.with(observation, |observation| {
-                                    let had = world.had.get(*handle);
-                                    coded(step.asked, |error| {
-                                        bw_had_observe(had, observation, place, error)
+                                    coded(asked, |error| {
+                                        bw_had_observe(detector, observation, place, error)
                                     });
                                 });
                             }
-                            Family::Lad => {
-                                let record = bw_record {
+                            Known::Lad => {
+                                let record = bw_lad_record {
                                     size: 0,
                                     stream: first,
-                                    stream_len: first_len,
                                     text: second,
-                                    text_len: second_len,
                                     time,
-                                    has_priority: priority[0],
-                                    priority: priority[1],
                                     program: third,
-                                    program_len: third_len,
                                     unit: first,
-                                    unit_len: first_len,
-                                    tag: ptr::null(),
-                                    tag_len: second_len,
+                                    tag: bw_string {
+                                        data: ptr::null(),
+                                        size: second.size,
+                                    },
+                                    priority: priority.1,
+                                    has_priority: priority.0,
                                 };
                                 size.with(record, |record| {
-                                    result.with(zeroed::<bw_observed>(), |observed| {
-                                        let lad = world.lad.get(*handle);
-                                        let code = coded(step.asked, |error| {
-                                            bw_lad_observe(lad, record, observed, error)
+                                    result.with(zeroed::<bw_lad_observed>(), |observed| {
+                                        let code = coded(asked, |error| {
+                                            bw_lad_observe(detector, record, observed, error)
                                         });
-                                        let whole = matches!(result, Size::Right | Size::More(_));
-                                        if code == bw_result::BW_OK && whole {
+                                        if code == bw_result::BW_OK && result.is_whole() {
                                             read((*observed).template_text);
                                             read((*observed).family);
                                         }
                                     });
                                 });
                             }
-                            Family::Drain => result.with(zeroed::<bw_added>(), |added| {
-                                let drain = world.drain.get(*handle);
-                                coded(step.asked, |error| {
-                                    bw_drain_add(drain, second, second_len, added, error)
+                            Known::Drain => result.with(zeroed::<bw_drain_added>(), |added| {
+                                coded(asked, |error| {
+                                    bw_drain_add(detector, second.data, second.size, added, error)
                                 });
                             }),
                         }
@@ -736,27 +811,113 @@ fn observe(world: &mut World, step: &Step) {
     }
 }
 
-/// A detector that knows nothing: always the same one, which loads what it saved when it was new.
-fn blank_lad() -> *mut bw_lad {
-    struct Blank(*mut bw_lad, Folder);
-    thread_local!(static BLANK: Blank = {
-        let folder = Folder::new();
-        let path = folder.path();
-        let path = path.as_os_str().as_encoded_bytes();
-        // SAFETY: the path has this length.
-        let lad = unsafe {
-            let lad = bw_lad_new(ptr::null(), ptr::null_mut());
-            coded(true, |error| bw_lad_save(lad, path.as_ptr().cast(), path.len(), error));
-            lad
+/// Looks at what a batch came to: how many were processed, and that nothing is told of those that were not looked at.
+fn processed(code: bw_result, processed: usize, batch: &Batch) {
+    if code == bw_result::BW_OK {
+        assert!(processed <= batch.entries.len());
+    } else {
+        assert_eq!(processed, 0);
+    }
+}
+
+/// A [`Call::HadBatch`].
+fn had_batch(detector: *mut bw_detector, batch: &Batch, asked: bool) {
+    let spans = [0, 1, 2].map(|which| batch.spans(which));
+    let numbers = [0, 1, 2].map(|which| batch.numbers(which));
+    let outcomes = vec![bw_had_outcome::BW_HAD_OUTCOME_TAKEN; batch.entries.len()];
+    batch.text.with_string(|text| {
+        let given = bw_had_batch {
+            size: 0,
+            count: batch.count(),
+            text,
+            hypervisors: batch.place(&spans[0], 0),
+            vms: batch.place(&spans[1], 1),
+            metrics: batch.place(&spans[2], 2),
+            times: batch.place(&numbers[0], 3),
+            intervals: batch.place(&numbers[1], 4),
+            values: batch.place(&numbers[2], 5),
+            outcomes: batch.place(&outcomes, 6),
         };
-        Blank(lad, folder)
+        batch.size.with(given, |given| {
+            let mut done = 77;
+            // SAFETY: the detector is the world's, and the arrays have as many elements as the struct says or are NULL.
+            let code = coded(asked, |error| unsafe {
+                bw_had_observe_many(detector, given, &mut done, error)
+            });
+            processed(code, done, batch);
+        });
     });
-    BLANK.with(|Blank(lad, folder)| {
-        let path = folder.path();
-        let path = path.as_os_str().as_encoded_bytes();
-        // SAFETY: the handle is never freed, and the path has this length.
+}
+
+/// A [`Call::LadBatch`].
+fn lad_batch(detector: *mut bw_detector, batch: &Batch, asked: bool) {
+    let spans = [0, 1, 2, 3, 4].map(|which| batch.spans(which));
+    let times = batch.numbers(0);
+    let priorities: Vec<u8> = batch.entries.iter().map(|entry| entry.priority).collect();
+    let outcomes = vec![bw_lad_outcome::BW_LAD_OUTCOME_TAKEN; batch.entries.len()];
+    let (ids, numbers) = (vec![0_u64; outcomes.len()], vec![0.0; outcomes.len()]);
+    let (more_numbers, flags) = (numbers.clone(), vec![0_u8; outcomes.len()]);
+    batch.text.with_string(|text| {
+        let given = bw_lad_batch {
+            size: 0,
+            count: batch.count(),
+            text,
+            streams: batch.place(&spans[0], 0),
+            texts: batch.place(&spans[1], 1),
+            times: batch.place(&times, 2),
+            priorities: batch.place(&priorities, 3),
+            programs: batch.place(&spans[2], 4),
+            units: batch.place(&spans[3], 5),
+            tags: batch.place(&spans[4], 6),
+            outcomes: batch.place(&outcomes, 7),
+            template_ids: batch.place(&ids, 8),
+            severities: batch.place(&numbers, 9),
+            scores: batch.place(&more_numbers, 10),
+            flags: batch.place(&flags, 11),
+        };
+        batch.size.with(given, |given| {
+            let mut done = 77;
+            // SAFETY: the detector is the world's, and the arrays have as many elements as the struct says or are NULL.
+            let code = coded(asked, |error| unsafe {
+                bw_lad_observe_many(detector, given, &mut done, error)
+            });
+            processed(code, done, batch);
+        });
+    });
+}
+
+/// A detector of that kind with the defaults.
+fn made_new(kind: Known) -> *mut bw_detector {
+    Kind::Known(kind).with(|name, length| {
+        // SAFETY: the name has this length, and the options are ours until they are freed.
+        unsafe {
+            let options = bw_options_new(name, length, ptr::null_mut());
+            let detector = bw_detector_new(options, ptr::null_mut());
+            bw_options_free(options);
+            detector
+        }
+    })
+}
+
+/// A detector of logs with no state: always the same one, which loads what it saved when it was new.
+fn blank_lad() -> *mut bw_detector {
+    struct Blank(*mut bw_detector, Vec<u8>);
+    thread_local!(static BLANK: Blank = {
+        let lad = made_new(Known::Lad);
+        // SAFETY: the detector and the snapshot are ours, and the buffer has its size.
+        let bytes = unsafe {
+            let snapshot = bw_detector_save_bytes(lad, ptr::null_mut());
+            let mut bytes = vec![0; bw_snapshot_size(snapshot)];
+            bw_snapshot_copy(snapshot, 0, bytes.as_mut_ptr(), bytes.len());
+            bw_snapshot_free(snapshot);
+            bytes
+        };
+        Blank(lad, bytes)
+    });
+    BLANK.with(|Blank(lad, bytes)| {
+        // SAFETY: the handle is never freed, and there are that many bytes.
         let code = coded(true, |error| unsafe {
-            bw_lad_load(*lad, path.as_ptr().cast(), path.len(), error)
+            bw_detector_load_bytes(*lad, bytes.as_ptr(), bytes.len(), error)
         });
         assert_eq!(code, bw_result::BW_OK);
         *lad
@@ -766,37 +927,30 @@ fn blank_lad() -> *mut bw_lad {
 fuzz_target!(|steps: Vec<Step>| {
     let mut world = World {
         folder: Folder::new(),
-        had_options: Handles::new(ptr::null_mut()),
-        had: Handles::new(ptr::null_mut()),
-        lad_options: Handles::new(ptr::null_mut()),
-        lad: Handles::new(blank_lad()),
-        drain_options: Handles::new(ptr::null_mut()),
-        drain: Handles::new(ptr::null_mut()),
+        options: Handles::new(ptr::null_mut()),
+        detectors: Handles::new(blank_lad()),
         events: Handles::new(ptr::null_mut()),
         snapshots: Handles::new(ptr::null_mut()),
     };
-    // One of each, or most calls would be about NULL.
-    for family in [Family::Had, Family::Drain] {
-        for call in [Call::OptionsNew, Call::New(0)] {
-            let step = Step {
-                family,
-                asked: true,
-                call,
-            };
-            // SAFETY: as the function says.
-            unsafe { self::call(&mut world, &step) };
-        }
+    // Some of each, or most calls would be about NULL.
+    for kind in [Known::Had, Known::Drain] {
+        let detector = made_new(kind);
+        world.detectors.keep(detector, bw_detector_free);
+    }
+    for kind in [Known::Had, Known::Lad, Known::Drain] {
+        let step = Step {
+            asked: true,
+            call: Call::OptionsNew(Kind::Known(kind)),
+        };
+        // SAFETY: as the function says.
+        unsafe { call(&mut world, &step) };
     }
     for step in &steps {
         // SAFETY: as the function says.
         unsafe { call(&mut world, step) };
     }
-    world.had_options.free(bw_had_options_free);
-    world.had.free(bw_had_free);
-    world.lad_options.free(bw_lad_options_free);
-    world.lad.free(bw_lad_free);
-    world.drain_options.free(bw_drain_options_free);
-    world.drain.free(bw_drain_free);
+    world.options.free(bw_options_free);
+    world.detectors.free(bw_detector_free);
     world.events.free(bw_event_free);
     world.snapshots.free(bw_snapshot_free);
 });

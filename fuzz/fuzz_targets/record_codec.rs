@@ -32,6 +32,7 @@ mod values;
 use std::fmt;
 
 use accessor::{Accessor, Path, Root, Seen, Wanted};
+use event::FieldValue;
 use json::Json;
 use keys::Sources;
 use libfuzzer_sys::fuzz_target;
@@ -86,13 +87,28 @@ fuzz_target!(|data: &[u8]| {
     }
     said(data);
     object(data);
-    let event = std::str::from_utf8(data).ok();
-    if let Some(record) = event.and_then(event::record) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let record = an_event(text);
         let mut records = Records::of(&record);
         let written = records.next(|_, _, _| {}).expect("an event is a record");
         assert_eq!(written.expect("there is one").end, record.len());
     }
 });
+
+/// The record of an event with values that `text` has.
+fn an_event(text: &str) -> Vec<u8> {
+    let mut bytes = [0; 8];
+    let head = text.len().min(8);
+    bytes[..head].copy_from_slice(&text.as_bytes()[..head]);
+    let number = f64::from_le_bytes(bytes);
+    let fields = [
+        ("event", FieldValue::Text(text)),
+        (text, FieldValue::Number(number)),
+        ("count", FieldValue::Integer(u64::from_le_bytes(bytes))),
+        ("on", FieldValue::Flag(text.is_empty())),
+    ];
+    event::record(number, &fields)
+}
 
 /// Reads value after value.
 fn walk(bytes: &[u8]) {

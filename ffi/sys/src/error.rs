@@ -1,25 +1,26 @@
 //! Why a call failed.
 
-use std::ffi::CStr;
 use std::fmt;
+use std::ptr::{self, NonNull};
 
+use crate::handle::text;
 use crate::library::Library;
 use crate::raw::{self, bw_result};
 
 /// What kind of failure it is; `bw_result` without `BW_OK`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// A string holds a NUL byte, a path is empty.
+    /// A string has a NUL byte, or a path is empty.
     InvalidArgument,
-    /// There is no option of that name, it does not take that value, or two options contradict each other.
+    /// Unknown option, a value that the option does not take, or options that contradict each other.
     InvalidOption,
-    /// There is no such file, index or key.
+    /// No such file, index, key or name.
     NotFound,
-    /// The operating system could not read or write a file.
+    /// The operating system cannot read or write a file.
     Io,
-    /// A snapshot is damaged, of another version, or made with other options; its file was renamed.
+    /// A snapshot is corrupt, of an unknown version, or made with other options; its file was renamed.
     SnapshotUnusable,
-    /// A defect of bellwether; the handle can only be dropped.
+    /// An internal error of bellwether; the handle can only be dropped.
     Panic,
     /// A kind that only a newer library has.
     Other(u32),
@@ -28,22 +29,24 @@ pub enum ErrorKind {
 impl From<bw_result> for ErrorKind {
     fn from(code: bw_result) -> Self {
         match code {
-            1 => Self::InvalidArgument,
-            2 => Self::InvalidOption,
-            3 => Self::NotFound,
-            4 => Self::Io,
-            5 => Self::SnapshotUnusable,
-            6 => Self::Panic,
+            raw::BW_INVALID_ARGUMENT => Self::InvalidArgument,
+            raw::BW_INVALID_OPTION => Self::InvalidOption,
+            raw::BW_NOT_FOUND => Self::NotFound,
+            raw::BW_IO => Self::Io,
+            raw::BW_SNAPSHOT_UNUSABLE => Self::SnapshotUnusable,
+            raw::BW_PANIC => Self::Panic,
             other => Self::Other(other),
         }
     }
 }
 
-/// A failure with one line that says what was wrong, where, and what would be right.
+/// A failure with one line that says what is wrong, where, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    option: Option<String>,
+    reason: String,
 }
 
 impl Error {
@@ -52,23 +55,34 @@ impl Error {
         self.kind
     }
 
+    /// The name of the option that the failure is about, if it is about one.
+    pub fn option(&self) -> Option<&str> {
+        self.option.as_deref()
+    }
+
+    /// The message without the name of the option, where it begins with it.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// Takes over the error that a call stored, and frees it.
     ///
     /// # Safety
-    /// `error` was stored by a call of `library`, and is used no more.
+    /// `error` was stored by a call of `library`, and is no longer used.
     unsafe fn take(library: &Library, error: *mut raw::bw_error) -> Self {
         let f = library.functions();
-        // SAFETY: NULL is fine, and the message lives until the error is freed.
+        // SAFETY: NULL is fine, and the strings live until the error is freed.
         unsafe {
-            let kind = ErrorKind::from((f.bw_error_code)(error));
-            let message = (f.bw_error_message)(error);
-            let message = if message.is_null() {
-                "no reason was given".to_owned()
-            } else {
-                CStr::from_ptr(message).to_string_lossy().into_owned()
+            let owned = |string| text(string).map(str::to_owned);
+            let taken = Self {
+                kind: f.bw_error_code(error).into(),
+                message: owned(f.bw_error_message(error))
+                    .unwrap_or_else(|| "no reason was given".into()),
+                option: owned(f.bw_error_option(error)),
+                reason: owned(f.bw_error_reason(error)).unwrap_or_default(),
             };
-            (f.bw_error_free)(error);
-            Self { kind, message }
+            f.bw_error_free(error);
+            taken
         }
     }
 }
@@ -89,9 +103,9 @@ pub(crate) unsafe fn check(
     library: &Library,
     call: impl FnOnce(*mut *mut raw::bw_error) -> bw_result,
 ) -> Result<(), Error> {
-    let mut error = std::ptr::null_mut();
+    let mut error = ptr::null_mut();
     match call(&mut error) {
-        raw::OK => Ok(()),
+        raw::BW_OK => Ok(()),
         // SAFETY: the call stored it.
         _ => Err(unsafe { Error::take(library, error) }),
     }
@@ -104,8 +118,8 @@ pub(crate) unsafe fn check(
 pub(crate) unsafe fn check_new<T>(
     library: &Library,
     call: impl FnOnce(*mut *mut raw::bw_error) -> *mut T,
-) -> Result<std::ptr::NonNull<T>, Error> {
-    let mut error = std::ptr::null_mut();
+) -> Result<NonNull<T>, Error> {
+    let mut error = ptr::null_mut();
     // SAFETY: the call stored the error.
-    std::ptr::NonNull::new(call(&mut error)).ok_or_else(|| unsafe { Error::take(library, error) })
+    NonNull::new(call(&mut error)).ok_or_else(|| unsafe { Error::take(library, error) })
 }

@@ -1,140 +1,185 @@
 //! The detector of hypervisor anomalies.
 
-use std::ptr;
-
+use crate::detector::{Detector, Kind, counters};
 use crate::error::Error;
-use crate::handle::{Detector, text};
+use crate::handle::{string, text};
 use crate::raw;
+
+/// The kind of [`Had`].
+#[derive(Debug)]
+pub enum HadKind {}
+
+impl Kind for HadKind {
+    const NAME: &'static str = "had";
+    type Counters = HadCounters;
+}
+
+counters! {
+    /// What a detector of hypervisor anomalies has counted since it was made, and what it tracks now.
+    pub struct HadCounters {
+        /// Observations that were [`Outcome::Taken`].
+        taken,
+        /// Observations that were [`Outcome::Duplicate`].
+        duplicate,
+        /// Observations that were [`Outcome::Late`].
+        late,
+        /// Observations that were [`Outcome::Ignored`].
+        ignored,
+        /// Observations that were [`Outcome::Masked`].
+        masked,
+        /// Observations that were [`Outcome::Refused`].
+        refused,
+        /// Observations that were [`Outcome::Full`].
+        full,
+        /// Observations that were [`Outcome::SetAside`].
+        set_aside,
+        /// How often most VMs of a hypervisor moved to another interval, over all metrics.
+        intervals_changed,
+        /// How often most VMs of a hypervisor agreed on an earlier or a much later time, over all metrics.
+        clock_steps,
+        /// Events dropped because nobody fetched them in time.
+        events_lost,
+        /// Hypervisors that are tracked.
+        hypervisors,
+        /// VMs that are tracked, over all hypervisors and metrics.
+        vms,
+        /// Metrics of hypervisors that cannot be evaluated because every VM has a different interval.
+        unjudged,
+        /// Hypervisors that no longer reported and were evicted because of the option "max_hypervisors".
+        hypervisors_evicted,
+        /// VMs that no longer reported and were evicted because of the option "max_vms", over all hypervisors and metrics.
+        vms_evicted,
+        /// Memory in use, in bytes.
+        bytes,
+    }
+}
 
 /// One sample of one metric of one VM.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observation<'a> {
-    /// The hypervisor's name.
+    /// The name of the hypervisor.
     pub hypervisor: &'a str,
-    /// The VM's name, unique on its hypervisor.
+    /// The name of the VM, unique on its hypervisor.
     pub vm: &'a str,
-    /// The metric's name.
+    /// The name of the metric.
     pub metric: &'a str,
     /// When, in seconds since the epoch.
     pub time: f64,
     /// Seconds between two samples of this VM; 0 means the option "interval".
     pub interval: f64,
-    /// The value, not negative; for "cpu" in percent of one core. NaN is a sample that is known to be missing.
+    /// The value, not negative; for "cpu" in percent of one core. NaN marks a sample that is known to be missing.
     pub value: f64,
 }
 
-/// What became of an observation; `bw_outcome`.
+/// What became of an observation; `bw_had_outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It counts.
     Taken,
-    /// It replaced an earlier one of the same VM and interval, or came again.
+    /// It replaced an earlier sample of the same VM and interval, or repeats it.
     Duplicate,
-    /// Its interval has been judged already.
+    /// Its interval has been evaluated already.
     Late,
-    /// Its metric is not watched.
+    /// Its metric is not in the option "metrics".
     Ignored,
     /// Its VM is masked.
     Masked,
-    /// A name is empty or too long, or the time, the interval or the value is not a number that can be.
+    /// A name is empty or too long, or the time, the interval or the value is out of range.
     Refused,
-    /// There is no room for another hypervisor, VM or interval: all that there is state of still reports.
+    /// A limit is reached, and everything that is tracked still reports.
     Full,
-    /// Its time or its interval is not that of the other VMs; it counts if they come to agree with it soon.
+    /// Its time or interval differs from that of the other VMs; it counts if they come to agree with it soon.
     SetAside,
-    /// What only a newer library says.
+    /// In a batch only: it is no observation.
+    Invalid,
+    /// A value that only a newer library has.
     Other(u32),
 }
 
-impl From<raw::bw_outcome> for Outcome {
-    fn from(code: raw::bw_outcome) -> Self {
+impl From<raw::bw_had_outcome> for Outcome {
+    fn from(code: raw::bw_had_outcome) -> Self {
         match code {
-            0 => Self::Taken,
-            1 => Self::Duplicate,
-            2 => Self::Late,
-            3 => Self::Ignored,
-            4 => Self::Masked,
-            5 => Self::Refused,
-            6 => Self::Full,
-            7 => Self::SetAside,
+            raw::BW_HAD_OUTCOME_TAKEN => Self::Taken,
+            raw::BW_HAD_OUTCOME_DUPLICATE => Self::Duplicate,
+            raw::BW_HAD_OUTCOME_LATE => Self::Late,
+            raw::BW_HAD_OUTCOME_IGNORED => Self::Ignored,
+            raw::BW_HAD_OUTCOME_MASKED => Self::Masked,
+            raw::BW_HAD_OUTCOME_REFUSED => Self::Refused,
+            raw::BW_HAD_OUTCOME_FULL => Self::Full,
+            raw::BW_HAD_OUTCOME_SET_ASIDE => Self::SetAside,
+            raw::BW_HAD_OUTCOME_INVALID => Self::Invalid,
             other => Self::Other(other),
         }
     }
 }
 
-/// How many observations came to what since the detector was made, and what there is now.
-pub type Counters = raw::bw_counters;
-
-/// Where one metric of one hypervisor stands.
+/// The status of one metric of one hypervisor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Status<'a> {
-    /// The hypervisor's name.
+    /// The name of the hypervisor.
     pub hypervisor: &'a str,
-    /// The metric's name.
+    /// The name of the metric.
     pub metric: &'a str,
-    /// Time of the last interval judged, in seconds since the epoch.
+    /// The time of the last interval evaluated, in seconds since the epoch.
     pub time: f64,
-    /// How near to an alarm, 0 to 1; an alarm is 0.5 or more.
+    /// The anomaly score, 0 to 1; an alarm is 0.5 or more.
     pub score: f64,
-    /// Share of the VMs that had a say and changed the same way, 0 to 1.
+    /// The share of the voters that changed the same way, 0 to 1.
     pub consensus: f64,
-    /// How many VMs had a say.
+    /// How many VMs voted.
     pub voters: u32,
-    /// How many VMs are known, whatever their interval.
+    /// How many VMs are tracked, whatever their interval.
     pub vms: u32,
     /// Whether an incident is open.
     pub raised: bool,
-    /// Seconds between two intervals judged.
+    /// Seconds between two intervals.
     pub interval: f64,
 }
 
 /// What a notice of [`Had::next_notice`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// Most VMs of a hypervisor moved to another interval; it is learned anew.
+    /// Most VMs of a hypervisor moved to another interval, which is learned again.
     IntervalChanged,
-    /// Each of the VMs of a hypervisor has an interval of its own, so that none can be judged.
+    /// Every VM of a hypervisor has a different interval, so that they cannot be compared.
     Unjudged,
-    /// The VMs of a hypervisor have more intervals than are kept.
+    /// The VMs of a hypervisor have more intervals than are tracked.
     Intervals,
     /// The clock of one VM differs from those of the others.
     VmClock,
-    /// The clock of most VMs of a hypervisor leapt.
+    /// The clock of most VMs of a hypervisor jumped.
     ClockStep,
-    /// What only a newer library says.
+    /// A value that only a newer library has.
     Other(u32),
 }
 
-impl From<raw::bw_notice> for NoticeKind {
-    fn from(code: raw::bw_notice) -> Self {
+impl From<raw::bw_had_notice> for NoticeKind {
+    fn from(code: raw::bw_had_notice) -> Self {
         match code {
-            0 => Self::IntervalChanged,
-            1 => Self::Unjudged,
-            2 => Self::Intervals,
-            3 => Self::VmClock,
-            4 => Self::ClockStep,
+            raw::BW_HAD_NOTICE_INTERVAL_CHANGED => Self::IntervalChanged,
+            raw::BW_HAD_NOTICE_UNJUDGED => Self::Unjudged,
+            raw::BW_HAD_NOTICE_INTERVALS => Self::Intervals,
+            raw::BW_HAD_NOTICE_VM_CLOCK => Self::VmClock,
+            raw::BW_HAD_NOTICE_CLOCK_STEP => Self::ClockStep,
             other => Self::Other(other),
         }
     }
 }
 
-/// A detector of hypervisor anomalies: takes one sample of one VM at a time, and gives events. Made by [`crate::Library::had`].
-pub type Had = Detector<raw::bw_had>;
+/// A detector of hypervisor anomalies, from the metrics of their VMs. Made by [`crate::Library::had`].
+pub type Had = Detector<HadKind>;
 
 impl Had {
-    /// Takes one sample. Events that it brings about wait for [`Had::next_event`].
+    /// Takes one sample. Events that it causes wait for [`Had::next_event`].
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] where a name holds a NUL byte.
+    /// [`crate::ErrorKind::InvalidArgument`] if a name has a NUL byte.
     pub fn observe(&mut self, observation: &Observation<'_>) -> Result<Outcome, Error> {
-        let observation = raw::bw_observation {
-            size: size_of::<raw::bw_observation>(),
-            hypervisor: observation.hypervisor.as_ptr().cast(),
-            hypervisor_len: observation.hypervisor.len(),
-            vm: observation.vm.as_ptr().cast(),
-            vm_len: observation.vm.len(),
-            metric: observation.metric.as_ptr().cast(),
-            metric_len: observation.metric.len(),
+        let observation = raw::bw_had_observation {
+            size: size_of::<raw::bw_had_observation>(),
+            hypervisor: string(observation.hypervisor.as_bytes()),
+            vm: string(observation.vm.as_bytes()),
+            metric: string(observation.metric.as_bytes()),
             time: observation.time,
             interval: observation.interval,
             value: observation.value,
@@ -143,21 +188,21 @@ impl Had {
         // SAFETY: the struct and its strings have the sizes that they say.
         unsafe {
             self.0.call(|f, handle, error| {
-                (f.bw_had_observe)(handle, &observation, &mut outcome, error)
+                f.bw_had_observe(handle, &observation, &mut outcome, error)
             })
         }?;
         Ok(outcome.into())
     }
 
-    /// Says that no sample of that hypervisor with a time before `time` (seconds) is going to come any more.
+    /// Declares that no sample of that hypervisor with a time before `time` (seconds) will come.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] where the name holds a NUL byte.
+    /// [`crate::ErrorKind::InvalidArgument`] if the name has a NUL byte.
     pub fn advance_hypervisor(&mut self, hypervisor: &str, time: f64) -> Result<(), Error> {
         // SAFETY: the string has as many bytes as its length says.
         unsafe {
             self.0.call(|f, handle, error| {
-                (f.bw_had_advance_hypervisor)(
+                f.bw_had_advance_hypervisor(
                     handle,
                     hypervisor.as_ptr().cast(),
                     hypervisor.len(),
@@ -168,13 +213,13 @@ impl Had {
         }
     }
 
-    /// What an operator should know and that is no event; at most one of each kind waits.
+    /// The next line for the operator's log about why a VM or a hypervisor is not evaluated; at most one of each kind waits.
     pub fn next_notice(&mut self) -> Option<(NoticeKind, String)> {
         let mut kind = 0;
         // SAFETY: the handle is ours, and the string lives until its next change.
         let message = unsafe {
-            let message = (self.0.functions().bw_had_next_notice)(self.0.as_ptr(), &mut kind);
-            text(message)?.to_owned()
+            let f = self.0.functions();
+            text(f.bw_had_next_notice(self.0.as_ptr(), &mut kind))?.to_owned()
         };
         Some((kind.into(), message))
     }
@@ -182,12 +227,12 @@ impl Had {
     /// Masks a VM that is paused, shut off or migrating, or unmasks it.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] where a name holds a NUL byte.
+    /// [`crate::ErrorKind::InvalidArgument`] if a name has a NUL byte.
     pub fn mask(&mut self, hypervisor: &str, vm: &str, masked: bool) -> Result<(), Error> {
         // SAFETY: each string has as many bytes as its length says.
         unsafe {
             self.0.call(|f, handle, error| {
-                (f.bw_had_mask)(
+                f.bw_had_mask(
                     handle,
                     hypervisor.as_ptr().cast(),
                     hypervisor.len(),
@@ -200,38 +245,19 @@ impl Had {
         }
     }
 
-    /// What became of the observations, and what there is.
-    ///
-    /// # Errors
-    /// Only a defect of bellwether.
-    pub fn counters(&self) -> Result<Counters, Error> {
-        let mut counters = Counters {
-            size: size_of::<Counters>(),
-            ..Counters::default()
-        };
-        // SAFETY: the struct has the size that it says.
-        unsafe {
-            self.0
-                .call(|f, handle, error| (f.bw_had_counters)(handle, &mut counters, error))
-        }?;
-        Ok(counters)
-    }
-
-    /// Where every metric of every hypervisor stands, in the order of their first sight.
+    /// The status of every metric of every hypervisor, in the order in which hypervisors were first seen.
     pub fn statuses(&mut self) -> impl Iterator<Item = Status<'_>> {
         // SAFETY: the handle is ours.
-        let count = unsafe { (self.0.functions().bw_had_status_count)(self.0.as_ptr()) };
+        let count = unsafe { self.0.functions().bw_had_status_count(self.0.as_ptr()) };
         let this = &*self;
         (0..count).filter_map(move |index| this.status(index))
     }
 
     fn status(&self, index: usize) -> Option<Status<'_>> {
-        let mut status = raw::bw_status {
-            size: size_of::<raw::bw_status>(),
-            hypervisor: ptr::null(),
-            hypervisor_len: 0,
-            metric: ptr::null(),
-            metric_len: 0,
+        let mut status = raw::bw_had_status {
+            size: size_of::<raw::bw_had_status>(),
+            hypervisor: raw::bw_string::NONE,
+            metric: raw::bw_string::NONE,
             time: 0.0,
             score: 0.0,
             consensus: 0.0,
@@ -244,7 +270,7 @@ impl Had {
         // change, which the borrow of `self` puts off.
         unsafe {
             self.0
-                .call(|f, handle, error| (f.bw_had_status)(handle, index, &mut status, error))
+                .call(|f, handle, error| f.bw_had_status_at(handle, index, &mut status, error))
                 .ok()?;
             Some(Status {
                 hypervisor: text(status.hypervisor)?,

@@ -1,23 +1,67 @@
 //! The detector of failing hosts by their logs.
 
-use std::{ptr, slice, str};
+use std::{slice, str};
 
+use crate::detector::{Detector, Kind, counters, found};
 use crate::error::Error;
-use crate::handle::{Detector, found, text};
+use crate::handle::{string, text};
 use crate::raw;
+
+/// The kind of [`Lad`].
+#[derive(Debug)]
+pub enum LadKind {}
+
+impl Kind for LadKind {
+    const NAME: &'static str = "lad";
+    type Counters = LadCounters;
+}
+
+counters! {
+    /// What a detector of failures in logs has counted since it was made, and what it tracks now.
+    pub struct LadCounters {
+        /// Records that were [`RecordOutcome::Taken`].
+        taken,
+        /// Records that were [`RecordOutcome::Refused`].
+        refused,
+        /// Records that were [`RecordOutcome::Full`].
+        full,
+        /// Records that reported a failure.
+        failures,
+        /// Records that completed an unknown window.
+        novel,
+        /// Episodes that were raised.
+        episodes,
+        /// Episodes that are open now.
+        open_episodes,
+        /// Events dropped because nobody fetched them in time.
+        events_lost,
+        /// Streams evicted to make room for others, or silent for too long.
+        streams_forgotten,
+        /// Streams that are tracked.
+        streams,
+        /// Templates, over all streams.
+        templates,
+        /// Templates evicted to make room for others, over the streams that are tracked.
+        templates_evicted,
+        /// Known windows, over all streams.
+        windows,
+        /// Memory in use, in bytes.
+        bytes,
+    }
+}
 
 /// One record of a log.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Record<'a> {
-    /// The stream that it belongs to, the name of the host whose log it is.
+    /// The stream that it belongs to: the name of the host whose log it is.
     pub stream: &'a str,
     /// When, in seconds since the epoch.
     pub time: f64,
-    /// What it says, without time, host and source; any bytes.
+    /// The message, without time, host and program; any bytes.
     pub text: &'a [u8],
-    /// How weighty it says it is, where it does: 0 (emergency) to 7 (debug).
+    /// Its syslog severity, 0 (emergency) to 7 (debug), if it has one.
     pub priority: Option<u8>,
-    /// The program that says it; empty where it is unknown. Any bytes, as all of these.
+    /// The program that wrote it; empty if unknown. Any bytes, as the two below.
     pub program: &'a [u8],
     /// The unit that the program belongs to.
     pub unit: &'a [u8],
@@ -25,48 +69,51 @@ pub struct Record<'a> {
     pub tag: &'a [u8],
 }
 
-/// What became of a record; `bw_record_outcome`.
+/// What became of a record; `bw_lad_outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordOutcome {
     /// It counts.
     Taken,
-    /// The stream's name is empty or too long, or the time is not a number that can be.
+    /// The stream's name is empty or too long, or the time is out of range.
     Refused,
-    /// There is no room for its stream.
+    /// The option "max_streams" leaves no room for its stream.
     Full,
-    /// What only a newer library says.
+    /// In a batch only: it is no record.
+    Invalid,
+    /// A value that only a newer library has.
     Other(u32),
 }
 
-impl From<raw::bw_record_outcome> for RecordOutcome {
-    fn from(code: raw::bw_record_outcome) -> Self {
+impl From<raw::bw_lad_outcome> for RecordOutcome {
+    fn from(code: raw::bw_lad_outcome) -> Self {
         match code {
-            0 => Self::Taken,
-            1 => Self::Refused,
-            2 => Self::Full,
+            raw::BW_LAD_OUTCOME_TAKEN => Self::Taken,
+            raw::BW_LAD_OUTCOME_REFUSED => Self::Refused,
+            raw::BW_LAD_OUTCOME_FULL => Self::Full,
+            raw::BW_LAD_OUTCOME_INVALID => Self::Invalid,
             other => Self::Other(other),
         }
     }
 }
 
-/// What a record was found to be.
+/// How a record was classified.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observed<'a> {
     /// What became of it.
     pub outcome: RecordOutcome,
-    /// The number of its template, stable within its stream; 0 where it is of no stream.
+    /// The number of its template, stable within its stream; 0 if it belongs to no stream.
     pub template_id: u64,
-    /// Its template, where it is of a stream.
+    /// Its template, if it belongs to a stream.
     pub template: Option<&'a str>,
-    /// The family of what it says, where it says anything of the kind.
+    /// The family of failures that it reports, if it reports one.
     pub family: Option<&'static str>,
-    /// How severe what it says is, 0 to 1.
+    /// The severity of what it reports, 0 to 1.
     pub severity: f64,
-    /// The score that the option "mode" gives it, 0 to 1.
+    /// The anomaly score by the option "mode", 0 to 1.
     pub score: f64,
-    /// It tells of a failure.
+    /// It reports a failure.
     pub failure: bool,
-    /// It begins or extends an episode of failure.
+    /// It starts or extends an episode of failure.
     pub alarm: bool,
     /// It completes a window of templates that was unknown.
     pub novel: bool,
@@ -74,52 +121,42 @@ pub struct Observed<'a> {
     pub training: bool,
 }
 
-/// What an operator says that the records of a template are; `bw_verdict`.
+/// An operator's verdict on the records of a template; `bw_lad_verdict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing: an earlier word is taken back.
-    None = 0,
-    /// They tell of no failure, whatever they say.
-    Benign = 1,
-    /// They tell of a failure.
-    Failure = 2,
+    /// None: an earlier verdict is withdrawn.
+    None = raw::BW_LAD_VERDICT_NONE as isize,
+    /// They report no failure, whatever their text is.
+    Benign = raw::BW_LAD_VERDICT_BENIGN as isize,
+    /// They report a failure.
+    Failure = raw::BW_LAD_VERDICT_FAILURE as isize,
 }
 
-/// How many records came to what since the detector was made, and what there is now.
-pub type LadCounters = raw::bw_log_counters;
-
-/// A detector of failing hosts by their logs: takes one record at a time, says what it is, and gives events. Made by
-/// [`crate::Library::lad`].
-pub type Lad = Detector<raw::bw_lad>;
+/// A detector of failures of hosts, from their logs. Made by [`crate::Library::lad`].
+pub type Lad = Detector<LadKind>;
 
 impl Lad {
-    /// Takes one record, and says what it is. Events that it brings about wait for [`Lad::next_event`].
+    /// Takes one record and classifies it. Events that it causes wait for [`Lad::next_event`].
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] where the stream's name holds a NUL byte.
+    /// [`crate::ErrorKind::InvalidArgument`] if the stream's name has a NUL byte.
     pub fn observe(&mut self, record: &Record<'_>) -> Result<Observed<'_>, Error> {
-        let record = raw::bw_record {
-            size: size_of::<raw::bw_record>(),
-            stream: record.stream.as_ptr().cast(),
-            stream_len: record.stream.len(),
-            text: record.text.as_ptr().cast(),
-            text_len: record.text.len(),
+        let record = raw::bw_lad_record {
+            size: size_of::<raw::bw_lad_record>(),
+            stream: string(record.stream.as_bytes()),
+            text: string(record.text),
             time: record.time,
-            has_priority: u32::from(record.priority.is_some()),
+            program: string(record.program),
+            unit: string(record.unit),
+            tag: string(record.tag),
             priority: u32::from(record.priority.unwrap_or(0)),
-            program: record.program.as_ptr().cast(),
-            program_len: record.program.len(),
-            unit: record.unit.as_ptr().cast(),
-            unit_len: record.unit.len(),
-            tag: record.tag.as_ptr().cast(),
-            tag_len: record.tag.len(),
+            has_priority: record.priority.is_some(),
         };
-        let mut observed = raw::bw_observed {
-            size: size_of::<raw::bw_observed>(),
+        let mut observed = raw::bw_lad_observed {
+            size: size_of::<raw::bw_lad_observed>(),
             template_id: 0,
-            template_text: ptr::null(),
-            template_len: 0,
-            family: ptr::null(),
+            template_text: raw::bw_string::NONE,
+            family: raw::bw_string::NONE,
             severity: 0.0,
             score: 0.0,
             outcome: 0,
@@ -131,14 +168,14 @@ impl Lad {
         // SAFETY: the structs and their strings have the sizes that they say.
         unsafe {
             self.0
-                .call(|f, handle, error| (f.bw_lad_observe)(handle, &record, &mut observed, error))
+                .call(|f, handle, error| f.bw_lad_observe(handle, &record, &mut observed, error))
         }?;
-        // SAFETY: the template has as many bytes of UTF-8 as it says, and lives until the handle's next use, which the borrow
+        // SAFETY: the template has as many bytes of UTF-8 as it says, and lives until the handle's next change, which the borrow
         // of `self` puts off; the family is static.
         let (template, family) = unsafe {
-            let bytes = (!observed.template_text.is_null()).then(|| {
-                slice::from_raw_parts(observed.template_text.cast(), observed.template_len)
-            });
+            let template = observed.template_text;
+            let bytes = (!template.data.is_null())
+                .then(|| slice::from_raw_parts(template.data.cast(), template.size));
             (
                 bytes.map(|b| str::from_utf8_unchecked(b)),
                 text(observed.family),
@@ -158,10 +195,10 @@ impl Lad {
         })
     }
 
-    /// Takes an operator's word for what the records of a template are; `false` where there is no such stream or template.
+    /// Applies an operator's verdict on a template; `false` if there is no such stream or template.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] where the stream's name holds a NUL byte.
+    /// [`crate::ErrorKind::InvalidArgument`] if the stream's name has a NUL byte.
     pub fn feedback(
         &mut self,
         stream: &str,
@@ -171,12 +208,12 @@ impl Lad {
         // SAFETY: the string has as many bytes as its length says.
         let taken = unsafe {
             self.0.call(|f, handle, error| {
-                (f.bw_lad_feedback)(
+                f.bw_lad_feedback(
                     handle,
                     stream.as_ptr().cast(),
                     stream.len(),
                     template_id,
-                    verdict as u32,
+                    verdict as raw::bw_lad_verdict,
                     error,
                 )
             })
@@ -184,34 +221,17 @@ impl Lad {
         found(taken)
     }
 
-    /// The template of a stream with that number, or `None` where there is none (any more).
-    pub fn template(&mut self, stream: &str, template_id: u64) -> Option<&str> {
+    /// The template of a stream with that number, if there is one (still).
+    pub fn template(&self, stream: &str, template_id: u64) -> Option<&str> {
         // SAFETY: the handle is ours, the string has as many bytes as its length says, and the template lives until the
-        // handle's next use, which the borrow of `self` puts off.
+        // handle's next change, which the borrow of `self` puts off.
         unsafe {
-            text((self.0.functions().bw_lad_template)(
+            text(self.0.functions().bw_lad_template(
                 self.0.as_ptr(),
                 stream.as_ptr().cast(),
                 stream.len(),
                 template_id,
             ))
         }
-    }
-
-    /// What became of the records, and what there is.
-    ///
-    /// # Errors
-    /// Only a defect of bellwether.
-    pub fn counters(&self) -> Result<LadCounters, Error> {
-        let mut counters = LadCounters {
-            size: size_of::<LadCounters>(),
-            ..LadCounters::default()
-        };
-        // SAFETY: the struct has the size that it says.
-        unsafe {
-            self.0
-                .call(|f, handle, error| (f.bw_lad_counters)(handle, &mut counters, error))
-        }?;
-        Ok(counters)
     }
 }

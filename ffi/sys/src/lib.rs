@@ -1,14 +1,14 @@
 //! libbellwether seen from Rust: what a plugin uses, without a line of `unsafe` of its own.
 //!
 //! The library is not linked but loaded at run time ([`Library::load`]), from the plugin's own folder or from where the
-//! system keeps libraries; nothing has to be built or installed in a certain order, and a host that lacks it gets a message
+//! system keeps libraries. So nothing has to be built or installed in a certain order, and an agent that lacks it gets a message
 //! instead of a plugin that cannot be loaded. Methods are named like those of the core.
 //!
 //! ```no_run
-//! use bellwether_sys::{Library, Observation, Options, own_folders};
+//! use bellwether_sys::{HadOptions, Library, Observation, own_folders};
 //!
 //! let library = Library::load(own_folders())?;
-//! let mut options = Options::new(&library);
+//! let mut options = HadOptions::new(&library);
 //! options.set("algorithm", "zscore")?;
 //! let mut had = library.had(&options)?;
 //! had.observe(&Observation {
@@ -26,8 +26,13 @@
 //! ```
 #![warn(missing_docs)]
 
+// Generated from the header, where every function has its contract.
+#[allow(missing_docs, non_camel_case_types, clippy::all, unsafe_op_in_unsafe_fn)]
+#[allow(clippy::undocumented_unsafe_blocks)]
+#[rustfmt::skip]
 pub mod raw;
 
+mod detector;
 mod drain;
 mod error;
 mod event;
@@ -36,12 +41,21 @@ mod handle;
 mod lad;
 mod library;
 mod options;
+mod snapshot;
 
-pub use drain::{Change, Drain};
+pub use detector::{Counters, Detector, Kind};
+pub use drain::{Change, Drain, DrainCounters, DrainKind};
 pub use error::{Error, ErrorKind};
-pub use event::Event;
-pub use had::{Counters, Had, NoticeKind, Observation, Outcome, Status};
-pub use handle::{Detector, Snapshot, Way};
-pub use lad::{Lad, LadCounters, Observed, Record, RecordOutcome, Verdict};
+pub use event::{Event, Field, Value};
+pub use had::{Had, HadCounters, HadKind, NoticeKind, Observation, Outcome, Status};
+pub use lad::{Lad, LadCounters, LadKind, Observed, Record, RecordOutcome, Verdict};
 pub use library::{LIBRARY_NAME, Library, own_folders};
-pub use options::{DrainOptions, LadOptions, OptionInfo, Options, OptionsOf};
+pub use options::{OptionInfo, Options};
+pub use snapshot::{Snapshot, Way};
+
+/// The options of a detector of hypervisor anomalies.
+pub type HadOptions = Options<HadKind>;
+/// The options of a detector of failures in logs.
+pub type LadOptions = Options<LadKind>;
+/// The options of a parser of log lines.
+pub type DrainOptions = Options<DrainKind>;

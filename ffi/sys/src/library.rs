@@ -9,16 +9,22 @@ use std::{fmt, fs};
 
 use libloading::os::unix::Library as SharedObject;
 
-use crate::drain::Drain;
+use crate::detector::{Detector, Kind};
+use crate::drain::{Drain, DrainKind};
 use crate::error::Error;
-use crate::had::Had;
-use crate::handle::{Detector, text};
-use crate::lad::Lad;
-use crate::options::{DrainOptions, LadOptions, OptionInfo, Options};
+use crate::had::{Had, HadKind};
+use crate::handle::text;
+use crate::lad::{Lad, LadKind};
+use crate::options::Options;
 use crate::raw::{self, Functions};
 
-/// The file that is loaded: its number is raised when a function or a field is removed or changes its meaning.
+/// The file that is loaded, by its soname. The number is that of [`raw::BW_ABI_VERSION`] divided by 65536.
 pub const LIBRARY_NAME: &str = "libbellwether.so.0";
+
+/// The number in the soname of a library with that version of the interface.
+const fn soname_number(abi_version: u32) -> u32 {
+    abi_version >> 16
+}
 
 /// The loaded library. Clones share it; it stays loaded until the process ends.
 #[derive(Clone)]
@@ -28,7 +34,6 @@ struct Loaded {
     functions: Functions,
     name: PathBuf,
     passed_over: Vec<String>,
-    _object: SharedObject,
 }
 
 impl fmt::Debug for Library {
@@ -89,58 +94,35 @@ impl Library {
     /// The version of the library, as "major.minor.patch".
     pub fn version(&self) -> &str {
         // SAFETY: the string is static.
-        unsafe { text((self.functions().bw_version)()) }.unwrap_or_default()
+        unsafe { text(self.functions().bw_version()) }.unwrap_or_default()
     }
 
-    /// Every option of the detector of hypervisor anomalies, in the order in which documentation lists them.
+    /// A detector of hypervisor anomalies with no state.
     ///
     /// # Errors
-    /// Only a defect of bellwether.
-    pub fn had_options(&self) -> Result<Vec<OptionInfo>, Error> {
-        self.described::<raw::bw_had_options>()
+    /// [`crate::ErrorKind::InvalidOption`] if options contradict each other.
+    pub fn had(&self, options: &Options<HadKind>) -> Result<Had, Error> {
+        self.detector(options)
     }
 
-    /// Every option of the detector of failing hosts by their logs, in the order in which documentation lists them.
+    /// A detector of failures in logs with no state. A file that the option "lexicon" names is read now.
     ///
     /// # Errors
-    /// Only a defect of bellwether.
-    pub fn lad_options(&self) -> Result<Vec<OptionInfo>, Error> {
-        self.described::<raw::bw_lad_options>()
+    /// [`crate::ErrorKind::InvalidOption`] if options contradict each other or that file cannot be used.
+    pub fn lad(&self, options: &Options<LadKind>) -> Result<Lad, Error> {
+        self.detector(options)
     }
 
-    /// Every option of the parser of log lines, in the order in which documentation lists them.
+    /// A parser of log lines with no template.
     ///
     /// # Errors
-    /// Only a defect of bellwether.
-    pub fn drain_options(&self) -> Result<Vec<OptionInfo>, Error> {
-        self.described::<raw::bw_drain_options>()
+    /// [`crate::ErrorKind::InvalidOption`] if options contradict each other.
+    pub fn drain(&self, options: &Options<DrainKind>) -> Result<Drain, Error> {
+        self.detector(options)
     }
 
-    /// A detector of hypervisor anomalies that knows nothing yet.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::InvalidOption`] where options contradict each other.
-    pub fn had(&self, options: &Options) -> Result<Had, Error> {
-        // SAFETY: it is the function of these types.
-        unsafe { self.make(&options.0, self.functions().bw_had_new) }.map(Detector)
-    }
-
-    /// A detector of failing hosts by their logs that knows nothing yet. A file that the option "lexicon" names is read now.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::InvalidOption`] where options contradict each other or that file cannot be used.
-    pub fn lad(&self, options: &LadOptions) -> Result<Lad, Error> {
-        // SAFETY: as above.
-        unsafe { self.make(&options.0, self.functions().bw_lad_new) }.map(Detector)
-    }
-
-    /// A parser of log lines that knows no template yet.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::InvalidOption`] where options are wrong together.
-    pub fn drain(&self, options: &DrainOptions) -> Result<Drain, Error> {
-        // SAFETY: as above.
-        unsafe { self.make(&options.0, self.functions().bw_drain_new) }.map(Drain)
+    fn detector<K: Kind>(&self, options: &Options<K>) -> Result<Detector<K>, Error> {
+        Detector::new(self, options)
     }
 
     /// The functions of the library, for what the safe methods do not offer.
@@ -202,26 +184,32 @@ impl Loaded {
                 .get::<unsafe extern "C" fn() -> u32>(b"bw_abi_version\0")
                 .map(|version| version())
         };
-        let version = version.map_err(|e| format!("it is no bellwether: {}", said(&e)))?;
-        if version < raw::ABI_VERSION {
+        let version = version.map_err(|e| format!("it is not bellwether: {}", said(&e)))?;
+        let (found, needed) = (soname_number(version), soname_number(raw::BW_ABI_VERSION));
+        if found != needed {
             return Err(format!(
-                "its interface is of version {version}, and at least {} is needed; it is older than what loads it",
-                raw::ABI_VERSION
+                "its interface is that of libbellwether.so.{found}, and {LIBRARY_NAME} is needed; its file was renamed"
             ));
         }
-        // SAFETY: it is a libbellwether of a sufficient version.
-        let functions = unsafe { Functions::find(&object) }
-            .map_err(|e| format!("it is no whole bellwether: {}", said(&e)))?;
+        if version < raw::BW_ABI_VERSION {
+            return Err(format!(
+                "its interface is of version {version}, and at least {} is needed; it is older than what loads it",
+                raw::BW_ABI_VERSION
+            ));
+        }
+        let incomplete = |e: libloading::Error| format!("it is incomplete: {}", said(&e));
+        // SAFETY: it is a libbellwether of a sufficient version, whose functions have the types of the header.
+        let _loaded = unsafe { Functions::from_library(object) }.map_err(incomplete)?;
         // From here on it is not unloaded again: its code may have work left at the end of every thread that ran it. What cannot
-        // be used is, for the system's search would find it again by its name.
+        // be used is unloaded, since the system's search would find it again by its name.
         // SAFETY: as above.
         let object = unsafe { SharedObject::open(Some(name), flags | libc::RTLD_NODELETE) }
             .map_err(|e| said(&e))?;
         Ok(Self {
-            functions,
+            // SAFETY: as above.
+            functions: unsafe { Functions::from_library(object) }.map_err(incomplete)?,
             name: name.to_owned(),
             passed_over: Vec::new(),
-            _object: object,
         })
     }
 

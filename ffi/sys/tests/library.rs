@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use bellwether_sys::{
-    Change, DrainOptions, ErrorKind, Had, LIBRARY_NAME, Lad, LadOptions, Library, Observation,
-    Options, Outcome, Record, RecordOutcome, Verdict, Way, own_folders,
+    Change, DrainOptions, ErrorKind, Had, HadOptions, LIBRARY_NAME, Lad, LadOptions, Library,
+    Observation, Outcome, Record, RecordOutcome, Value, Verdict, Way, own_folders,
 };
 
 fn library() -> Library {
@@ -209,19 +209,27 @@ fn a_relative_folder_is_not_looked_into() {
 }
 
 #[test]
-fn a_library_that_is_too_old_or_is_not_bellwether_is_refused() {
-    if done_without_search_path("a_library_that_is_too_old_or_is_not_bellwether_is_refused")
-        || installed()
+fn a_library_that_is_too_old_or_of_another_soname_or_not_bellwether_is_refused() {
+    if done_without_search_path(
+        "a_library_that_is_too_old_or_of_another_soname_or_not_bellwether_is_refused",
+    ) || installed()
     {
         return;
     }
     for (source, why) in [
         (
             "unsigned bw_abi_version(void) { return 1; }",
-            "of version 1, and at least 3",
+            "its interface is of version 1, and at least 4 is needed; it is older than what loads it",
         ),
-        ("unsigned bw_abi_version(void) { return 3; }", "bw_version"),
-        ("int nothing;", "bw_abi_version"),
+        (
+            "unsigned bw_abi_version(void) { return 4; }",
+            "it is incomplete: ",
+        ),
+        (
+            "unsigned bw_abi_version(void) { return 65540; }",
+            "its interface is that of libbellwether.so.1, and libbellwether.so.0 is needed; its file was renamed",
+        ),
+        ("int nothing;", "it is not bellwether: "),
     ] {
         let folder = tempfile::tempdir().unwrap();
         compile(source, folder.path());
@@ -249,12 +257,21 @@ fn state_is_prepared_without_touching_it_and_its_folder_is_created() {
 #[test]
 fn errors_have_a_kind_and_a_message_that_says_what_would_be_right() {
     let library = library();
-    let mut options = Options::new(&library);
+    let mut options = HadOptions::new(&library);
     let error = options.set("windowlong_sz", "3").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
     assert!(error.to_string().contains("window_long_sz"), "{error}");
+    assert_eq!(error.option(), Some("windowlong_sz"));
+    assert_eq!(error.reason(), error.to_string());
+    let error = options.set("max_vms", "no").unwrap_err();
+    assert_eq!(error.option(), Some("max_vms"));
+    assert!(
+        error.reason().starts_with("\"no\" is not allowed"),
+        "{error:?}"
+    );
     let error = options.set("a\0b", "3").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert_eq!(error.option(), None);
 
     options.set("interval", "100").unwrap();
     options.set("forget_sec", "100").unwrap();
@@ -266,11 +283,13 @@ fn errors_have_a_kind_and_a_message_that_says_what_would_be_right() {
 #[test]
 fn every_option_is_described_and_takes_its_own_default() {
     let library = library();
-    let mut options = Options::new(&library);
-    let described = library.had_options().unwrap();
+    let mut options = HadOptions::new(&library);
+    let described = options.described().unwrap();
     assert!(described.iter().any(|option| option.name == "algorithm"));
     for option in described {
-        options.set(option.name, option.default).expect(option.name);
+        options
+            .set(&option.name, &option.default)
+            .expect(&option.name);
         assert!(
             !option.allowed.is_empty() && !option.help.is_empty(),
             "{option:?}"
@@ -281,7 +300,7 @@ fn every_option_is_described_and_takes_its_own_default() {
 #[test]
 fn what_cannot_be_an_observation_is_an_outcome_and_no_error() {
     let library = library();
-    let mut had = library.had(&Options::new(&library)).unwrap();
+    let mut had = library.had(&HadOptions::new(&library)).unwrap();
     let mut other = sample(1e9);
     other.metric = "no such metric";
     assert_eq!(had.observe(&other).unwrap(), Outcome::Ignored);
@@ -293,7 +312,7 @@ fn what_cannot_be_an_observation_is_an_outcome_and_no_error() {
 fn a_detector_goes_on_in_another_thread_after_its_library_value_is_dropped() {
     let mut had = {
         let library = library();
-        library.had(&Options::new(&library)).unwrap()
+        library.had(&HadOptions::new(&library)).unwrap()
     };
     std::thread::spawn(move || {
         had.observe(&sample(1e9)).unwrap();
@@ -322,7 +341,7 @@ fn what_was_learnt_survives_a_restart_and_raises_an_event_that_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let library = library();
-    let options = Options::new(&library);
+    let options = HadOptions::new(&library);
 
     let mut had = library.had(&options).unwrap();
     assert!(!had.load(&path).unwrap());
@@ -350,10 +369,12 @@ fn what_was_learnt_survives_a_restart_and_raises_an_event_that_can_be_read() {
     assert_eq!(event.text("no such key"), None);
     assert!(event.json().contains("\"state\":\"raised\""), "{event:?}");
     let fields: Vec<_> = event.fields().collect();
-    assert!(
-        fields.contains(&("event", "hypervisor_anomaly")),
-        "{fields:?}"
-    );
+    assert_eq!(fields[0].key, "event");
+    assert_eq!(fields[0].value, Value::Text("hypervisor_anomaly"));
+    assert_eq!(event.get("schema").unwrap().value, Value::Integer(1));
+    assert_eq!(event.get("provisional").unwrap().value, Value::Flag(true));
+    let score = event.get("score").unwrap();
+    assert!(matches!(score.value, Value::Number(n) if n.to_string() == score.text));
 
     fs::write(&path, "not a snapshot").unwrap();
     let error = had.load(&path).unwrap_err();
@@ -364,7 +385,7 @@ fn what_was_learnt_survives_a_restart_and_raises_an_event_that_can_be_read() {
 #[test]
 fn a_masked_vm_abstains() {
     let library = library();
-    let mut had = library.had(&Options::new(&library)).unwrap();
+    let mut had = library.had(&HadOptions::new(&library)).unwrap();
     had.observe(&sample(1e9)).unwrap();
     had.mask("host-1", "vm-1", true).unwrap();
     assert_eq!(had.observe(&sample(1e9 + 10.0)).unwrap(), Outcome::Masked);
@@ -401,13 +422,8 @@ fn records_of_logs_become_events() {
     let error = options.set("trainin", "10").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
     options.set("training", "10").unwrap();
-    assert!(
-        library
-            .lad_options()
-            .unwrap()
-            .iter()
-            .any(|o| o.name == "drain_depth")
-    );
+    let described = options.described().unwrap();
+    assert!(described.iter().any(|o| o.name == "drain_depth"));
     let mut lad = library.lad(&options).unwrap();
     for _ in 0..20 {
         assert!(!failure(&mut lad, "session opened for user root").0);
@@ -447,14 +463,9 @@ fn records_of_logs_become_events() {
 #[test]
 fn lines_become_templates() {
     let library = library();
-    assert!(
-        library
-            .drain_options()
-            .unwrap()
-            .iter()
-            .any(|o| o.name == "sim_th")
-    );
     let mut options = DrainOptions::new(&library);
+    let described = options.described().unwrap();
+    assert!(described.iter().any(|o| o.name == "sim_th"));
     options.set("depth", "4").unwrap();
     let mut drain = library.drain(&options).unwrap();
     let (id, change) = drain.add(b"disk sda is 93 percent full").unwrap();

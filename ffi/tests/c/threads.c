@@ -7,7 +7,7 @@ enum { THREADS = 4, TURNS = 20, TICKS = 2 };
 
 static struct {
   pthread_mutex_t turn;
-  bw_had *had;
+  bw_detector *had;
   double time;
 } shared = {.turn = PTHREAD_MUTEX_INITIALIZER};
 
@@ -24,23 +24,24 @@ static void *take_turns(void *unused) {
 
 /* Works with a detector of its own, and fails now and then. */
 static void *alone(void *unused) {
-  bw_had *had = bw_had_new(NULL, NULL);
+  bw_options *options = bw_options_new(BW_STR("had"), NULL);
+  bw_detector *had = bw_detector_new(options, NULL);
   for (int i = 0; i < 200; i++) {
-    bw_observation o = sample("vm", 1e9 + 10.0 * i, 5.0);
+    bw_had_observation o = sample("vm", 1e9 + 10.0 * i, 5.0);
     CHECK(bw_had_observe(had, &o, NULL, NULL) == BW_OK);
-    CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_observation is NULL", bw_had_observe, had, NULL, NULL);
+    CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_had_observation is NULL", bw_had_observe, had, NULL, NULL);
     bw_option_info info = {.size = sizeof info};
-    CHECK(bw_had_option_describe(0, &info, NULL) == BW_OK && strcmp(info.name, "algorithm") == 0);
+    CHECK(bw_options_describe(options, 0, &info, NULL) == BW_OK && is(info.name, "algorithm"));
   }
-  bw_had_free(had);
+  bw_options_free(options);
+  bw_detector_free(had);
   return unused;
 }
 
 static void *read_event(void *event) {
   for (int i = 0; i < 100; i++) {
-    CHECK(strcmp(bw_event_text(event, STR("hypervisor")), "host-1") == 0);
-    double score = 0.0;
-    CHECK(bw_event_number(event, STR("score"), &score, NULL) == BW_OK && score >= 0.5);
+    CHECK(says(event, "hypervisor", "host-1") && has(bw_event_json(event), "\"host-1\""));
+    CHECK(field(event, "score").number >= 0.5);
   }
   return NULL;
 }
@@ -54,17 +55,15 @@ static void run(void *(*body)(void *), void *argument) {
 int main(void) {
   run(alone, NULL);
 
-  shared.had = bw_had_new(NULL, NULL);
+  shared.had = detector("had");
   shared.time = 1700000000.0;
   run(take_turns, NULL);
-  bw_counters counters = {.size = sizeof counters};
-  CHECK(bw_had_counters(shared.had, &counters, NULL) == BW_OK);
-  CHECK(counters.taken == THREADS * TURNS * TICKS * 8u);
+  CHECK(counter(shared.had, "taken") == THREADS * TURNS * TICKS * 8u);
 
   feed(shared.had, &shared.time, 15, 60.0);
-  bw_event *event = bw_had_next_event(shared.had);
+  bw_event *event = bw_detector_next_event(shared.had);
   CHECK(event != NULL);
-  bw_had_free(shared.had);
+  bw_detector_free(shared.had);
   run(read_event, event);
   bw_event_free(event);
   return 0;

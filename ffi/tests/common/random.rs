@@ -1,6 +1,6 @@
 //! What the tests draw at random, and how they call.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use std::path::Path;
 use std::{fs, ptr};
 
@@ -48,7 +48,7 @@ pub fn coded(call: impl FnOnce(*mut *mut bw_error) -> bw_result) -> bw_result {
     if !error.is_null() {
         // SAFETY: the call made the error, which is freed once, after its message was read.
         unsafe {
-            let message = CStr::from_ptr(bw_error_message(error)).to_string_lossy();
+            let message = read(bw_error_message(error)).unwrap();
             assert_ne!(code, bw_result::BW_PANIC, "{message}");
             assert!(!message.is_empty());
             bw_error_free(error);
@@ -57,30 +57,49 @@ pub fn coded(call: impl FnOnce(*mut *mut bw_error) -> bw_result) -> bw_result {
     code
 }
 
-/// What a half of the interface has for options and a detector with them: `O` and `D` are the handles.
-pub struct Half<O, D> {
-    pub options_new: extern "C" fn() -> *mut O,
-    pub options_set: unsafe extern "C" fn(
-        *mut O,
-        *const c_char,
-        usize,
-        *const c_char,
-        usize,
-        *mut *mut bw_error,
-    ) -> bw_result,
-    pub options_free: unsafe extern "C" fn(*mut O),
-    pub count: extern "C" fn() -> usize,
-    pub describe: unsafe extern "C" fn(usize, *mut bw_option_info, *mut *mut bw_error) -> bw_result,
-    pub new: unsafe extern "C" fn(*const O, *mut *mut bw_error) -> *mut D,
-    pub save: unsafe extern "C" fn(*const D, *const c_char, usize, *mut *mut bw_error) -> bw_result,
-    pub load: unsafe extern "C" fn(*mut D, *const c_char, usize, *mut *mut bw_error) -> bw_result,
-    pub next_event: unsafe extern "C" fn(*mut D) -> *mut bw_event,
-    /// What is not a number, a text of chance or the like, and some option takes: words, and lists or rules, not all of them sound.
+/// A string that the library gave, if it gave one.
+///
+/// # Safety
+/// It lives as long as it is used.
+pub unsafe fn read<'a>(string: bw_string) -> Option<&'a str> {
+    if string.data.is_null() {
+        return None;
+    }
+    // SAFETY: passed on to the caller.
+    let bytes = unsafe { std::slice::from_raw_parts(string.data.cast(), string.size) };
+    Some(std::str::from_utf8(bytes).expect("libbellwether's strings are UTF-8"))
+}
+
+/// `bytes` as a field of a struct.
+pub fn string(bytes: &[u8]) -> bw_string {
+    let (data, size) = c(bytes);
+    bw_string { data, size }
+}
+
+/// The value of a counter.
+pub fn counter(detector: *const bw_detector, wanted: &str) -> u64 {
+    for index in 0.. {
+        let (mut name, mut value) = (string(b""), 0);
+        // SAFETY: the detector is ours, and both places may be written to; names are static.
+        unsafe {
+            let found = bw_detector_counter(detector, index, &mut name, &mut value);
+            assert!(found, "there is no counter {wanted}");
+            if read(name) == Some(wanted) {
+                return value;
+            }
+        }
+    }
+    unreachable!()
+}
+
+/// A kind of detector, and what some of its options take: words, and lists or rules, not all of them sound.
+pub struct Half {
+    pub name: &'static str,
     pub words: &'static [&'static str],
     pub lists: &'static [&'static str],
 }
 
-impl<O, D> Half<O, D> {
+impl Half {
     /// A value for any option: one that some option takes, or one that none does.
     fn option_value(&self, rng: &mut Rng, default: &str) -> String {
         match rng.u8(..8) {
@@ -97,13 +116,16 @@ impl<O, D> Half<O, D> {
 
     /// A detector with the options `first`, and some others set to a value that is drawn for them; or with the defaults where
     /// they contradict each other. No option has a file of this machine read.
-    pub fn detector(&self, rng: &mut Rng, first: &[(&str, &str)]) -> *mut D {
-        let options = (self.options_new)();
+    pub fn detector(&self, rng: &mut Rng, first: &[(&str, &str)]) -> *mut bw_detector {
+        let (name, name_len) = c(self.name.as_bytes());
+        // SAFETY: the name has this length.
+        let new = || unsafe { bw_options_new(name, name_len, ptr::null_mut()) };
+        let options = new();
         let set = |name: &str, value: &str| {
             let ((name, name_len), (value, value_len)) = (c(name.as_bytes()), c(value.as_bytes()));
             // SAFETY: the options are ours, and the strings have these lengths.
             coded(|error| unsafe {
-                (self.options_set)(options, name, name_len, value, value_len, error)
+                bw_options_set(options, name, name_len, value, value_len, error)
             })
         };
         for (name, value) in first {
@@ -113,44 +135,42 @@ impl<O, D> Half<O, D> {
             // SAFETY: zeros are a size, and pointers that are NULL.
             let mut info: bw_option_info = unsafe { std::mem::zeroed() };
             info.size = size_of::<bw_option_info>();
-            let index = rng.usize(..(self.count)());
-            // SAFETY: `info` has the size that it says, and gets static strings.
+            // SAFETY: the options are ours, `info` has the size that it says, and its strings live as long as the options.
             let (name, default) = unsafe {
-                coded(|error| (self.describe)(index, &mut info, error));
-                (
-                    CStr::from_ptr(info.name),
-                    CStr::from_ptr(info.default_value),
-                )
+                let index = rng.usize(..bw_options_count(options));
+                coded(|error| bw_options_describe(options, index, &mut info, error));
+                (read(info.name).unwrap(), read(info.default_value).unwrap())
             };
-            let name = name.to_str().unwrap();
             if name != "lexicon" {
-                set(name, &self.option_value(rng, default.to_str().unwrap()));
+                set(name, &self.option_value(rng, default));
             }
         }
         let mut made = ptr::null_mut();
         // SAFETY: the options are ours until they are freed, once.
         unsafe {
             coded(|error| {
-                made = (self.new)(options, error);
+                made = bw_detector_new(options, error);
                 match made.is_null() {
                     true => bw_error_code(*error),
                     false => bw_result::BW_OK,
                 }
             });
-            (self.options_free)(options);
-            match made.is_null() {
-                true => (self.new)(ptr::null(), ptr::null_mut()),
-                false => made,
+            bw_options_free(options);
+            if made.is_null() {
+                let defaults = new();
+                made = bw_detector_new(defaults, ptr::null_mut());
+                bw_options_free(defaults);
             }
+            made
         }
     }
 
     /// Saves `detector`, damages the file now and then, and loads it.
-    pub fn save_and_load(&self, rng: &mut Rng, detector: *mut D, folder: &Path) {
+    pub fn save_and_load(&self, rng: &mut Rng, detector: *mut bw_detector, folder: &Path) {
         let path = folder.join("state");
         let (start, length) = c(path.as_os_str().as_encoded_bytes());
         // SAFETY: the detector is ours, and the path has this length.
-        let code = coded(|error| unsafe { (self.save)(detector, start, length, error) });
+        let code = coded(|error| unsafe { bw_detector_save(detector, start, length, error) });
         assert_eq!(code, bw_result::BW_OK);
         let damaged = rng.bool();
         if damaged {
@@ -164,7 +184,7 @@ impl<O, D> Half<O, D> {
             fs::write(&path, bytes).unwrap();
         }
         // SAFETY: as above.
-        let code = coded(|error| unsafe { (self.load)(detector, start, length, error) });
+        let code = coded(|error| unsafe { bw_detector_load(detector, start, length, error) });
         let right = if damaged {
             bw_result::BW_SNAPSHOT_UNUSABLE
         } else {
@@ -177,14 +197,14 @@ impl<O, D> Half<O, D> {
     }
 
     /// The next event that waits, as JSON, which is in its ranges.
-    pub fn next_event(&self, detector: *mut D) -> Option<serde_json::Value> {
+    pub fn next_event(&self, detector: *mut bw_detector) -> Option<serde_json::Value> {
         // SAFETY: the detector is ours, and so is the event until it is freed, after its last string was read.
         unsafe {
-            let event = (self.next_event)(detector);
+            let event = bw_detector_next_event(detector);
             if event.is_null() {
                 return None;
             }
-            let json = CStr::from_ptr(bw_event_json(event)).to_str().unwrap();
+            let json = read(bw_event_json(event)).unwrap();
             let json: serde_json::Value = serde_json::from_str(json).unwrap();
             assert_eq!(json.as_object().unwrap().len(), bw_event_field_count(event));
             bw_event_free(event);

@@ -48,6 +48,6 @@ pub trait Detector {
     /// Takes the next line; `None` where it cannot.
     fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>>;
 
-    /// The next event that waits, as JSON.
-    fn next_event(&mut self) -> Option<String>;
+    /// The next event that waits, as a record.
+    fn next_event(&mut self) -> Option<Vec<u8>>;
 }

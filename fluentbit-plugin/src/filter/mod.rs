@@ -181,11 +181,9 @@ impl<D: Detector> Filter<D> {
 
     /// Takes the events that wait between two chunks.
     pub fn release(&mut self, mut send: impl FnMut(&[u8])) {
-        while let Some(json) = self.detector.next_event() {
-            if let Some(record) = event::record(&json) {
-                self.counters.events += 1;
-                send(&record);
-            }
+        while let Some(record) = self.detector.next_event() {
+            self.counters.events += 1;
+            send(&record);
         }
     }
 
@@ -382,10 +380,7 @@ impl<D: Detector> Filter<D> {
         replacement: &mut Replacement<'_>,
         inline: &mut impl FnMut(&[u8]) -> bool,
     ) {
-        while let Some(json) = self.detector.next_event() {
-            let Some(record) = event::record(&json) else {
-                continue;
-            };
+        while let Some(record) = self.detector.next_event() {
             self.counters.events += 1;
             if inline(&record) {
                 let end = replacement.chunk.len();

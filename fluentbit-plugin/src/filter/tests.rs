@@ -1,6 +1,7 @@
 //! The filter with a detector that finds what a test puts into the lines.
 
 use super::*;
+use crate::event::FieldValue;
 use crate::record::tests::{TIMES, Time, WIDTHS, Width, decoded, encoded};
 use proptest::prelude::*;
 use rmpv::Value as Any;
@@ -12,7 +13,7 @@ type Observed = (String, f64, String, Option<u8>, [String; 3]);
 #[derive(Default)]
 struct Fake {
     observed: Vec<Observed>,
-    events: Vec<String>,
+    events: Vec<Vec<u8>>,
     template: String,
 }
 
@@ -33,8 +34,7 @@ impl Detector for Fake {
         self.observed.push(observed);
         let fails = text.contains("fail");
         if text.contains("event") {
-            let json = r#"{"event":"log_failure","schema":1,"time":7.5,"state":"raised"}"#;
-            self.events.push(json.into());
+            self.events.push(an_event());
         }
         self.template = format!("<{}>", text.len());
         Some(Verdict {
@@ -47,9 +47,19 @@ impl Detector for Fake {
         })
     }
 
-    fn next_event(&mut self) -> Option<String> {
+    fn next_event(&mut self) -> Option<Vec<u8>> {
         self.events.pop()
     }
+}
+
+fn an_event() -> Vec<u8> {
+    let fields = [
+        ("event", FieldValue::Text("log_failure")),
+        ("schema", FieldValue::Integer(1)),
+        ("time", FieldValue::Number(7.5)),
+        ("state", FieldValue::Text("raised")),
+    ];
+    event::record(7.5, &fields)
 }
 
 fn filter(properties: &[(&str, &str)]) -> Filter<Fake> {
@@ -263,10 +273,7 @@ fn an_event_comes_behind_the_records_of_its_chunk_and_is_no_record_to_a_filter()
         assert!(first[2].contains("\"log_failure\""), "{first:#?}");
         let records = filter.counters().records;
         // The event alone, as rewrite_tag hands it in again.
-        let event = &out_first[out_first.len()
-            - event::record(r#"{"event":"log_failure","schema":1,"time":7.5,"state":"raised"}"#)
-                .unwrap()
-                .len()..];
+        let event = &out_first[out_first.len() - an_event().len()..];
         assert_eq!(out(&mut filter, event), None);
         assert_eq!(filter.counters().records, records);
         assert_eq!(filter.counters().events, 1);
