@@ -1,22 +1,22 @@
-//! Internal or external: to what a change is attributed, and how that is told.
+//! Attribution: whether a change is internal or external, and the words for it.
 //!
-//! The lecture follows attribution theory: a behaviour that many show at once (consensus), that is unlike what each of them
-//! usually does (distinctiveness), and that has not been seen in the same place before (consistency), comes from outside.
+//! The lecture follows attribution theory: a behavior that many show at once (consensus), that differs from what each of them
+//! usually does (distinctiveness), and that has not occurred in the same place before (consistency), comes from outside.
 
 use super::incident::End;
 use super::method::{Alarm, Verdict};
 use crate::event::{Cause, Direction};
 
-/// Consensus from which a change can be external.
+/// Minimum consensus of an external change.
 const CONSENSUS_MIN: f64 = 0.5;
-/// Consistency from which the hypervisor's own past explains a change.
+/// From this consistency on, the hypervisor's own past explains a change.
 const CONSISTENCY_MAX: f64 = 0.5;
-/// Distinctiveness that makes up for consistency.
+/// Distinctiveness that outweighs consistency.
 const DISTINCTIVENESS_MIN: f64 = 0.8;
-/// Most VMs that an event names.
+/// Maximum number of VMs named in an event.
 pub(super) const NAMED_MAX: usize = 8;
 
-/// To what an alarm is attributed.
+/// The cause of an alarm.
 pub(super) fn cause(verdict: &Verdict, alarm: &Alarm) -> Cause {
     let unlike_before =
         alarm.consistency < CONSISTENCY_MAX || alarm.distinctiveness >= DISTINCTIVENESS_MIN;
@@ -28,7 +28,7 @@ pub(super) fn cause(verdict: &Verdict, alarm: &Alarm) -> Cause {
 }
 
 /// What the VMs did, in the past tense.
-pub(super) fn deed(direction: Direction) -> &'static str {
+pub(super) fn action(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "rose together",
         Direction::Down => "fell together",
@@ -37,7 +37,7 @@ pub(super) fn deed(direction: Direction) -> &'static str {
     }
 }
 
-/// Why an incident ended, in a few words.
+/// Why an incident ended.
 pub(super) fn reason(end: End) -> &'static str {
     match end {
         End::Recovered => "recovered",

@@ -1,48 +1,48 @@
-//! Who makes room for a newcomer in a table that is full.
+//! Which entry of a full table a newcomer replaces.
 //!
-//! Names can be invented, so a table must neither be filled for a day by names that come once, nor may a flood of them displace
-//! what is known. An entry that still reports never makes room. Of those that do not, the ones with the fewest samples go first,
-//! and among these the one that has been silent longest. As nobody reports twice at once, a newcomer keeps its place for
-//! [`GRACE_INTERVALS`]: a real one is then back, an invented one is not.
+//! Names can be made up, so a table must neither be blocked for a day by names that come once, nor may a flood of them displace
+//! known entries. An entry that still reports is never evicted. Of the others, those with the fewest samples go first, and among
+//! these the one that has been silent longest. Because nothing reports twice at once, a newcomer keeps its place for
+//! [`GRACE_INTERVALS`]; by then a real one has reported again, and a made-up one has not.
 //!
-//! The table is searched at most once an interval, whatever the number of newcomers: the search lists all who may go, the next
-//! ones take them from the list, and those who come when it is empty are turned away. Where more want in than can, all have the
-//! same chance in every interval, so that a real newcomer gets its place however large the flood is that it comes in; and half
-//! of the places are left to those who come later.
+//! The table is searched at most once per interval, whatever the number of newcomers. The search lists all victims; newcomers
+//! then take their places, and those who come when the list is empty are refused. If there are more newcomers than places, all
+//! have the same chance in each interval, so a real newcomer gets a place however large the flood is that it comes with. Half of
+//! the places are left to those who come later.
 
 use std::hash::{Hash as _, Hasher as _};
 
 use rustc_hash::FxHasher;
 
-/// From so many intervals with samples on, an entry is established.
+/// An entry with samples in this many intervals is established.
 pub(super) const ESTABLISHED: u32 = 32;
 
-/// Who has not reported for so many of its intervals no longer does.
+/// An entry without a sample for this many of its intervals no longer reports.
 pub(super) const GRACE_INTERVALS: f64 = 2.5;
 
-/// An established entry is given this share of the option `forget_sec`, but at least [`ESTABLISHED`] intervals.
+/// An established entry may be silent for this share of the option `forget_sec`, but at least for [`ESTABLISHED`] intervals.
 const ESTABLISHED_SHARE: f64 = 1.0 / 24.0;
 
-/// So many newcomers are let in for each place that there was for those of the last interval.
+/// The number of newcomers that are admitted per place, relative to the newcomers of the last interval.
 const ADMITTED_SHARE: f64 = 0.5;
 
-/// How long an entry that had samples in `heard` intervals may be silent before it may have to make room; in the unit of
-/// `interval`, in which `forget` says how long it may be silent at all.
-pub(super) fn patience(heard: u32, interval: f64, forget: f64) -> f64 {
-    if heard >= ESTABLISHED {
+/// How long an entry that had samples in `intervals` intervals may be silent before it may be evicted; in the unit of `interval`
+/// and `forget`, the time after which it is forgotten.
+pub(super) fn patience(intervals: u32, interval: f64, forget: f64) -> f64 {
+    if intervals >= ESTABLISHED {
         (ESTABLISHED_SHARE * forget).max(f64::from(ESTABLISHED) * interval)
     } else {
         GRACE_INTERVALS * interval
     }
 }
 
-/// An entry that may have to make room.
+/// An entry that may be evicted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate {
-    /// Its place in the table.
+    /// Its index in the table.
     pub at: usize,
-    /// Intervals with a sample of it.
-    pub heard: u32,
+    /// Intervals with a sample.
+    pub intervals: u32,
     /// How long it has been silent.
     pub silent: f64,
 }
@@ -50,15 +50,15 @@ pub(super) struct Candidate {
 /// See the [module](self).
 #[derive(Debug, Clone)]
 pub(super) struct Eviction {
-    /// Who may go, the next one last.
+    /// Indices of the entries to evict, the next one last.
     victims: Vec<u32>,
     /// When the table was last searched.
     searched: f64,
     /// Newcomers since then.
     newcomers: u64,
-    /// How many of 2^32 newcomers may take a place.
+    /// How many of 2^32 newcomers are admitted.
     admitted: u64,
-    /// Makes the chance of a newcomer another one with every search.
+    /// Number of searches, which changes the chance of a newcomer with every search.
     searches: u64,
 }
 
@@ -75,9 +75,10 @@ impl Default for Eviction {
 }
 
 impl Eviction {
-    /// The place that the newcomer `name` is to take at the time `now`; `None` where it is turned away. Where `every` has passed
-    /// since the last search, `candidates` gives all who may go. `is_silent` says whether one found earlier still is.
-    pub(super) fn place_for<I: Iterator<Item = Candidate>>(
+    /// The index that the newcomer `name` takes at the time `now`; `None` if it is refused. If `every` has passed since the last
+    /// search, `candidates` lists all entries that may be evicted. `is_silent` tells whether an entry found earlier is still
+    /// silent.
+    pub(super) fn slot_for<I: Iterator<Item = Candidate>>(
         &mut self,
         name: &str,
         now: f64,
@@ -85,7 +86,7 @@ impl Eviction {
         candidates: impl FnOnce() -> I,
         is_silent: impl Fn(usize) -> bool,
     ) -> Option<usize> {
-        // Time can be set back, where it is that of the samples.
+        // Time can be set back if it comes from the samples.
         if now - self.searched >= every || now < self.searched {
             self.search(now, candidates());
         }
@@ -100,8 +101,9 @@ impl Eviction {
 
     fn search(&mut self, now: f64, candidates: impl Iterator<Item = Candidate>) {
         let mut found: Vec<Candidate> = candidates.collect();
-        // Numbers of samples that are alike are the same: of two who came twice or thrice, the one silent for longer goes.
-        let last_to_go = |c: &Candidate| std::cmp::Reverse((c.heard | 1).ilog2());
+        // Compared by order of magnitude: among entries with two or three samples, the one that has been silent longer goes
+        // first.
+        let last_to_go = |c: &Candidate| std::cmp::Reverse((c.intervals | 1).ilog2());
         found.sort_unstable_by(|a, b| {
             let few = last_to_go(a).cmp(&last_to_go(b));
             few.then(a.silent.total_cmp(&b.silent))
@@ -110,7 +112,7 @@ impl Eviction {
         self.victims.clear();
         self.victims.extend(found.iter().map(|c| c.at as u32));
         let places = ADMITTED_SHARE * self.victims.len() as f64;
-        // The first newcomers of a flood find whatever there is.
+        // The first newcomers of a flood get all places.
         let share = match self.newcomers {
             0 => 1.0,
             newcomers => places / newcomers as f64,
@@ -121,7 +123,7 @@ impl Eviction {
         self.searches += 1;
     }
 
-    /// A number below 2^32 that looks random.
+    /// A pseudo-random number below 2^32.
     fn chance_of(&self, name: &str) -> u64 {
         let mut hasher = FxHasher::default();
         name.hash(&mut hasher);
@@ -131,8 +133,8 @@ impl Eviction {
         (x ^ (x >> 31)) >> 32
     }
 
-    /// The places of the table are others now.
-    pub(super) fn restart(&mut self) {
+    /// Forgets the victims, because the indices of the table have changed.
+    pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
 }
@@ -141,15 +143,19 @@ impl Eviction {
 mod tests {
     use super::*;
 
-    fn candidate(at: usize, heard: u32, silent: f64) -> Candidate {
-        Candidate { at, heard, silent }
+    fn candidate(at: usize, intervals: u32, silent: f64) -> Candidate {
+        Candidate {
+            at,
+            intervals,
+            silent,
+        }
     }
 
-    /// Who makes room, in their order, when so many newcomers come at once.
+    /// The victims in order, for this many newcomers at once.
     fn order(table: &[Candidate], newcomers: usize) -> Vec<usize> {
         let mut eviction = Eviction::default();
         (0..newcomers)
-            .filter_map(|_| eviction.place_for("new", 0.0, 1.0, || table.iter().copied(), |_| true))
+            .filter_map(|_| eviction.slot_for("new", 0.0, 1.0, || table.iter().copied(), |_| true))
             .collect()
     }
 
@@ -174,7 +180,7 @@ mod tests {
                 searches += 1;
                 (0..10).map(|at| candidate(at, 1, 30.0))
             };
-            eviction.place_for(
+            eviction.slot_for(
                 &n.to_string(),
                 f64::from(n / 1000),
                 10.0,
@@ -189,7 +195,7 @@ mod tests {
     fn who_reports_again_after_the_search_keeps_its_place() {
         let table = [candidate(0, 1, 30.0), candidate(1, 1, 20.0)];
         let mut eviction = Eviction::default();
-        let place = eviction.place_for("new", 0.0, 1.0, || table.into_iter(), |at| at != 0);
+        let place = eviction.slot_for("new", 0.0, 1.0, || table.into_iter(), |at| at != 0);
         assert_eq!(place, Some(1));
     }
 
@@ -202,7 +208,7 @@ mod tests {
             let now = f64::from(interval);
             let mut place = |name: &str| {
                 let candidates = || (0..10).map(|at| candidate(at, 1, 30.0));
-                eviction.place_for(name, now, 1.0, candidates, |_| true)
+                eviction.slot_for(name, now, 1.0, candidates, |_| true)
             };
             for n in 0..100 {
                 place(&format!("invented-{interval}-{n}"));

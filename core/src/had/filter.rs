@@ -1,12 +1,12 @@
-//! The dynamic filter: change points of a VM that is calming down are dropped (lecture, "Dynamic Filtering").
+//! The dynamic filter: drops change points of a VM that is settling down (lecture, "Dynamic Filtering").
 
 use serde::{Deserialize, Serialize};
 
 use crate::memory::allocation;
 
-/// How often one VM was above the threshold lately, and how often just before that.
+/// How often one VM exceeded the threshold recently, and how often just before that.
 ///
-/// A queue of the last `2 half` samples, one bit each; the counts of its two halves are kept.
+/// A ring of the last `2 half` samples, one bit each, with a running count for each half.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Filter {
     bits: Box<[u64]>,
@@ -18,7 +18,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     pub fn bytes(&self) -> usize {
         allocation(size_of_val(&*self.bits))
     }
@@ -36,8 +36,8 @@ impl Filter {
         }
     }
 
-    /// Whether a restored state is one of a filter whose halves have `half` samples each.
-    pub fn is_sound(&self, half: usize) -> bool {
+    /// Whether a restored state is that of a filter with `half` samples per half.
+    pub fn is_valid(&self, half: usize) -> bool {
         let half = half.max(1);
         self.half as usize == half
             && self.bits.len() == (2 * half).div_ceil(64)
@@ -62,7 +62,7 @@ impl Filter {
         (self.bits[at as usize / 64] >> (at % 64)) as u32 & 1
     }
 
-    /// Takes whether a sample is above the threshold.
+    /// Takes whether a sample exceeds the threshold.
     #[inline]
     pub fn push(&mut self, above: bool) {
         let middle = if self.at < self.half {
@@ -82,8 +82,8 @@ impl Filter {
         }
     }
 
-    /// Whether a change point now is to be dropped: the queue is full, and its newer half holds fewer samples above the
-    /// threshold than the older one.
+    /// Whether to drop a change point: the ring is full, and its newer half has fewer samples above the threshold than the older
+    /// one.
     #[inline]
     pub fn calms_down(&self) -> bool {
         self.full && self.newer < self.older

@@ -1,22 +1,21 @@
-//! One hypervisor: the panels of its metrics and intervals.
+//! One hypervisor: the series of its metrics and intervals.
 
 use serde::{Deserialize, Serialize};
 
-use super::panel::Panel;
-use super::tell::Others;
+use super::series::Series;
 
 /// One hypervisor.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Hypervisor {
     pub(super) name: Box<str>,
-    /// One for each metric and interval that has been seen; a VM is in one of each metric.
-    pub(super) panels: Vec<Panel>,
-    /// All VMs have been silent since this time, and that was told; seconds.
+    /// One for each metric and interval; a VM is in one series per metric.
+    pub(super) series: Vec<Series>,
+    /// Since when all VMs have been silent, if that was reported; seconds.
     pub(super) silent_since: Option<f64>,
-    /// The interval that most samples have for which there is no room, and by how many more than the others.
+    /// The most frequent interval among the rejected samples, by majority vote: the candidate and its lead.
     #[serde(skip)]
-    pub(super) turned_away: (f64, u32),
-    /// How much memory it took outside of itself when it was last measured, in bytes.
+    pub(super) rejected: (f64, u32),
+    /// Memory outside of itself when last measured, in bytes.
     #[serde(skip)]
     pub(super) bytes: usize,
 }
@@ -25,44 +24,66 @@ impl Hypervisor {
     pub(super) fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            panels: Vec::new(),
+            series: Vec::new(),
             silent_since: None,
-            turned_away: (0.0, 0),
+            rejected: (0.0, 0),
             bytes: 0,
         }
     }
 
-    /// The panels of a metric with their places.
-    pub(super) fn of(&self, metric: u32) -> impl Iterator<Item = (usize, &Panel)> {
-        let panels = self.panels.iter().enumerate();
-        panels.filter(move |(_, panel)| panel.metric == metric)
+    /// The series of a metric with their indices.
+    pub(super) fn of(&self, metric: u32) -> impl Iterator<Item = (usize, &Series)> {
+        let all = self.series.iter().enumerate();
+        all.filter(move |(_, series)| series.metric == metric)
     }
 
-    /// All panels but the one at `at`.
+    /// All series but the one at `at`.
     pub(super) fn others(&self, at: usize) -> Others<'_> {
-        Others([&self.panels[..at], &self.panels[at + 1..]])
+        Others([&self.series[..at], &self.series[at + 1..]])
     }
 
-    /// The panel of a metric that speaks for it: one with an open incident, or else the one of most VMs.
+    /// The series that represents a metric: one with an open incident, or else the one with the most VMs.
     pub(super) fn main(&self, metric: u32) -> Option<usize> {
-        let order = |(at, panel): &(usize, &Panel)| {
-            let (raised, vms) = (panel.incidents.is_raised(), panel.vms());
+        let order = |(at, series): &(usize, &Series)| {
+            let (raised, vms) = (series.incidents.is_raised(), series.vms());
             (raised, vms, usize::MAX - at)
         };
         self.of(metric).max_by_key(order).map(|(at, _)| at)
     }
 
-    /// The metrics that have been seen, in the order of their first sight.
+    /// The metrics, in the order of their first sample.
     pub(super) fn metrics(&self) -> impl Iterator<Item = u32> {
-        let panels = self.panels.iter().enumerate();
-        let first = |(at, panel): &(usize, &Panel)| {
-            self.panels[..*at].iter().all(|p| p.metric != panel.metric)
+        let all = self.series.iter().enumerate();
+        let first = |(at, series): &(usize, &Series)| {
+            self.series[..*at].iter().all(|s| s.metric != series.metric)
         };
-        panels.filter(first).map(|(_, panel)| panel.metric)
+        all.filter(first).map(|(_, series)| series.metric)
     }
 
-    /// Whether the VMs of a metric have so many intervals that no two of them can be compared.
+    /// Whether the VMs of a metric have so many different intervals that no two can be compared.
     pub(super) fn is_scattered(&self, metric: u32) -> bool {
-        self.of(metric).count() > 1 && self.of(metric).all(|(_, panel)| panel.vms() < 2)
+        self.of(metric).count() > 1 && self.of(metric).all(|(_, series)| series.vms() < 2)
+    }
+}
+
+/// The other series of a hypervisor.
+pub(super) struct Others<'a>(pub [&'a [Series]; 2]);
+
+impl Others<'_> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Series> {
+        self.0.iter().copied().flatten()
+    }
+
+    /// Those of the same metric, whose VMs have other intervals.
+    pub(super) fn of(&self, metric: u32) -> impl Iterator<Item = &Series> {
+        self.all().filter(move |series| series.metric == metric)
+    }
+
+    /// When the incident of the metric was raised, if one is open at another interval.
+    pub(super) fn raised_since(&self, metric: u32) -> Option<f64> {
+        let raised = self
+            .of(metric)
+            .filter(|series| series.incidents.is_raised());
+        raised.map(|series| series.raised_since).reduce(f64::min)
     }
 }

@@ -1,11 +1,11 @@
 //! The algorithm `iad`, the predecessor of HAD (Jindal et al., "IAD: Indirect Anomalous VMMs Detection in the Cloud-based
 //! Environment", AIOPS 2020, Springer 2021).
 //!
-//! A VM votes when the mean of its last `window_sz` values differs from the mean of as many before them by more than the
-//! share `change_threshold` of the latter. The hypervisor is ill when the share of its VMs that vote reaches `quorum`.
-//! One VM alone is no quorum.
+//! A VM votes when the mean of its last `window_sz` values differs from the mean of as many before them by more than the share
+//! `change_threshold` of the latter. There is an alarm when the share of VMs that vote reaches `quorum`. One VM alone is no
+//! quorum.
 //!
-//! State of a VM: 24 bytes a sample of the window and some 150 more; 1.1 KiB with the defaults.
+//! Memory of a VM: 24 bytes per sample of the window and about 150 more; 1.1 KiB with the defaults.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +17,9 @@ use super::window::{Delay, MovingMean};
 use super::zscore::score;
 use crate::memory::vec;
 
-/// Against means below this, any change would be a large share.
+/// Lower bound of the mean: relative to smaller ones, any change would be large.
 const LEAST_MEAN: f64 = 1e-6;
-/// The share of votes may miss the quorum by this: 0.8 of 5 is to be 4 whatever the rounding.
+/// Tolerance of the quorum, so that 0.8 of 5 is 4 despite rounding.
 const QUORUM_SLACK: f64 = 1e-9;
 
 /// IAD, for one metric of one hypervisor.
@@ -29,7 +29,7 @@ pub(crate) struct Iad {
     threshold: f64,
     quorum: f64,
     vms: Vec<Vm>,
-    /// VMs that have given a value.
+    /// VMs with at least one value.
     used: u32,
     now: u64,
     past: Past,
@@ -37,13 +37,13 @@ pub(crate) struct Iad {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Vm {
-    /// Values on their way from the latter window to the former one.
+    /// Values between the latter window and the former one.
     delay: Delay,
     latter: MovingMean,
     former: MovingMean,
-    /// The tick of the last value; 0 where there was none yet.
-    heard: u64,
-    /// What it said with its last value: 1 it rose, -1 it fell, 0 neither.
+    /// The tick of the last value; 0 for none.
+    last_tick: u64,
+    /// Its last vote: 1 for rising, -1 for falling, 0 for neither.
     vote: i8,
 }
 
@@ -53,7 +53,7 @@ impl Vm {
             delay: Delay::new(window_sz),
             latter: MovingMean::new(window_sz),
             former: MovingMean::new(window_sz),
-            heard: 0,
+            last_tick: 0,
             vote: 0,
         }
     }
@@ -75,7 +75,7 @@ impl Vm {
 }
 
 impl Iad {
-    /// State that knows no VM yet.
+    /// State without VMs.
     pub fn new(options: &HadOptions) -> Self {
         Self {
             window_sz: options.iad_window_sz,
@@ -88,40 +88,40 @@ impl Iad {
         }
     }
 
-    /// Makes a restored state go on under `options`, whose window length has to be the one that it was made with. `false` where
-    /// it is no sound state of `slots` VMs.
+    /// Continues a restored state under `options`, which must have the same window length. Returns `false` if it is not a valid
+    /// state of `slots` VMs.
     pub fn restore(&mut self, options: &HadOptions, slots: usize) -> bool {
         let window = options.iad_window_sz;
-        let sound = self.vms.len() == slots
-            && self.past.is_sound(2 * window)
+        let valid = self.vms.len() == slots
+            && self.past.is_valid(2 * window)
             && self.vms.iter().all(|vm| {
-                vm.heard <= self.now
-                    && vm.delay.is_sound(window)
-                    && vm.latter.is_sound(window)
-                    && vm.former.is_sound(window)
+                vm.last_tick <= self.now
+                    && vm.delay.is_valid(window)
+                    && vm.latter.is_valid(window)
+                    && vm.former.is_valid(window)
             });
-        if sound {
+        if valid {
             let restored = std::mem::replace(self, Self::new(options));
-            self.used = restored.vms.iter().filter(|vm| vm.heard > 0).count() as u32;
+            self.used = restored.vms.iter().filter(|vm| vm.last_tick > 0).count() as u32;
             self.vms = restored.vms;
             self.now = restored.now;
             self.past = restored.past;
         }
-        sound
+        valid
     }
 
-    /// The votes that count: those of VMs that were silent for less than a window.
+    /// The votes that count: those of VMs that have been silent for less than a window.
     fn votes(&self) -> Changed {
         let mut votes = Changed::default();
         for vm in &self.vms {
-            let counts = self.now - vm.heard < self.window_sz as u64;
+            let counts = self.now - vm.last_tick < self.window_sz as u64;
             votes.up += u32::from(counts && vm.vote > 0);
             votes.down += u32::from(counts && vm.vote < 0);
         }
         votes
     }
 
-    /// How far the voters' changes exceed the threshold: 0.5 where twice as far, nearing 1 where much farther.
+    /// How far the voters' changes exceed the threshold: 0.5 for twice the threshold, approaching 1 for large changes.
     fn distinctiveness(&self) -> f64 {
         let (mut sum, mut count) = (0.0, 0.0);
         for (former, by) in self
@@ -147,11 +147,11 @@ impl Method for Iad {
     fn resize(&mut self, slots: usize) {
         let window = self.window_sz;
         self.vms.resize_with(slots, || Vm::new(window));
-        self.used = self.vms.iter().filter(|vm| vm.heard > 0).count() as u32;
+        self.used = self.vms.iter().filter(|vm| vm.last_tick > 0).count() as u32;
     }
 
     fn reset(&mut self, slot: usize) {
-        if std::mem::replace(&mut self.vms[slot], Vm::new(self.window_sz)).heard > 0 {
+        if std::mem::replace(&mut self.vms[slot], Vm::new(self.window_sz)).last_tick > 0 {
             self.used -= 1;
         }
     }
@@ -162,8 +162,8 @@ impl Method for Iad {
             if !value.is_finite() {
                 continue;
             }
-            self.used += u32::from(vm.heard == 0);
-            vm.heard = self.now;
+            self.used += u32::from(vm.last_tick == 0);
+            vm.last_tick = self.now;
             vm.push(value);
             if let Some((former, by)) = vm.change() {
                 let bound = self.threshold * former.max(LEAST_MEAN);
@@ -207,7 +207,7 @@ impl Method for Iad {
         // A mean is known, a spread is not: one threshold's worth of change stands for two standard deviations.
         self.vms
             .get(slot)
-            .filter(|vm| vm.heard == self.now && vm.heard > 0)
+            .filter(|vm| vm.last_tick == self.now && vm.last_tick > 0)
             .and_then(Vm::change)
             .map_or(f64::NAN, |(former, by)| {
                 2.0 * by / (self.threshold.max(LEAST_MEAN) * former.max(LEAST_MEAN))
@@ -223,7 +223,7 @@ impl Method for Iad {
 mod tests {
     use super::*;
     use crate::event::Direction;
-    use crate::had::method::contract;
+    use crate::had::contract;
     use proptest::prelude::*;
 
     fn options(window: usize, threshold: f64, quorum: f64) -> HadOptions {

@@ -1,4 +1,4 @@
-//! The life of an incident: when a run of alarms is raised, and when it is cleared.
+//! The lifecycle of an incident: when a run of alarms is raised, and when it is cleared.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,11 @@ use crate::memory::allocation;
 
 use super::method::Alarm;
 
-/// A slow channel's alarm within so many samples of another alarm is its echo.
+/// An alarm of a slow channel within this many samples of another alarm is its echo.
 const ECHO_SAMPLES: u64 = 360;
-/// Samples that a level is taken over.
+/// Time constant of a level's moving mean, in samples.
 const LEVEL_SAMPLES: f64 = 8.0;
-/// Samples in a row that the VMs must be back for an incident to have ended, or away again for it to have come back.
+/// Number of consecutive samples that the VMs must be back for an incident to end, or away again for it to be raised again.
 const STEADY_SAMPLES: u32 = 8;
 /// Share of the changed VMs that must be back, or away again.
 const QUORUM: f64 = 0.7;
@@ -18,17 +18,17 @@ const QUORUM: f64 = 0.7;
 /// Why an incident ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// The VMs are back to where they were.
+    /// The VMs are back at their former levels.
     Recovered,
-    /// The change has lasted so long that it is the VMs' new past.
+    /// The change has lasted so long that it is the new normal.
     Accustomed,
-    /// Another change came on top of it.
+    /// Another change followed.
     Superseded,
     /// The VMs that changed are gone.
     Gone,
 }
 
-/// What has become of an incident at one tick.
+/// A transition of an incident at one tick.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Change {
     /// It began.
@@ -37,41 +37,41 @@ pub(super) enum Change {
     Cleared(End),
 }
 
-/// One VM that changed.
+/// A VM that changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Changed {
     slot: u32,
-    /// Where it was before, in the metric's unit.
+    /// Its level before, in the metric's unit.
     before: f64,
-    /// Where it is now: a moving mean.
+    /// Its level now: a moving mean.
     now: f64,
-    /// The farthest from `before` that `now` has been within the first samples after the alarm.
+    /// The value of `now` farthest from `before` within the first samples after the alarm.
     farthest: f64,
 }
 
 impl Changed {
-    /// Whether it is nearer to where it was than to where the incident had brought it.
+    /// Whether it is closer to its former level than to the one during the incident.
     fn is_back(&self) -> bool {
         (self.now - self.before).abs() < 0.5 * (self.farthest - self.before).abs()
     }
 }
 
-/// An incident that is open, or over but still fresh.
+/// An incident that is open, or cleared recently.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Open {
-    /// Whether it is raised; a recovered one is not, but the recovery's own alarms still belong to it.
+    /// Whether it is raised. Alarms that the recovery itself causes still belong to a cleared one.
     raised: bool,
     /// Samples since it was raised.
     age: u64,
     changed: Vec<Changed>,
-    /// Samples in a row that say the opposite of `raised`.
+    /// Consecutive samples that indicate the opposite of `raised`.
     steady: u32,
 }
 
-/// Follows the incidents of one metric of one hypervisor.
+/// The incidents of one metric of one hypervisor.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Incidents {
-    /// A run of alarms is raised once; without this, a fault that was over and comes back within a run is raised again.
+    /// A run of alarms is raised only once; otherwise a fault that recovers and returns within a run is raised again.
     once_a_run: bool,
     /// Samples since the last alarm that counted; `None` before the first.
     since_alarm: Option<u64>,
@@ -79,12 +79,12 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
-    /// How much memory it takes outside of itself at most where there are that many slots, in bytes.
+    /// Maximum memory outside of itself with this many slots, in bytes.
     pub(super) fn bytes(&self, slots: usize) -> usize {
         allocation(slots * size_of::<Changed>())
     }
 
-    /// Incidents of which each run of alarms is raised once, as the published algorithms have it.
+    /// Incidents whose runs of alarms are raised only once, as in the published algorithms.
     pub(super) fn once_a_run() -> Self {
         Self {
             once_a_run: true,
@@ -97,13 +97,13 @@ impl Incidents {
         self.open.as_ref().is_some_and(|open| open.raised)
     }
 
-    /// What was followed is over; nothing is known of it any more.
+    /// Ends tracking and forgets the last alarm.
     pub(super) fn end(&mut self) {
         (self.since_alarm, self.open) = (None, None);
     }
 
-    /// Takes one tick. `quiet` samples without an alarm end a run of alarms; after `memory` samples a change that lasts is the
-    /// VMs' past. `values` has the samples by slot; `changed` gives the VMs that changed, with the level each had before.
+    /// Takes one tick. After `quiet` samples without an alarm, a run of alarms ends; after `memory` samples, a lasting change is
+    /// the new normal. `values` has the samples by slot; `changed` returns the VMs that changed, with their former levels.
     pub(super) fn tick(
         &mut self,
         alarm: Option<&Alarm>,
@@ -147,17 +147,17 @@ impl Incidents {
         [self.follow(values, quiet, memory), None]
     }
 
-    /// Follows the levels of the VMs that changed.
+    /// Tracks the levels of the VMs that changed.
     fn follow(&mut self, values: &[f64], quiet: u64, memory: u64) -> Option<Change> {
         let open = self.open.as_mut()?;
         open.age += 1;
-        let mut heard = 0u32;
+        let mut reported = 0u32;
         for vm in &mut open.changed {
             let value = values.get(vm.slot as usize).copied().unwrap_or(f64::NAN);
             if value.is_nan() {
                 continue;
             }
-            heard += 1;
+            reported += 1;
             vm.now = if vm.now.is_nan() {
                 value
             } else {
@@ -169,7 +169,7 @@ impl Incidents {
                 vm.farthest = vm.now;
             }
         }
-        if heard > 0 {
+        if reported > 0 {
             let back = open.changed.iter().filter(|vm| vm.is_back()).count() as f64;
             let share = back / open.changed.len() as f64;
             let opposite = if open.raised {
@@ -211,7 +211,7 @@ impl Incidents {
         None
     }
 
-    /// A VM is gone. Its slot may be another's next.
+    /// Forgets a VM, whose slot may be reused.
     pub(super) fn forget(&mut self, slot: usize) {
         if let Some(open) = &mut self.open {
             open.changed.retain(|vm| vm.slot as usize != slot);
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    /// Plays `ticks` of (alarm, level of both VMs) and gives the changes with the tick of each.
+    /// Plays `ticks` of (alarm, level of both VMs) and returns the transitions with their ticks.
     fn play(ticks: impl IntoIterator<Item = (Option<Alarm>, f64)>) -> Vec<(usize, Change)> {
         play_with(Incidents::default(), ticks)
     }

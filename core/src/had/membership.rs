@@ -1,19 +1,20 @@
-//! Which VM belongs to which panel: newcomers, VMs that move to another interval, and those that are masked.
+//! Which VM belongs to which series: new VMs, VMs that move to another interval, and masked VMs.
 
+use super::detector::{Detector, INTERVALS_MAX, NAME_MAX_BYTES};
 use super::notice::{self, NoticeKind};
 use super::observation::{Outcome, Sample};
-use super::panel::{Leaver, Panel};
-use super::{Detector, INTERVALS_MAX, NAME_MAX_BYTES, tell};
+use super::report;
+use super::series::{Series, Transfer};
 
-/// This many more samples of a further interval than of all others that were turned away make room for it.
-const TURNED_AWAY_MAX: u32 = 64;
+/// A rejected interval with this many more samples than all other rejected ones replaces another.
+const REJECTED_MAX: u32 = 64;
 
 impl Detector {
-    /// The panel and the slot of a VM that is not in the panel of its interval, `found`, if there is one: the VM is new, or it
-    /// has samples of another interval than before, to which it moves once they are several.
+    /// The series and slot of a VM that is not in the series `found` for its interval, if that exists. The VM is new, or its
+    /// interval has changed; after several samples of the new interval, it moves.
     #[cold]
     #[inline(never)]
-    pub(super) fn seat(
+    pub(super) fn admit(
         &mut self,
         at: usize,
         metric: u32,
@@ -21,45 +22,47 @@ impl Detector {
         sample: &Sample<'_>,
     ) -> Result<(usize, usize), Outcome> {
         let hypervisor = &mut self.hypervisors[at];
-        let home = hypervisor
+        let current = hypervisor
             .of(metric)
-            .find_map(|(i, panel)| Some((i, panel.slot(sample.vm)?)));
-        if let Some((i, slot)) = home {
-            let panel = &mut hypervisor.panels[i];
-            if panel.takes(sample.interval) {
+            .find_map(|(i, series)| Some((i, series.slot(sample.vm)?)));
+        if let Some((i, slot)) = current {
+            let series = &mut hypervisor.series[i];
+            if series.takes(sample.interval) {
                 return Ok((i, slot));
             }
-            if !panel.has_other_interval(slot, sample) {
+            if !series.note_other_interval(slot, sample) {
                 return Err(Outcome::SetAside);
             }
-        } else if !self.has_room(at, metric, sample.vm) {
+        } else if !self.can_admit(at, metric, sample.vm) {
             return Err(Outcome::Full);
         }
         let i = match found {
             Some(i) => i,
-            None => self.panel_of_new_interval(at, metric, home, sample)?,
+            None => self.series_of_new_interval(at, metric, current, sample)?,
         };
-        let (i, leaver) = match home {
+        let (i, transfer) = match current {
             Some((from, slot)) if from != i => {
-                let (i, leaver) = self.leave(at, (from, slot), i, sample.time);
-                (i, Some(leaver))
+                let (i, transfer) = self.leave(at, (from, slot), i, sample.time);
+                (i, Some(transfer))
             }
             _ => (i, None),
         };
         let hypervisor = &mut self.hypervisors[at];
-        let panel = &mut hypervisor.panels[i];
-        let slot = panel.slot_or_new(sample.vm);
-        if let Some(leaver) = leaver {
-            panel.moved = panel.moved.saturating_sub(1);
-            panel.mask(sample.vm, leaver.masked, &self.options);
-            for (time, value) in leaver.held {
+        let series = &mut hypervisor.series[i];
+        let slot = series.slot_or_new(sample.vm);
+        if let Some(transfer) = transfer {
+            series.moved = series.moved.saturating_sub(1);
+            series.mask(sample.vm, transfer.masked, &self.options);
+            for (time, value) in transfer.held {
                 if time < sample.time {
                     let held = Sample {
                         time,
                         value,
                         ..*sample
                     };
-                    self.with_panel(at, i, |panel, judged| panel.observe(slot, &held, judged));
+                    self.with_series(at, i, |series, on_tick| {
+                        series.observe(slot, &held, on_tick)
+                    });
                 }
             }
         }
@@ -73,47 +76,47 @@ impl Detector {
         Ok((i, slot))
     }
 
-    /// Whether there is room for the VM `name`, which is not known: at the option `max_vms`, one that no longer reports makes it.
-    fn has_room(&mut self, at: usize, metric: u32, name: &str) -> bool {
+    /// Whether the unknown VM `name` can be added. At the option `max_vms`, it replaces one that no longer reports.
+    fn can_admit(&mut self, at: usize, metric: u32, name: &str) -> bool {
         let hypervisor = &self.hypervisors[at];
-        let vms: usize = hypervisor.of(metric).map(|(_, panel)| panel.vms()).sum();
+        let vms: usize = hypervisor.of(metric).map(|(_, series)| series.vms()).sum();
         if vms < self.options.max_vms && !self.is_full() {
             return true;
         }
         let hypervisor = &mut self.hypervisors[at];
-        let mut panels = hypervisor.panels.iter_mut();
-        let evicted = panels.any(|p| p.metric == metric && p.evict_silent(name, &self.options));
+        let mut all = hypervisor.series.iter_mut();
+        let evicted = all.any(|s| s.metric == metric && s.evict_silent(name, &self.options));
         self.counters.vms_evicted += u64::from(evicted);
         evicted
     }
 
-    /// A panel for an interval that there is none of. `home` is where the VM has been so far.
-    fn panel_of_new_interval(
+    /// Creates a series for a new interval. `current` is the place of the VM so far.
+    fn series_of_new_interval(
         &mut self,
         at: usize,
         metric: u32,
-        home: Option<(usize, usize)>,
+        current: Option<(usize, usize)>,
         sample: &Sample<'_>,
     ) -> Result<usize, Outcome> {
         let interval = sample.interval;
         let hypervisor = &mut self.hypervisors[at];
-        let new = Panel::new(&self.options, metric, sample, interval);
+        let new = Series::new(&self.options, metric, sample, interval);
         if hypervisor.of(metric).count() < INTERVALS_MAX {
-            hypervisor.panels.push(new);
-            return Ok(hypervisor.panels.len() - 1);
+            hypervisor.series.push(new);
+            return Ok(hypervisor.series.len() - 1);
         }
         let (smallest, vms) = hypervisor
             .of(metric)
-            .map(|(i, panel)| (i, panel.vms()))
+            .map(|(i, series)| (i, series.vms()))
             .min_by_key(|(_, vms)| *vms)
             .expect("there are several");
-        // A panel makes room for an interval that more VMs have; one whose only VM cannot be judged, for one that is claimed
-        // again and again.
+        // A series is replaced if more VMs have the new interval, or if its only VM cannot be evaluated and the new interval is
+        // requested persistently.
         let movers: usize = hypervisor
             .of(metric)
-            .map(|(_, panel)| panel.movers(interval))
+            .map(|(_, series)| series.movers(interval))
             .sum();
-        let (claimed, votes) = &mut hypervisor.turned_away;
+        let (claimed, votes) = &mut hypervisor.rejected;
         if *votes == 0 {
             *claimed = interval;
         }
@@ -122,13 +125,13 @@ impl Detector {
         } else {
             *votes -= 1;
         }
-        let empties = home.is_some_and(|(i, _)| hypervisor.panels[i].vms() == 1);
-        let makes_room = vms < movers || (vms < 2 && *votes > TURNED_AWAY_MAX);
-        if !empties && !makes_room {
+        let empties = current.is_some_and(|(i, _)| hypervisor.series[i].vms() == 1);
+        let replaces = vms < movers || (vms < 2 && *votes > REJECTED_MAX);
+        if !empties && !replaces {
             self.notices.add(NoticeKind::Intervals, || {
                 notice::intervals(&hypervisor.name, INTERVALS_MAX, interval)
             });
-            return Err(if home.is_some() {
+            return Err(if current.is_some() {
                 Outcome::SetAside
             } else {
                 Outcome::Full
@@ -136,65 +139,65 @@ impl Detector {
         }
         *votes = 0;
         if !empties {
-            // The VM itself may have been in it, and is then a newcomer.
-            let old = &hypervisor.panels[smallest];
-            let ended = tell::interval_changed(
+            // The VM itself may have been in it, and is then new.
+            let old = &hypervisor.series[smallest];
+            let ended = report::interval_changed(
                 &hypervisor.name,
                 &self.options,
                 old,
                 &hypervisor.others(smallest),
                 sample.time,
             );
-            self.waiting.push(ended);
-            hypervisor.panels[smallest] = new;
+            self.pending.push(ended);
+            hypervisor.series[smallest] = new;
             return Ok(smallest);
         }
-        hypervisor.panels.push(new);
-        Ok(hypervisor.panels.len() - 1)
+        hypervisor.series.push(new);
+        Ok(hypervisor.series.len() - 1)
     }
 
-    /// Takes the VM in `slot` out of the panel `from`, to go to the panel `to`; gives the place of that one afterwards.
+    /// Moves the VM in `slot` from the series `from` to the series `to`; returns the index of the latter afterwards.
     fn leave(
         &mut self,
         at: usize,
         (from, slot): (usize, usize),
         to: usize,
         time: f64,
-    ) -> (usize, Leaver) {
+    ) -> (usize, Transfer) {
         let hypervisor = &mut self.hypervisors[at];
         let (old, new) = (
-            hypervisor.panels[from].interval,
-            hypervisor.panels[to].interval,
+            hypervisor.series[from].interval,
+            hypervisor.series[to].interval,
         );
-        let leaver = hypervisor.panels[from].leave(slot);
-        let panel = &hypervisor.panels[from];
-        if panel.moved > panel.vms() {
-            let ended = tell::interval_changed(
+        let transfer = hypervisor.series[from].leave(slot);
+        let series = &hypervisor.series[from];
+        if series.moved > series.vms() {
+            let ended = report::interval_changed(
                 &hypervisor.name,
                 &self.options,
-                panel,
+                series,
                 &hypervisor.others(from),
                 time,
             );
-            self.waiting.push(ended);
-            if panel.moved > 1 {
+            self.pending.push(ended);
+            if series.moved > 1 {
                 self.counters.intervals_changed += 1;
                 self.notices.add(NoticeKind::IntervalChanged, || {
-                    let metric = &self.options.metrics[panel.metric as usize];
+                    let metric = &self.options.metrics[series.metric as usize];
                     notice::interval_changed(&hypervisor.name, metric, old, new)
                 });
             }
-            hypervisor.panels[from].most_have_moved();
+            hypervisor.series[from].reset_after_move();
         }
-        if hypervisor.panels[from].vms() > 0 {
-            return (to, leaver);
+        if hypervisor.series[from].vms() > 0 {
+            return (to, transfer);
         }
-        hypervisor.panels.remove(from);
-        (to - usize::from(to > from), leaver)
+        hypervisor.series.remove(from);
+        (to - usize::from(to > from), transfer)
     }
 
-    /// Masks a VM that is paused, shut off or migrating, or unmasks it. A masked VM abstains: its samples do not count.
-    /// Masking a VM that was never seen has no effect where the hypervisor was not seen either.
+    /// Masks a VM that is paused, shut off or migrating, or unmasks it. A masked VM abstains: its samples do not count. Has no
+    /// effect for a VM of an unknown hypervisor.
     pub fn mask(&mut self, hypervisor: &str, vm: &str, masked: bool) {
         let Some(at) = self.index.get(hypervisor).copied() else {
             return;
@@ -205,17 +208,17 @@ impl Detector {
         let metrics: Vec<u32> = self.hypervisors[at as usize].metrics().collect();
         for metric in metrics {
             let hypervisor = &self.hypervisors[at as usize];
-            let known = hypervisor.of(metric).find(|(_, p)| p.slot(vm).is_some());
+            let known = hypervisor.of(metric).find(|(_, s)| s.slot(vm).is_some());
             let known = known.map(|(i, _)| i);
-            // One that is not known is made known only where it is masked.
+            // An unknown VM is added only to be masked.
             let place = match known {
-                None if masked && self.has_room(at as usize, metric, vm) => {
+                None if masked && self.can_admit(at as usize, metric, vm) => {
                     self.hypervisors[at as usize].main(metric)
                 }
                 known => known,
             };
             if let Some(i) = place {
-                self.hypervisors[at as usize].panels[i].mask(vm, masked, &self.options);
+                self.hypervisors[at as usize].series[i].mask(vm, masked, &self.options);
                 self.measure(at as usize);
             }
         }

@@ -1,19 +1,19 @@
-//! What an operator should know and that is no event: it says why somebody is not judged.
+//! Notices for an operator that are not events: why something is not evaluated.
 
 use crate::text::duration;
 
-/// What a [`Notice`] is about.
+/// The subject of a [`Notice`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// Most VMs of a hypervisor moved to another interval; it is learned anew.
+    /// Most VMs of a hypervisor moved to another interval, for which the detector starts learning again.
     IntervalChanged,
-    /// Each of the VMs of a hypervisor has an interval of its own, so that none can be judged.
+    /// Each VM of a hypervisor has another interval, so none can be evaluated.
     Unjudged,
-    /// The VMs of a hypervisor have more intervals than are kept.
+    /// The VMs of a hypervisor have more different intervals than are supported.
     Intervals,
     /// The clock of one VM differs from those of the others.
     VmClock,
-    /// The clock of most VMs of a hypervisor leapt.
+    /// The clock of most VMs of a hypervisor stepped.
     ClockStep,
 }
 
@@ -30,23 +30,23 @@ impl NoticeKind {
 /// One line for an operator's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// What it is about.
+    /// Its subject.
     pub kind: NoticeKind,
-    /// It in words, with the names of those that it is about.
+    /// The text, with the names of those concerned.
     pub message: String,
 }
 
-/// Those that wait: one of each kind, so that nobody can make them many.
+/// Pending notices: one of each kind, so that their number is bounded.
 #[derive(Debug, Default)]
 pub(super) struct Notices([Option<String>; NoticeKind::ALL.len()]);
 
 impl Notices {
-    /// Adds one, unless one of its kind waits.
+    /// Adds a notice, unless one of its kind is pending.
     pub(super) fn add(&mut self, kind: NoticeKind, message: impl FnOnce() -> String) {
         self.0[kind as usize].get_or_insert_with(message);
     }
 
-    /// Takes one out.
+    /// Removes a notice.
     pub(super) fn next(&mut self) -> Option<Notice> {
         NoticeKind::ALL.into_iter().find_map(|kind| {
             let message = self.0[kind as usize].take()?;

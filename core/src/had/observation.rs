@@ -1,9 +1,7 @@
-//! What a detector is given, and how often it was what.
+//! Observations, their outcomes, and the counters.
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(doc)]
-use super::Detector;
 use crate::units::{Interval, Time};
 
 /// One sample of one metric of one VM.
@@ -15,37 +13,37 @@ pub struct Observation<'a> {
     pub vm: &'a str,
     /// The metric's name; one that is not in the option `metrics` is ignored.
     pub metric: &'a str,
-    /// When it was taken.
+    /// When the sample was taken.
     pub time: Time,
-    /// The interval of this VM's samples; `None` means the option `interval`.
+    /// The sampling interval of this VM; `None` means the option `interval`.
     pub interval: Option<Interval>,
-    /// The value, not negative; for `cpu` in percent of one core. NaN is a sample that is known to be missing.
+    /// The value, not negative; for `cpu` in percent of one core. NaN is a sample known to be missing.
     pub value: f64,
 }
 
-/// What became of an observation.
+/// The outcome of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It counts.
+    /// It was taken.
     Taken,
-    /// It replaced an earlier one of the same VM and tick, or came again.
+    /// It replaced an earlier one of the same VM and tick, or repeated it.
     Duplicate,
-    /// Its tick has been judged already.
+    /// Its tick has already been evaluated.
     Late,
     /// Its metric is not watched.
     Ignored,
-    /// Its VM is masked ([`Detector::mask`]).
+    /// Its VM is masked ([`Detector::mask`](super::Detector::mask)).
     Masked,
-    /// A name is empty or too long, the time or the value is not a number that can be.
+    /// A name is empty or too long, or the time, interval or value is not plausible.
     Refused,
-    /// One of the options `max_hypervisors` and `max_vms` leaves no room for it, as all that there is state of still reports, or
-    /// its hypervisor has VMs of as many intervals as are kept.
+    /// One of the options `max_hypervisors`, `max_vms` and `max_memory_mib` is reached and everything tracked still reports, or
+    /// the VMs of its hypervisor have too many different intervals.
     Full,
-    /// Its time or its interval is not that of the other VMs. It is held, and counts if they come to agree with it soon.
+    /// Its time or its interval differs from that of the other VMs. It is held, and counts if they soon agree with it.
     SetAside,
 }
 
-/// How many observations came to what, and what there is.
+/// Counts of observations by outcome, and the size of the state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Observations with [`Outcome::Taken`].
@@ -65,33 +63,33 @@ pub struct Counters {
     /// Observations with [`Outcome::SetAside`].
     #[serde(skip)]
     pub set_aside: u64,
-    /// How often most VMs of a hypervisor moved to another interval, so that it is learned anew, over all metrics.
+    /// Number of times that most VMs of a hypervisor moved to another interval, over all metrics.
     #[serde(skip)]
     pub intervals_changed: u64,
-    /// How often most VMs of a hypervisor agreed on a time that is earlier, or much later, over all metrics.
+    /// Number of times that most VMs of a hypervisor agreed on a time that is earlier, or much later, over all metrics.
     #[serde(skip)]
     pub clock_steps: u64,
-    /// Events that nobody fetched in time, lost.
+    /// Events dropped because nobody fetched them in time.
     pub events_lost: u64,
-    /// Hypervisors that there is state of.
+    /// Tracked hypervisors.
     pub hypervisors: u64,
-    /// VMs that there is state of, over all hypervisors and metrics.
+    /// Tracked VMs, over all hypervisors and metrics.
     pub vms: u64,
-    /// Metrics of hypervisors that cannot be judged because each of the VMs has an interval of its own.
+    /// Metrics of hypervisors that cannot be evaluated because each VM has another interval.
     #[serde(skip)]
     pub unjudged: u64,
-    /// Silent hypervisors whose state made room for another's, because of the option `max_hypervisors`.
+    /// Silent hypervisors that were evicted at `max_hypervisors` or `max_memory_mib`.
     #[serde(skip)]
     pub hypervisors_evicted: u64,
-    /// Silent VMs whose state made room for another's, because of the option `max_vms`; over all hypervisors and metrics.
+    /// Silent VMs that were evicted at `max_vms` or `max_memory_mib`, over all hypervisors and metrics.
     #[serde(skip)]
     pub vms_evicted: u64,
-    /// How much memory the state takes, bytes.
+    /// Memory of the state in bytes.
     #[serde(skip)]
     pub bytes: u64,
 }
 
-/// The counters that snapshots did not have at first, by their names: they come behind the rest, and may be more or fewer.
+/// Counters that snapshots did not have at first, by name: they are stored separately, and there may be more or fewer.
 pub(super) type LaterCounters = Vec<(String, u64)>;
 
 impl Counters {
@@ -146,7 +144,7 @@ impl Counters {
     }
 }
 
-/// A plausible observation of a watched metric, as the detector passes it on.
+/// A plausible observation of a watched metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sample<'a> {
     pub hypervisor: &'a str,

@@ -3,11 +3,11 @@
 use crate::options::{Kind, OptionError, choice, options};
 
 choice! {
-    /// Which algorithm judges a hypervisor.
+    /// The detection algorithm.
     pub enum Algorithm {
-        /// Multi-scale rank shifts with a quorum, the hypervisor's own past as a bar (the default).
+        /// Multi-scale rank shifts with a quorum and an adaptive threshold from the hypervisor's own past (the default).
         Rank = "rank",
-        /// HAD as published (lecture, "HAD algorithm"): z-scores, dynamic filter, colour count over intervals.
+        /// HAD as published (lecture, "HAD algorithm"): z-scores, dynamic filter, color count over intervals.
         Zscore = "zscore",
         /// IAD (Jindal et al. 2021): window means and a vote.
         Iad = "iad",
@@ -66,7 +66,7 @@ impl HadOptions {
     /// Checks what no option can check alone.
     ///
     /// # Errors
-    /// [`OptionError::Conflict`] with what contradicts what.
+    /// [`OptionError::Conflict`] with the contradiction.
     pub fn validate(&self) -> Result<(), OptionError> {
         if self.forget_sec < 2.0 * self.interval {
             return Err(OptionError::Conflict {

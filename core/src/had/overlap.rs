@@ -1,21 +1,21 @@
-//! How many VMs changed within the same interval (lecture, "Correlation strength": Min Colour Count Over Intervals).
+//! How many VMs changed within the same interval (lecture, "Correlation strength": Min Color Count Over Intervals).
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::Direction;
 use crate::memory::vec;
 
-/// The last change of every VM of a hypervisor, in ticks.
+/// The tick of the last change of every VM of a hypervisor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Overlap {
     window: u64,
-    /// The present tick. It starts at `window`, so that a last change at tick 0 is one that never was.
+    /// The present tick. It starts at `window`, so that tick 0 stands for no change.
     now: u64,
     last: Vec<u64>,
     rising: Vec<bool>,
 }
 
-/// How many VMs changed within the window, by direction.
+/// Number of VMs that changed within the window, by direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Changed {
     pub up: u32,
@@ -23,12 +23,12 @@ pub(crate) struct Changed {
 }
 
 impl Changed {
-    /// All that changed.
+    /// Number of VMs that changed.
     pub fn count(self) -> u32 {
         self.up + self.down
     }
 
-    /// The direction that all but a fifth of them share.
+    /// The direction shared by at least four fifths of them.
     pub fn direction(self) -> Direction {
         match self.count() {
             all if self.down * 5 <= all => Direction::Up,
@@ -39,7 +39,7 @@ impl Changed {
 }
 
 impl Overlap {
-    /// No VM changed yet; changes less than `window` ticks apart are simultaneous.
+    /// Without any change; changes less than `window` ticks apart are simultaneous.
     pub fn new(window: usize) -> Self {
         let window = window.max(1) as u64;
         Self {
@@ -50,8 +50,8 @@ impl Overlap {
         }
     }
 
-    /// Whether a restored state is one of `slots` VMs and of that window.
-    pub fn is_sound(&self, window: usize, slots: usize) -> bool {
+    /// Whether a restored state is one of `slots` VMs and this window.
+    pub fn is_valid(&self, window: usize, slots: usize) -> bool {
         self.window == window.max(1) as u64
             && self.now >= self.window
             && self.last.len() == slots
@@ -59,12 +59,12 @@ impl Overlap {
             && self.last.iter().all(|&last| last <= self.now)
     }
 
-    /// Makes room for slots below `slots`.
+    /// Memory outside of itself in bytes.
     pub fn bytes(&self) -> usize {
         vec(&self.last) + vec(&self.rising)
     }
 
-    /// Makes room for slots below `slots`.
+    /// Changes the number of slots.
     pub fn resize(&mut self, slots: usize) {
         self.last.resize(slots, 0);
         self.rising.resize(slots, false);
@@ -75,17 +75,17 @@ impl Overlap {
         self.last[slot] = 0;
     }
 
-    /// Lets time pass.
+    /// Advances by `ticks` ticks.
     pub fn advance(&mut self, ticks: u64) {
         self.now = self.now.saturating_add(ticks);
     }
 
-    /// The present tick; ever later, never 0.
+    /// The present tick; increasing, never 0.
     pub fn now(&self) -> u64 {
         self.now
     }
 
-    /// Notes that the VM in `slot` changes now.
+    /// Records that the VM in `slot` changes now.
     #[inline]
     pub fn change(&mut self, slot: usize, rising: bool) {
         self.last[slot] = self.now;
@@ -97,7 +97,7 @@ impl Overlap {
         self.now - self.last[slot] < self.window
     }
 
-    /// How many VMs changed within the window.
+    /// Number of VMs that changed within the window.
     #[inline]
     pub fn count(&self) -> Changed {
         let (mut all, mut up) = (0, 0);

@@ -1,18 +1,18 @@
-//! What a hypervisor showed before: the consistency of attribution theory (lecture, "Reasoning").
+//! The consistency of attribution theory: what a hypervisor showed before (lecture, "Reasoning").
 
 use serde::{Deserialize, Serialize};
 
-/// The past halves in so many ticks, the samples of a day at five minutes, as the published algorithms assume.
+/// The half-life of the past in ticks: a day of samples at five minutes, as the published algorithms assume.
 const HALF_LIFE_TICKS: f64 = 288.0;
 
-/// The largest consensus that a hypervisor showed before the present window, fading with time.
+/// The largest consensus of a hypervisor before the present window, decaying over time.
 ///
-/// Time is cut into blocks as long as the overlap window. What is at least one block old is the past: the change at hand is
-/// not in it.
+/// Time is divided into blocks as long as the overlap window. Only blocks that ended at least one block ago belong to the past,
+/// so the change at hand does not.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Past {
     block: u64,
-    /// Ticks of the present block that have passed.
+    /// Elapsed ticks of the present block.
     passed: u64,
     present: f64,
     former: f64,
@@ -20,7 +20,7 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// A past in which nothing happened, in blocks of `block` ticks.
+    /// An empty past with blocks of `block` ticks.
     pub fn new(block: usize) -> Self {
         Self {
             block: block.max(1) as u64,
@@ -31,8 +31,8 @@ impl Past {
         }
     }
 
-    /// Whether a restored state is one of blocks of `block` ticks.
-    pub fn is_sound(&self, block: usize) -> bool {
+    /// Whether a restored state has blocks of `block` ticks.
+    pub fn is_valid(&self, block: usize) -> bool {
         self.block == block.max(1) as u64
             && self.passed < self.block
             && [self.present, self.former, self.past]
@@ -51,12 +51,12 @@ impl Past {
         }
     }
 
-    /// Lets ticks without any consensus pass.
+    /// Skips ticks without consensus.
     pub fn skip(&mut self, ticks: u64) {
         let passed = self.passed.saturating_add(ticks);
         let turns = passed / self.block;
         self.passed = passed % self.block;
-        // After two turns there is nothing left that is not past.
+        // After two turns everything belongs to the past.
         for _ in 0..turns.min(2) {
             self.turn();
         }

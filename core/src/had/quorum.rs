@@ -1,11 +1,11 @@
-//! How probable it is that so many VMs agree by chance.
+//! The probability that a number of VMs agree by chance.
 
 use std::f64::consts::{LN_10, SQRT_2};
 use std::sync::LazyLock;
 
 use libm::{erfc, lgamma};
 
-/// Evidence is a negative decimal logarithm of a probability; smaller ones than this cannot be told apart.
+/// Evidence is the negative decimal logarithm of a probability; smaller probabilities cannot be distinguished.
 pub(crate) const EVIDENCE_MAX: f64 = 300.0;
 
 /// P[N > z] for a standard normal N.
@@ -18,7 +18,7 @@ pub(crate) fn normal_evidence(z: f64) -> f64 {
     -normal_tail(z).max(1e-300).log10()
 }
 
-/// The votes that a quorum of the share `quorum` takes among `n` voters; never fewer than two.
+/// The number of votes for a quorum of the share `quorum` among `n` voters; at least two.
 pub(crate) fn votes_needed(n: usize, quorum: f64) -> usize {
     // The small term keeps 0.7 * 10 from being 8 votes because 0.7 is a little more than 7/10.
     ((quorum * n as f64 - 1e-9).ceil() as usize).max(2)

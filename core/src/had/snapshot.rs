@@ -1,24 +1,24 @@
 //! The learned state of the detector, saved and restored.
 //!
-//! Version 1: options that shape the state, hypervisors, counters, `swept`, waiting events as JSON; then, which may be missing,
+//! Version 1: options that shape the state, hypervisors, counters, `swept`, pending events as JSON; then, which may be missing,
 //! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
 
 use std::io::{self, Write};
 
 use rustc_hash::FxHashMap;
 
+use super::detector::{Detector, INTERVALS_MAX};
 use super::eviction::{ESTABLISHED, Eviction};
 use super::hypervisor::Hypervisor;
 use super::notice::Notices;
 use super::observation::{Counters, LaterCounters};
 use super::options::Algorithm;
-use super::panel::{Panel, Seat};
 use super::presence::{Presence, Presences};
-use super::{Detector, INTERVALS_MAX};
+use super::series::{Member, Series};
 use crate::event::{Event, Queue};
 use crate::snapshot::{self, Lazily, Reader, Saved, Shape, Tag, Unusable, put};
 
-/// A VM that has changed alone: the places of hypervisor, panel and VM, and since when, in seconds.
+/// A VM that has changed alone: the indices of hypervisor, series and slot, and since when, in seconds.
 type Alone = (u32, u32, u32, f64);
 
 impl Detector {
@@ -41,19 +41,24 @@ impl Detector {
     fn alone(&self) -> Vec<Alone> {
         let mut alone = Vec::new();
         for (at, hypervisor) in (0..).zip(&self.hypervisors) {
-            for (i, panel) in (0..).zip(&hypervisor.panels) {
-                let seats = (0..).zip(&panel.seats).filter(|(_, seat)| seat.alone);
-                alone.extend(seats.map(|(slot, seat)| (at, i, slot, seat.alone_since)));
+            for (i, series) in (0..).zip(&hypervisor.series) {
+                let members = (0..)
+                    .zip(&series.members)
+                    .filter(|(_, member)| member.alone);
+                alone.extend(members.map(|(slot, member)| (at, i, slot, member.alone_since)));
             }
         }
         alone
     }
 
-    /// The seat of a VM that has changed alone.
-    fn seat_alone(&mut self, (at, i, slot, _): Alone) -> Option<&mut Seat> {
+    /// The member at the indices of a VM that has changed alone.
+    fn member_alone(&mut self, (at, i, slot, _): Alone) -> Option<&mut Member> {
         let hypervisor = self.hypervisors.get_mut(at as usize)?;
-        let panel = hypervisor.panels.get_mut(i as usize)?;
-        panel.seats.get_mut(slot as usize).filter(|seat| seat.alone)
+        let series = hypervisor.series.get_mut(i as usize)?;
+        series
+            .members
+            .get_mut(slot as usize)
+            .filter(|member| member.alone)
     }
 }
 
@@ -66,12 +71,12 @@ impl Saved for Detector {
         put(out, &self.shape())?;
         put(out, &self.hypervisors)?;
         let counters = Counters {
-            events_lost: self.waiting.lost(),
+            events_lost: self.pending.lost(),
             ..self.counters
         };
         put(out, &counters)?;
         put(out, &self.swept)?;
-        put(out, &Lazily(|| self.waiting.iter().map(Event::to_json)))?;
+        put(out, &Lazily(|| self.pending.iter().map(Event::to_json)))?;
         put(out, &self.counters.later())?;
         put(out, &self.presences.collector_since)?;
         put(out, &self.alone())
@@ -98,57 +103,57 @@ impl Saved for Detector {
             hypervisors,
             index: FxHashMap::default(),
             guess: 0,
-            waiting: Queue::new(self.waiting.limit(), counters.events_lost),
+            pending: Queue::new(self.pending.limit(), counters.events_lost),
             counters: counters.with_later(later),
             notices: Notices::default(),
             swept,
             swept_elapsed: 0.0,
             presences: Presences::default(),
             eviction: Eviction::default(),
-            eased_elapsed: 0.0,
+            memory_checked_elapsed: 0.0,
             hypervisor_bytes: 0,
-            newcomer_bytes: self.newcomer_bytes,
+            new_hypervisor_bytes: self.new_hypervisor_bytes,
         };
         for json in &events {
-            detector.waiting.push([snapshot::event_from_json(json)?]);
+            detector.pending.push([snapshot::event_from_json(json)?]);
         }
         let options = &self.options;
         let fits = detector.hypervisors.len() <= options.max_hypervisors
             && detector
                 .hypervisors
                 .iter()
-                .flat_map(|h| &h.panels)
-                .all(|panel| panel.seats.len() <= options.max_vms);
+                .flat_map(|h| &h.series)
+                .all(|series| series.members.len() <= options.max_vms);
         if !fits {
             return Err(Unusable::OverLimit("max_hypervisors and max_vms"));
         }
-        let is_whole = detector
+        let is_valid = detector
             .hypervisors
             .iter()
             .all(|h| h.metrics().all(|m| h.of(m).count() <= INTERVALS_MAX))
             && detector
                 .hypervisors
                 .iter_mut()
-                .flat_map(|h| &mut h.panels)
-                .all(|panel| panel.restore(options));
-        if !is_whole {
+                .flat_map(|h| &mut h.series)
+                .all(|series| series.restore(options));
+        if !is_valid {
             return Err(Unusable::Impossible(
                 "a hypervisor in it has values that no hypervisor can have".into(),
             ));
         }
         for alone in alone {
-            let seat = detector.seat_alone(alone);
-            let seat = seat.filter(|_| alone.3.is_finite()).ok_or_else(|| {
+            let member = detector.member_alone(alone);
+            let member = member.filter(|_| alone.3.is_finite()).ok_or_else(|| {
                 Unusable::Impossible("it has the change of a VM that did not change".into())
             })?;
-            seat.alone_since = alone.3;
+            member.alone_since = alone.3;
         }
         let presences = detector.hypervisors.iter().map(|hypervisor| {
-            let panel = hypervisor.panels.first();
-            let established = hypervisor.panels.iter().any(Panel::is_established);
+            let series = hypervisor.series.first();
+            let established = hypervisor.series.iter().any(Series::is_established);
             Presence::restored(
-                panel.map_or(f64::NEG_INFINITY, Panel::heard_time),
-                panel.map_or(options.interval, |panel| panel.interval),
+                series.map_or(f64::NEG_INFINITY, Series::last_sample_time),
+                series.map_or(options.interval, |series| series.interval),
                 if established { ESTABLISHED } else { 1 },
                 hypervisor.silent_since.is_some(),
             )
@@ -158,7 +163,7 @@ impl Saved for Detector {
         detector.presences.restore_collector(since);
         detector.reindex();
         detector.measure_all();
-        if detector.held() > detector.limit() {
+        if detector.state_bytes() > detector.state_limit() {
             return Err(Unusable::OverLimit("max_memory_mib"));
         }
         Ok(detector)

@@ -1,18 +1,19 @@
-//! Moving statistics of the last values of one VM, at a cost that does not depend on the window's length.
+//! Moving statistics of the last values of one VM, in constant time per value.
 //!
-//! A running sum that values are added to and subtracted from drifts, and one huge value leaves its rounding error behind
-//! for ever. Here nothing is ever subtracted from a sum. The window is cut at a *turn*, which comes every `len` values. Of
-//! the part before the turn, the sums of every suffix are computed at the turn, in one walk; of the part after it, one sum
-//! grows with each value. The window's sum is one suffix and that sum: one walk of `len` every `len` values, O(1) a value.
+//! A running sum to which values are added and from which they are subtracted drifts, and the rounding error of one huge value
+//! stays forever. Here nothing is ever subtracted from a sum. The window is divided at a *turn*, which comes every `len` values.
+//! At the turn, one pass computes the sums of all suffixes of the part before it; one sum accumulates the part after it. The sum
+//! of the window is one suffix sum plus that sum: one pass over `len` values every `len` values, O(1) per value (two-stacks
+//! queue).
 //!
-//! All sums are of differences to a value that is itself in the window. So a constant series has a variance of exactly
-//! zero, and the error of a variance is a few roundings of the variance itself, however large the values are.
+//! All sums are of differences to a value that is itself in the window. So a constant series has a variance of exactly zero, and
+//! the error of a variance is a few roundings of the variance itself, however large the values are.
 
 use serde::{Deserialize, Serialize};
 
 use crate::memory::allocation;
 
-/// A ring that gives every value back `len` values later.
+/// A ring that returns every value `len` values later.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Delay {
     ring: Box<[f64]>,
@@ -31,7 +32,7 @@ impl Delay {
     }
 
     /// Whether a restored state is one of a window of `len` values.
-    pub fn is_sound(&self, len: usize) -> bool {
+    pub fn is_valid(&self, len: usize) -> bool {
         self.ring.len() == len.max(1) && (self.at as usize) < len.max(1)
     }
 
@@ -40,7 +41,7 @@ impl Delay {
         allocation(size_of_val(&*self.ring))
     }
 
-    /// Takes a value and gives the one that came `len` values before it, once there is one.
+    /// Takes a value and returns the one `len` values before it, if any.
     #[inline]
     pub fn push(&mut self, value: f64) -> Option<f64> {
         let former = std::mem::replace(&mut self.ring[self.at as usize], value);
@@ -93,7 +94,7 @@ impl MovingMean {
     }
 
     /// Whether a restored state is one of a window of `len` values.
-    pub fn is_sound(&self, len: usize) -> bool {
+    pub fn is_valid(&self, len: usize) -> bool {
         self.cells.len() == len.max(1) && (self.at as usize) < len.max(1)
     }
 
@@ -173,7 +174,7 @@ impl MovingVariance {
     }
 
     /// Whether a restored state is one of a window of `len` values.
-    pub fn is_sound(&self, len: usize) -> bool {
+    pub fn is_valid(&self, len: usize) -> bool {
         self.cells.len() == len.max(1) && (self.at as usize) < len.max(1)
     }
 

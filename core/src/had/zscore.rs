@@ -1,14 +1,14 @@
 //! The algorithm `zscore`: HAD as published (lecture, "HAD algorithm").
 //!
-//! Each VM's short window, the present, is compared with the long window before it, the past. Change points that the
-//! [`Filter`] does not drop are counted over VMs and time by [`Overlap`]; where more VMs than a share of all changed within
-//! the overlap window, the hypervisor is ill.
+//! Each VM's short window, the present, is compared with the long window before it, the past. Change points that the [`Filter`]
+//! does not drop are counted over VMs and time by [`Overlap`]; there is an alarm if more than a share of the VMs changed within
+//! the overlap window.
 //!
-//! What the lecture leaves open: the windows are disjoint, the standard deviation is the population's, a long window whose
-//! standard deviation is below 1e-9 says nothing, and |z| decides, so VMs that rise and VMs that fall count together.
+//! What the lecture leaves open: the windows are disjoint, the standard deviation is that of the population, a long window with a
+//! standard deviation below 1e-9 is ignored, and |z| decides, so VMs that rise and VMs that fall count together.
 //!
-//! State of a VM: 16 bytes a sample of either window, `overlap_window_sz / 4` bytes and some 250 more; a little over 1 KiB
-//! with the defaults. A sample costs the same whatever the windows.
+//! Memory of a VM: 16 bytes per sample of either window, `overlap_window_sz / 4` bytes and about 250 more; a little over 1 KiB
+//! with the defaults. The cost of a sample does not depend on the windows.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use super::past::Past;
 use super::window::{Delay, MovingMean, MovingVariance};
 use crate::memory::vec;
 
-/// Below this variance, a standard deviation of 1e-9, a VM did nothing that a change could be measured by.
+/// Below this variance, a standard deviation of 1e-9, a change cannot be measured.
 const LEAST_VARIANCE: f64 = 1e-18;
 
 /// HAD as published, for one metric of one hypervisor.
@@ -33,7 +33,7 @@ pub(crate) struct Zscore {
     filtering: bool,
     share: f64,
     vms: Vec<Vm>,
-    /// VMs that have given a value.
+    /// VMs with at least one value.
     used: u32,
     overlap: Overlap,
     past: Past,
@@ -41,26 +41,26 @@ pub(crate) struct Zscore {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Vm {
-    /// Values on their way from the short window to the long one.
+    /// Values between the short window and the long one.
     delay: Delay,
     short: MovingMean,
     long: MovingVariance,
     filter: Filter,
-    /// The tick of the last value; 0 where there was none yet.
-    heard: u64,
+    /// The tick of the last value; 0 for none.
+    last_tick: u64,
 }
 
-/// The change of one VM: what z is made of.
+/// The change of one VM: the components of z.
 #[derive(Clone, Copy)]
 struct Change {
-    /// Mean of the short window less mean of the long one.
+    /// Mean of the short window minus mean of the long one.
     by: f64,
     /// Variance of the long window.
     variance: f64,
 }
 
 impl Change {
-    /// Whether |z| is above the threshold whose square is given. Comparing squares saves the root and the division.
+    /// Whether |z| exceeds the threshold whose square is given. Comparing squares saves the root and the division.
     #[inline]
     fn is_above(self, threshold_squared: f64) -> bool {
         self.variance >= LEAST_VARIANCE && self.by * self.by > threshold_squared * self.variance
@@ -82,7 +82,7 @@ impl Vm {
             short: MovingMean::new(short_sz),
             long: MovingVariance::new(long_sz),
             filter: Filter::new(overlap_sz),
-            heard: 0,
+            last_tick: 0,
         }
     }
 
@@ -103,7 +103,7 @@ impl Vm {
 }
 
 impl Zscore {
-    /// State that knows no VM yet.
+    /// State without VMs.
     pub fn new(options: &HadOptions) -> Self {
         Self {
             short_sz: options.zscore_window_short_sz,
@@ -119,29 +119,29 @@ impl Zscore {
         }
     }
 
-    /// Makes a restored state go on under `options`, whose window lengths have to be those that it was made with. `false` where
-    /// it is no sound state of `slots` VMs.
+    /// Continues a restored state under `options`, which must have the same window lengths. Returns `false` if it is not a valid
+    /// state of `slots` VMs.
     pub fn restore(&mut self, options: &HadOptions, slots: usize) -> bool {
-        let sound = self.vms.len() == slots
-            && self.overlap.is_sound(options.overlap_window_sz, slots)
-            && self.past.is_sound(options.overlap_window_sz)
+        let valid = self.vms.len() == slots
+            && self.overlap.is_valid(options.overlap_window_sz, slots)
+            && self.past.is_valid(options.overlap_window_sz)
             && self.vms.iter().all(|vm| {
-                vm.delay.is_sound(options.zscore_window_short_sz)
-                    && vm.short.is_sound(options.zscore_window_short_sz)
-                    && vm.long.is_sound(options.zscore_window_long_sz)
-                    && vm.filter.is_sound(options.overlap_window_sz)
+                vm.delay.is_valid(options.zscore_window_short_sz)
+                    && vm.short.is_valid(options.zscore_window_short_sz)
+                    && vm.long.is_valid(options.zscore_window_long_sz)
+                    && vm.filter.is_valid(options.overlap_window_sz)
             });
-        if sound {
+        if valid {
             let restored = std::mem::replace(self, Self::new(options));
-            self.used = restored.vms.iter().filter(|vm| vm.heard > 0).count() as u32;
+            self.used = restored.vms.iter().filter(|vm| vm.last_tick > 0).count() as u32;
             self.vms = restored.vms;
             self.overlap = restored.overlap;
             self.past = restored.past;
         }
-        sound
+        valid
     }
 
-    /// 1 less the share of their recent past that the VMs that changed now were above the threshold, too.
+    /// 1 minus the share of their recent past in which the VMs that changed now were also above the threshold.
     fn distinctiveness(&self) -> f64 {
         let (mut sum, mut count) = (0.0, 0.0);
         for (slot, vm) in self.vms.iter().enumerate() {
@@ -166,12 +166,12 @@ impl Method for Zscore {
         self.vms
             .resize_with(slots, || Vm::new(short, long, overlap));
         self.overlap.resize(slots);
-        self.used = self.vms.iter().filter(|vm| vm.heard > 0).count() as u32;
+        self.used = self.vms.iter().filter(|vm| vm.last_tick > 0).count() as u32;
     }
 
     fn reset(&mut self, slot: usize) {
         let vm = Vm::new(self.short_sz, self.long_sz, self.overlap_sz);
-        if std::mem::replace(&mut self.vms[slot], vm).heard > 0 {
+        if std::mem::replace(&mut self.vms[slot], vm).last_tick > 0 {
             self.used -= 1;
         }
         self.overlap.reset(slot);
@@ -186,8 +186,8 @@ impl Method for Zscore {
             if !value.is_finite() {
                 continue;
             }
-            self.used += u32::from(vm.heard == 0);
-            vm.heard = now;
+            self.used += u32::from(vm.last_tick == 0);
+            vm.last_tick = now;
             vm.push(value);
             let change = vm.change().filter(|c| c.is_above(threshold_squared));
             vm.filter.push(change.is_some());
@@ -232,7 +232,7 @@ impl Method for Zscore {
     fn shift(&self, slot: usize) -> f64 {
         self.vms
             .get(slot)
-            .filter(|vm| vm.heard == self.overlap.now())
+            .filter(|vm| vm.last_tick == self.overlap.now())
             .and_then(Vm::change)
             .map_or(f64::NAN, Change::z)
     }
@@ -242,7 +242,7 @@ impl Method for Zscore {
     }
 }
 
-/// How near `count` of `all` VMs are to the `needed` ones: 0 to 0.5 below, more than 0.5 up to 1 from there on.
+/// The score of `count` votes among `all` VMs if `needed` make an alarm: 0 to 0.5 below, more than 0.5 up to 1 from there on.
 pub(super) fn score(count: u32, needed: u32, all: u32) -> f64 {
     let (count, needed) = (f64::from(count), f64::from(needed.max(1)));
     if count < needed {
@@ -257,7 +257,7 @@ pub(super) fn score(count: u32, needed: u32, all: u32) -> f64 {
 mod tests {
     use super::*;
     use crate::event::Direction;
-    use crate::had::method::contract;
+    use crate::had::contract;
     use proptest::prelude::*;
     use std::io::Write as _;
 

@@ -1,25 +1,25 @@
-//! The hypervisor's own past as a bar that new evidence has to clear.
+//! An adaptive threshold, the bar: new evidence has to exceed what the hypervisor showed in its own past.
 
 use crate::memory::vec;
 use serde::{Deserialize, Serialize};
 
-/// Samples in which remembered evidence halves.
+/// Half-life of remembered evidence in samples.
 const HALF_LIFE: f64 = 288.0;
-/// Evidence that a hypervisor is taken to have shown before anything is known of it.
+/// Assumed evidence before anything is known.
 const INITIAL: f32 = 2.0;
-/// Slots of a day.
+/// Hours of a day.
 const HOURS: usize = 24;
-/// New evidence must exceed so many times what the past has shown.
+/// New evidence must exceed this multiple of the past.
 const WEIGHT: f64 = 1.25;
 
-/// What evidence one channel of one hypervisor has shown, recently and at each hour of earlier days.
+/// The evidence that one channel of one hypervisor has shown, recently and at each hour of earlier days.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Bar {
     /// Decaying maximum of the evidence that is at least `lag` samples old.
     recent: f32,
-    /// The last `lag` samples' evidence, which is the present and not yet the past.
-    waiting: Vec<f32>,
-    /// Where the oldest of `waiting` is.
+    /// Ring of the evidence of the last `lag` samples, which is not yet the past.
+    pending: Vec<f32>,
+    /// Index of the oldest entry of `pending`.
     oldest: u32,
     /// The largest evidence at each hour of earlier days, halved with each day.
     earlier_days: [f32; HOURS],
@@ -30,16 +30,16 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     pub(super) fn bytes(&self) -> usize {
-        vec(&self.waiting)
+        vec(&self.pending)
     }
 
-    /// A bar that knows nothing; evidence becomes past after `lag` samples.
+    /// An initial bar; evidence becomes past after `lag` samples.
     pub(super) fn new(lag: usize) -> Self {
         Self {
             recent: INITIAL,
-            waiting: vec![0.0; lag],
+            pending: vec![0.0; lag],
             oldest: 0,
             earlier_days: [0.0; HOURS],
             this_day: [0.0; HOURS],
@@ -49,18 +49,18 @@ impl Bar {
 
     /// Whether a restored bar can be used with this lag.
     pub(super) fn fits(&self, lag: usize) -> bool {
-        self.waiting.len() == lag && (self.oldest as usize) < lag && self.recent.is_finite()
+        self.pending.len() == lag && (self.oldest as usize) < lag && self.recent.is_finite()
     }
 
-    /// Takes the evidence of one sample at `hour` (0 to 23) and gives what the past has shown of the like; `cap` holds down
-    /// what the recent past counts.
+    /// Takes the evidence of one sample at `hour` (0 to 23) and returns the comparable evidence of the past; `cap` limits the
+    /// recent past.
     pub(super) fn pass(&mut self, evidence: f64, cap: f32, hour: usize) -> f64 {
         let evidence = evidence as f32;
         self.recent *= decay(1);
         let slot = self.oldest as usize;
-        self.recent = self.recent.max(self.waiting[slot].min(cap));
-        self.waiting[slot] = evidence;
-        self.oldest = if slot + 1 == self.waiting.len() {
+        self.recent = self.recent.max(self.pending[slot].min(cap));
+        self.pending[slot] = evidence;
+        self.oldest = if slot + 1 == self.pending.len() {
             0
         } else {
             self.oldest + 1
@@ -74,29 +74,29 @@ impl Bar {
         self.this_day[hour] = self.this_day[hour].max(evidence);
         let before = self.earlier_days[(hour + HOURS - 1) % HOURS];
         let next = (hour + 1) % HOURS;
-        // The next hour has not begun today, so what its slot holds as this day's is yesterday's.
+        // The next hour has not begun today, so its entry for this day is yesterday's.
         let after = self.this_day[next].max(0.5 * self.earlier_days[next]);
         let season = self.earlier_days[hour].max(before).max(after);
         f64::from(self.recent.max(season))
     }
 
-    /// How much evidence above what the past has shown (`past`, from [`Bar::pass`]) there is.
+    /// The evidence above the bar; `past` comes from [`Bar::pass`].
     pub(super) fn margin(evidence: f64, past: f64) -> f64 {
         evidence - WEIGHT * past
     }
 
-    /// Lets `samples` samples without evidence pass, more than it keeps waiting.
+    /// Skips `samples` samples without evidence, at least as many as are pending.
     pub(super) fn skip(&mut self, samples: u64) {
-        let newest = self.waiting.iter().fold(0.0f32, |a, b| a.max(*b));
+        let newest = self.pending.iter().fold(0.0f32, |a, b| a.max(*b));
         self.recent = self.recent.max(newest) * decay(samples);
-        self.waiting.fill(0.0);
+        self.pending.fill(0.0);
     }
 }
 
-/// What is left of remembered evidence after `samples` samples.
+/// The decay factor of remembered evidence over `samples` samples.
 fn decay(samples: u64) -> f32 {
     if samples == 1 {
-        // 0.5^(1/288), the value of every ordinary call.
+        // 0.5^(1/288), for every ordinary call.
         return 0.997_596_1;
     }
     0.5f64.powf(samples as f64 / HALF_LIFE) as f32

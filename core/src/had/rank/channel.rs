@@ -1,12 +1,12 @@
-//! The channels of `rank`: on which scales of time a change is sought, as data.
+//! The channels of `rank`: the time scales on which a change is sought, as data.
 
 /// How the VMs' shifts become the hypervisor's evidence.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Vote {
-    /// The k-th largest shift, against a binomial law: k VMs changed at least so much.
+pub(super) enum Statistic {
+    /// The k-th largest shift with a binomial distribution: k VMs changed at least this much.
     KthLargest,
-    /// The sum of the shifts, each held within so many standard deviations, where k VMs changed the same way. Holding back
-    /// each VM's say keeps one loud VM from speaking for all.
+    /// The sum of the shifts, each clipped to this many standard deviations, if k VMs changed in the same direction. Clipping
+    /// limits the influence of a single VM.
     ClippedSum {
         /// With five VMs or more.
         clip: f32,
@@ -15,73 +15,73 @@ pub(super) enum Vote {
     },
 }
 
-/// A change counts only for VMs that changed at the common moment: the step between the first `after` samples of the short
-/// window and the `before` samples ahead of it must be a fair part of the whole shift.
+/// Only VMs that changed at the common moment count: the step between the first `after` samples of the short window and the
+/// `before` samples ahead of it must be a fair part of the whole shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Guard {
-    /// Samples taken from the beginning of the short window.
+    /// Samples from the beginning of the short window.
     pub after: usize,
-    /// Samples taken before it.
+    /// Samples before it.
     pub before: usize,
 }
 
-/// One scale of time.
+/// One time scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Channel {
     /// Its name in events.
     pub name: &'static str,
     /// Samples of the short window, the present.
     pub short: usize,
-    /// Samples of the base before it, the past; at most 255, so that counts fit a byte.
+    /// Samples of the base before it, the past; at most 255, so that counts fit into a byte.
     pub base: usize,
     /// Share of the voters that must agree.
     pub quorum: f64,
     /// How they agree.
-    pub vote: Vote,
+    pub statistic: Statistic,
     /// Which VMs changed at the same moment.
     pub guard: Option<Guard>,
-    /// Samples after which own evidence becomes own past.
+    /// Samples after which evidence belongs to the past.
     pub lag: usize,
-    /// Own past counts at most so much (evidence).
+    /// Maximum weight of the recent past (evidence).
     pub past_cap: f32,
-    /// A slow channel's alarm soon after another is its echo.
+    /// An alarm soon after another is an echo.
     pub slow: bool,
-    /// Evidence above the bar that makes an alarm, by number of voters ([`ANCHORS`]).
+    /// Evidence above the bar for an alarm, by number of voters ([`ANCHORS`]).
     pub threshold: Thresholds,
 }
 
 /// Thresholds at the numbers of voters in [`ANCHORS`]; between them linear in the logarithm of the number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Thresholds {
-    /// For VMs whose samples hardly differ from one to the next.
+    /// For VMs whose consecutive samples hardly differ.
     pub quiet: [f64; 5],
-    /// For VMs whose samples are noisy.
+    /// For VMs with noisy samples.
     pub noisy: [f64; 5],
 }
 
-/// Numbers of voters at which thresholds are given.
+/// Numbers of voters for which thresholds are given.
 const ANCHORS: [f64; 5] = [3.0, 5.0, 8.0, 13.0, 30.0];
 
-/// Successive samples that differ by less than this (standard deviations of ln(1+x)) are quiet.
+/// Consecutive samples that differ by less than this (standard deviations of ln(1+x)) are quiet.
 const NOISE_QUIET: f64 = 0.18;
-/// Those that differ by more are noisy.
+/// Those that differ by more than this are noisy.
 pub(super) const NOISE_NOISY: f64 = 0.33;
 
-/// Where a number of voters and their noise stand in a table of thresholds.
+/// The position of a number of voters and their noise in a table of thresholds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
     /// The number of voters.
     pub voters: usize,
     /// The anchor at or below it.
     anchor: usize,
-    /// How far towards the next anchor it is, 0 to 1.
+    /// Position between this anchor and the next, 0 to 1.
     between: f64,
-    /// How noisy, 0 to 1.
+    /// Noise, 0 (quiet) to 1 (noisy).
     noisy: f64,
 }
 
 impl Place {
-    /// The place of `voters` voters whose typical noise is `noise` (see [`NOISE_NOISY`]).
+    /// The position of `voters` voters with a median noise of `noise` (see [`NOISE_NOISY`]).
     pub(super) fn new(voters: usize, noise: f64) -> Self {
         let noisy = ((noise.max(1e-6) / NOISE_QUIET).ln() / (NOISE_NOISY / NOISE_QUIET).ln())
             .clamp(0.0, 1.0);
@@ -109,17 +109,17 @@ impl Thresholds {
 /// Number of channels.
 pub(super) const CHANNELS: usize = 4;
 
-/// The channel whose shifts also feed [`MIXED`].
+/// The channel whose shifts are also used by [`MIXED`].
 pub(super) const FAST: usize = 0;
 
-/// The scales of time, fast to slow. Measured on PlanetLab traces in two regimes of noise.
+/// The time scales, fast to slow. Calibrated on PlanetLab traces with two levels of noise.
 pub(super) const TABLE: [Channel; CHANNELS] = [
     Channel {
         name: "fast",
         short: 8,
         base: 48,
         quorum: 0.7,
-        vote: Vote::KthLargest,
+        statistic: Statistic::KthLargest,
         guard: None,
         lag: 40,
         past_cap: 5.0,
@@ -134,7 +134,7 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
         short: 16,
         base: 48,
         quorum: 0.8,
-        vote: Vote::ClippedSum {
+        statistic: Statistic::ClippedSum {
             clip: 2.0,
             clip_few: 2.0,
         },
@@ -152,7 +152,7 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
         short: 48,
         base: 192,
         quorum: 0.8,
-        vote: Vote::ClippedSum {
+        statistic: Statistic::ClippedSum {
             clip: 2.0,
             clip_few: 3.0,
         },
@@ -173,7 +173,7 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
         short: 160,
         base: 255,
         quorum: 0.8,
-        vote: Vote::ClippedSum {
+        statistic: Statistic::ClippedSum {
             clip: 2.0,
             clip_few: 3.0,
         },
@@ -191,7 +191,7 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
     },
 ];
 
-/// Some VMs rise while others fall: the fast channel's shifts without their signs. Takes at least [`MIXED_VOTERS`] voters.
+/// Some VMs rise while others fall: the absolute shifts of the fast channel. Needs at least [`MIXED_VOTERS`] voters.
 pub(super) const MIXED: Channel = Channel {
     name: "mixed",
     threshold: Thresholds {
@@ -201,14 +201,14 @@ pub(super) const MIXED: Channel = Channel {
     ..TABLE[FAST]
 };
 
-/// Fewest voters of [`MIXED`].
+/// Minimum number of voters of [`MIXED`].
 pub(super) const MIXED_VOTERS: usize = 4;
 
-/// Samples that a VM's ring keeps: the longest short window and its base, and the newest.
+/// Length of a VM's ring of samples: the longest short window and its base, and the newest sample.
 pub(super) const RING: usize = 416;
 
-/// Per channel, how many samples the ring of its shifts keeps (the short window, what its guard looks at before, and the
-/// newest), and where it begins within the array that holds the rings of all channels.
+/// Length and offset of the ring of shifts of each channel, within the array of all rings: the short window, the samples that its
+/// guard needs before, and the newest.
 pub(super) const SHIFT_RINGS: [(usize, usize); CHANNELS] = {
     let mut rings = [(0, 0); CHANNELS];
     let (mut c, mut offset) = (0, 0);
@@ -225,7 +225,7 @@ pub(super) const SHIFT_RINGS: [(usize, usize); CHANNELS] = {
     rings
 };
 
-/// Length of the array that holds the shifts' rings of all channels.
+/// Length of the array with the rings of shifts of all channels.
 pub(super) const SHIFTS: usize = {
     let (ring, offset) = SHIFT_RINGS[CHANNELS - 1];
     ring + offset

@@ -1,25 +1,25 @@
-//! Does a common change look like a step, or does it follow the time of day?
+//! The gate: whether a common change is a step, or follows the time of day.
 
 use super::channel::RING;
 use super::shift::{BINS, MISSING, Vm};
 
-/// Samples that are averaged into one block.
+/// Samples averaged into one block.
 const BLOCK: usize = 4;
-/// Fewest blocks that a daily wave can be told from a step in.
+/// Minimum number of blocks in which a daily wave can be distinguished from a step.
 const BLOCKS_MIN: usize = 24;
-/// Sines and cosines of the day and of half the day.
+/// Harmonics of the daily wave: a day and half a day.
 const HARMONICS: usize = 2;
 /// Blocks over which a step rises.
 const RISE: f64 = 6.0;
-/// A step is sought within so many of the newest blocks.
+/// A step is sought within this many of the newest blocks.
 const RECENT: usize = 50;
-/// F-like ratio from which a step on top of the daily wave counts.
+/// Minimum F-like ratio of a step on top of the daily wave.
 const RATIO_MIN: f64 = 12.0;
-/// Share of what the daily wave explains that the step must explain besides.
+/// Share of what the daily wave explains that the step must explain in addition.
 const SHARE_MIN: f64 = 0.15;
 
-/// What the VMs of a hypervisor did together: the mean over VMs of each sample's rank within its own VM's history, by blocks,
-/// centred on 0. `signs` turns VMs round that fell while others rose.
+/// The common course of the VMs of a hypervisor: the mean over VMs of the rank of each sample within its own VM's history, by
+/// blocks, centered on 0. `signs` inverts VMs that fell while others rose.
 fn common_course(vms: &[Vm], cursor: usize, known: usize, signs: Option<&[f32]>) -> Vec<f64> {
     let span = known.min(RING) / BLOCK * BLOCK;
     let mut sum = vec![0.0f64; span / BLOCK];
@@ -55,7 +55,7 @@ fn common_course(vms: &[Vm], cursor: usize, known: usize, signs: Option<&[f32]>)
     sum
 }
 
-/// An orthonormal basis that residuals are taken against.
+/// An orthonormal basis (Gram-Schmidt).
 struct Basis(Vec<Vec<f64>>);
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -63,7 +63,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 impl Basis {
-    /// What is left of `v` beside the basis.
+    /// The residual of `v`.
     fn residual(&self, mut v: Vec<f64>) -> Vec<f64> {
         for q in &self.0 {
             let part = dot(&v, q);
@@ -72,7 +72,7 @@ impl Basis {
         v
     }
 
-    /// Adds `v`, unless the basis has it already.
+    /// Adds `v`, unless it is in the span already.
     fn add(&mut self, v: Vec<f64>) {
         let before = dot(&v, &v);
         let mut rest = self.residual(v);
@@ -84,10 +84,10 @@ impl Basis {
     }
 }
 
-/// Whether what the VMs did together over the last `known` samples is better explained by a step than by waves of the day.
+/// Whether the common course over the last `known` samples is better explained by a step than by daily waves.
 ///
-/// `day` is the number of samples in a day. Least squares on {1, step} against {1, waves} by the Bayesian information
-/// criterion, or a step that explains much beside the waves.
+/// `day` is the number of samples per day. Compares least squares on {1, step} with {1, waves} by the Bayesian information
+/// criterion, or requires a step that explains much in addition to the waves.
 pub(super) fn is_step(
     vms: &[Vm],
     cursor: usize,

@@ -1,8 +1,8 @@
-//! `rank`: multi-scale rank shifts, a quorum, and the hypervisor's own past as a bar.
+//! `rank`: multi-scale rank shifts, a quorum, and an adaptive threshold from the hypervisor's own past.
 //!
-//! Each VM says how far its present has shifted in rank against its own recent past, on four scales of time (`shift`). The
-//! hypervisor's evidence on a scale is the improbability of that many VMs agreeing by chance (`channel`, [`quorum`]); it must
-//! exceed a threshold that follows the number of voters and their noise, on top of what the hypervisor's own past has shown,
+//! Each VM measures how far its present has shifted in rank against its own recent past, on four time scales (`shift`). The
+//! hypervisor's evidence on a scale is the improbability that this many VMs agree by chance (`channel`, [`quorum`]). It must
+//! exceed a threshold that depends on the number of voters and their noise, on top of what the hypervisor's own past has shown,
 //! recently and at this hour (`bar`); and a step must explain it better than the course of the day (`gate`).
 //!
 //! [`quorum`]: super::quorum
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::bar::Bar;
 use self::channel::{
-    CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, Place, RING, TABLE, Vote,
+    CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, Place, RING, Statistic, TABLE,
 };
 use self::shift::{Cursor, Vm};
 use super::method::{Alarm, Method, Verdict};
@@ -28,41 +28,41 @@ use crate::memory::{allocation, vec};
 
 /// The channels of the table and the mixed one.
 const BARS: usize = CHANNELS + 1;
-/// Where the mixed channel's bar is.
+/// Index of the mixed channel's bar.
 const MIXED_BAR: usize = CHANNELS;
-/// With fewer VMs than this, clips and gate are those of a few.
+/// With fewer VMs than this, the settings for few VMs apply.
 const FEW: usize = 5;
-/// The gate is asked again only so many samples after it said yes.
+/// A positive answer of the gate is reused for this many samples.
 const GATE_STRIDE: u64 = 4;
 /// A channel that looks back over less than this share of a day cannot mistake the course of the day for a step.
 const GATE_SPAN: f64 = 1.0 / 12.0;
-/// Fewest repeats of one value that count as frozen.
+/// Minimum number of repetitions of one value that count as frozen.
 const FROZEN_MIN: u16 = 6;
 /// Samples before which nothing counts as frozen.
 const FROZEN_AFTER: u64 = 36;
 /// Share of the VMs that must be frozen.
 const FROZEN_QUORUM: f64 = 0.7;
-/// How sure frozen VMs are: there is no chance in it, but a source of metrics that hangs looks the same.
+/// The score of frozen VMs: chance is ruled out, but a stalled source of metrics looks the same.
 const FROZEN_SCORE: f64 = 0.9;
-/// Below 0.5, which means an alarm, stays the score of what is none.
+/// Maximum score without an alarm; 0.5 means an alarm.
 const NO_ALARM_MAX: f64 = 0.499;
-/// A VM whose shift is at least so many standard deviations counts for consensus.
+/// A VM with at least this shift (standard deviations) counts for consensus.
 const AGREES: f32 = 1.0;
 
-/// Seconds between samples, and false alarms a month, that the thresholds of the channels were measured at.
+/// Sampling interval (seconds) and false alarms per month for which the thresholds were calibrated.
 const MEASURED_INTERVAL: f64 = 300.0;
-/// Samples that come faster, seconds, are so alike that there are not more chances of a false alarm for it.
+/// Samples at shorter intervals (seconds) are so correlated that they add no chances of a false alarm.
 const INDEPENDENT_INTERVAL: f64 = 10.0;
 const MEASURED_FALSE_ALARMS: f64 = 0.1;
-/// How much evidence a factor of ten in false alarms is worth.
+/// Evidence per factor of ten in false alarms.
 const EVIDENCE_PER_DECADE: f64 = 1.0;
 
-/// What the gate last said.
+/// The last answer of the gate.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Gate {
-    /// The sample at which it was asked.
-    asked: u64,
-    /// Whether it saw a step.
+    /// The sample at which it was evaluated.
+    checked_at: u64,
+    /// Whether there was a step.
     step: bool,
 }
 
@@ -74,46 +74,46 @@ pub(super) struct Rank {
     bars: [Bar; BARS],
     gate: Gate,
     gate_mixed: Gate,
-    /// Samples so far.
+    /// Number of samples.
     samples: u64,
     #[serde(skip)]
     shared: Shared,
 }
 
-/// What follows from the options and is made anew after a restore.
+/// What follows from the options and is computed again after a restore.
 #[derive(Debug, Clone, Default)]
 struct Shared {
-    /// The metric has a ceiling of 100 a core.
+    /// The metric has a maximum of 100 per core.
     percent: bool,
-    /// Samples in a day.
+    /// Samples per day.
     day: f64,
     /// Added to every threshold.
     stricter: f64,
     /// Each VM's shifts at the last tick, by slot.
     shifts: Vec<[f32; CHANNELS]>,
-    /// Room for the voters of one channel.
+    /// Buffer for the voters of one channel.
     votes: Vec<f32>,
 }
 
-/// One channel's say at one tick.
+/// The vote of one channel at one tick.
 #[derive(Debug, Clone, Copy, Default)]
-struct Say {
-    /// -log10 of the probability of the votes by chance.
+struct ChannelVote {
+    /// -log10 of the probability of this agreement by chance.
     evidence: f64,
-    /// VMs that had a say.
+    /// VMs that voted.
     voters: usize,
     /// Whether they rose.
     up: bool,
 }
 
-/// Samples of the short window of the channel of that name; those of the fastest for any other name.
+/// Length of the short window of the channel with this name; that of the fastest for any other name.
 pub(super) fn present_samples(channel: &str) -> usize {
     let found = TABLE.iter().find(|c| c.name == channel);
     found.unwrap_or(&TABLE[FAST]).short
 }
 
 impl Rank {
-    /// State that knows nothing. `percent`: the metric has a ceiling of 100 a core. `interval`: seconds between samples.
+    /// State without VMs. `percent`: the metric has a maximum of 100 per core. `interval`: seconds between samples.
     pub(super) fn new(percent: bool, interval: f64, false_alarms_per_month: f64) -> Self {
         let lag = |i: usize| {
             if i == MIXED_BAR {
@@ -135,7 +135,7 @@ impl Rank {
     }
 
     fn configure(&mut self, percent: bool, interval: f64, false_alarms_per_month: f64) {
-        // The same number of false alarms a month is a smaller one a sample where samples come faster.
+        // The same number of false alarms per month is a smaller one per sample if samples come faster.
         let interval_counted = interval.max(INDEPENDENT_INTERVAL);
         let stricter = (MEASURED_INTERVAL / interval_counted * MEASURED_FALSE_ALARMS
             / false_alarms_per_month)
@@ -149,7 +149,7 @@ impl Rank {
         };
     }
 
-    /// Makes a restored state whole; `false` where it cannot be one.
+    /// Completes a restored state; `false` if it is not valid.
     pub(super) fn restore(
         &mut self,
         percent: bool,
@@ -168,13 +168,13 @@ impl Rank {
         })
     }
 
-    /// Number of VMs that there is room for.
+    /// Number of slots.
     pub(super) fn slots(&self) -> usize {
         self.vms.len()
     }
 
-    /// The voters' shifts on channel `c`, into `votes`.
-    fn gather(&mut self, c: usize) {
+    /// Collects the voters' shifts on channel `c` in `votes`.
+    fn gather_votes(&mut self, c: usize) {
         self.shared.votes.clear();
         self.shared.votes.extend(
             self.shared
@@ -185,22 +185,23 @@ impl Rank {
         );
     }
 
-    /// The say of channel `c`.
-    fn say(&mut self, c: usize) -> Say {
-        self.gather(c);
+    /// The vote of channel `c`.
+    fn vote(&mut self, c: usize) -> ChannelVote {
+        self.gather_votes(c);
         let votes = &mut self.shared.votes;
         let n = votes.len();
         if n < 2 {
-            return Say {
+            return ChannelVote {
                 voters: n,
-                ..Say::default()
+                ..ChannelVote::default()
             };
         }
         let channel = &TABLE[c];
         let k = votes_needed(n, channel.quorum);
-        let (evidence, up) = match channel.vote {
-            Vote::KthLargest => {
-                // A quorum is a majority, so that at most one way has one; mostly neither has, and nothing need be sorted.
+        let (evidence, up) = match channel.statistic {
+            Statistic::KthLargest => {
+                // A quorum is a majority, so at most one direction has one; usually neither has, and nothing needs to be
+                // selected.
                 let rising = votes.iter().filter(|z| **z > 0.0).count();
                 let falling = votes.iter().filter(|z| **z < 0.0).count();
                 let up = rising >= k;
@@ -218,7 +219,7 @@ impl Rank {
                 };
                 (evidence, up)
             }
-            Vote::ClippedSum { clip, clip_few } => {
+            Statistic::ClippedSum { clip, clip_few } => {
                 let clip = if self.vms.len() < FEW { clip_few } else { clip };
                 let sum: f32 = votes.iter().map(|z| z.clamp(-clip, clip)).sum();
                 let up = sum >= 0.0;
@@ -237,22 +238,22 @@ impl Rank {
                 )
             }
         };
-        Say {
+        ChannelVote {
             evidence,
             voters: n,
             up,
         }
     }
 
-    /// The say of the mixed channel: large shifts, whichever way.
-    fn say_mixed(&mut self) -> Say {
-        self.gather(FAST);
+    /// The vote of the mixed channel: large shifts in any direction.
+    fn vote_mixed(&mut self) -> ChannelVote {
+        self.gather_votes(FAST);
         let votes = &mut self.shared.votes;
         let n = votes.len();
         if n < MIXED_VOTERS {
-            return Say {
+            return ChannelVote {
                 voters: n,
-                ..Say::default()
+                ..ChannelVote::default()
             };
         }
         votes.iter_mut().for_each(|z| *z = z.abs());
@@ -263,7 +264,7 @@ impl Rank {
         } else {
             0.0
         };
-        Say {
+        ChannelVote {
             evidence,
             voters: n,
             up: true,
@@ -292,11 +293,11 @@ impl Rank {
         f64::from(0.5 * (lower + *median))
     }
 
-    /// Asks whether a candidate looks like a step and not like the course of the day.
+    /// Whether the present change is a step rather than the course of the day.
     fn is_step(&mut self, mixed: bool) -> bool {
         let known = self.samples + 1;
-        let asked = if mixed { self.gate_mixed } else { self.gate };
-        if asked.step && self.samples - asked.asked < GATE_STRIDE {
+        let last = if mixed { self.gate_mixed } else { self.gate };
+        if last.step && self.samples - last.checked_at < GATE_STRIDE {
             return true;
         }
         let cursor = Cursor::at(self.samples).bin;
@@ -305,7 +306,7 @@ impl Rank {
         let known = known.min(RING as u64) as usize;
         let step = gate::is_step(&self.vms, cursor, known, self.shared.day, signs.as_deref());
         let answer = Gate {
-            asked: self.samples,
+            checked_at: self.samples,
             step,
         };
         if mixed {
@@ -316,15 +317,15 @@ impl Rank {
         step
     }
 
-    /// Whether a candidate of `channel` has to pass the gate.
+    /// Whether a change on `channel` has to pass the gate.
     fn is_gated(&self, channel: &Channel) -> bool {
-        let spans_a_good_part_of_the_day =
+        let spans_part_of_the_day =
             (channel.short + channel.base) as f64 >= GATE_SPAN * self.shared.day;
         // With few VMs the gate costs the fast channel more than it brings.
-        spans_a_good_part_of_the_day && !(channel.name == TABLE[FAST].name && self.vms.len() < FEW)
+        spans_part_of_the_day && !(channel.name == TABLE[FAST].name && self.vms.len() < FEW)
     }
 
-    /// How many VMs have a value, and how many of these repeat it as never before, where that is a quorum.
+    /// The number of VMs with a value, and how many of these repeat it longer than ever before, if that is a quorum.
     fn frozen(&self, values: &[f64]) -> Option<(usize, usize)> {
         if self.samples < FROZEN_AFTER {
             return None;
@@ -342,9 +343,9 @@ impl Rank {
         (n >= 2 && k >= votes_needed(n, FROZEN_QUORUM)).then_some((n, k))
     }
 
-    /// Share of the voters that agree, and how far they are from their own past, on channel `c`.
+    /// The share of the voters that agree, and their mean distance from their own past, on channel `c`.
     fn agreement(&self, c: usize, direction: Direction) -> (f64, f64) {
-        // The largest shift there can be: every sample above (or below) all of the base.
+        // The maximum shift: every sample above (or below) all of the base.
         let largest =
             3f32.sqrt() / (1.0 / TABLE[c].short as f32 + 1.0 / TABLE[c].base as f32).sqrt();
         let (mut voters, mut agreeing, mut distance) = (0u32, 0u32, 0.0f64);
@@ -381,7 +382,7 @@ impl Rank {
 impl Method for Rank {
     fn bytes(&self) -> usize {
         let Shared { shifts, votes, .. } = &self.shared;
-        // There are as many votes as VMs as soon as they vote.
+        // There are as many votes as VMs as soon as all vote.
         let votes = vec(votes).max(allocation(self.vms.len() * size_of::<f32>()));
         let bars = self.bars.iter().map(Bar::bytes).sum::<usize>();
         vec(&self.vms) + vec(shifts) + votes + bars
@@ -403,26 +404,26 @@ impl Method for Rank {
             vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
         }
         let noise = self.noise();
-        // All channels have the same voters but while windows fill.
+        // All channels have the same voters except while windows fill.
         let mut place = Place::default();
         let mut verdict = Verdict::default();
         let mut best: Option<(f64, Alarm, usize)> = None;
         for (i, channel) in TABLE.iter().chain([&MIXED]).enumerate() {
-            let say = if i == MIXED_BAR {
-                self.say_mixed()
+            let vote = if i == MIXED_BAR {
+                self.vote_mixed()
             } else {
-                self.say(i)
+                self.vote(i)
             };
-            let past = self.bars[i].pass(say.evidence, channel.past_cap, hour);
-            verdict.voters = verdict.voters.max(say.voters as u32);
-            if say.voters < 2 {
+            let past = self.bars[i].pass(vote.evidence, channel.past_cap, hour);
+            verdict.voters = verdict.voters.max(vote.voters as u32);
+            if vote.voters < 2 {
                 continue;
             }
-            if say.voters != place.voters {
-                place = Place::new(say.voters, noise);
+            if vote.voters != place.voters {
+                place = Place::new(vote.voters, noise);
             }
             let threshold = (channel.threshold.at(&place) + self.shared.stricter).max(LOG10_2);
-            let margin = Bar::margin(say.evidence, past);
+            let margin = Bar::margin(vote.evidence, past);
             let score = if margin > 0.0 {
                 margin / (margin + threshold)
             } else {
@@ -437,7 +438,7 @@ impl Method for Rank {
                 verdict.score = verdict.score.max(score.min(NO_ALARM_MAX));
                 continue;
             }
-            let direction = match (i == MIXED_BAR, say.up) {
+            let direction = match (i == MIXED_BAR, vote.up) {
                 (true, _) => Direction::Mixed,
                 (false, true) => Direction::Up,
                 (false, false) => Direction::Down,
@@ -447,9 +448,9 @@ impl Method for Rank {
                 slow: channel.slow,
                 direction,
                 distinctiveness: 0.0,
-                consistency: (past / say.evidence).clamp(0.0, 1.0),
+                consistency: (past / vote.evidence).clamp(0.0, 1.0),
             };
-            // A fast channel's alarm tells more than a slow one's; among equals the surest speaks.
+            // An alarm of a fast channel is preferred over one of a slow channel; among equals, the highest score.
             if best
                 .as_ref()
                 .is_none_or(|(s, b, _)| (!alarm.slow, score) > (!b.slow, *s))
@@ -490,7 +491,7 @@ impl Method for Rank {
 
     fn skip(&mut self, ticks: u64) {
         let missing = vec![f64::NAN; self.vms.len()];
-        // After so many missing samples nothing of the windows is left, and only the bars still change.
+        // After this many missing samples the windows are empty, and only the bars still change.
         let whole = ticks.min(2 * RING as u64);
         for _ in 0..whole {
             let cursor = Cursor::at(self.samples);

@@ -1,4 +1,4 @@
-//! What is the same for every VM at a tick.
+//! Ring positions and constants, which are the same for every VM at a tick.
 
 use std::sync::LazyLock;
 
@@ -8,16 +8,16 @@ use super::{BINS, FULL_SCALE, RANK_ONE};
 /// sqrt(12): a rank is uniform, with variance 1/12.
 const ROOT_12: f32 = 3.464_101_6;
 
-/// What is the same for every VM, reckoned once.
+/// Constants of the channels, computed once.
 #[derive(Debug)]
 pub(super) struct Constants {
-    /// The value in the middle of each bin, at scale 1, in 1/256.
+    /// The value in the middle of each bin, at scale 1, in units of 1/256.
     bin_values: [u16; BINS],
-    /// Standard deviations a unit of the sum of ranks, below and above or twice one of them, over the whole short window.
+    /// Standard deviations per unit of the sum of ranks (below and above, or twice one of them) over the whole short window.
     pub(super) shift_units: [f32; CHANNELS],
-    /// The same over the samples of the whole guard, after and before the common moment; 0 where there is none.
+    /// The same over the samples of the whole guard, after and before the common moment; 0 without a guard.
     pub(super) guard_units: [[f32; 2]; CHANNELS],
-    /// How many standard deviations between the guard's samples one between the windows is.
+    /// Standard deviations between the guard's samples per standard deviation between the windows.
     pub(super) guard_parts: [f32; CHANNELS],
 }
 
@@ -57,12 +57,12 @@ pub(super) fn rank_sum(n: i32) -> f32 {
     (2 * RANK_ONE * n) as f32
 }
 
-/// How many standard deviations a difference of 1 between the mean ranks of `a` and of `b` samples is.
+/// Standard deviations per difference of 1 between the mean ranks of `a` and `b` samples.
 pub(super) fn sigmas(a: i32, b: i32) -> f32 {
     ROOT_12 * ((a * b) as f32 / (a + b) as f32).sqrt()
 }
 
-/// Where each ring stands; the same for all VMs of a hypervisor, so reckoned once a tick.
+/// The positions in all rings; the same for all VMs of a hypervisor, so computed once per tick.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Cursor {
     pub(super) constants: &'static Constants,
@@ -83,14 +83,14 @@ pub(in super::super) struct Cursor {
 }
 
 impl Cursor {
-    /// The middle of bin `b` at scale 1, in 1/256.
+    /// The middle of bin `b` at scale 1, in units of 1/256.
     pub(super) fn value(&self, b: u8) -> u32 {
         u32::from(self.constants.bin_values[usize::from(b) % BINS])
     }
 
-    /// Where the rings stand at sample number `t`.
+    /// The positions at sample number `t`.
     pub(in super::super) fn at(t: u64) -> Self {
-        // The slot `by` samples before `newest`, less than a round away: no division is needed but one a ring.
+        // The index `by` before `newest`, less than one turn away: needs no division except one per ring.
         let back = |newest: usize, by: usize, ring: usize| {
             if newest >= by {
                 newest - by

@@ -1,11 +1,11 @@
-//! How many samples of the base fall into each bin, and the rank of a sample among them.
+//! A histogram of the base, and the rank of a sample in it.
 
 use super::{BINS, MISSING, RANK_ONE};
 
-/// Bins that a block counts together.
+/// Bins per block.
 const BLOCK: usize = 8;
 
-/// How many samples fall into each bin, at most 255 in all, so that every count, and every sum of counts, fits a byte.
+/// Number of samples per bin, at most 255 in total, so that every count and every sum of counts fits into a byte.
 #[derive(Debug, Clone)]
 pub(super) struct Histogram {
     bins: [u8; BINS],
@@ -35,8 +35,8 @@ impl Histogram {
         self.blocks[bin / BLOCK] -= 1;
     }
 
-    /// How many samples are in bins below `bin`: the blocks below its own, and what is below it in its own. Bytes are added
-    /// eight at a time within a word, which no sum of at most 255 overflows, and no branch depends on the data.
+    /// Number of samples in bins below `bin`: the blocks below its own, and the lower bins of its own. Adds eight bytes at a time
+    /// within a word (no sum of at most 255 overflows), without a branch on the data.
     fn count_below(&self, bin: usize) -> u32 {
         let block = bin / BLOCK;
         let blocks = u128::from_le_bytes(self.blocks) & ((1 << (8 * block)) - 1);
@@ -48,12 +48,11 @@ impl Histogram {
         (lanes.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
     }
 
-    /// Lets the sample in bin `leave` go and takes the one in bin `enter`, either of which may be [`MISSING`]. Gives the ranks
-    /// of `bin` among the `count` samples that it then holds, one bin below and one bin above it: the share below plus half the
-    /// share equal. The bin of dead band on either side keeps ties and rounding from counting as change.
+    /// Removes the sample in bin `leave` and adds the one in bin `enter`; each may be [`MISSING`]. Returns the ranks, among the
+    /// `count` samples that it then holds, of one bin below and one bin above `bin`: the share below plus half the share equal.
+    /// This dead band of one bin on either side keeps ties and rounding from counting as change.
     ///
-    /// What is read together is read before single bytes of it are written: the other way round the processor would have to
-    /// wait for them.
+    /// Wide loads come before stores to single bytes of the same words; otherwise they would stall (no store forwarding).
     pub(super) fn turn(&mut self, leave: u8, enter: u8, bin: usize, count: u16) -> [u8; 2] {
         let (low, high) = (bin.saturating_sub(1), (bin + 1).min(BINS - 1));
         let below_low = self.count_below(low);
@@ -62,7 +61,7 @@ impl Histogram {
         let between = at(low) + if high - low == 2 { at(low + 1) } else { 0 };
         let twice_low = 2 * below_low + at(low);
         let twice_high = 2 * (below_low + between) + at(high);
-        // First out, then in: 255 equal samples fill a byte.
+        // Removes first and adds afterwards: 255 equal samples fill a byte.
         if leave != MISSING {
             self.remove(leave);
         }
@@ -78,12 +77,13 @@ impl Histogram {
     }
 }
 
-/// How often a sample in bin `b` counts where those below `edge` count twice and those in it once; [`MISSING`] is above all.
+/// The weight of a sample in bin `b`: 2 below `edge`, 1 in `edge`, 0 above; [`MISSING`] is above all.
 fn weight(b: u8, edge: usize) -> u32 {
     u32::from(usize::from(b) < edge) + u32::from(usize::from(b) <= edge)
 }
 
-/// What half a sample of so many counts in a rank of 0 to 255, in 1/65536: a multiplication instead of a division.
+/// Half a sample's share of a rank of 0 to 255, by number of samples, in units of 1/65536: replaces a division by a
+/// multiplication.
 const RANK_UNITS: [u32; 256] = {
     let mut units = [0; 256];
     let mut count = 1;

@@ -1,4 +1,4 @@
-//! How far one VM's present has shifted in rank against its own past, on every scale of time.
+//! How far the present of one VM has shifted in rank against its own past, on every time scale.
 
 mod cursor;
 mod histogram;
@@ -12,41 +12,41 @@ use super::channel::{CHANNELS, FAST, RING, SHIFTS, TABLE};
 
 pub(super) use self::cursor::Cursor;
 
-/// Bins of a value, equally wide in ln(1+x).
+/// Number of bins of a value, equally wide in ln(1+x).
 pub(super) const BINS: usize = 128;
-/// The bin of the largest values, and of all that are larger.
+/// The bin of the largest values, and of all that exceed them.
 const LAST: u8 = BINS as u8 - 1;
-/// The bin of a sample that is missing.
+/// The bin of a missing sample.
 pub(super) const MISSING: u8 = 255;
-/// Fewest samples of the base that a rank is taken against.
+/// Minimum number of samples of the base for a rank.
 const BASE_MIN: u16 = 36;
-/// Values are binned over 0 to this; larger ones after a change of scale.
+/// Values are binned from 0 to this; larger ones after a change of scale.
 const FULL_SCALE: f64 = 100.0;
-/// A VM whose base and present are both below this has nothing to tell (units of the metric).
+/// A VM whose base and present are both below this has no signal (units of the metric).
 const IDLE: f32 = 0.5;
-/// A VM whose base and present are both above this (percent) has no room to rise.
+/// A VM whose base and present are both above this (percent) cannot rise.
 const SATURATED: u32 = 95;
-/// A rank of 0 to 1 is kept as 0 to this.
+/// A rank of 0 to 1 is stored as 0 to this.
 const RANK_ONE: i32 = 255;
-/// How far above full scale a value must be to ask for a larger scale.
+/// How far above full scale a value must be to count towards a larger scale.
 const OVERSHOOT: f64 = 1.05;
-/// So many more samples above full scale than below it change the scale.
+/// This many more samples above full scale than below it change the scale.
 const OVERSHOOTS: u8 = 8;
-/// Largest scale, as a power of two.
+/// Maximum scale, as a power of two.
 const SCALE_MAX: u8 = 64;
-/// Samples after which the mean step forgets.
+/// Length of the moving means of step and shift, in samples.
 const NOISE_MEMORY: u16 = 288;
-/// Fewest steps that noise is estimated from.
+/// Minimum number of steps for an estimate of noise.
 const NOISE_MIN: u16 = 16;
-/// Fewest changes of value after which a VM can freeze; one that was constant all its life has not.
+/// Minimum number of changes of value before a VM can freeze; one that was always constant has not frozen.
 const MOVES_MIN: u16 = 16;
-/// A step of ln(1+x) counts at most so much as noise.
+/// Maximum contribution of a step of ln(1+x) to noise.
 const STEP_MAX: f32 = 1.5;
-/// What a shift's size is on average where nothing happens and samples are minutes apart; it is 0.8, the mean of |N(0, 1)|, where
-/// they are independent.
-const WANDER: f32 = 1.0;
+/// The mean absolute shift without any change, for samples that are minutes apart; for independent samples it is 0.8, the mean of
+/// |N(0, 1)|.
+const MEAN_SHIFT: f32 = 1.0;
 /// No shift on the fast scale is as large as this.
-const WANDER_MAX: f32 = 8.0;
+const MEAN_SHIFT_MAX: f32 = 8.0;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
 const STEP_TO_SIGMA: f32 = 0.886;
 
@@ -59,11 +59,11 @@ fn bin_of_log(log: f32) -> u8 {
 /// A count of shifts and the sums of their two ranks.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
-    /// Sum of the ranks one bin below the samples, which tells of rising.
+    /// Sum of the ranks one bin below the samples, which indicates rising.
     low: i32,
-    /// Sum of the ranks one bin above the samples, which tells of falling.
+    /// Sum of the ranks one bin above the samples, which indicates falling.
     high: i32,
-    /// How many.
+    /// Number of shifts.
     count: i32,
 }
 
@@ -77,18 +77,18 @@ impl Sums {
     }
 }
 
-/// What one channel keeps of one VM; all of it follows from the VM's rings.
+/// The state of one channel of one VM; all of it can be derived from the VM's rings.
 #[derive(Debug, Clone, Default)]
 struct Scale {
-    /// How many samples of the base fall into each bin.
+    /// Number of samples of the base per bin.
     histogram: Histogram,
     /// Samples of the base.
     base_count: u16,
     /// Samples of the short window.
     short_count: u16,
-    /// Sum of the base, in 1/256 at scale 1.
+    /// Sum of the base, in units of 1/256 at scale 1.
     base_sum: u32,
-    /// Sum of the short window, in 1/256 at scale 1.
+    /// Sum of the short window, in units of 1/256 at scale 1.
     short_sum: u32,
     /// The shifts of the short window.
     shifts: Sums,
@@ -98,10 +98,10 @@ struct Scale {
     before: Sums,
 }
 
-/// No shift: the sample is missing or the base too short. (A rank one bin below is never above that one bin above.)
+/// No shift: the sample is missing or the base too short. (A rank one bin below never exceeds the one above.)
 const NO_SHIFT: [u8; 2] = [255, 0];
 
-/// Pairs of bytes, written as plain bytes.
+/// Pairs of bytes, serialized as plain bytes.
 mod pairs {
     use serde::{Deserializer, Serializer, de::Error};
 
@@ -126,10 +126,10 @@ mod pairs {
     }
 }
 
-/// One VM's past and present.
+/// The past and present of one VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Vm {
-    /// The last samples' bins.
+    /// The bins of the last samples.
     #[serde(with = "crate::snapshot::owned::byte_array")]
     bins: [u8; RING],
     /// The last shifts of all channels: the ranks one bin below and one bin above each sample.
@@ -137,9 +137,9 @@ pub(super) struct Vm {
     ranks: [[u8; 2]; SHIFTS],
     #[serde(skip)]
     scales: [Scale; CHANNELS],
-    /// Values are divided by two to this power before they are binned.
+    /// Values are divided by two to this power before binning.
     scale: u8,
-    /// Samples above full scale, less those below, not below zero.
+    /// Samples above full scale minus those below, not below zero.
     overshoots: u8,
     /// ln(1+x) of the last sample; NaN before the first.
     last_log: f32,
@@ -147,14 +147,14 @@ pub(super) struct Vm {
     step: f32,
     /// Steps that `step` is the mean of.
     steps: u16,
-    /// How often the last value has come again in a row.
+    /// Number of consecutive repetitions of the last value.
     repeats: u16,
-    /// The longest such run before.
+    /// The longest earlier run.
     repeats_max: u16,
-    /// How often the value has been another than the last.
+    /// Number of times that the value changed.
     moves: u16,
-    /// Mean size of the fast channel's shift, standard deviations of independent samples.
-    wander: f32,
+    /// Mean absolute shift of the fast channel, in standard deviations of independent samples.
+    mean_shift: f32,
     /// The last value; NaN before the first.
     last: f64,
 }
@@ -173,15 +173,15 @@ impl Default for Vm {
             repeats: 0,
             repeats_max: 0,
             moves: 0,
-            wander: WANDER,
+            mean_shift: MEAN_SHIFT,
             last: f64::NAN,
         }
     }
 }
 
 impl Vm {
-    /// Takes the sample of this tick, NaN where it is missing. `percent`: the metric has a ceiling of 100 a core.
-    /// Writes the shift on every scale, in standard deviations, NaN where the VM abstains.
+    /// Takes the sample of this tick, NaN if missing. `percent`: the metric has a maximum of 100 per core. Writes the shift on
+    /// every scale, in standard deviations, NaN if the VM abstains.
     pub(super) fn push(
         &mut self,
         value: f64,
@@ -198,22 +198,22 @@ impl Vm {
         for (c, z) in z.into_iter().enumerate() {
             *z = self.push_channel(c, bin, cursor, percent);
             if c == FAST && !z.is_nan() {
-                self.wander += (z.abs() - self.wander) / f32::from(NOISE_MEMORY);
+                self.mean_shift += (z.abs() - self.mean_shift) / f32::from(NOISE_MEMORY);
             }
-            // The slow channels look over longer times than such loads last.
+            // The slow channels span more time than such loads last.
             if !TABLE[c].slow {
-                *z /= self.unrest();
+                *z /= self.inflation();
             }
         }
     }
 
-    /// How many times larger than [`WANDER`] the VM's shifts usually are, at least 1. Samples that come fast
-    /// are alike (a load lasts for minutes), so that a VM wanders far in rank without anything new in it.
-    fn unrest(&self) -> f32 {
-        (self.wander / WANDER).max(1.0)
+    /// How much larger than [`MEAN_SHIFT`] the VM's shifts usually are, at least 1. Samples at short intervals are correlated (a
+    /// load lasts for minutes), so ranks shift far without any real change.
+    fn inflation(&self) -> f32 {
+        (self.mean_shift / MEAN_SHIFT).max(1.0)
     }
 
-    /// Follows value and noise; gives the value's bin.
+    /// Updates value and noise; returns the value's bin.
     fn take(&mut self, value: f64, cursor: &Cursor) -> u8 {
         if value == self.last {
             self.repeats = self.repeats.saturating_add(1);
@@ -247,8 +247,8 @@ impl Vm {
         bin_of_log(log)
     }
 
-    /// Enlarges the scale so that `value` fits. Every bin that is kept moves to where its value belongs now; the values of the
-    /// last bin were above full scale, nobody knows how far, and are dropped.
+    /// Enlarges the scale so that `value` fits, and moves every bin accordingly. Values of the last bin exceeded full scale by an
+    /// unknown amount and are dropped.
     fn enlarge(&mut self, value: f64, cursor: &Cursor) {
         let larger = ((value / FULL_SCALE).log2().ceil() as u8)
             .min(SCALE_MAX)
@@ -263,7 +263,7 @@ impl Vm {
             };
         }
         self.last_log = (self.last_log.exp_m1() / ratio).ln_1p();
-        // The sample of this tick is not in the rings yet, so they stand where the last tick left them.
+        // The sample of this tick is not in the rings yet, so their positions are still those of the last tick.
         self.rebuild_bases(cursor);
     }
 
@@ -271,7 +271,7 @@ impl Vm {
         let channel = &TABLE[c];
         let (enter, leave) = (self.bins[cursor.enter[c]], self.bins[cursor.leave[c]]);
         let scale = &mut self.scales[c];
-        // In locals: stored one by one and read again together, the counts would stall the processor.
+        // In locals: stored one by one and then read together, the counts would stall the processor.
         let Scale {
             mut base_count,
             mut short_count,
@@ -332,7 +332,8 @@ impl Vm {
             return f32::NAN;
         }
         if short_count > 0 {
-            // Levels in 1/256 at scale 1, multiplied by their counts instead of divided: both windows below, or both above.
+            // Levels in units of 1/256 at scale 1, multiplied by their counts instead of divided: both windows below, or both
+            // above.
             let idle = IDLE * 256.0 / self.unit();
             let is_idle = |sum: u32, count: u16| (sum as f32) < idle * f32::from(count);
             let is_saturated = |sum: u32, count: u16| sum > SATURATED * 256 * u32::from(count);
@@ -351,29 +352,29 @@ impl Vm {
         sum as f32 / (256.0 * f32::from(count)) * self.unit()
     }
 
-    /// What full scale stands for, in hundreds of the metric's unit: two to the power of `scale`.
+    /// Full scale in hundreds of the metric's unit: two to the power of `scale`.
     fn unit(&self) -> f32 {
         f32::from_bits((127 + u32::from(self.scale)) << 23)
     }
 
-    /// The mean of the fast channel's base, in the metric's unit; `None` where the base is too short.
+    /// The mean of the fast channel's base, in the metric's unit; `None` if the base is too short.
     pub(super) fn baseline(&self) -> Option<f64> {
         let scale = &self.scales[FAST];
         (scale.base_count >= BASE_MIN)
             .then(|| f64::from(self.level(scale.base_sum, scale.base_count)))
     }
 
-    /// Standard deviation of the noise between successive samples of ln(1+x); `None` where too few are known.
+    /// Standard deviation of the noise between consecutive samples of ln(1+x); `None` if too few are known.
     pub(super) fn noise(&self) -> Option<f32> {
         (self.steps >= NOISE_MIN).then_some(STEP_TO_SIGMA * self.step)
     }
 
-    /// Whether a VM that used to move repeats one value as often in a row as never before, and at least `repeats_min` times.
+    /// Whether a VM that used to change repeats one value longer than ever before, and at least `repeats_min` times.
     pub(super) fn frozen(&self, repeats_min: u16) -> bool {
         self.moves >= MOVES_MIN && self.repeats >= repeats_min.max(2 * self.repeats_max + 1)
     }
 
-    /// The bins from the oldest to the newest, where the newest is at `cursor`.
+    /// The bins from oldest to newest, where the newest is at `cursor`.
     pub(super) fn history(&self, cursor: usize) -> impl Iterator<Item = u8> + '_ {
         self.bins[cursor + 1..]
             .iter()
@@ -383,17 +384,17 @@ impl Vm {
 }
 
 impl Scale {
-    /// The shift of the short window against the base, in standard deviations of the mean of so many ranks; 0 where the guard
+    /// The shift of the short window against the base, in standard deviations of the mean of that many ranks; 0 if the guard
     /// finds that the VM did not change at the common moment.
     fn z(&self, c: usize, constants: &Constants) -> f32 {
         let channel = &TABLE[c];
         let k = self.shifts.count;
         let up = 2 * self.shifts.low - k * RANK_ONE;
         let down = 2 * self.shifts.high - k * RANK_ONE;
-        // At most one of them is not 0, since `low` is at most `high`; which, no branch could foretell.
+        // At most one of them is not 0, because `low` is at most `high`; a branch could not be predicted.
         let sum = up.max(0) + down.min(0);
         let m = i32::from(self.base_count);
-        // Whole windows are the ordinary case, and a square root and divisions a sample are worth saving.
+        // Full windows are the common case, and it pays to save a square root and divisions.
         let is_whole = k == channel.short as i32 && m == channel.base as i32;
         let unit = if is_whole {
             constants.shift_units[c]
@@ -414,8 +415,8 @@ impl Scale {
         };
         let both = |sums: &Sums| (sums.low + sums.high) as f32;
         let step = both(&self.after) * after_unit - both(&self.before) * before_unit;
-        // A step at the common moment as large as the shift itself would show so much of it between the guard's samples;
-        // half of that, less two standard deviations, is asked.
+        // A step at the common moment as large as the shift itself would show this part of it between the guard's samples; half
+        // of that, less two standard deviations, is required.
         if z.signum() * step < 0.5 * constants.guard_parts[c] * z.abs() - 2.0 {
             0.0
         } else {
@@ -524,19 +525,19 @@ mod tests {
         #[test]
         fn online_is_the_method_recomputed_from_scratch(values in series()) {
             let online = online(&values);
-            let mut wander = f64::from(WANDER);
-            let unrest: Vec<f64> = from_scratch(&values, FAST)
+            let mut mean_shift = f64::from(MEAN_SHIFT);
+            let inflation: Vec<f64> = from_scratch(&values, FAST)
                 .into_iter()
                 .map(|z| {
                     if !z.is_nan() {
-                        wander += (z.abs() - wander) / f64::from(NOISE_MEMORY);
+                        mean_shift += (z.abs() - mean_shift) / f64::from(NOISE_MEMORY);
                     }
-                    (wander / f64::from(WANDER)).max(1.0)
+                    (mean_shift / f64::from(MEAN_SHIFT)).max(1.0)
                 })
                 .collect();
             for c in (0..CHANNELS).filter(|c| !TABLE[*c].slow) {
                 for (t, expected) in from_scratch(&values, c).into_iter().enumerate() {
-                    let (got, expected) = (f64::from(online[t][c]), expected / unrest[t]);
+                    let (got, expected) = (f64::from(online[t][c]), expected / inflation[t]);
                     // Ranks are kept in a byte, which moves a shift a little, and one near nothing across the sign.
                     let near = got.is_nan() == expected.is_nan() && (got.is_nan() || (got - expected).abs() < 0.05);
                     prop_assert!(near, "channel {c} at {t}: {got} instead of {expected}");

@@ -1,15 +1,14 @@
-//! Making anew, from the rings, what is carried on from tick to tick.
+//! Rebuilding derived state from the rings.
 
 use super::super::channel::{RING, SHIFT_RINGS, TABLE};
 use super::histogram::Histogram;
 use super::{
-    BINS, Cursor, MISSING, NO_SHIFT, NOISE_MEMORY, OVERSHOOTS, SCALE_MAX, STEP_MAX, Vm, WANDER,
-    WANDER_MAX,
+    BINS, Cursor, MEAN_SHIFT, MEAN_SHIFT_MAX, MISSING, NO_SHIFT, NOISE_MEMORY, OVERSHOOTS,
+    SCALE_MAX, STEP_MAX, Vm,
 };
 
 impl Vm {
-    /// Makes anew what follows from the rings, after a restore; `cursor` is where the next sample will be written. Bytes that
-    /// no VM could have left are taken as missing.
+    /// Rebuilds derived state after a restore; `cursor` is the position of the next sample. Invalid bytes count as missing.
     pub(in super::super) fn rebuild(&mut self, cursor: &Cursor) {
         for bin in &mut self.bins {
             if usize::from(*bin) >= BINS {
@@ -28,10 +27,10 @@ impl Vm {
         } else {
             0.0
         };
-        self.wander = if self.wander.is_finite() {
-            self.wander.clamp(0.0, WANDER_MAX)
+        self.mean_shift = if self.mean_shift.is_finite() {
+            self.mean_shift.clamp(0.0, MEAN_SHIFT_MAX)
         } else {
-            WANDER
+            MEAN_SHIFT
         };
         self.overshoots = self.overshoots.min(OVERSHOOTS);
         self.repeats_max = self.repeats_max.min(u16::MAX / 4);
@@ -39,7 +38,7 @@ impl Vm {
         self.rebuild_shifts(cursor);
     }
 
-    /// Counts histograms and sums anew from the bins, the next of which will be written at `cursor`.
+    /// Rebuilds histograms and sums from the bins, the next of which will be written at `cursor`.
     pub(super) fn rebuild_bases(&mut self, cursor: &Cursor) {
         for (c, channel) in TABLE.iter().enumerate() {
             let scale = &mut self.scales[c];
@@ -67,7 +66,7 @@ impl Vm {
         }
     }
 
-    /// Sums the shifts anew from their rings, the next of which will be written at `cursor`.
+    /// Rebuilds the sums of shifts from their rings, the next of which will be written at `cursor`.
     fn rebuild_shifts(&mut self, cursor: &Cursor) {
         for (c, channel) in TABLE.iter().enumerate() {
             let (ring, offset) = SHIFT_RINGS[c];

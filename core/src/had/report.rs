@@ -1,11 +1,12 @@
-//! What a tick, as the algorithm judged it, is told as.
+//! The events of a tick.
 
-use super::attribution::{NAMED_MAX, cause, deed, reason};
+use super::attribution::{NAMED_MAX, action, cause, reason};
+use super::hypervisor::{Hypervisor, Others};
 use super::incident::{Change, End};
+use super::method::Alarm;
 use super::options::HadOptions;
-use super::panel::{Judged, Panel};
 use super::presence::{Presences, Silence};
-use super::{Alarm, Hypervisor};
+use super::series::{Series, Tick};
 use crate::event::{
     Cause, Change as WorkloadKind, CommonChange, Event, Evidence, HypervisorAnomaly,
     MESSAGE_MAX_BYTES, Severity, Silence as SilenceEvidence, State, Subject, WorkloadChange,
@@ -13,84 +14,64 @@ use crate::event::{
 use crate::text::{duration, shortened};
 use crate::units::{Share, Time};
 
-/// A VM whose shift is at least so many standard deviations has changed alone, where no others did.
+/// A VM with at least this shift (standard deviations) has changed alone if no others did.
 const ALONE_MIN: f64 = 4.0;
-/// A VM that changed alone has come to rest below this.
+/// A VM that changed alone is steady again below this.
 const ALONE_OVER: f64 = 1.0;
-/// VMs change alone only while consensus is below this.
+/// VMs change alone only below this consensus.
 const ALONE_CONSENSUS: f64 = 0.5;
-/// Longest list of names within a message, bytes.
+/// Maximum length of a list of names in a message, in bytes.
 const NAMES_MAX_BYTES: usize = 80;
 
-/// The other panels of a hypervisor.
-pub(super) struct Others<'a>(pub [&'a [Panel]; 2]);
-
-impl Others<'_> {
-    fn all(&self) -> impl Iterator<Item = &Panel> {
-        self.0.iter().copied().flatten()
-    }
-
-    /// Those of the same metric, whose VMs have other intervals.
-    fn of(&self, metric: u32) -> impl Iterator<Item = &Panel> {
-        self.all().filter(move |panel| panel.metric == metric)
-    }
-
-    /// When the incident of the metric was raised that is open at another interval.
-    fn raised_since(&self, metric: u32) -> Option<f64> {
-        let raised = self.of(metric).filter(|panel| panel.incidents.is_raised());
-        raised.map(|panel| panel.raised_since).reduce(f64::min)
-    }
-}
-
-/// The events of one tick. An incident of a metric is told once, from when it is raised at one interval of the VMs to when it
-/// is cleared at all of them. `silence` is since when the hypervisor is known to be silent, and its index among all that may be.
-pub(super) fn tick(
+/// The events of one tick. An incident of a metric is raised once, at the first interval of the VMs at which it occurs, and
+/// cleared when it is over at all of them. `silence` is since when the hypervisor is known to be silent, and its index.
+pub(super) fn events_of_tick(
     hypervisor: &str,
     options: &HadOptions,
-    panel: &mut Panel,
-    judged: &Judged,
+    series: &mut Series,
+    tick: &Tick,
     others: &Others<'_>,
     silence: (&mut Option<f64>, &mut Presences, usize),
 ) -> Vec<Event> {
     let mut events = Vec::new();
-    events.extend(silence_told(
-        hypervisor, options, panel, judged, others, silence,
+    events.extend(silence_event(
+        hypervisor, options, series, tick, others, silence,
     ));
-    let changes = panel.follow_incident(&judged.verdict, options.overlap_window_sz as u64);
+    let changes = series.follow_incident(&tick.verdict, options.overlap_window_sz as u64);
     for change in changes.into_iter().flatten() {
-        if let Some(since) = others.raised_since(panel.metric) {
+        if let Some(since) = others.raised_since(series.metric) {
             if change == Change::Raised {
-                panel.raised_since = since;
+                series.raised_since = since;
             }
             continue;
         }
         events.push(match change {
             Change::Raised => {
-                panel.raised_since = judged.time;
-                raised(hypervisor, options, panel, judged)
+                series.raised_since = tick.time;
+                raised(hypervisor, options, series, tick)
             }
-            Change::Cleared(end) => cleared(hypervisor, options, panel, judged.time, end),
+            Change::Cleared(end) => cleared(hypervisor, options, series, tick.time, end),
         });
     }
     if options.workload_changes {
-        events.extend(workload_changes(hypervisor, options, panel, judged, others));
+        events.extend(workload_changes(hypervisor, options, series, tick, others));
     }
     events
 }
 
-/// The VMs that changed the most, in their order, and how many there are.
-fn most_changed(panel: &Panel, alarm: Option<&Alarm>) -> Vec<String> {
+/// The names of the VMs that changed the most, largest change first.
+fn most_changed(series: &Series, alarm: Option<&Alarm>) -> Vec<String> {
     let sign = match alarm.map(|a| a.direction) {
         Some(crate::event::Direction::Up) => 1.0,
         Some(crate::event::Direction::Down) => -1.0,
         _ => 0.0,
     };
-    let method = panel.method.get();
-    let mut changed: Vec<(f64, &str)> = panel
-        .seats
+    let method = series.method.get();
+    let mut changed: Vec<(f64, &str)> = series
+        .members
         .iter()
         .enumerate()
-        .filter_map(|(slot, seat)| Some((method.shift(slot), seat.name.as_deref()?)))
+        .filter_map(|(slot, member)| Some((method.shift(slot), member.name.as_deref()?)))
         .map(|(shift, name)| {
             (
                 if sign == 0.0 {
@@ -111,7 +92,7 @@ fn most_changed(panel: &Panel, alarm: Option<&Alarm>) -> Vec<String> {
         .collect()
 }
 
-/// `names` for a message: as many as fit.
+/// `names` for a message, as many as fit.
 fn listed(names: &[String]) -> String {
     let mut text = String::new();
     for (i, name) in names.iter().enumerate() {
@@ -134,15 +115,15 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-// Rare, and to stay out of the loop over the changes: there the compiler would round what an alarm says before it knows that
-// there is one, at every tick and, as valgrind rightly says, of memory that nobody has written.
+// Rare, and kept out of the loop over the changes: inlined there, the compiler would round the fields of an alarm at every tick
+// before checking that there is one, and so, as valgrind reports, read uninitialized memory.
 #[cold]
 #[inline(never)]
-fn raised(hypervisor: &str, options: &HadOptions, panel: &Panel, judged: &Judged) -> Event {
-    let verdict = &judged.verdict;
+fn raised(hypervisor: &str, options: &HadOptions, series: &Series, tick: &Tick) -> Event {
+    let verdict = &tick.verdict;
     let alarm = verdict.alarm.expect("an incident is raised by an alarm");
-    let metric = &options.metrics[panel.metric as usize];
-    let known_for = judged.time - panel.since;
+    let metric = &options.metrics[series.metric as usize];
+    let known_for = tick.time - series.since;
     let is_provisional = known_for < options.provisional_sec;
     let cause = cause(verdict, &alarm);
     let severity = if is_provisional || cause == Cause::Internal {
@@ -150,7 +131,7 @@ fn raised(hypervisor: &str, options: &HadOptions, panel: &Panel, judged: &Judged
     } else {
         Severity::Failure
     };
-    let names = most_changed(panel, Some(&alarm));
+    let names = most_changed(series, Some(&alarm));
     let agreeing = (verdict.consensus * f64::from(verdict.voters)).round() as u32;
     let advice = match (cause, is_provisional) {
         (Cause::Internal, _) => "as they have before: likely their workload".to_owned(),
@@ -167,12 +148,12 @@ fn raised(hypervisor: &str, options: &HadOptions, panel: &Panel, judged: &Judged
     let text = format!(
         "{hypervisor}: {metric} of {agreeing} of {} VMs {}{}; {advice}",
         verdict.voters,
-        deed(alarm.direction),
+        action(alarm.direction),
         listed(&names)
     );
     let evidence = HypervisorAnomaly {
         metric: metric.clone(),
-        vms: panel.vms() as u32,
+        vms: series.vms() as u32,
         voters: verdict.voters,
         provisional: is_provisional,
         change: Some(CommonChange {
@@ -190,16 +171,16 @@ fn raised(hypervisor: &str, options: &HadOptions, panel: &Panel, judged: &Judged
         Subject::Hypervisor(hypervisor.to_owned()),
         State::Raised,
         severity,
-        Time::from_secs(judged.time),
+        Time::from_secs(tick.time),
         &text,
         Evidence::HypervisorAnomaly(evidence),
     )
     .with_score(verdict.score)
 }
 
-fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end: End) -> Event {
-    let metric = &options.metrics[panel.metric as usize];
-    let lasted = duration(time - panel.raised_since);
+fn cleared(hypervisor: &str, options: &HadOptions, series: &Series, time: f64, end: End) -> Event {
+    let metric = &options.metrics[series.metric as usize];
+    let lasted = duration(time - series.raised_since);
     let text = match end {
         End::Recovered => {
             format!("{hypervisor}: {metric} of its VMs is back to where it was, after {lasted}")
@@ -216,8 +197,8 @@ fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end
     };
     let evidence = HypervisorAnomaly {
         metric: metric.clone(),
-        vms: panel.vms() as u32,
-        voters: panel.last.voters,
+        vms: series.vms() as u32,
+        voters: series.last.voters,
         provisional: false,
         change: None,
         reason: Some(reason(end).to_owned()),
@@ -230,12 +211,12 @@ fn cleared(hypervisor: &str, options: &HadOptions, panel: &Panel, time: f64, end
         &text,
         Evidence::HypervisorAnomaly(evidence),
     )
-    .of_incident(Time::from_secs(panel.raised_since), 0)
-    .with_score(panel.last.score)
+    .of_incident(Time::from_secs(series.raised_since), 0)
+    .with_score(series.last.score)
 }
 
-/// A silence of all VMs of a hypervisor that began at `since`, seconds: raised with the number of its VMs, or cleared with the
-/// reason.
+/// The event for a silence of all VMs of a hypervisor that began at `since`, seconds: raised with the number of its VMs, or
+/// cleared with the reason.
 fn silence(
     hypervisor: &str,
     since: f64,
@@ -258,49 +239,50 @@ fn silence(
     .of_incident(Time::from_secs(since), 0)
 }
 
-/// All VMs fell silent, or speak again. A gap that all VMs share is no consensus: one stopped guest blocks the reading of all.
-fn silence_told(
+/// The event if all VMs fell silent, or report again. A gap that all VMs share is no consensus: one stopped guest blocks the
+/// reading of all.
+fn silence_event(
     hypervisor: &str,
     options: &HadOptions,
-    panel: &Panel,
-    judged: &Judged,
+    series: &Series,
+    tick: &Tick,
     others: &Others<'_>,
     (silent_since, presences, at): (&mut Option<f64>, &mut Presences, usize),
 ) -> Option<Event> {
     let limit = options.silence_sz as u64;
-    if judged.has_sample {
-        // What another panel judges late may be of before the silence.
+    if tick.has_sample {
+        // A late tick of another series may be from before the silence.
         let shortest = others.all().map(|p| p.interval).reduce(f64::min);
-        let shortest = shortest.map_or(0.0, |interval| interval.min(panel.interval));
-        if (*silent_since)? + shortest >= judged.time && shortest > 0.0 {
+        let shortest = shortest.map_or(0.0, |interval| interval.min(series.interval));
+        if (*silent_since)? + shortest >= tick.time && shortest > 0.0 {
             return None;
         }
         let since = silent_since.take()?;
         let text = format!(
             "{hypervisor}: its VMs speak again, after {}",
-            duration(judged.time - since.min(judged.time))
+            duration(tick.time - since.min(tick.time))
         );
         let evidence = SilenceEvidence {
             vms: None,
             reason: Some("samples again".to_owned()),
         };
-        return Some(silence(hypervisor, since, judged.time, &text, evidence));
+        return Some(silence(hypervisor, since, tick.time, &text, evidence));
     }
-    // A gap that was passed over in one stride may have gone beyond the limit without ever standing on it.
-    if limit == 0 || judged.silent < limit || silent_since.is_some() {
+    // A gap that was skipped at once may have passed the limit without ever being equal to it.
+    if limit == 0 || tick.silent < limit || silent_since.is_some() {
         return None;
     }
-    let silent = all_silent(panel, judged, others, limit)?;
+    let silent = all_silent(series, tick, others, limit)?;
     let (now, vms) = (silent.now, silent.vms);
-    // A gap that is partly excused has to be as long without that.
+    // A gap that is partly excused has to be as long without that part.
     let since = presences.own_since(at, silent.since);
-    if ((now - since) / panel.interval + 1e-6).floor() < limit as f64 {
+    if ((now - since) / series.interval + 1e-6).floor() < limit as f64 {
         return None;
     }
-    match presences.whose(at, since, now, limit) {
+    match presences.attribute_silence(at, since, now, limit) {
         Silence::Own => {}
-        Silence::Withheld => return None,
-        Silence::Collector(event) => return Some(*event),
+        Silence::Collector => return None,
+        Silence::CollectorRaised(event) => return Some(*event),
     }
     *silent_since = Some(since);
     let text = format!(
@@ -320,42 +302,40 @@ struct AllSilent {
     since: f64,
     /// The time by which that is known, seconds.
     now: f64,
-    /// How many they are.
+    /// Number of VMs.
     vms: usize,
 }
 
-/// Whether all VMs of a hypervisor are silent, where those of one of its panels are.
+/// Whether all VMs of a hypervisor are silent if those of one of its series are.
 ///
-/// Most VMs must have been silent for `limit` ticks of their intervals; the others, which may have longer ones, must have given
-/// no sample since.
-fn all_silent(
-    panel: &Panel,
-    judged: &Judged,
-    others: &Others<'_>,
-    limit: u64,
-) -> Option<AllSilent> {
-    let own = panel.audible();
-    let mut since = judged.time - judged.silent as f64 * panel.interval;
-    let (mut silent, mut all, mut slowest) = (own, own, panel.interval);
-    let mut now = judged.time;
+/// Most VMs must have been silent for `limit` ticks of their intervals; the others, which may have longer intervals, must not
+/// have reported since.
+fn all_silent(series: &Series, tick: &Tick, others: &Others<'_>, limit: u64) -> Option<AllSilent> {
+    let own = series.unmasked();
+    let mut since = tick.time - tick.silent as f64 * series.interval;
+    let (mut silent, mut all, mut slowest) = (own, own, series.interval);
+    let mut now = tick.time;
     for other in others.all() {
-        let audible = other.audible();
-        all += audible;
-        if audible > 0 && other.silent() >= limit {
-            silent += audible;
+        let unmasked = other.unmasked();
+        all += unmasked;
+        if unmasked > 0 && other.silent() >= limit {
+            silent += unmasked;
             slowest = slowest.max(other.interval);
             let silent_for = other.silent() as f64 * other.interval;
-            since = since.max(other.judged_time() - silent_for);
-            now = now.max(other.judged_time());
+            since = since.max(other.last_tick_time() - silent_for);
+            now = now.max(other.last_tick_time());
         }
     }
-    let speaks = |other: &Panel| {
-        other.audible() > 0 && other.silent() < limit && other.heard() > since + slowest
+    let speaks = |other: &Series| {
+        other.unmasked() > 0 && other.silent() < limit && other.last_report() > since + slowest
     };
     if own == 0 || 2 * silent <= all || others.all().any(speaks) {
         return None;
     }
-    let vms = others.of(panel.metric).map(Panel::audible).sum::<usize>();
+    let vms = others
+        .of(series.metric)
+        .map(Series::unmasked)
+        .sum::<usize>();
     Some(AllSilent {
         since,
         now,
@@ -363,31 +343,31 @@ fn all_silent(
     })
 }
 
-/// VMs that changed alone, or came to rest again.
+/// VMs that changed alone, or are steady again.
 fn workload_changes(
     hypervisor: &str,
     options: &HadOptions,
-    panel: &mut Panel,
-    judged: &Judged,
+    series: &mut Series,
+    tick: &Tick,
     others: &Others<'_>,
 ) -> Vec<Event> {
-    let metric = options.metrics[panel.metric as usize].clone();
-    let alone_now = judged.verdict.consensus < ALONE_CONSENSUS && !panel.incidents.is_raised();
+    let metric = options.metrics[series.metric as usize].clone();
+    let alone_now = tick.verdict.consensus < ALONE_CONSENSUS && !series.incidents.is_raised();
     let mut events = Vec::new();
-    for slot in 0..panel.seats.len() {
-        let shift = panel.method.get().shift(slot);
-        let seat = &mut panel.seats[slot];
-        let Some(vm) = seat.name.as_deref() else {
+    for slot in 0..series.members.len() {
+        let shift = series.method.get().shift(slot);
+        let member = &mut series.members[slot];
+        let Some(vm) = member.name.as_deref() else {
             continue;
         };
-        let (state, severity, text) = if !seat.alone && alone_now && shift.abs() >= ALONE_MIN {
-            let deed = if shift > 0.0 { "rose" } else { "fell" };
+        let (state, severity, text) = if !member.alone && alone_now && shift.abs() >= ALONE_MIN {
+            let action = if shift > 0.0 { "rose" } else { "fell" };
             (
                 State::Raised,
                 Severity::Warning,
-                format!("{hypervisor}: {metric} of {vm} {deed} alone; a workload, not the host"),
+                format!("{hypervisor}: {metric} of {vm} {action} alone; a workload, not the host"),
             )
-        } else if seat.alone && shift.abs() < ALONE_OVER {
+        } else if member.alone && shift.abs() < ALONE_OVER {
             (
                 State::Cleared,
                 Severity::Okay,
@@ -397,12 +377,12 @@ fn workload_changes(
             continue;
         };
         let since = match state {
-            State::Raised => judged.time,
-            State::Cleared => seat.alone_since,
+            State::Raised => tick.time,
+            State::Cleared => member.alone_since,
         };
         let evidence = WorkloadChange {
             metric: metric.clone(),
-            consensus: Share::rounded(judged.verdict.consensus),
+            consensus: Share::rounded(tick.verdict.consensus),
             change: WorkloadKind::Alone,
         };
         let subject = Subject::Vm {
@@ -413,87 +393,87 @@ fn workload_changes(
             subject,
             state,
             severity,
-            Time::from_secs(judged.time),
+            Time::from_secs(tick.time),
             &text,
             Evidence::WorkloadChange(evidence),
         )
         .of_incident(Time::from_secs(since), 0)
         .with_score(shift.abs() / (shift.abs() + ALONE_MIN));
         events.push(event);
-        seat.alone_since = judged.time;
-        seat.alone = state == State::Raised;
+        member.alone_since = tick.time;
+        member.alone = state == State::Raised;
     }
-    let follows = judged.verdict.follows_time_of_day && judged.verdict.alarm.is_none();
-    let told = panel.follows_time_of_day
+    let follows = tick.verdict.follows_time_of_day && tick.verdict.alarm.is_none();
+    let reported = series.follows_time_of_day
         || others
-            .of(panel.metric)
+            .of(series.metric)
             .any(|other| other.follows_time_of_day);
-    if follows && !told {
+    if follows && !reported {
         let text = format!(
             "{hypervisor}: {metric} of its VMs changes together, following the time of day; a workload, not the host"
         );
         let evidence = WorkloadChange {
             metric,
-            consensus: Share::rounded(judged.verdict.consensus),
+            consensus: Share::rounded(tick.verdict.consensus),
             change: WorkloadKind::TimeOfDay {
-                voters: judged.verdict.voters,
+                voters: tick.verdict.voters,
             },
         };
         let event = Event::new(
             Subject::Hypervisor(hypervisor.to_owned()),
             State::Raised,
             Severity::Okay,
-            Time::from_secs(judged.time),
+            Time::from_secs(tick.time),
             &text,
             Evidence::WorkloadChange(evidence),
         );
-        events.push(event.with_score(judged.verdict.score));
+        events.push(event.with_score(tick.verdict.score));
     }
-    panel.follows_time_of_day = follows;
+    series.follows_time_of_day = follows;
     events
 }
 
-/// Why a hypervisor's state is dropped.
+/// Why a hypervisor is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gone {
+pub(super) enum Removal {
     /// It has been silent for the option `forget_sec`.
     Forgotten,
-    /// It made room for another one, because of the option `max_hypervisors`.
+    /// It was evicted at the option `max_hypervisors`.
     Evicted,
-    /// It made room for others, because of the option `max_memory_mib`.
+    /// It was evicted at the option `max_memory_mib`.
     OutOfMemory,
 }
 
-/// A hypervisor that is being forgotten ends what is still open of it.
-pub(super) fn gone(
+/// The events that clear what is open of a hypervisor that is being removed.
+pub(super) fn removed(
     name: &str,
     options: &HadOptions,
     hypervisor: &Hypervisor,
     time: f64,
-    why: Gone,
+    why: Removal,
 ) -> Vec<Event> {
     let (what, reason) = match why {
-        Gone::Forgotten => ("forgotten", "forgotten"),
-        Gone::Evicted => (
+        Removal::Forgotten => ("forgotten", "forgotten"),
+        Removal::Evicted => (
             "evicted because max_hypervisors is reached",
             "evicted: max_hypervisors is reached",
         ),
-        Gone::OutOfMemory => (
+        Removal::OutOfMemory => (
             "evicted because max_memory_mib is reached",
             "evicted: max_memory_mib is reached",
         ),
     };
     let raised = |metric| {
-        let mut panels = hypervisor.of(metric).map(|(_, panel)| panel);
-        panels.find(|panel| panel.incidents.is_raised())
+        let mut series = hypervisor.of(metric).map(|(_, series)| series);
+        series.find(|series| series.incidents.is_raised())
     };
     let mut events: Vec<Event> = hypervisor
         .metrics()
         .filter_map(raised)
-        .map(|panel| {
-            let mut event = cleared(name, options, panel, time, End::Gone);
-            if why != Gone::Forgotten {
-                let lasted = duration(time - panel.raised_since);
+        .map(|series| {
+            let mut event = cleared(name, options, series, time, End::Gone);
+            if why != Removal::Forgotten {
+                let lasted = duration(time - series.raised_since);
                 event.message = shortened(
                     &format!("{name}: silent, {what}, after {lasted}"),
                     MESSAGE_MAX_BYTES,
@@ -517,29 +497,29 @@ pub(super) fn gone(
     events
 }
 
-/// A panel that most VMs left for another interval ends what is still open of it.
+/// The events that clear what is open of a series that most VMs left for another interval.
 pub(super) fn interval_changed(
     name: &str,
     options: &HadOptions,
-    panel: &Panel,
+    series: &Series,
     others: &Others<'_>,
     time: f64,
 ) -> Vec<Event> {
-    let is_open = panel.incidents.is_raised() && others.raised_since(panel.metric).is_none();
-    let event = is_open.then(|| cleared(name, options, panel, time, End::Superseded));
+    let is_open = series.incidents.is_raised() && others.raised_since(series.metric).is_none();
+    let event = is_open.then(|| cleared(name, options, series, time, End::Superseded));
     event.into_iter().collect()
 }
 
-/// A panel whose VMs are all forgotten while others of the hypervisor are left ends what is still open of it.
-pub(super) fn vms_gone(
+/// The events that clear what is open of a series whose VMs are all forgotten, while others of the hypervisor remain.
+pub(super) fn vms_removed(
     hypervisor: &Hypervisor,
     at: usize,
     options: &HadOptions,
     time: f64,
 ) -> Vec<Event> {
-    let panel = &hypervisor.panels[at];
-    let is_told = hypervisor.others(at).raised_since(panel.metric).is_some();
-    let is_open = panel.incidents.is_raised() && !is_told;
-    let event = is_open.then(|| cleared(&hypervisor.name, options, panel, time, End::Gone));
+    let series = &hypervisor.series[at];
+    let is_reported = hypervisor.others(at).raised_since(series.metric).is_some();
+    let is_open = series.incidents.is_raised() && !is_reported;
+    let event = is_open.then(|| cleared(&hypervisor.name, options, series, time, End::Gone));
     event.into_iter().collect()
 }
