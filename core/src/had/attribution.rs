@@ -51,7 +51,7 @@ pub(super) fn reason(end: End) -> &'static str {
 mod tests {
     use super::*;
 
-    fn judge(consensus: f64, distinctiveness: f64, consistency: f64) -> Cause {
+    fn attributed(consensus: f64, distinctiveness: f64, consistency: f64) -> Cause {
         let alarm = Alarm {
             channel: "fast",
             slow: false,
@@ -69,10 +69,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_many_show_and_the_past_did_not_is_external() {
-        assert_eq!(judge(0.9, 0.5, 0.1), Cause::External);
-        assert_eq!(judge(0.9, 0.9, 0.9), Cause::External);
-        assert_eq!(judge(0.9, 0.5, 0.9), Cause::Internal);
-        assert_eq!(judge(0.3, 0.9, 0.1), Cause::Internal);
+    fn only_a_common_change_without_precedent_is_external() {
+        assert_eq!(attributed(0.9, 0.5, 0.1), Cause::External);
+        assert_eq!(attributed(0.9, 0.9, 0.9), Cause::External);
+        assert_eq!(attributed(0.9, 0.5, 0.9), Cause::Internal);
+        assert_eq!(attributed(0.3, 0.9, 0.1), Cause::Internal);
     }
 }

@@ -163,7 +163,7 @@ impl Detector {
         let (name, series) = (&hypervisor.name, &mut hypervisor.series[i]);
         let (stepped, wrong) = (series.stepped.take(), series.wrong_clock.take());
         if series.vms() < 2 {
-            // It is on_tick neither before nor after.
+            // It is not evaluated anyway.
             return;
         }
         if let Some(seconds) = stepped {

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fewest_samples_go_first_and_among_these_the_longest_silent() {
+    fn entries_with_the_fewest_samples_are_evicted_first_and_among_these_the_longest_silent() {
         let table = [
             candidate(0, 100, 900.0),
             candidate(1, 1, 30.0),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_searched_once_an_interval_however_many_want_in() {
+    fn the_table_is_searched_once_per_interval_with_any_number_of_newcomers() {
         let mut eviction = Eviction::default();
         let mut searches = 0;
         for n in 0..100_000u32 {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reports_again_after_the_search_keeps_its_place() {
+    fn an_entry_that_reports_again_after_the_search_keeps_its_place() {
         let table = [candidate(0, 1, 30.0), candidate(1, 1, 20.0)];
         let mut eviction = Eviction::default();
         let place = eviction.slot_for("new", 0.0, 1.0, || table.into_iter(), |at| at != 0);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_that_keeps_coming_gets_a_place_in_a_flood_however_late_it_comes_in_each_interval()
+    fn a_persistent_newcomer_gets_a_place_in_a_flood_however_late_it_comes_in_each_interval()
     {
         let mut eviction = Eviction::default();
         let mut admitted = None;
@@ -218,7 +218,7 @@ mod tests {
                 break;
             }
         }
-        // One in ten gets in; the first interval, in which nothing is known of the flood, is the flood's.
+        // One in ten is admitted; in the first interval, the flood is unknown and gets all places.
         assert!(
             admitted.is_some_and(|at| (1..100).contains(&at)),
             "{admitted:?}"

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_tells_the_direction() {
+    fn an_alarm_has_the_direction() {
         let mut method = Iad::new(&options(10, 0.15, 0.8));
         method.resize(4);
         let alarm = step(4, 4, 2.0)
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vm_that_fell_silent_has_no_vote_after_a_window() {
+    fn a_silent_vm_has_no_vote_after_a_window() {
         let mut method = Iad::new(&options(10, 0.15, 0.8));
         method.resize(2);
         for row in step(2, 2, 20.0).iter().take(25) {

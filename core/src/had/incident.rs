@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_lasts_becomes_the_past() {
+    fn a_lasting_change_becomes_normal() {
         let changes = play((0..600).map(|t| {
             (
                 (t == 20).then(|| alarm(false)),
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_comes_back_before_the_quiet_time_is_over_is_raised_again() {
+    fn a_fault_that_returns_before_the_quiet_time_is_over_is_raised_again() {
         let away = |t: usize| (20..50).contains(&t) || (80..120).contains(&t);
         let changes = play((0..300).map(|t| {
             (

@@ -57,20 +57,20 @@ impl Notices {
 
 pub(super) fn interval_changed(hypervisor: &str, metric: &str, old: f64, new: f64) -> String {
     format!(
-        "{hypervisor}: the interval of {metric} of most VMs changed from {old} s to {new} s; it is learned anew"
+        "{hypervisor}: the interval of {metric} of most VMs changed from {old} s to {new} s; learning starts again"
     )
 }
 
 pub(super) fn unjudged(hypervisor: &str, metric: &str) -> String {
     format!(
-        "{hypervisor}: each VM reports {metric} at an interval of its own; only VMs of the same interval can be compared, so \
-         none is judged"
+        "{hypervisor}: each VM reports {metric} at a different interval; only VMs with the same interval can be compared, so \
+         none is evaluated"
     )
 }
 
 pub(super) fn intervals(hypervisor: &str, max: usize, interval: f64) -> String {
     format!(
-        "{hypervisor}: its VMs have more than {max} different intervals; samples every {interval} s are not taken"
+        "{hypervisor}: its VMs have more than {max} different intervals; samples with an interval of {interval} s are refused"
     )
 }
 
@@ -81,7 +81,7 @@ pub(super) fn vm_clock(hypervisor: &str, vm: &str, ahead_sec: f64) -> String {
         "ahead of"
     };
     format!(
-        "{hypervisor}: the clock of {vm} is {} {which} those of the other VMs; its samples do not count",
+        "{hypervisor}: the clock of {vm} is {} {which} those of the other VMs; its samples are ignored",
         duration(ahead_sec.abs())
     )
 }
@@ -89,7 +89,7 @@ pub(super) fn vm_clock(hypervisor: &str, vm: &str, ahead_sec: f64) -> String {
 pub(super) fn clock_step(hypervisor: &str, seconds: f64) -> String {
     let which = if seconds < 0.0 { "back" } else { "forward" };
     format!(
-        "{hypervisor}: the clock of most of its VMs went {which} by {}",
+        "{hypervisor}: the clock of most of its VMs jumped {which} by {}",
         duration(seconds.abs())
     )
 }

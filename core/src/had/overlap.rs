@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vm_that_changes_twice_counts_once_and_a_new_one_in_its_slot_not_at_all() {
+    fn a_vm_that_changes_twice_counts_once_and_a_new_vm_in_its_slot_not_at_all() {
         let mut overlap = Overlap::new(10);
         overlap.resize(1);
         overlap.change(0, true);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_direction_is_told_only_where_nearly_all_share_it() {
+    fn a_direction_is_reported_only_if_nearly_all_share_it() {
         assert_eq!(Changed { up: 4, down: 1 }.direction(), Direction::Up);
         assert_eq!(Changed { up: 1, down: 4 }.direction(), Direction::Down);
         assert_eq!(Changed { up: 3, down: 2 }.direction(), Direction::Mixed);

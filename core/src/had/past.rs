@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_change_at_hand_is_not_in_the_past() {
+    fn the_present_change_does_not_belong_to_the_past() {
         let mut past = Past::new(10);
         for _ in 0..10 {
             past.push(0.9);

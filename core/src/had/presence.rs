@@ -300,8 +300,8 @@ impl Presences {
 
     fn collector_silence_raised(&self, since: f64, time: f64, reporting: usize) -> Event {
         let text = format!(
-            "no sample from {} of {reporting} hypervisors for {}: likely the collector or what feeds it, not the hypervisors; \
-             nothing is known of them now",
+            "no sample from {} of {reporting} hypervisors for {}: likely the collector or its input, not the hypervisors; \
+             their state is unknown",
             self.with_collector,
             duration(time - since)
         );
@@ -325,7 +325,7 @@ impl Presences {
         self.with_collector = 0;
         self.census = None;
         let text = format!(
-            "samples of the hypervisors come again, after {}; those that is_kept silent are reported one by one",
+            "hypervisors report again after {}; those that stay silent are reported individually",
             duration(time - since.min(time))
         );
         let evidence = CollectorSilence {

@@ -58,7 +58,7 @@ pub(crate) fn binomial_evidence(n: usize, k: usize, p: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Pascal's triangle and a plain sum: slow, and too simple to be wrong.
+    /// By Pascal's triangle and a plain sum: slow, but obviously correct.
     fn binomial_tail_by_definition(n: usize, k: usize, p: f64) -> f64 {
         let mut row = vec![1.0f64];
         for _ in 0..n {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_binomial_tail_is_what_its_definition_gives() {
+    fn the_binomial_tail_matches_its_definition() {
         for n in [2, 3, 5, 13, 30, 60] {
             for k in 1..=n {
                 for p in [1e-4, 0.01, 0.2, 0.5, 0.9] {

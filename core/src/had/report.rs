@@ -259,7 +259,7 @@ fn silence_event(
         }
         let since = silent_since.take()?;
         let text = format!(
-            "{hypervisor}: its VMs speak again, after {}",
+            "{hypervisor}: its VMs report again after {}",
             duration(tick.time - since.min(tick.time))
         );
         let evidence = SilenceEvidence {
@@ -286,7 +286,7 @@ fn silence_event(
     }
     *silent_since = Some(since);
     let text = format!(
-        "{hypervisor}: no sample from any of its {vms} VMs for {}; nothing is known of it now. One stopped guest can block the reading of all",
+        "{hypervisor}: no sample from any of its {vms} VMs for {}; its state is unknown. One stopped guest can block the reading of all",
         duration(now - since)
     );
     let evidence = SilenceEvidence {
@@ -326,10 +326,10 @@ fn all_silent(series: &Series, tick: &Tick, others: &Others<'_>, limit: u64) -> 
             now = now.max(other.last_tick_time());
         }
     }
-    let speaks = |other: &Series| {
+    let reports = |other: &Series| {
         other.unmasked() > 0 && other.silent() < limit && other.last_report() > since + slowest
     };
-    if own == 0 || 2 * silent <= all || others.all().any(speaks) {
+    if own == 0 || 2 * silent <= all || others.all().any(reports) {
         return None;
     }
     let vms = others

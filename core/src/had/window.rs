@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_beyond_all_bounds_is_forgotten_when_it_has_left() {
+    fn an_infinite_value_is_forgotten_when_it_has_left_the_window() {
         let mut variance = MovingVariance::new(10);
         for value in [1.0, f64::MAX, -f64::MAX, f64::INFINITY]
             .into_iter()

@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_tells_the_direction_and_how_unusual_the_change_is() {
+    fn an_alarm_has_the_direction_and_the_distinctiveness_of_the_change() {
         let (_, last) = run(&HadOptions::default(), &fault(5, 0.5)[..110]);
         let alarm = last.alarm.expect("the fault lasts");
         assert_eq!(alarm.direction, Direction::Down);
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vm_that_is_silent_keeps_its_window_and_its_say_while_the_slot_is_its_own() {
+    fn a_silent_vm_keeps_its_window_and_its_vote_while_it_has_its_slot() {
         let mut method = Zscore::new(&options(1, 2, 3));
         method.resize(2);
         for value in [1.0, 2.0, 1.0] {
@@ -456,13 +456,13 @@ mod tests {
         assert_eq!(score(5, 9, 5), 0.5 * 5.0 / 9.0);
     }
 
-    /// Where the evaluation data lie beside the checkout, the detections they hold are exactly those found.
+    /// With the evaluation data beside the checkout, the detections are exactly those listed there.
     #[test]
     fn the_detections_are_those_of_the_published_definition() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../shared/eval/had_zscore_cases");
         let Ok(entries) = std::fs::read_dir(&folder) else {
-            // Straight to the standard error: the harness keeps what a passing test prints to itself.
+            // Directly to the standard error: the harness captures what a passing test prints.
             let _ = writeln!(
                 std::io::stderr(),
                 "SKIPPED: there is no {}",
@@ -514,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restored_state_goes_on_as_if_it_had_never_stopped() {
+    fn a_restored_state_continues_as_if_it_had_never_stopped() {
         let options = options(3, 5, 4);
         let reshaped = HadOptions {
             zscore_window_short_sz: 4,

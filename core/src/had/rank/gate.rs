@@ -146,7 +146,7 @@ mod tests {
 
     const DAY: f64 = 288.0;
 
-    /// Eight VMs over `samples` samples: a level each, small noise, and `factor` on top.
+    /// Eight VMs over `samples` samples, each with its own level and small noise, multiplied by `factor`.
     fn vms(samples: u64, factor: impl Fn(u64) -> f64) -> (Vec<Vm>, usize) {
         let mut vms = vec![Vm::default(); 8];
         for t in 0..samples {
@@ -189,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn too_short_a_history_tells_nothing() {
+    fn too_short_a_history_is_no_step() {
         let (step, cursor) = vms(90, |t| if t >= 70 { 3.0 } else { 1.0 });
         assert!(!is_step(&step, cursor, 90, DAY, None));
     }
 
     #[test]
-    fn signs_turn_the_vms_round_that_fall() {
+    fn signs_invert_the_vms_that_fall() {
         let mut both = vec![Vm::default(); 8];
         for t in 0..300 {
             let cursor = Cursor::at(t);

@@ -181,7 +181,7 @@ impl Series {
             .advanced
             .is_some_and(|now| time < now - RECENT_TICKS as f64 * self.interval)
         {
-            // The clock that tells when ticks are over would end them all again.
+            // The clock that ends ticks would end all of them again.
             return Outcome::Late;
         }
         // Learning continues from here.

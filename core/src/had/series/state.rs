@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_leaps_to_and_fro_leaves_a_panel_that_can_go_on() {
+    fn a_clock_that_jumps_back_and_forth_leaves_a_valid_series() {
         let options = HadOptions::default();
         let mut series = series(&options);
         for leap in 0..50 {
@@ -138,11 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn what_no_panel_can_have_been_is_refused() {
+    fn an_impossible_series_is_refused() {
         let options = HadOptions::default();
-        let whole = series(&options);
-        assert!(is_valid(&whole, &options));
-        let spoilt: [fn(&mut Series); 9] = [
+        let valid = series(&options);
+        assert!(is_valid(&valid, &options));
+        let corruptions: [fn(&mut Series); 9] = [
             |series| series.interval = 1e-300,
             |series| series.interval = f64::NAN,
             |series| series.origin = 1e300,
@@ -153,9 +153,9 @@ mod tests {
             |series| series.rows[0].reported = u32::MAX,
             |series| series.silent = u64::MAX,
         ];
-        for (at, spoil) in spoilt.into_iter().enumerate() {
-            let mut series = whole.clone();
-            spoil(&mut series);
+        for (at, corrupt) in corruptions.into_iter().enumerate() {
+            let mut series = valid.clone();
+            corrupt(&mut series);
             assert!(!is_valid(&series, &options), "{at}");
         }
     }

@@ -445,7 +445,7 @@ mod tests {
             .collect()
     }
 
-    /// The same from scratch, as the method is written down: windows are cut out of the whole series, nothing is carried on.
+    /// The same from scratch, by definition: windows are slices of the whole series, without running state.
     fn from_scratch(values: &[f64], c: usize) -> Vec<f64> {
         let (short, base) = (TABLE[c].short, TABLE[c].base);
         let bin = |x: f64| f64::from(bin_of_log((x.min(100.0) as f32 + 1.0).ln()));
@@ -538,7 +538,7 @@ mod tests {
             for c in (0..CHANNELS).filter(|c| !TABLE[*c].slow) {
                 for (t, expected) in from_scratch(&values, c).into_iter().enumerate() {
                     let (got, expected) = (f64::from(online[t][c]), expected / inflation[t]);
-                    // Ranks are kept in a byte, which moves a shift a little, and one near nothing across the sign.
+                    // Ranks are rounded to a byte, which moves a shift a little, and one near zero across the sign.
                     let near = got.is_nan() == expected.is_nan() && (got.is_nan() || (got - expected).abs() < 0.05);
                     prop_assert!(near, "channel {c} at {t}: {got} instead of {expected}");
                 }
@@ -546,7 +546,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_carried_on_is_what_the_rings_hold(values in series(), cut in 0usize..700) {
+        fn running_sums_are_those_of_the_rings(values in series(), cut in 0usize..700) {
             let mut vm = Vm::default();
             let mut z = [f32::NAN; CHANNELS];
             let mut again = [f32::NAN; CHANNELS];
@@ -579,7 +579,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vm_that_changed_at_another_time_has_no_say_on_the_slow_scales() {
+    fn a_vm_that_changed_at_another_time_has_no_vote_on_the_slow_scales() {
         let noisy = |t: usize| 20.0 + 4.0 * ((t * 7919 % 101) as f64 / 101.0 - 0.5);
         let step_at = |at: usize| {
             (0..330)
@@ -600,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_vm_and_one_that_moves_within_a_bin_have_not_shifted() {
+    fn a_constant_vm_and_one_that_varies_within_a_bin_have_not_shifted() {
         for wobble in [0.0, 0.05] {
             let values: Vec<f64> = (0..500).map(|t| 20.0 + wobble * (t % 2) as f64).collect();
             assert_eq!(online(&values)[499], [0.0; CHANNELS]);
