@@ -48,10 +48,10 @@ if [ ! -e "$there/src/complete" ]; then
 fi
 
 echo "==> judging every logging statement"
-"$CARGO" build --quiet --locked -p bellwether-core --example judge
-judge=$there/../debug/examples/judge
-python3 tests/lexicon_audit.py "$there/src" "$judge" "$there"
+"$CARGO" build --quiet --locked -p bellwether-core --example classify
+classify=$there/../debug/examples/classify
+python3 tests/lexicon_audit.py "$there/src" "$classify" "$there"
 if dmesg >"$there/boot.log" 2>/dev/null && [ -s "$there/boot.log" ]; then
     echo "This machine's kernel log: $(wc -l <"$there/boot.log") lines, of which flagged:"
-    "$judge" <"$there/boot.log" | awk -F '\t' '$1 >= 0.5 { count++; print "  " $0 } END { print "  " count + 0 " lines" }'
+    "$classify" <"$there/boot.log" | awk -F '\t' '$1 >= 0.5 { count++; print "  " $0 } END { print "  " count + 0 " lines" }'
 fi

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Finds the logging statements in C sources, has the lexicon judge them, and reports by subsystem and level.
+"""Finds the logging statements in C sources, classifies their messages with the lexicon, and reports by subsystem and level.
 
-    lexicon_audit.py SOURCES JUDGE OUT
+    lexicon_audit.py SOURCES CLASSIFY OUT
 
-SOURCES is a folder of unpacked sources, JUDGE the program that core/examples/judge.rs makes. The report goes to standard
+SOURCES is a folder of unpacked sources, CLASSIFY the program of core/examples/classify.rs. The report goes to standard
 output; the lists to read go to OUT/flagged-low.txt (info, notice and debug that the lexicon flags) and
 OUT/silent-high.txt (crit, alert and emerg that it does not).
 """
@@ -141,7 +141,7 @@ def statements(path):
 
 
 def main():
-    sources, judge, out = sys.argv[1:]
+    sources, classify, out = sys.argv[1:]
     records = []
     for folder, _, files in os.walk(sources):
         for name in sorted(files):
@@ -151,14 +151,14 @@ def main():
                 if re.search(r"/(tests?|selftests|testing|samples|tools|kunit)/|test[^/]*\.c$", short):
                     continue
                 records += [(short, *statement) for statement in statements(path)]
-    judged = subprocess.run(
-        [judge, "--all"], input="\n".join(r[3] for r in records) + "\n", capture_output=True, text=True, check=True
+    classified = subprocess.run(
+        [classify, "--all"], input="\n".join(r[3] for r in records) + "\n", capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert len(judged) == len(records), "one verdict for each statement"
+    assert len(classified) == len(records), "one verdict for each statement"
 
     count = collections.defaultdict(lambda: [0, 0])
     lists = {"low": [], "high": []}
-    for (path, number, level, line), verdict in zip(records, judged):
+    for (path, number, level, line), verdict in zip(records, classified):
         severity, family, reason, _ = verdict.split("\t", 3)
         flagged, room = float(severity) >= 0.5, LEVELS[level]
         for heading in (subsystem(path), "all"):

@@ -1,7 +1,7 @@
-//! What Drain costs a line, beside the fastest peers in Rust in the same run. Every figure is the time of one line.
+//! The cost of a line in Drain, compared with the fastest Rust alternatives in the same run. Every figure is the time per line.
 //!
-//! The lines are those of the VM failure logs where they are on the machine (`../shared/data/vm-failure-logs`), else
-//! generated ones. The peers' masks are regular expressions: theirs have no look-around, so that the border is `\b`.
+//! The lines are those of the VM failure logs if they are available (`../shared/data/vm-failure-logs`), otherwise generated ones.
+//! The alternatives' regular expressions have no look-around, so the boundary of their masks is `\b`.
 
 mod random;
 mod recorded;
@@ -22,7 +22,7 @@ fn main() {
     divan::main();
 }
 
-/// Lines in a sample, and of the logs.
+/// Lines per measurement, and lines of the logs.
 const SAMPLE: u32 = 40_000;
 
 struct Lines {
@@ -41,7 +41,7 @@ static LINES: LazyLock<Lines> = LazyLock::new(|| match recorded() {
     },
 });
 
-/// Messages of the recorded logs, one of so many, all files alike.
+/// A regular sample of the messages of the recorded logs.
 fn recorded() -> Option<Vec<String>> {
     let lines: Vec<_> = recorded::recorded()?.collect();
     let step = lines.len().div_ceil(SAMPLE as usize);
@@ -72,7 +72,7 @@ fn generated() -> Vec<String> {
         .collect()
 }
 
-/// Calls `each` with the lines in turn, after having done so with all of them once.
+/// Calls `each` with the lines in turn, after a first round over all of them.
 fn in_turn<T>(bencher: Bencher, mut each: impl FnMut(&'static str) -> T) {
     let lines = &LINES.lines;
     for line in lines {
@@ -158,7 +158,7 @@ mod known_templates {
         in_turn(bencher, |line| miner.add(line));
     }
 
-    /// Knows no masks; learns first and only looks up afterwards, which adding does not.
+    /// Without masks; trained first, then used for lookups only.
     #[divan::bench]
     fn drain3_crate_no_masks_lookup(bencher: Bencher) {
         let config = drain3::Config::builder()
@@ -177,14 +177,14 @@ mod known_templates {
         in_turn(bencher, |line| matcher.add_log_message(line).is_ok());
     }
 
-    /// The floor under all.
+    /// The lower bound for all.
     #[divan::bench]
     fn splitting_on_white_space(bencher: Bencher) {
         in_turn(bencher, |line| line.split_whitespace().count());
     }
 }
 
-/// Lines that nothing is known of and that have nothing in common: a template explosion, at the limit of templates.
+/// Unknown and unrelated lines: a template explosion at the limit of templates.
 #[divan::bench_group(sample_count = 7, sample_size = SAMPLE)]
 mod explosion {
     use super::*;

@@ -1,6 +1,5 @@
-//! What Drain and LAD take when they are fed what no limit was made for: time a record and a byte on the processor, beside that
-//! of recorded logs and of ordinary records, as they are and as long as the others, and the most memory that LAD held after
-//! a few hundred records.
+//! Drain and LAD with a template explosion: time per record and per byte, compared with recorded logs and ordinary records (as
+//! they are, and of the same length), and the maximum memory of LAD after a few hundred records.
 
 mod random;
 mod recorded;
@@ -17,7 +16,7 @@ use random::Random;
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 fn main() {
-    // `cargo bench NAME` runs every bench with the name as a filter.
+    // `cargo bench NAME` runs every benchmark with the name as a filter.
     let mut filters = std::env::args().skip(1).filter(|a| !a.starts_with('-'));
     if filters
         .next()
@@ -114,7 +113,7 @@ fn alike(i: u64, text: &mut String) {
     }
 }
 
-/// Feeds so many records in turn to so many streams, and then, where it is one, to a parser alone; prints what they cost.
+/// Feeds records in turn to a number of streams, and for a single stream also to a parser alone; prints their cost.
 fn feed(name: &str, records: u64, streams: u64, mut record: impl FnMut(u64, &mut String)) {
     let before = ALLOCATOR.allocated();
     let options = LadOptions {
@@ -162,13 +161,13 @@ fn feed(name: &str, records: u64, streams: u64, mut record: impl FnMut(u64, &mut
     );
 }
 
-/// What a record costs on average.
+/// The average cost of a record.
 struct Cost {
     ns: f64,
     bytes: f64,
 }
 
-/// Makes records some at a time, so that the making is not measured, and has them judged, which gives the time it took.
+/// Generates records in batches, outside of the measurement, and returns the time that it took to observe them.
 fn each_batch(
     records: u64,
     streams: u64,
@@ -193,7 +192,7 @@ fn each_batch(
     }
 }
 
-/// Time that this thread has had on a processor, in nanoseconds; the time of the clock where the system does not say.
+/// CPU time of this thread in nanoseconds; wall-clock time if that is unavailable.
 fn cpu_ns() -> u64 {
     let said = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     said.and_then(|text| text.split(' ').next()?.parse().ok())

@@ -1,4 +1,5 @@
-//! What HAD costs a sample. Every figure is the time of one sample of one VM; a tick is judged with each last VM's.
+//! The cost of a sample in HAD. Every figure is the time per sample of one VM; the last VM's sample includes the evaluation of
+//! the tick.
 
 use std::hint::black_box;
 
@@ -8,21 +9,21 @@ use bellwether_core::units::{Interval, Time};
 use divan::Bencher;
 
 fn main() {
-    println!("All times are of one sample of one VM, the judging of ticks included.\n");
+    println!("All times are per sample of one VM, including the evaluation of ticks.\n");
     divan::main();
 }
 
-/// VMs of a hypervisor where it is not what is varied.
+/// VMs of a hypervisor, unless that is varied.
 const VMS: usize = 30;
-/// Samples measured together: whole ticks of 5, 13 and 30 VMs, and enough to even out what comes once in a window.
+/// Samples per measurement: whole ticks of 5, 13 and 30 VMs, and enough to average over what happens once per window.
 const SAMPLES: u32 = 5 * 13 * 30 * 16;
-/// The same where a sample costs more: short enough that most are over before another program takes the core.
+/// The same for expensive samples: short enough to be rarely interrupted by another program.
 const COSTLY_SAMPLES: u32 = 5 * 13 * 30;
-/// The short window where the long one is varied, as in the lecture's table.
+/// The short window when the long one is varied, as in the lecture's table.
 const SHORT_WINDOW: usize = 15;
 const LONG_WINDOWS: [usize; 8] = [16, 32, 64, 128, 256, 512, 1024, 2048];
 
-/// CPU percentages of VMs at levels of their own, with noise: a pool that is drawn from in turn.
+/// CPU percentages of VMs, each with its own level and noise, from a pool.
 struct Load {
     noise: Vec<f64>,
     at: usize,
@@ -64,7 +65,7 @@ fn warm_up_ticks(options: &HadOptions) -> usize {
         + 1000
 }
 
-/// The algorithm alone: VMs are known by number.
+/// The algorithm alone: VMs are numbered.
 fn bare(bencher: Bencher, options: &HadOptions, vms: usize) {
     let mut method = Bare::new(options, vms);
     let mut load = Load::new();
@@ -86,7 +87,7 @@ fn bare(bencher: Bencher, options: &HadOptions, vms: usize) {
     });
 }
 
-/// The detector as hosts use it: VMs are found by name, ticks by time.
+/// The detector as agents use it: VMs are found by name, ticks by time.
 fn observe(bencher: Bencher, options: &HadOptions, vms: usize) {
     let mut detector = Detector::new(options.clone()).expect("options that agree");
     let mut load = Load::new();
@@ -116,16 +117,16 @@ fn observe(bencher: Bencher, options: &HadOptions, vms: usize) {
     bencher.bench_local(sample);
 }
 
-/// A sample under a name that comes once, where the tables are full: half of them of what reports, half of such names.
+/// A sample with a name that comes once, with full tables: half of the entries report, half are such names.
 #[divan::bench_group(sample_size = COSTLY_SAMPLES, sample_count = 20)]
 mod flood {
     use std::fmt::Write as _;
 
     use super::*;
 
-    /// Ticks after which those that report are established.
+    /// Ticks after which entries that report are established.
     const TICKS: usize = 40;
-    /// Invented names a second.
+    /// Made-up names per second.
     const A_SECOND: usize = 1000;
 
     #[divan::bench]
@@ -219,12 +220,12 @@ mod algorithm {
         bare(bencher, &options(&[], "iad"), VMS);
     }
 
-    /// What z costs where both windows are summed up anew with every sample; neither filter nor quorum are in it.
+    /// The cost of z if both windows are summed up again for every sample, without filter and quorum.
     #[divan::bench(args = LONG_WINDOWS, sample_size = 2000)]
     fn zscore_from_scratch_by_window(bencher: Bencher, window: usize) {
         let mut load = Load::new();
         let len = window + SHORT_WINDOW;
-        // Each value is written twice, so that the last `len` of them are always one slice.
+        // Each value is written twice, so that the last `len` values are always contiguous.
         let mut rings = vec![vec![10.0; 2 * len]; VMS];
         let (mut tick, mut vm, mut above) = (0, 0, 0u32);
         bencher.bench_local(|| {
@@ -268,7 +269,7 @@ mod detector_observe {
     }
 }
 
-/// What a sample of one hostile VM costs on a hypervisor of 30 others that are up to date: it lies about time and interval.
+/// The cost of a sample of a hostile VM, with wrong times and intervals, on a hypervisor with 30 other VMs.
 #[divan::bench_group(sample_size = COSTLY_SAMPLES, sample_count = 100)]
 mod hostile_observe {
     use super::*;
@@ -324,7 +325,7 @@ mod hostile_observe {
     }
 }
 
-/// What is in every figure above besides the algorithm: drawing a value.
+/// The overhead in every figure above: drawing a value.
 #[divan::bench(sample_size = SAMPLES, sample_count = 20)]
 fn load_alone(bencher: Bencher) {
     let mut load = Load::new();

@@ -1,8 +1,8 @@
-//! What LAD costs a record, beside its parser alone in the same run: the difference is what comes after parsing. Every figure
-//! is the time of one record, with known templates.
+//! The cost of a record in LAD, compared with its parser alone in the same run: the difference is what follows parsing. Every
+//! figure is the time per record, with known templates.
 //!
-//! The records are those of the VM failure logs where they are on the machine (`../shared/data/vm-failure-logs`), else
-//! generated ones.
+//! The records are those of the VM failure logs if they are available (`../shared/data/vm-failure-logs`), otherwise generated
+//! ones.
 
 mod recorded;
 
@@ -24,12 +24,12 @@ fn main() {
     divan::main();
 }
 
-/// Records of a sample, in their order.
+/// Records per measurement, in order.
 const SAMPLE: usize = 40_000;
 
 static RECORDS: LazyLock<Vec<String>> = LazyLock::new(|| recorded().unwrap_or_else(generated));
 
-/// The messages of the first logs of ordinary life, one log after the other.
+/// The messages of the first logs without failures, one log after the other.
 fn recorded() -> Option<Vec<String>> {
     let records: Vec<_> = recorded::recorded()?.take(SAMPLE).collect();
     (records.len() == SAMPLE).then_some(records)
@@ -56,7 +56,7 @@ fn generated() -> Vec<String> {
         .collect()
 }
 
-/// A detector that knows the records, and as many windows besides.
+/// A detector that knows the records, and as many further windows.
 fn detector(mode: Mode, records: &[String], windows: u64) -> Detector {
     let options = LadOptions {
         mode,
@@ -66,7 +66,7 @@ fn detector(mode: Mode, records: &[String], windows: u64) -> Detector {
     for text in records {
         observe(&mut detector, text);
     }
-    // In another order, the same records make windows that are new.
+    // In another order, the same records give new windows.
     for i in 0..windows {
         let at = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         observe(&mut detector, &records[at as usize % SAMPLE]);
@@ -86,18 +86,18 @@ fn observe(detector: &mut Detector, text: &str) -> f64 {
     detector.observe(&record).score.get()
 }
 
-/// One line of records of a kind: with other numbers every time, `masked` by the parser, or with other words.
+/// A kind of records: with different numbers every time, which the parser masks, or with different words.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    /// The recorded or generated ones, whose masked texts come again.
+    /// The recorded or generated ones, whose masked texts repeat.
     Recorded,
-    /// The same with other numbers, of which the cache of verdicts sees through.
+    /// The same with different numbers, which the verdict cache ignores.
     Numbers,
-    /// Lines with words that begin like phrases of failure, and other numbers every time.
+    /// Lines with words that begin like phrases of failure, and different numbers every time.
     NearMiss,
-    /// Such with a word that never comes again: every verdict is a new one.
+    /// The same with a word that never repeats: no verdict is cached.
     NeverAgain,
-    /// Lines with words of failure, which come to nothing, and other numbers every time.
+    /// Lines with words of failure but no finding, and different numbers every time.
     Weak,
 }
 
@@ -228,7 +228,7 @@ fn paper_by_similarity_threshold(bencher: Bencher, similarity: f64) {
     });
 }
 
-/// The same where the windows of training are a plain list, in the order in which they came.
+/// The same with the training windows in a plain list, in order of arrival.
 #[divan::bench(args = SIMILARITIES)]
 fn paper_with_a_list(bencher: Bencher, similarity: f64) {
     let options = figure_9(similarity);

@@ -1,4 +1,4 @@
-//! What the lexicon costs a message, by what it finds in it. Every figure is the time of one message.
+//! The cost of a message in the lexicon, by what it contains. Every figure is the time per message.
 
 use std::hint::black_box;
 
@@ -10,10 +10,10 @@ fn main() {
     divan::main();
 }
 
-/// Messages in a sample.
+/// Messages per measurement.
 const SAMPLE: u32 = 10_000;
 
-/// Messages of everyday life, 45 bytes on average, and nothing in them.
+/// Routine messages, 45 bytes on average, without a match.
 const ORDINARY: &[&str] = &[
     "Started Session 4121 of User root.",
     "(root) CMD (run-parts /etc/cron.hourly)",
@@ -24,7 +24,7 @@ const ORDINARY: &[&str] = &[
     "device vnet7 entered promiscuous mode",
     "Reloading configuration of nginx, 4 workers, pid 913",
 ];
-/// Longer ones, 100 bytes, with words that begin like phrases of failure and things that failures are told of.
+/// Longer ones, 100 bytes, with words that begin like phrases of failure, and with things.
 const NEAR_MISS: &[&str] = &[
     "Accepted publickey for deploy from 10.20.30.40 port 51234 ssh2: ED25519 SHA256:2oxdGuF8CnaufbYeewKd",
     "br0: port 2(tap17) entered forwarding state; topology of the bridge has changed, propagating to all",
@@ -32,7 +32,7 @@ const NEAR_MISS: &[&str] = &[
     "Session 4121 of user operator logged out after 3 hours of work, waiting for its processes to go away",
     "device sda: host bus adapter 3 reset its link speed; disk cache write through, error handling is on",
 ];
-/// Weak words, which come to nothing.
+/// Weak words without a finding.
 const WEAK: &[&str] = &[
     "connection to 10.20.30.40 port 8080 was closed by its peer, error is left to the caller to deal with",
     "backup of 12 volumes done: 3841 files copied, 0 failed, no errors, next run in 86400 seconds as usual",
@@ -54,7 +54,7 @@ fn message(bencher: Bencher, kind: &str) {
         _ => FAILURE,
     };
     let lexicon = Lexicon::builtin();
-    // In no order that a processor could learn.
+    // In an order that a processor cannot learn.
     let mut random = 1_u32;
     bencher.bench_local(|| {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -64,7 +64,7 @@ fn message(bencher: Bencher, kind: &str) {
 }
 
 #[divan::bench]
-fn a_megabyte_of_rubbish(bencher: Bencher) {
+fn a_megabyte_of_random_text(bencher: Bencher) {
     let lexicon = Lexicon::builtin();
     let mut text = String::with_capacity(1 << 20);
     let mut rng = 1u32;
@@ -79,5 +79,5 @@ fn a_megabyte_of_rubbish(bencher: Bencher) {
 
 #[divan::bench]
 fn build() -> Lexicon {
-    Lexicon::with_site_file("").expect("the lexicon built in is well-formed")
+    Lexicon::with_site_file("").expect("the built-in lexicon is well-formed")
 }

@@ -1,4 +1,4 @@
-//! What a VM costs in memory: a fleet in one detector, and the bytes that it holds then.
+//! The memory of a VM: a fleet in one detector, and its memory then.
 
 use std::alloc::System;
 
@@ -14,7 +14,7 @@ const VMS: usize = 30;
 const TICKS: usize = 500;
 
 fn main() {
-    // `cargo bench NAME` runs every bench with the name as a filter.
+    // `cargo bench NAME` runs every benchmark with the name as a filter.
     let mut filters = std::env::args().skip(1).filter(|a| !a.starts_with('-'));
     if filters
         .next()
@@ -34,7 +34,7 @@ fn main() {
     }
 }
 
-/// The bytes that a detector of the whole fleet holds.
+/// Memory of a detector with the whole fleet in bytes.
 fn fleet(options: HadOptions) -> usize {
     let hypervisors: Vec<String> = (0..HYPERVISORS)
         .map(|i| format!("compute-{i:04}"))

@@ -1,6 +1,6 @@
-//! What all detectors have in common.
+//! The interface that all detectors have in common.
 //!
-//! A detector takes observations one at a time, in any order that its documentation allows, and gives events. It knows no clock
+//! A detector takes observations one at a time, in any order that its documentation allows, and returns events. It has no clock
 //! and starts no thread: time comes in with the data, so that the same input in the same order gives the same events.
 
 use std::path::Path;
@@ -36,25 +36,25 @@ pub trait Detector: Sized {
 
     /// Its options.
     type Options: Options;
-    /// What it is given.
+    /// Its input.
     type Observation<'a>;
-    /// What it says of an observation at once.
+    /// The immediate result of an observation.
     type Observed;
 
     /// A detector that has learned nothing yet.
     ///
     /// # Errors
-    /// Options that contradict each other, or a file that an option names and that cannot be used.
+    /// Options that contradict each other, or a file named by an option that cannot be used.
     fn new(options: Self::Options) -> Result<Self, OptionError>;
 
-    /// The options that it was made with.
+    /// The options that it was created with.
     fn options(&self) -> &Self::Options;
 
-    /// Takes one observation. Events that it causes wait for [`Detector::next_event`].
+    /// Takes one observation. Resulting events wait for [`Detector::next_event`].
     fn observe(&mut self, observation: &Self::Observation<'_>) -> Self::Observed;
 
-    /// Declares that no observation with an earlier time than `time` is going to come: evaluates what is complete by then and
-    /// forgets what has been silent for too long. A time that is not plausible is ignored.
+    /// Declares that no observation before `time` is going to come: evaluates what is complete by then and forgets what has been
+    /// silent for too long. A time that is not plausible is ignored.
     fn advance(&mut self, time: Time);
 
     /// The oldest event that was not fetched yet. At most 4096 wait; beyond that, the oldest are lost and counted.
@@ -63,17 +63,17 @@ pub trait Detector: Sized {
     /// Names and values of its counters, always in the same order.
     fn counter_list(&self) -> Vec<(&'static str, u64)>;
 
-    /// How much memory its state takes, in bytes, as its option `max_memory_mib` counts it.
+    /// Memory of its state in bytes, as counted for its option `max_memory_mib`.
     fn bytes(&self) -> usize;
 
     /// The learned state at this moment.
     fn snapshot(&self) -> Snapshot;
 
-    /// Replaces the learned state by a snapshot's: the detector goes on as if it had never stopped.
+    /// Replaces the learned state by a snapshot's: the detector continues as if it had never stopped.
     ///
     /// # Errors
-    /// A snapshot that is corrupt, of another version or made with options that shape the state otherwise; the detector is then
-    /// unchanged.
+    /// A snapshot that is corrupt, of an unsupported version, or made with options that shape the state differently; the detector
+    /// is then unchanged.
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), Unusable>;
 
     /// Saves the learned state to the file at `path`, so that a crash at any moment leaves the old state or the new one, whole.
@@ -82,7 +82,7 @@ pub trait Detector: Sized {
     /// [`SnapshotError::Io`].
     fn save(&self, path: &Path) -> Result<(), SnapshotError>;
 
-    /// Replaces the learned state by what was saved to `path`; `false` where there is no such file.
+    /// Replaces the learned state by that saved to `path`; `false` if there is no such file.
     ///
     /// # Errors
     /// A file that cannot be read, or that cannot be used ([`Detector::restore`]); the latter is renamed. The detector is then
@@ -90,7 +90,7 @@ pub trait Detector: Sized {
     fn load(&mut self, path: &Path) -> Result<bool, SnapshotError>;
 }
 
-/// Implements [`Detector`] for a type that has the methods of its own.
+/// Implements [`Detector`] for a type with inherent methods of the same names.
 macro_rules! detector {
     ($ty:ty, $name:literal, $options:ty, $observation:ident, $observed:ty) => {
         impl $ty {
@@ -99,11 +99,11 @@ macro_rules! detector {
                 crate::snapshot::take(self)
             }
 
-            /// Replaces the learned state by a snapshot's: the detector goes on as if it had never stopped.
+            /// Replaces the learned state by a snapshot's: the detector continues as if it had never stopped.
             ///
             /// # Errors
-            /// A snapshot that is corrupt, of another version or made with options that shape the state otherwise; the detector is
-            /// then unchanged.
+            /// A snapshot that is corrupt, of an unsupported version, or made with options that shape the state differently; the
+            /// detector is then unchanged.
             pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), crate::snapshot::Unusable> {
                 crate::snapshot::restore(self, snapshot)
             }
@@ -120,7 +120,7 @@ macro_rules! detector {
                 crate::snapshot::save(self, path)
             }
 
-            /// Replaces the learned state by what was saved to `path`; `false` where there is no such file.
+            /// Replaces the learned state by that saved to `path`; `false` if there is no such file.
             ///
             /// # Errors
             /// A file that cannot be read, or that cannot be used; the latter is renamed. The detector is then unchanged.

@@ -1,17 +1,17 @@
 //! Detectors that distinguish a failing hypervisor from a busy guest.
 //!
-//! Pure computation: no agent, no C, no clock, no thread, no printing. Time comes in with the data, so that the same input in
-//! the same order gives the same events, byte for byte.
+//! Pure computation: no agent, no C, no clock, no thread, no printing. Time comes in with the data, so that the same input in the
+//! same order gives the same events, byte for byte.
 //!
-//! It touches two kinds of files, and only on request: a snapshot ([`snapshot`]), written and read where its caller says, and a
+//! It accesses two kinds of files, and only on request: a snapshot ([`snapshot`]), written and read where its caller says, and a
 //! site's own lexicon, which [`lad::Detector::new`] reads once if the option `lexicon` names one. No observation reads or writes
 //! anything.
 //!
 //! - [`detector`]: the trait that all detectors implement.
 //! - [`had`]: hypervisor anomaly detection on per-VM metrics.
 //! - [`lad`]: log anomaly detection on the records of a host's log.
-//! - [`drain`]: the templates of log lines, found online.
-//! - [`inference`]: what a log message says about the health of its host.
+//! - [`drain`]: online parsing of log lines into templates.
+//! - [`inference`]: failure inference from the text of a log message.
 //! - [`event`]: the events that detectors report, and their JSON.
 //! - [`options`]: every option once, with its type, default, range, unit and a line of help.
 //! - [`snapshot`]: the learned state of a detector, saved and restored.

@@ -1,6 +1,6 @@
-//! What things take in memory, counted as the allocator gives it out.
+//! Memory accounting: what data structures take, as the allocator counts it.
 
-/// What an allocation of so many bytes takes, in bytes: with the allocator's own, as glibc has it on 64 bits. None takes nothing.
+/// Memory of an allocation of `bytes` bytes, including the overhead of glibc's allocator on 64 bits; 0 for none.
 #[inline]
 pub(crate) fn allocation(bytes: usize) -> usize {
     match bytes {
@@ -9,14 +9,14 @@ pub(crate) fn allocation(bytes: usize) -> usize {
     }
 }
 
-/// What a vector takes outside of itself, in bytes.
+/// Memory of a vector outside of itself in bytes.
 #[inline]
 pub(crate) fn vec<T>(vec: &Vec<T>) -> usize {
     allocation(vec.capacity() * size_of::<T>())
 }
 
-/// What a hash table with room for `capacity` entries of `entry` bytes takes, in bytes: it has a power of two of places, of
-/// which an eighth stays free, and a byte beside each.
+/// Memory in bytes of a hash table with a capacity for `capacity` entries of `entry` bytes: a power of two of slots, an eighth of
+/// which stays free, and one control byte each.
 pub(crate) fn table(capacity: usize, entry: usize) -> usize {
     if capacity == 0 {
         return 0;
@@ -25,8 +25,8 @@ pub(crate) fn table(capacity: usize, entry: usize) -> usize {
     allocation(places * (entry + 1) + 16)
 }
 
-/// Makes room for so many `more` in `vec`, and for an eighth of what is there: twice as much, as vectors grow by themselves,
-/// would be a leap beyond a limit.
+/// Reserves space for `more` elements and for an eighth of the present ones. Doubling, as vectors grow by default, could exceed a
+/// memory limit.
 #[inline]
 pub(crate) fn grow<T>(vec: &mut Vec<T>, more: usize) {
     if vec.capacity() - vec.len() < more {
@@ -34,7 +34,7 @@ pub(crate) fn grow<T>(vec: &mut Vec<T>, more: usize) {
     }
 }
 
-/// Empties `vec` and makes room for `len` in it. What is there stays where that is not far too much.
+/// Empties `vec` and reserves space for `len` elements. The present allocation is reused if it is not far too large.
 #[inline]
 pub(crate) fn refit<T>(vec: &mut Vec<T>, len: usize) {
     vec.clear();
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_one_by_one_never_has_much_more_room_than_it_needs() {
+    fn a_vector_that_grows_has_little_spare_capacity() {
         let mut grown = Vec::new();
         for i in 0..10_000 {
             grow(&mut grown, 1);
@@ -69,13 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn room_is_used_again_unless_it_is_far_too_much_or_too_little() {
-        let mut room: Vec<u8> = Vec::with_capacity(40);
-        refit(&mut room, 30);
-        assert_eq!(room.capacity(), 40);
-        refit(&mut room, 41);
-        assert!((41..100).contains(&room.capacity()));
-        refit(&mut room, 2);
-        assert!(room.capacity() < 20);
+    fn an_allocation_is_reused_unless_it_is_far_too_large_or_too_small() {
+        let mut buffer: Vec<u8> = Vec::with_capacity(40);
+        refit(&mut buffer, 30);
+        assert_eq!(buffer.capacity(), 40);
+        refit(&mut buffer, 41);
+        assert!((41..100).contains(&buffer.capacity()));
+        refit(&mut buffer, 2);
+        assert!(buffer.capacity() < 20);
     }
 }

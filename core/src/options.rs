@@ -1,7 +1,7 @@
 //! Every option of a detector, declared once: name, type, default, range, unit and one line of help.
 //!
 //! An agent's configuration reaches a detector as (name, value) strings. This module alone parses, checks and documents them; the
-//! help of the command, the tables of the documentation and the man pages are made from [`Spec`]s.
+//! help of the command, the tables of the documentation and the man pages are generated from [`Spec`]s.
 //!
 //! ```
 //! use bellwether_core::had::HadOptions;
@@ -39,12 +39,12 @@ pub enum Kind {
     },
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A list of words, separated by commas, at least one and at most so many.
+    /// A list of words, separated by commas: at least one and at most `max`.
     Words {
         /// The largest number of words.
         max: usize,
     },
-    /// Any text, at most so long.
+    /// Any text of at most `max` bytes.
     Text {
         /// The largest number of bytes.
         max: usize,
@@ -52,7 +52,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The type's name as documentation shows it.
+    /// The name of the type in the documentation.
     pub fn name(&self) -> &'static str {
         match self {
             Kind::Flag => "flag",
@@ -64,7 +64,7 @@ impl Kind {
         }
     }
 
-    /// The allowed values in words, for documentation and for errors.
+    /// The allowed values in words, for documentation and errors.
     pub fn allowed(&self) -> String {
         match self {
             Kind::Flag => "true or false".into(),
@@ -77,20 +77,20 @@ impl Kind {
     }
 }
 
-/// One option as the documentation shows it.
+/// The documentation of an option.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spec {
     /// The option's name, in snake case.
     pub name: &'static str,
     /// What values it takes.
     pub kind: Kind,
-    /// The default, in the form in which a user would write it.
+    /// The default, as a user would write it.
     pub default: &'static str,
     /// The unit of the value, or an empty string.
     pub unit: &'static str,
     /// One line of help.
     pub help: &'static str,
-    /// Other names that are accepted: those of earlier versions and those that other programs have for it.
+    /// Other accepted names: those of earlier versions and of other programs.
     pub aliases: &'static [&'static str],
 }
 
@@ -99,13 +99,13 @@ pub trait Options: Clone + Default {
     /// The table of the options, in the order in which they are documented.
     const SPECS: &'static [Spec];
 
-    /// Sets the option `name`, or the one that has it as an alias, to what `value` stands for.
+    /// Sets the option `name`, or the one with this alias, to `value`.
     ///
     /// # Errors
-    /// An unknown name or a value that the option does not take; the options are then unchanged.
+    /// An unknown name or a value that is not allowed; the options are then unchanged.
     fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError>;
 
-    /// The value of the option `name` as a user would write it, or `None` where there is no such option.
+    /// The value of the option `name` as a user would write it, or `None` if there is no such option.
     fn get(&self, name: &str) -> Option<String>;
 
     /// Checks what no option can check alone.
@@ -119,17 +119,17 @@ pub trait Options: Clone + Default {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {
-    /// There is no option of that name.
+    /// There is no option with this name.
     #[error("unknown option \"{name}\"{}; the options are: {known}", .nearest.map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default())]
     Unknown {
         /// The name that was given.
         name: String,
-        /// The nearest name there is, where one is near.
+        /// The nearest existing name, if one is near.
         nearest: Option<&'static str>,
         /// All names, separated by commas.
         known: String,
     },
-    /// The value is not one that the option takes.
+    /// The option does not allow the value.
     #[error("option \"{name}\": \"{value}\" is not allowed; it takes {allowed}{}", if .unit.is_empty() { String::new() } else { format!(" ({unit})") })]
     Value {
         /// The option's name.
@@ -149,7 +149,7 @@ pub enum OptionError {
         /// What contradicts what, and what would be right.
         message: String,
     },
-    /// The name is kept for a later version.
+    /// The name is reserved for a later version.
     #[error("option \"{name}\" is reserved for a later version and cannot be set yet")]
     Reserved {
         /// The name that was given.
@@ -158,7 +158,7 @@ pub enum OptionError {
 }
 
 impl OptionError {
-    /// The name of the option that it is about, as it was given.
+    /// The name of the option, as it was given.
     pub fn option(&self) -> &str {
         match self {
             Self::Unknown { name, .. } | Self::Reserved { name } => name,
@@ -166,7 +166,7 @@ impl OptionError {
         }
     }
 
-    /// The same error of an option that is nested in others, where its name has `prefix`.
+    /// The same error for an option nested in others, where its name has `prefix`.
     pub(crate) fn nested(self, prefix: &str, specs: &'static [Spec]) -> Self {
         let outer = |inner: &'static str| {
             let is_it = |spec: &&Spec| spec.name.strip_prefix(prefix) == Some(inner);
@@ -196,9 +196,9 @@ impl OptionError {
     }
 }
 
-/// A type that an option's value can have.
+/// A type of an option's value.
 pub(crate) trait Value: Sized {
-    /// The value that `text` stands for, or `None` where `kind` does not allow it.
+    /// The value of `text`, or `None` if `kind` does not allow it.
     fn parse(text: &str, kind: &Kind) -> Option<Self>;
     /// The value as a user would write it.
     fn show(&self) -> String;
@@ -221,7 +221,7 @@ impl Value for usize {
     fn parse(text: &str, kind: &Kind) -> Option<Self> {
         let value: u64 = match text.parse() {
             Ok(value) => value,
-            // collectd hands every number over as floating point: "31.0" is the whole number 31.
+            // collectd passes all numbers as floating point: "31.0" is the integer 31.
             Err(_) => {
                 text.parse::<f64>()
                     .ok()
@@ -303,10 +303,10 @@ macro_rules! choice {
 }
 pub(crate) use choice;
 
-/// The most bytes that an option's name takes with a prefix.
+/// Maximum length of an option's name with a prefix, in bytes.
 pub(crate) const NAME_MAX_BYTES: usize = 48;
 
-/// The names of `specs` behind `prefix`, and how long each is.
+/// The names of `specs` with `prefix`, and the length of each.
 pub(crate) const fn prefixed_names<const N: usize>(
     prefix: &str,
     specs: &[Spec],
@@ -356,8 +356,8 @@ pub(crate) const fn joined<const N: usize>(
     all
 }
 
-/// Declares a struct of options together with its table, so that neither can drift from the other. Options of another kind
-/// may be nested in it; their names then have a prefix. `alias` gives further names of an option, `reserved` names of later ones.
+/// Declares a struct of options together with its table, so that they cannot diverge. Options of another kind may be nested in
+/// it, with a prefix to their names. `alias` adds further names of an option, `reserved` names of later ones.
 macro_rules! options {
     ($(#[$meta:meta])* pub struct $name:ident {
         $($field:ident $(alias $($alias:literal)+)?: $ty:ty = $default:literal, $kind:expr, $unit:literal, $help:literal;)+
@@ -382,10 +382,10 @@ macro_rules! options {
                 $name::OWN_SPECS $(, <$nested_ty>::SPECS, $prefix)?
             );
 
-            /// Sets the option `name`, or the one that has it as an alias, to what `value` stands for.
+            /// Sets the option `name`, or the one with this alias, to `value`.
             ///
             /// # Errors
-            /// An unknown name or a value that the option does not take; the options are then unchanged.
+            /// An unknown name or a value that is not allowed; the options are then unchanged.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), crate::options::OptionError> {
                 let value = value.trim();
                 $(if name == stringify!($field) $($(|| name == $alias)+)? {
@@ -408,7 +408,7 @@ macro_rules! options {
                 Err(crate::options::unknown(name, Self::SPECS))
             }
 
-            /// The value of the option `name` as a user would write it, or `None` where there is no such option.
+            /// The value of the option `name` as a user would write it, or `None` if there is no such option.
             pub fn get(&self, name: &str) -> Option<String> {
                 $(if let Some(inner) = name.strip_prefix($prefix)
                     && let Some(value) = self.$nested.get(inner)
@@ -447,7 +447,7 @@ macro_rules! options {
 }
 pub(crate) use options;
 
-/// The table of a struct of options: its own, or its own and that of the nested ones.
+/// The table of a struct of options: its own, possibly joined with that of the nested ones.
 macro_rules! table {
     ($own:expr) => {
         $own
@@ -461,8 +461,8 @@ macro_rules! table {
 }
 pub(crate) use table;
 
-/// The one of `names` that is nearest to `word`, where one is near: at most one edit for every three characters, regardless of
-/// case, underscores and hyphens.
+/// The one of `names` nearest to `word`, if one is near: at most one edit per three characters, regardless of case, underscores
+/// and hyphens.
 ///
 /// ```
 /// use bellwether_core::options::nearest;
@@ -484,7 +484,7 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, name)| name)
 }
 
-/// The error for a name that is in none of `specs`, with the nearest name that is.
+/// The error for a name that is in none of `specs`, with the nearest name in them.
 pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {
     let names = specs
         .iter()
@@ -502,7 +502,7 @@ pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {
     }
 }
 
-/// The name of an option in the camel case that collectd's configuration uses: `window_long_sz` is `WindowLongSz`.
+/// The name of an option in the camel case of collectd's configuration: `window_long_sz` is `WindowLongSz`.
 pub fn camel_case(name: &str) -> String {
     name.split('_')
         .map(|part| {
@@ -514,12 +514,12 @@ pub fn camel_case(name: &str) -> String {
         .collect()
 }
 
-/// `text` for a cell of a Markdown table, in which a vertical bar would end it.
+/// `text` for a cell of a Markdown table, with vertical bars escaped.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// A Markdown table of `specs`, each name passed through `rename`.
+/// A Markdown table of `specs`, with each name passed through `rename`.
 pub fn markdown_table(specs: &[Spec], rename: impl Fn(&str) -> String) -> String {
     let mut out = String::from(
         "| Option | Type | Default | Allowed | Description |\n| --- | --- | --- | --- | --- |\n",
@@ -562,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_nearest_one() {
+    fn an_unknown_name_is_reported_with_the_nearest_one() {
         let error = HadOptions::default().set("iad_windowsz", "3").unwrap_err();
         assert!(
             error
@@ -586,7 +586,7 @@ mod tests {
         let mut lad = LadOptions::default();
         lad.set("drain_tree_depth", "5").unwrap();
         assert_eq!(lad.drain.depth, 5);
-        // A wrong value is reported under the name that the documentation has.
+        // A wrong value is reported under the documented name.
         let error = lad.set("drain_tree_depth", "99").unwrap_err();
         assert_eq!(error.option(), "drain_depth");
     }

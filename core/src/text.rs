@@ -1,6 +1,6 @@
-//! Texts as people read them: cleaned, cut to a length, and durations in words.
+//! Texts for people: shortened and cleaned texts, and durations in words.
 
-/// `text` cut to at most `max` bytes (at least three) at a character boundary, with control characters replaced by spaces.
+/// `text` shortened to at most `max` bytes (at least three) at a character boundary, with control characters replaced by spaces.
 pub(crate) fn shortened(text: &str, max: usize) -> String {
     let clean = |text: &str| -> String {
         text.chars()
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_cut_and_cleaned_keeps_within_its_bytes() {
+    fn a_shortened_and_cleaned_text_stays_within_its_limit() {
         for max in 3..20 {
             let text = shortened("a\u{85}ü€\t😀 and so on for long", max);
             assert!(text.len() <= max && text.ends_with('…'), "{max}: {text}");

@@ -1,4 +1,4 @@
-//! Points in time, intervals and shares, each with a type of its own, so that none is taken for another.
+//! Types for points in time, intervals and shares, so that they cannot be confused.
 
 use std::fmt;
 
@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 pub struct Time(f64);
 
 impl Time {
-    /// Times farther than this from the epoch are not plausible, in seconds (some three thousand years).
+    /// Times farther than this from the epoch are not plausible, in seconds (about three thousand years).
     pub const MAX_SECS: f64 = 1e11;
 
-    /// So many seconds after the epoch.
+    /// The time `secs` seconds after the epoch.
     #[inline]
     pub const fn from_secs(secs: f64) -> Self {
         Self(secs)
@@ -43,7 +43,7 @@ impl Time {
         self.0.abs() <= Self::MAX_SECS
     }
 
-    /// How many seconds it is later than `earlier`; negative where it is earlier itself.
+    /// Seconds from `earlier` to this time; negative if this time is earlier.
     #[inline]
     pub const fn seconds_since(self, earlier: Self) -> f64 {
         self.0 - earlier.0
@@ -75,7 +75,7 @@ impl Interval {
     /// The longest plausible interval, in seconds: a day.
     pub const MAX_SECS: f64 = 86_400.0;
 
-    /// An interval of so many seconds.
+    /// An interval of `secs` seconds.
     #[inline]
     pub const fn from_secs(secs: f64) -> Self {
         Self(secs)
@@ -95,15 +95,6 @@ impl Interval {
 }
 
 /// A share of a whole or a score: a number from 0 to 1.
-///
-/// ```
-/// use bellwether_core::units::Share;
-///
-/// assert_eq!(Share::new(0.25).get(), 0.25);
-/// assert_eq!(Share::new(7.0), Share::ONE);
-/// assert_eq!(Share::new(f64::NAN), Share::ZERO);
-/// assert_eq!(Share::rounded(2.0 / 3.0).get(), 0.6667);
-/// ```
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize)]
 #[serde(transparent)]
 pub struct Share(f64);

@@ -1,4 +1,4 @@
-//! HAD through its public interface: what a host that feeds it sees.
+//! HAD through its public interface.
 
 use bellwether_core::event::{Direction, Event, EventKind, Evidence, Severity, State};
 use bellwether_core::had::{self, Detector, HadOptions, NoticeKind, Observation, Outcome};
@@ -19,7 +19,7 @@ fn detector(options: &[(&str, &str)]) -> Detector {
     Detector::new(all).unwrap()
 }
 
-/// A number in -1..1 that looks random and is the same in every run.
+/// A pseudo-random number in -1..1, the same in every run.
 fn noise(seed: u64, t: u64) -> f64 {
     let mut x = (seed << 32 ^ t).wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,7 +27,7 @@ fn noise(seed: u64, t: u64) -> f64 {
     ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
 }
 
-/// CPU of VM `vm` at tick `t`: a level of its own, noisy by a fifth.
+/// CPU of VM `vm` at tick `t`: its own level with 20 % noise.
 fn calm(vm: u64, t: u64) -> f64 {
     (15.0 + 3.0 * vm as f64) * (1.0 + 0.2 * noise(vm, t))
 }
@@ -43,7 +43,7 @@ fn sample<'a>(hypervisor: &'a str, vm: &'a str, t: f64, value: f64) -> Observati
     }
 }
 
-/// Feeds `vms` VMs of hypervisor "hv" for the ticks in `ticks`; `value` gives a VM's sample, `None` where it is missing.
+/// Feeds `vms` VMs of hypervisor "hv" for the ticks in `ticks`; `value` returns a VM's sample, `None` if it is missing.
 fn feed(
     detector: &mut Detector,
     vms: u64,
@@ -128,7 +128,7 @@ fn a_common_fall_is_raised_within_fifteen_samples_and_cleared_when_the_vms_are_b
 }
 
 #[test]
-fn one_vm_that_changes_alone_is_no_anomaly_and_is_told_only_on_request() {
+fn one_vm_that_changes_alone_is_no_anomaly_and_is_reported_only_on_request() {
     let change = |vm, t| {
         Some(
             calm(vm, t)
@@ -160,7 +160,7 @@ fn one_vm_that_changes_alone_is_no_anomaly_and_is_told_only_on_request() {
 }
 
 #[test]
-fn the_vms_behind_a_verdict_show_how_far_each_has_shifted_and_from_where() {
+fn vm_statuses_show_how_far_each_vm_has_shifted_and_from_which_level() {
     for algorithm in ["rank", "zscore", "iad"] {
         let mut detector = detector(&[("algorithm", algorithm), ("window_sz", "20")]);
         feed(&mut detector, 5, 0..208, |vm, t| {
@@ -235,7 +235,7 @@ fn guests_that_all_repeat_one_value_are_frozen() {
 }
 
 #[test]
-fn guests_that_never_moved_are_not_frozen() {
+fn guests_that_never_changed_are_not_frozen() {
     let mut detector = detector(&[("silence_sz", "0")]);
     let constant = |vm: u64, t| (!(30..45).contains(&t)).then_some(20.0 + vm as f64);
     assert_eq!(feed(&mut detector, 3, 0..120, constant), []);
@@ -276,9 +276,9 @@ fn a_silence_of_all_vms_is_its_own_event_and_no_anomaly() {
     );
 }
 
-/// A load that lasts for minutes, sampled every few seconds: each value is nine tenths of the one before and chance.
+/// A load that lasts for minutes, sampled every few seconds: an autoregressive process with coefficient 0.9.
 #[test]
-fn vms_that_wander_each_by_itself_are_not_a_host_that_fails() {
+fn vms_that_drift_independently_are_no_failing_host() {
     let mut detector = detector(&[("provisional_sec", "0")]);
     let names: Vec<String> = (0..30).map(|vm| format!("vm{vm}")).collect();
     let mut state = [0.0f64; 30];
@@ -300,7 +300,7 @@ fn vms_that_wander_each_by_itself_are_not_a_host_that_fails() {
 }
 
 #[test]
-fn masked_vms_abstain_and_their_silence_means_nothing() {
+fn masked_vms_abstain_and_their_silence_does_not_count() {
     let mut detector = detector(&[]);
     feed(&mut detector, 5, 0..200, |vm, t| Some(calm(vm, t)));
     for vm in ["vm0", "vm1", "vm2", "vm3", "vm4"] {
@@ -313,7 +313,7 @@ fn masked_vms_abstain_and_their_silence_means_nothing() {
     for vm in ["vm0", "vm1"] {
         detector.mask("hv", vm, false);
     }
-    // Two of them are to speak again, and have not had the time yet.
+    // Two of them are to report again, but there was no time for it yet.
     assert_eq!(feed(&mut detector, 5, 260..264, |_, _| None), []);
     for vm in ["vm0", "vm1", "vm2", "vm3", "vm4"] {
         detector.mask("hv", vm, false);
@@ -326,17 +326,17 @@ fn masked_vms_abstain_and_their_silence_means_nothing() {
 }
 
 #[test]
-fn a_silence_counts_from_when_the_masked_had_the_time_to_speak_again() {
+fn a_silence_counts_only_after_unmasked_vms_had_the_time_to_report() {
     let mut detector = detector(&[]);
     feed(&mut detector, 5, 0..200, |vm, t| Some(calm(vm, t)));
     let vms = ["vm0", "vm1", "vm2", "vm3", "vm4"];
     vms.iter().for_each(|vm| detector.mask("hv", vm, true));
-    // The ticks of the time when all were masked are judged only after they were resumed.
+    // The ticks during which all were masked are evaluated only after they are unmasked.
     vms.iter().for_each(|vm| detector.mask("hv", vm, false));
     detector.advance(at(1e9 + 210.0 * INTERVAL));
     assert_eq!(detector.next_event(), None);
     detector.advance(at(1e9 + 230.0 * INTERVAL));
-    let event = detector.next_event().expect("they do not speak at all");
+    let event = detector.next_event().expect("they do not report at all");
     assert_eq!(event.kind(), EventKind::HypervisorSilence);
     assert_eq!(event.state, State::Raised);
 }
@@ -372,7 +372,7 @@ fn duplicates_replace_and_late_samples_are_counted() {
 }
 
 #[test]
-fn samples_that_cannot_be_are_refused_and_metrics_not_watched_are_ignored() {
+fn impossible_samples_are_refused_and_unwatched_metrics_ignored() {
     let mut detector = detector(&[]);
     let good = sample("hv", "a", 0.0, 1.0);
     let long = "x".repeat(1000);
@@ -444,7 +444,7 @@ fn state_stays_within_the_options() {
 }
 
 #[test]
-fn who_is_silent_for_long_is_forgotten_and_makes_room() {
+fn vms_and_hypervisors_that_are_silent_for_long_are_forgotten() {
     let mut detector = detector(&[("forget_sec", "1000"), ("max_vms", "5")]);
     feed(&mut detector, 5, 0..50, |vm, t| Some(calm(vm, t)));
     feed(&mut detector, 5, 50..250, |vm, t| {
@@ -468,7 +468,7 @@ fn who_is_silent_for_long_is_forgotten_and_makes_room() {
 }
 
 #[test]
-fn a_vm_that_always_comes_last_has_its_say_from_the_second_tick_on() {
+fn a_vm_that_always_reports_last_votes_from_the_second_tick_on() {
     let mut detector = detector(&[]);
     for t in 0..100u64 {
         for (vm, name) in ["a", "b", "c"].into_iter().enumerate() {
@@ -485,7 +485,7 @@ fn a_vm_that_always_comes_last_has_its_say_from_the_second_tick_on() {
 fn jitter_and_drift_of_the_samples_times_lose_no_tick() {
     let mut detector = detector(&[]);
     for t in 0..5000u64 {
-        // 30 % of jitter, and a clock that gains a fifth of an interval every hundred.
+        // 30 % jitter, and a clock that gains a fifth of an interval every hundred.
         let time = t as f64 * 1.002 + 0.3 * noise(99, t);
         for vm in 0..3u64 {
             detector.observe(&sample(
@@ -501,7 +501,7 @@ fn jitter_and_drift_of_the_samples_times_lose_no_tick() {
 }
 
 #[test]
-fn one_sample_from_the_far_future_does_not_carry_the_clock_away() {
+fn one_sample_from_the_far_future_does_not_move_the_clock() {
     let mut detector = detector(&[]);
     feed(&mut detector, 5, 0..100, |vm, t| Some(calm(vm, t)));
     assert_eq!(
@@ -514,7 +514,7 @@ fn one_sample_from_the_far_future_does_not_carry_the_clock_away() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_is_followed_and_what_was_learnt_is_kept() {
+fn a_clock_that_is_set_back_is_followed_and_the_learned_state_kept() {
     let mut detector = detector(&[]);
     feed(&mut detector, 5, 1000..1100, |vm, t| Some(calm(vm, t)));
     feed(&mut detector, 5, 100..200, |vm, t| Some(calm(vm, t)));
@@ -524,7 +524,7 @@ fn a_clock_that_is_set_back_is_followed_and_what_was_learnt_is_kept() {
 }
 
 #[test]
-fn vms_with_many_cores_and_metrics_without_a_ceiling_are_judged_on_their_own_scale() {
+fn vms_with_many_cores_and_unbounded_metrics_are_evaluated_on_their_own_scale() {
     for level in [350.0, 20_000.0] {
         let mut detector = detector(&[("provisional_sec", "0")]);
         let events = feed(&mut detector, 6, 0..320, |vm, t| {
@@ -540,7 +540,7 @@ fn vms_with_many_cores_and_metrics_without_a_ceiling_are_judged_on_their_own_sca
 }
 
 #[test]
-fn metrics_are_judged_by_themselves() {
+fn metrics_are_evaluated_independently() {
     let mut detector = detector(&[("metrics", "cpu,disk_time")]);
     for t in 0..260u64 {
         for vm in 0..5u64 {
@@ -574,7 +574,7 @@ fn eventful(vm: u64, t: u64) -> Option<f64> {
 }
 
 #[test]
-fn a_restart_with_a_snapshot_goes_on_as_if_it_had_never_stopped() {
+fn a_restart_with_a_snapshot_continues_as_if_it_had_never_stopped() {
     for algorithm in ["rank", "zscore", "iad"] {
         let options = [("algorithm", algorithm), ("workload_changes", "true")];
         let mut whole = detector(&options);
@@ -602,7 +602,7 @@ fn a_restart_with_a_snapshot_goes_on_as_if_it_had_never_stopped() {
 }
 
 #[test]
-fn events_that_wait_outlive_a_restart() {
+fn pending_events_survive_a_restart() {
     let fault = |vm, t| Some(calm(vm, t) * if t >= 200 { 3.0 } else { 1.0 });
     let expected = feed(&mut detector(&[]), 5, 0..230, fault);
     let mut first = detector(&[]);
@@ -622,7 +622,7 @@ fn events_that_wait_outlive_a_restart() {
 }
 
 #[test]
-fn a_snapshot_of_other_options_is_set_aside_and_named() {
+fn a_snapshot_made_with_other_options_is_renamed_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     detector(&[("algorithm", "zscore")]).save(&path).unwrap();
@@ -669,17 +669,17 @@ fn the_order_of_hypervisors_is_irrelevant() {
     assert_eq!(run(&[3, 1, 0, 4, 2]), expected);
 }
 
-/// Feeds `vms` VMs of each of `hypervisors` for the ticks in `ticks`, and says after each that its time is over. `speaks` says
+/// Feeds `vms` VMs of each of `hypervisors` for the ticks in `ticks`, and advances after each. `reports` is
 /// whether a hypervisor has samples at a tick.
 fn feed_fleet(
     detector: &mut Detector,
     hypervisors: &[String],
     ticks: std::ops::Range<u64>,
-    speaks: impl Fn(usize, u64) -> bool,
+    reports: impl Fn(usize, u64) -> bool,
 ) -> Vec<Event> {
     for t in ticks {
         for (h, hypervisor) in hypervisors.iter().enumerate() {
-            if speaks(h, t) {
+            if reports(h, t) {
                 for vm in 0..3u64 {
                     let vm_name = ["a", "b", "c"][vm as usize];
                     let value = calm(vm + 3 * h as u64, t);
@@ -706,19 +706,19 @@ fn kinds(events: &[Event]) -> Vec<String> {
     events.iter().map(line).collect()
 }
 
-/// Whether the hypervisor is one that there is state of.
+/// Whether the hypervisor is tracked.
 fn is_known(detector: &Detector, hypervisor: &str) -> bool {
     detector.statuses().any(|s| s.hypervisor == hypervisor)
 }
 
 #[test]
-fn invented_hypervisors_displace_no_established_one_and_a_real_new_one_gets_its_place() {
+fn made_up_hypervisors_displace_no_established_one_and_a_real_new_one_gets_a_place() {
     let mut detector = detector(&[("max_hypervisors", "60")]);
     let established = fleet(40);
     feed_fleet(&mut detector, &established, 0..50, |_, _| true);
     let mut known_since = None;
     for t in 50..250u64 {
-        // Five times as many as there is room for, in every interval, before and after those that are real.
+        // Five times the limit in every interval, before and after the real ones.
         for n in 0..100 {
             let name = format!("invented-{t}-{n}");
             detector.observe(&sample(&name, "a", t as f64, 10.0));
@@ -754,7 +754,7 @@ fn invented_hypervisors_displace_no_established_one_and_a_real_new_one_gets_its_
 }
 
 #[test]
-fn invented_vms_displace_no_established_one_and_a_real_new_one_gets_its_place() {
+fn made_up_vms_displace_no_established_one_and_a_real_new_one_gets_a_place() {
     let mut detector = detector(&[("max_vms", "20")]);
     feed(&mut detector, 10, 0..50, |vm, t| Some(calm(vm, t)));
     for t in 50..250u64 {
@@ -792,7 +792,7 @@ fn invented_vms_displace_no_established_one_and_a_real_new_one_gets_its_place() 
 }
 
 #[test]
-fn a_full_table_makes_room_by_the_next_day_no_longer_but_within_intervals() {
+fn a_full_table_admits_new_hypervisors_within_intervals() {
     let mut detector = detector(&[("max_hypervisors", "100")]);
     for n in 0..100 {
         detector.observe(&sample(&format!("invented-{n}"), "a", 0.0, 10.0));
@@ -806,13 +806,13 @@ fn a_full_table_makes_room_by_the_next_day_no_longer_but_within_intervals() {
 }
 
 #[test]
-fn an_evicted_hypervisor_ends_what_was_open_of_it() {
+fn the_eviction_of_a_hypervisor_clears_what_was_open() {
     let mut detector = detector(&[("max_hypervisors", "2")]);
     let fleet = fleet(2);
     feed_fleet(&mut detector, &fleet, 0..50, |_, _| true);
-    // One of them is silent for more than an hour, which is told.
-    let told = feed_fleet(&mut detector, &fleet, 50..450, |h, _| h == 1);
-    assert_eq!(kinds(&told), ["hypervisor_silence raised hv000"]);
+    // One of them is silent for more than an hour, which is reported.
+    let reported = feed_fleet(&mut detector, &fleet, 50..450, |h, _| h == 1);
+    assert_eq!(kinds(&reported), ["hypervisor_silence raised hv000"]);
     assert_eq!(
         detector.observe(&sample("new", "a", 450.0, 10.0)),
         Outcome::Taken
@@ -827,13 +827,13 @@ fn an_evicted_hypervisor_ends_what_was_open_of_it() {
         "{}",
         ended.message
     );
-    assert_eq!(ended.since, told[0].since);
+    assert_eq!(ended.since, reported[0].since);
     assert_eq!(detector.next_event(), None);
     assert!(!is_known(&detector, "hv000") && is_known(&detector, "hv001"));
 }
 
 #[test]
-fn a_snapshot_of_before_evictions_and_clocks_were_counted_is_read() {
+fn a_snapshot_without_the_later_counters_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let fault = |vm, t| Some(calm(vm, t) * if t >= 200 { 3.0 } else { 1.0 });
@@ -841,8 +841,7 @@ fn a_snapshot_of_before_evictions_and_clocks_were_counted_is_read() {
     let mut events = feed(&mut first, 5, 0..100, fault);
     first.save(&path).unwrap();
     let saved = std::fs::read(&path).unwrap();
-    // The head is before what was saved. Behind it are how many counters there are, in one byte, and the length of the name of the
-    // first, in another.
+    // The header precedes the state. The later counters follow: their number in one byte, and the length of the first name in another.
     let name = b"set_aside";
     let end = saved.windows(name.len()).rposition(|w| w == name).unwrap() - 2;
     let state = &saved[bellwether_core::snapshot::HEAD_BYTES..end];
@@ -889,12 +888,12 @@ fn evictions_are_counted_across_restarts() {
 }
 
 #[test]
-fn a_stalled_feed_is_one_event_and_who_stays_silent_after_it_is_told_by_name() {
+fn a_stalled_feed_is_one_event_and_hypervisors_that_stay_silent_are_reported_individually() {
     let fleet = fleet(200);
     let mut detector = detector(&[]);
-    // The feed stalls at 100 and comes back at 150; seven hypervisors do not.
-    let speaks = |h: usize, t: u64| t < 100 || (t >= 150 && h >= 7);
-    let events = feed_fleet(&mut detector, &fleet, 0..150, speaks);
+    // The feed stalls at 100 and resumes at 150; seven hypervisors do not report again.
+    let reports = |h: usize, t: u64| t < 100 || (t >= 150 && h >= 7);
+    let events = feed_fleet(&mut detector, &fleet, 0..150, reports);
     assert_eq!(kinds(&events), ["collector_silence raised "]);
     assert_eq!(
         (hypervisors_of(&events[0]), events[0].severity),
@@ -904,7 +903,7 @@ fn a_stalled_feed_is_one_event_and_who_stays_silent_after_it_is_told_by_name() {
         (tick_of(&events[0]), events[0].since),
         (105.0, at(1e9 + 99.0 * INTERVAL))
     );
-    let after = feed_fleet(&mut detector, &fleet, 150..200, speaks);
+    let after = feed_fleet(&mut detector, &fleet, 150..200, reports);
     let mut expected = vec!["collector_silence cleared ".to_owned()];
     expected.extend((0..7).map(|h| format!("hypervisor_silence raised hv{h:03}")));
     assert_eq!(kinds(&after), expected);
@@ -912,16 +911,16 @@ fn a_stalled_feed_is_one_event_and_who_stays_silent_after_it_is_told_by_name() {
         (tick_of(&after[0]), after[0].since),
         (150.0, events[0].since)
     );
-    // They get as long to speak again as silence takes.
+    // They get as long to report again as it takes to be silent.
     assert_eq!(tick_of(&after[1]), 156.0);
 }
 
 #[test]
-fn a_stalled_feed_whose_gap_is_seen_only_when_it_resumes_is_one_event_too() {
+fn a_stalled_feed_whose_gap_is_detected_only_when_it_resumes_is_one_event_too() {
     let fleet = fleet(50);
     let mut detector = detector(&[]);
     feed_fleet(&mut detector, &fleet, 0..100, |_, _| true);
-    // Nobody says that time passes while nothing comes.
+    // Time is not advanced during the gap.
     let events = feed_fleet(&mut detector, &fleet, 130..170, |_, _| true);
     assert_eq!(
         kinds(&events),
@@ -930,12 +929,12 @@ fn a_stalled_feed_whose_gap_is_seen_only_when_it_resumes_is_one_event_too() {
 }
 
 #[test]
-fn few_hypervisors_or_few_of_many_that_fall_silent_are_told_one_by_one() {
+fn few_silent_hypervisors_are_reported_individually() {
     for (count, silent) in [(1, 1), (4, 4), (30, 20)] {
         let fleet = fleet(count);
         let mut detector = detector(&[]);
-        let speaks = |h: usize, t: u64| t < 100 || h >= silent;
-        let events = feed_fleet(&mut detector, &fleet, 0..130, speaks);
+        let reports = |h: usize, t: u64| t < 100 || h >= silent;
+        let events = feed_fleet(&mut detector, &fleet, 0..130, reports);
         let expected: Vec<String> = (0..silent)
             .map(|h| format!("hypervisor_silence raised hv{h:03}"))
             .collect();
@@ -944,11 +943,11 @@ fn few_hypervisors_or_few_of_many_that_fall_silent_are_told_one_by_one() {
 }
 
 #[test]
-fn a_hypervisor_that_was_silent_by_itself_is_told_before_and_stays_told_through_a_stalled_feed() {
+fn a_hypervisor_silent_by_itself_stays_reported_through_a_stalled_feed() {
     let fleet = fleet(20);
     let mut detector = detector(&[]);
-    let speaks = |h: usize, t: u64| t < 100 || h > 0 && !(140..160).contains(&t);
-    let events = feed_fleet(&mut detector, &fleet, 0..200, speaks);
+    let reports = |h: usize, t: u64| t < 100 || h > 0 && !(140..160).contains(&t);
+    let events = feed_fleet(&mut detector, &fleet, 0..200, reports);
     assert_eq!(
         kinds(&events),
         [
@@ -961,7 +960,7 @@ fn a_hypervisor_that_was_silent_by_itself_is_told_before_and_stays_told_through_
 }
 
 #[test]
-fn a_collector_that_is_restarted_while_it_is_silent_says_when_that_is_over() {
+fn a_silence_of_the_collector_is_cleared_after_a_restart() {
     let fleet = fleet(20);
     let mut first = detector(&[]);
     let events = feed_fleet(&mut first, &fleet, 0..120, |_, t| t < 100);
@@ -975,12 +974,12 @@ fn a_collector_that_is_restarted_while_it_is_silent_says_when_that_is_over() {
     assert_eq!(kinds(&events), ["collector_silence cleared "]);
 }
 
-/// The events after a restart at tick 100 after which `speaks` says who has samples; the first sign of time is at tick `again`.
+/// The events after a restart at tick 100; `reports` is whether a hypervisor has samples, and time first advances at tick `again`.
 fn after_downtime(
     fleet: &[String],
     again: u64,
     advance_first: bool,
-    speaks: impl Fn(usize, u64) -> bool,
+    reports: impl Fn(usize, u64) -> bool,
 ) -> Vec<Event> {
     let mut first = detector(&[]);
     assert_eq!(feed_fleet(&mut first, fleet, 0..100, |_, _| true), []);
@@ -992,11 +991,11 @@ fn after_downtime(
     if advance_first {
         second.advance(at(1e9 + again as f64 * INTERVAL));
     }
-    feed_fleet(&mut second, fleet, again..again + 60, speaks)
+    feed_fleet(&mut second, fleet, again..again + 60, reports)
 }
 
 #[test]
-fn the_time_between_a_crash_and_the_first_sample_is_nobodys_silence() {
+fn downtime_of_the_detector_is_no_silence() {
     for count in [1, 3, 20] {
         for again in [101, 104, 107, 130, 700, 9_000] {
             for advance_first in [false, true] {
@@ -1008,11 +1007,11 @@ fn the_time_between_a_crash_and_the_first_sample_is_nobodys_silence() {
 }
 
 #[test]
-fn who_does_not_speak_after_a_restart_is_silent_once_the_time_for_it_has_passed_since() {
+fn hypervisors_that_do_not_report_after_a_restart_are_silent_after_the_usual_time() {
     for again in [103, 130, 700] {
         for advance_first in [false, true] {
-            let speaks = |h: usize, _| h > 0;
-            let events = after_downtime(&fleet(3), again, advance_first, speaks);
+            let reports = |h: usize, _| h > 0;
+            let events = after_downtime(&fleet(3), again, advance_first, reports);
             assert_eq!(
                 kinds(&events),
                 ["hypervisor_silence raised hv000"],
@@ -1025,14 +1024,14 @@ fn who_does_not_speak_after_a_restart_is_silent_once_the_time_for_it_has_passed_
 }
 
 #[test]
-fn a_feed_that_does_not_come_back_after_a_restart_is_one_event_too() {
+fn a_feed_that_does_not_resume_after_a_restart_is_one_event_too() {
     let events = after_downtime(&fleet(20), 130, false, |h, _| h == 0);
     assert_eq!(kinds(&events), ["collector_silence raised "]);
     assert_eq!(hypervisors_of(&events[0]), Some(19));
 }
 
 #[test]
-fn who_was_told_silent_before_a_restart_is_not_told_again_but_when_it_speaks() {
+fn a_silence_reported_before_a_restart_is_not_reported_again_and_is_cleared() {
     let fleet = fleet(3);
     let mut first = detector(&[]);
     let events = feed_fleet(&mut first, &fleet, 0..100, |h, t| h > 0 || t < 50);
@@ -1046,8 +1045,8 @@ fn who_was_told_silent_before_a_restart_is_not_told_again_but_when_it_speaks() {
     assert_eq!(kinds(&events), ["hypervisor_silence cleared hv000"]);
 }
 
-/// Feeds VMs of hypervisor "hv" second by second up to `until`: each is given by its name, its interval, and its value at a
-/// time. Gives the events.
+/// Feeds VMs of hypervisor "hv" second by second up to `until`: each has a name, an interval, and a value by time. Returns the
+/// events.
 fn feed_by_interval(
     detector: &mut Detector,
     seconds: std::ops::Range<u64>,
@@ -1071,7 +1070,7 @@ fn feed_by_interval(
     std::iter::from_fn(|| detector.next_event()).collect()
 }
 
-/// So many VMs with one interval, in seconds.
+/// `vms` VMs with one interval, in seconds.
 fn group(name: &str, vms: usize, interval: u64) -> Vec<(String, u64)> {
     (0..vms)
         .map(|vm| (format!("{name}{vm}"), interval))
@@ -1093,7 +1092,7 @@ fn faulty(vm: u64, second: u64, fault: std::ops::Range<u64>) -> Option<f64> {
 }
 
 #[test]
-fn a_vm_of_another_interval_does_not_keep_the_others_from_being_judged() {
+fn a_vm_with_another_interval_does_not_keep_the_others_from_being_evaluated() {
     for other in [1, 5, 30, 60, 300] {
         let mut detector = detector(&[]);
         let mut vms = group("vm", 10, 10);
@@ -1134,7 +1133,7 @@ fn a_few_samples_of_another_interval_change_nothing() {
 }
 
 #[test]
-fn an_interval_that_jitters_is_one() {
+fn a_jittering_interval_is_one() {
     let mut detector = detector(&[]);
     for t in 0..300u64 {
         for (vm, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
@@ -1150,7 +1149,7 @@ fn an_interval_that_jitters_is_one() {
 }
 
 #[test]
-fn an_interval_that_most_vms_change_to_is_learned_anew_and_said() {
+fn learning_starts_again_at_an_interval_that_most_vms_change_to_with_a_notice() {
     for (before, after) in [(10, 30), (30, 10)] {
         let mut detector = detector(&[]);
         let (mut vms, fault) = (group("vm", 8, before), 9000..20_000);
@@ -1182,7 +1181,7 @@ fn an_interval_that_most_vms_change_to_is_learned_anew_and_said() {
 }
 
 #[test]
-fn a_fault_that_vms_of_two_intervals_show_is_one_incident() {
+fn a_fault_of_vms_with_two_intervals_is_one_incident() {
     let mut detector = detector(&[]);
     let vms = [group("fast", 6, 10), group("slow", 6, 20)].concat();
     let events = feed_by_interval(&mut detector, 0..8000, &vms, |vm, second| {
@@ -1194,8 +1193,8 @@ fn a_fault_that_vms_of_two_intervals_show_is_one_incident() {
 }
 
 #[test]
-fn a_silence_is_that_of_the_vms_of_all_intervals() {
-    // The one VM of another interval that falls silent alone, and that which goes on alone.
+fn a_silence_includes_the_vms_of_all_intervals() {
+    // A single VM with another interval that falls silent alone, and one that continues alone.
     for (other, interval) in [("fast", 1), ("slow", 600)] {
         let vms = [group(other, 1, interval), group("vm", 6, 10)].concat();
         let mut alone = detector(&[]);
@@ -1226,7 +1225,7 @@ fn a_silence_is_that_of_the_vms_of_all_intervals() {
 }
 
 #[test]
-fn invented_intervals_are_bounded_and_take_nobodys_place() {
+fn made_up_intervals_are_bounded_and_displace_no_vm() {
     let mut detector = detector(&[]);
     let names: Vec<String> = (0..5).map(|vm| format!("vm{vm}")).collect();
     for t in 0..600u64 {
@@ -1254,7 +1253,7 @@ fn invented_intervals_are_bounded_and_take_nobodys_place() {
 }
 
 #[test]
-fn vms_that_have_an_interval_each_are_said_not_to_be_judged() {
+fn vms_with_different_intervals_cause_a_notice_that_none_is_evaluated() {
     let mut detector = detector(&[]);
     let vms: Vec<_> = [10, 20, 30].map(|i| (format!("vm{i}"), i)).into();
     feed_by_interval(&mut detector, 0..300, &vms, |vm, s| Some(calm(vm, s)));
@@ -1265,7 +1264,7 @@ fn vms_that_have_an_interval_each_are_said_not_to_be_judged() {
     assert_eq!(detector.counters().unjudged, 0);
 }
 
-/// The events of a fault of ten VMs, one of which has its samples `shift` intervals too late or too early, and the detector.
+/// The events of a fault of ten VMs, one of which has its samples `shift` intervals late or early, and the detector.
 fn with_wrong_clock(shift: impl Fn(u64) -> f64, place: usize) -> (Vec<Event>, Detector) {
     let mut detector = detector(&[("provisional_sec", "0")]);
     let names: Vec<String> = (0..10).map(|vm| format!("vm{vm}")).collect();
@@ -1283,7 +1282,7 @@ fn with_wrong_clock(shift: impl Fn(u64) -> f64, place: usize) -> (Vec<Event>, De
 }
 
 #[test]
-fn one_vm_whose_clock_is_wrong_neither_blinds_nor_resets_its_hypervisor() {
+fn one_vm_with_a_wrong_clock_neither_blinds_nor_resets_its_hypervisor() {
     let (expected, _) = with_wrong_clock(|_| 0.0, 0);
     assert_eq!(transitions(&expected), [RAISED, CLEARED]);
     let shifts = [
@@ -1306,10 +1305,10 @@ fn one_vm_whose_clock_is_wrong_neither_blinds_nor_resets_its_hypervisor() {
             let counters = detector.counters();
             let corrected = u64::from(place == 0);
             assert!(counters.clock_steps <= corrected, "{place} {shift}");
-            // Where it is the first to speak, the others correct it.
+            // If it reports first, the others correct it.
             assert!(counters.taken >= 9 * 690, "{place} {shift}: {counters:?}");
             if shift == 2.0 && place > 0 {
-                // Its samples fit where those of the others are not waited for.
+                // Its samples fit while those of the others are not waited for.
                 continue;
             }
             assert!(counters.set_aside + counters.late >= 600, "{counters:?}");
@@ -1328,7 +1327,7 @@ fn one_vm_whose_clock_is_wrong_neither_blinds_nor_resets_its_hypervisor() {
 }
 
 #[test]
-fn a_leap_that_most_vms_agree_on_is_followed_and_loses_no_sample() {
+fn a_clock_step_of_most_vms_is_followed_without_losing_a_sample() {
     for ticks in [30u64, 400, 5000] {
         let mut detector = detector(&[]);
         feed(&mut detector, 6, 0..100, |vm, t| Some(calm(vm, t)));
@@ -1344,7 +1343,7 @@ fn a_leap_that_most_vms_agree_on_is_followed_and_loses_no_sample() {
                 "{ticks} {vm}: {outcome:?}"
             );
         }
-        // What was held counts now: that it comes again is noticed.
+        // Held samples count now: repeating them is detected.
         for vm in ["vm0", "vm1", "vm2"] {
             let again = sample("hv", vm, (100 + ticks) as f64, 5.0);
             assert_eq!(detector.observe(&again), Outcome::Duplicate, "{ticks} {vm}");
@@ -1360,7 +1359,7 @@ fn a_leap_that_most_vms_agree_on_is_followed_and_loses_no_sample() {
 }
 
 #[test]
-fn the_only_vm_that_there_is_has_to_leap_twice() {
+fn a_single_vm_has_to_confirm_a_clock_step() {
     let mut detector = detector(&[]);
     for t in 0..100 {
         detector.observe(&sample("hv", "vm0", f64::from(t), 5.0));
@@ -1373,7 +1372,7 @@ fn the_only_vm_that_there_is_has_to_leap_twice() {
 }
 
 #[test]
-fn samples_that_were_held_count_when_the_wall_clock_comes_to_them() {
+fn held_samples_count_when_the_wall_clock_reaches_them() {
     let mut detector = detector(&[]);
     feed(&mut detector, 4, 0..100, |vm, t| Some(calm(vm, t)));
     for t in [104.0, 105.0] {
@@ -1387,7 +1386,7 @@ fn samples_that_were_held_count_when_the_wall_clock_comes_to_them() {
     );
     let early = sample("hv", "vm0", 109.0, 5.0);
     assert_eq!(detector.observe(&early), Outcome::SetAside);
-    // Also when it leaves it behind in one stride: nobody was silent for six ticks.
+    // Also if it passes them at once: no VM was silent for six ticks.
     detector.advance(at(1e9 + 113.0 * INTERVAL));
     assert_eq!(detector.next_event(), None);
 }
@@ -1410,7 +1409,7 @@ fn a_burst_of_late_samples_does_not_set_the_clock_back() {
 }
 
 #[test]
-fn time_that_passes_for_one_hypervisor_passes_for_no_other() {
+fn time_advances_for_each_hypervisor_separately() {
     let mut detector = detector(&[]);
     for t in 0..100u64 {
         for hypervisor in ["a", "b"] {
@@ -1426,14 +1425,14 @@ fn time_that_passes_for_one_hypervisor_passes_for_no_other() {
     let events: Vec<Event> = std::iter::from_fn(|| detector.next_event()).collect();
     assert_eq!(transitions(&events), [SILENT]);
     assert_eq!(events[0].hypervisor(), "a");
-    // Who was silent for too long by its own time is forgotten; a leap of the time may be that of a clock that was set.
+    // What was silent for too long by its own time is forgotten; a jump of the time may come from setting a clock.
     for step in 1..=200 {
         detector.advance_hypervisor("a", at(1e9 + 500.0 * f64::from(step)));
     }
     assert_eq!(detector.counters().hypervisors, 1);
 }
 
-/// What one hostile VM sends: by how many intervals its time is off, its interval, and how often in a row.
+/// The samples of a hostile VM: the error of its time in intervals, its interval, and the number of consecutive repetitions.
 fn lies() -> impl Strategy<Value = Vec<(f64, f64, u8, u8)>> {
     let shift = prop_oneof![
         3 => -30.0..30.0f64,
@@ -1469,7 +1468,7 @@ proptest! {
                     let fault = if (200..250).contains(&t) { 0.4 } else { 1.0 };
                     detector.observe(&sample("hv", name, t as f64, fault * calm(vm as u64, t)));
                 }
-                // As a host does it: the wall clock waits for two intervals.
+                // As the collectd plugin does: the wall clock waits for two intervals.
                 detector.advance(at(1e9 + (t as f64 - 2.0) * INTERVAL));
             }
             let events: Vec<Event> = std::iter::from_fn(|| detector.next_event()).collect();
@@ -1487,7 +1486,7 @@ proptest! {
     }
 }
 
-/// A value, a time, or an interval of the kind that broken sources send.
+/// A value, a time, or an interval as broken sources send it.
 fn wild() -> impl Strategy<Value = f64> {
     prop_oneof![
         5 => 0.0..200.0f64,
@@ -1526,7 +1525,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn no_input_panics_and_everything_told_is_finite(
+    fn no_input_panics_and_every_event_is_finite(
         acts in prop::collection::vec(act(), 1..60),
         algorithm in prop_oneof![4 => Just("rank"), 1 => Just("zscore"), 1 => Just("iad")],
         reorder in 0usize..4,
@@ -1579,7 +1578,7 @@ proptest! {
             }
         }
     }
-    /// Whatever comes, established hypervisors and VMs that report in every interval keep their state, and the tables their size.
+    /// With any input, established hypervisors and VMs that report in every interval keep their state, and tables their size.
     #[test]
     fn no_flood_displaces_who_still_reports(
         floods in prop::collection::vec((0u32..60, 0u32..40, 1u32..4), 1..60),

@@ -1,4 +1,4 @@
-//! The lexicon on messages that real hosts printed: those that speak of failure, and those that only look like it.
+//! The lexicon on messages of real hosts: those that report failures, and those that only look like it.
 
 use bellwether_core::inference::{FAULT, Family, Inference, Lexicon, with_priority};
 
@@ -19,7 +19,7 @@ fn severity(text: &str) -> f32 {
 }
 
 #[test]
-fn what_speaks_of_failure_is_flagged_in_every_family() {
+fn messages_that_report_failures_are_flagged_in_every_family() {
     let mut section = None;
     let mut seen = Vec::new();
     let mut wrong = Vec::new();
@@ -43,7 +43,7 @@ fn what_speaks_of_failure_is_flagged_in_every_family() {
 }
 
 #[test]
-fn a_phrase_of_failure_is_not_explained_away_by_its_own_words() {
+fn no_phrase_of_failure_is_outweighed_by_its_own_words() {
     let mut family = None;
     let mut checked = 0;
     let mut wrong = Vec::new();

@@ -1,7 +1,7 @@
-//! Snapshots that earlier versions wrote are still read, and what they hold goes on as it did then.
+//! Snapshots that earlier versions wrote are still read, and the detectors continue from them as those versions did.
 //!
-//! Each file of `tests/snapshots/<version>` was saved in the middle of a feed by the version that the folder is named after. The
-//! file beside it with the suffix `.events` has the events that this version raised for the rest of the feed.
+//! Each file of `tests/snapshots/<version>` was saved in the middle of a feed by the version in the name of the folder. The file
+//! beside it with the suffix `.events` has the events that this version raised for the rest of the feed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use bellwether_core::units::{Interval, Time};
 
 const START: f64 = 1_700_000_000.0;
 
-/// A number in 0..1 that looks random and is the same in every run.
+/// A pseudo-random number in 0..1, the same in every run.
 fn noise(seed: u64, t: u64) -> f64 {
     let mut x = ((seed << 40) ^ t).wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -121,11 +121,11 @@ const LAD: [(&str, &[(&str, &str)]); 2] = [
         &[("mode", "paper"), ("anomaly_threshold", "0.06")],
     ),
 ];
-/// Where each feed is interrupted: an incident and a silence are open, and events wait to be fetched.
+/// Where each feed is interrupted: an incident and a silence are open, and events are pending.
 const HAD_AT: u64 = 400;
 const LAD_AT: u64 = 405;
 
-/// The events of a feed, without what a version may say in other words, and without the keys of later versions.
+/// The events of a feed, without texts, which may change, and without the keys of later versions.
 fn comparable(lines: impl Iterator<Item = String>) -> Vec<serde_json::Value> {
     lines
         .map(|line| {
@@ -134,7 +134,7 @@ fn comparable(lines: impl Iterator<Item = String>) -> Vec<serde_json::Value> {
             for key in ["message", "reason", "incident", "phrase"] {
                 keys.remove(key);
             }
-            // Version 1 did not know since when a VM had changed alone.
+            // Version 1 did not store since when a VM had changed alone.
             if keys["event"] == "workload_change" {
                 keys.remove("since");
             }
@@ -156,7 +156,7 @@ fn expected(version: &str, name: &str) -> Vec<serde_json::Value> {
     comparable(text.lines().map(str::to_owned))
 }
 
-/// A copy of a committed snapshot: one that cannot be used would be renamed.
+/// A copy of a committed snapshot, because one that cannot be used would be renamed.
 fn copied(version: &str, name: &str, to: &Path) -> PathBuf {
     let path = to.join(name);
     fs::copy(folder(version).join(name), &path).unwrap();
@@ -169,13 +169,13 @@ fn fetched<D: Detector>(detector: &mut D) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn had_goes_on_with_what_the_version_before_saved() {
+fn had_continues_from_a_snapshot_of_the_previous_version() {
     let to = tempfile::tempdir().unwrap();
     for (name, settings) in HAD {
         let mut detector = had_detector(settings);
         let path = copied("v1", name, to.path());
         assert!(detector.load(&path).unwrap(), "{name}");
-        // What this version saves of it says the same.
+        // A snapshot of this version gives the same.
         let snapshot = detector.snapshot().to_vec();
         let mut again = had_detector(settings);
         again.restore(&snapshot).unwrap();
@@ -187,7 +187,7 @@ fn had_goes_on_with_what_the_version_before_saved() {
 }
 
 #[test]
-fn lad_goes_on_with_what_the_version_before_saved() {
+fn lad_continues_from_a_snapshot_of_the_previous_version() {
     let to = tempfile::tempdir().unwrap();
     for (name, settings) in LAD {
         let mut detector = lad_detector(settings);

@@ -20,6 +20,7 @@ const SCOPE: &[&str] = &[
     "collectd-plugin/README.md",
     "collectd-plugin/collectd-bellwether.5",
     "collectd-plugin/shim",
+    "core/src",
     "ffi/README.md",
     "ffi/alloc/src",
     "fluentbit-plugin/README.md",
@@ -35,7 +36,6 @@ const SCOPE: &[&str] = &[
 const LATER: &[&str] = &[
     "agent/src",
     "collectd-plugin/src",
-    "core/src",
     "ffi/src",
     "ffi/sys/src",
     "fluentbit-plugin/src",

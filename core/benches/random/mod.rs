@@ -1,4 +1,4 @@
-//! Lines that never come again.
+//! Lines that never repeat.
 
 /// Marsaglia's xorshift.
 pub struct Random(pub u64);
@@ -11,7 +11,7 @@ impl Random {
         self.0
     }
 
-    /// Makes `line` one of so many words of so many letters out of 16.
+    /// Sets `line` to random words with letters out of 16.
     pub fn words(&mut self, words: u32, letters: u32, line: &mut String) {
         line.clear();
         for _ in 0..words {

@@ -1,14 +1,14 @@
-//! Recorded logs to measure with.
+//! Recorded logs for benchmarks.
 
 use std::io::Read as _;
 
-/// The VM failure logs, which not every machine has.
+/// The VM failure logs, if available.
 const LOGS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../shared/data/vm-failure-logs/logs"
 );
 
-/// The messages of the recorded logs, one log after the other, where they are on this machine and can be read.
+/// The messages of the recorded logs, one log after the other, if they are available.
 pub fn recorded() -> Option<impl Iterator<Item = String>> {
     let mut files: Vec<_> = std::fs::read_dir(LOGS)
         .ok()?

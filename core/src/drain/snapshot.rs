@@ -1,10 +1,10 @@
-//! The learned state of a miner as a snapshot of its own.
+//! Snapshots of a miner by itself.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::{Miner, Restore};
-use crate::snapshot::{self, Reader, Saved, Snapshot, SnapshotError, Tag, Unusable, put};
+use crate::snapshot::{self, Reader, Saved, Snapshot, SnapshotError, Tag, Unusable, write_value};
 
 impl Saved for Miner {
     const TAG: Tag = *b"drai";
@@ -12,7 +12,7 @@ impl Saved for Miner {
     const OLDEST: u32 = 1;
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
-        put(out, &self.saved())
+        write_value(out, &self.saved())
     }
 
     fn read_state(&self, _: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -29,11 +29,11 @@ impl Miner {
         snapshot::take(self)
     }
 
-    /// Replaces the learned state by a snapshot's, under the options of this miner: with another depth, the tree is built from
-    /// the templates; clusters beyond the limits are evicted.
+    /// Replaces the learned state by a snapshot's, under the options of this miner: if the depth differs, the tree is rebuilt
+    /// from the templates; clusters beyond the limits are evicted.
     ///
     /// # Errors
-    /// A snapshot that is corrupt or of another version; the miner is then unchanged.
+    /// A snapshot that is corrupt or of an unsupported version; the miner is then unchanged.
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), Unusable> {
         snapshot::restore(self, snapshot)
     }
@@ -46,7 +46,7 @@ impl Miner {
         snapshot::save(self, path)
     }
 
-    /// Replaces the learned state by what was saved to `path`; `false` where there is no such file.
+    /// Replaces the learned state by that saved to `path`; `false` if there is no such file.
     ///
     /// # Errors
     /// A file that cannot be read, or that cannot be used; the latter is renamed. The miner is then unchanged.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::tree::SavedNode;
 use super::words::{Word, word};
 use super::{DrainOptions, Miner};
-use crate::snapshot::{Each, Lazily};
+use crate::snapshot::{ForEach, LazySeq};
 
 /// The fields of a state.
 const FIELDS: [&str; 4] = ["depth", "clusters", "nodes", "statistics"];
@@ -53,14 +53,14 @@ impl Serialize for SavedMiner<'_> {
         let nodes = || miner.tree.saved_nodes(&miner.clusters, &parents);
         let mut state = serializer.serialize_struct("State", FIELDS.len())?;
         state.serialize_field(FIELDS[0], &(miner.config.options.depth as u32))?;
-        state.serialize_field(FIELDS[1], &Lazily(clusters))?;
-        state.serialize_field(FIELDS[2], &Lazily(nodes))?;
+        state.serialize_field(FIELDS[1], &LazySeq(clusters))?;
+        state.serialize_field(FIELDS[2], &LazySeq(nodes))?;
         state.serialize_field(FIELDS[3], &miner.statistics)?;
         state.end()
     }
 }
 
-/// Reads a state into a miner that has learned nothing, under its options: with another depth, the tree is built from the
+/// Reads a state into a miner that has learned nothing, under its options: if the depth differs, the tree is rebuilt from the
 /// templates; clusters beyond the limits are evicted. After an error, the miner is of no use.
 pub(crate) struct Restore<'m>(pub &'m mut Miner);
 
@@ -92,11 +92,11 @@ impl<'de> Visitor<'de> for Restore<'_> {
             attached: 0,
             error: None,
         };
-        let clusters = Each::new(|cluster: SavedCluster| restoring.cluster(&cluster));
+        let clusters = ForEach::new(|cluster: SavedCluster| restoring.cluster(&cluster));
         fields
             .next_element_seed(clusters)?
             .ok_or_else(|| missing(1))?;
-        let nodes = Each::new(|node: SavedNode| restoring.node(&node));
+        let nodes = ForEach::new(|node: SavedNode| restoring.node(&node));
         fields.next_element_seed(nodes)?.ok_or_else(|| missing(2))?;
         let statistics = fields.next_element()?.ok_or_else(|| missing(3))?;
         restoring.miner.statistics = statistics;

@@ -200,8 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persistent_newcomer_gets_a_place_in_a_flood_however_late_it_comes_in_each_interval()
-    {
+    fn a_persistent_newcomer_gets_a_place_in_a_flood_however_late_it_comes_in_each_interval() {
         let mut eviction = Eviction::default();
         let mut admitted = None;
         for interval in 0..1000 {

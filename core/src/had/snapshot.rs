@@ -16,7 +16,7 @@ use super::options::Algorithm;
 use super::presence::{Presence, Presences};
 use super::series::{Member, Series};
 use crate::event::{Event, Queue};
-use crate::snapshot::{self, Lazily, Reader, Saved, Shape, Tag, Unusable, put};
+use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
 
 /// A VM that has changed alone: the indices of hypervisor, series and slot, and since when, in seconds.
 type Alone = (u32, u32, u32, f64);
@@ -68,18 +68,18 @@ impl Saved for Detector {
     const OLDEST: u32 = 1;
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
-        put(out, &self.shape())?;
-        put(out, &self.hypervisors)?;
+        write_value(out, &self.shape())?;
+        write_value(out, &self.hypervisors)?;
         let counters = Counters {
             events_lost: self.pending.lost(),
             ..self.counters
         };
-        put(out, &counters)?;
-        put(out, &self.swept)?;
-        put(out, &Lazily(|| self.pending.iter().map(Event::to_json)))?;
-        put(out, &self.counters.later())?;
-        put(out, &self.presences.collector_since)?;
-        put(out, &self.alone())
+        write_value(out, &counters)?;
+        write_value(out, &self.swept)?;
+        write_value(out, &LazySeq(|| self.pending.iter().map(Event::to_json)))?;
+        write_value(out, &self.counters.later())?;
+        write_value(out, &self.presences.collector_since)?;
+        write_value(out, &self.alone())
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {

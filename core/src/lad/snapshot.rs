@@ -17,7 +17,7 @@ use super::streams::Streams;
 use super::verdict_cache::VerdictCache;
 use crate::drain::{Miner, Restore, Scratch, StateError};
 use crate::event::{Event, LogSource, Queue};
-use crate::snapshot::{self, Lazily, Reader, Saved, Shape, Tag, Unusable, put};
+use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
 
 /// The sources of open episodes, by the index of their stream.
 type Sources = Vec<(u64, LogSource)>;
@@ -156,26 +156,26 @@ impl Saved for Detector {
     const OLDEST: u32 = 1;
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
-        put(out, &self.shape())?;
+        write_value(out, &self.shape())?;
         let streams = || self.streams.iter().map(|s| (s.miner.saved(), &s.past));
-        put(out, &Lazily(streams))?;
-        put(out, &self.counters)?;
-        put(out, &self.pending.episodes)?;
-        put(out, &self.pending.events.lost())?;
-        put(out, &self.swept)?;
-        put(
+        write_value(out, &LazySeq(streams))?;
+        write_value(out, &self.counters)?;
+        write_value(out, &self.pending.episodes)?;
+        write_value(out, &self.pending.events.lost())?;
+        write_value(out, &self.swept)?;
+        write_value(
             out,
-            &Lazily(|| self.pending.events.iter().map(Event::to_json)),
+            &LazySeq(|| self.pending.events.iter().map(Event::to_json)),
         )?;
         let source = |source: &LogSource| {
             let is_known = *source != LogSource::default();
             is_known.then(|| source.clone())
         };
-        put(
+        write_value(
             out,
             &self.of_episodes(|episode| source(&episode.trigger.source)),
         )?;
-        put(out, &self.of_episodes(|episode| Some(episode.ordinal)))
+        write_value(out, &self.of_episodes(|episode| Some(episode.ordinal)))
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {

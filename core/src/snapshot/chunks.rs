@@ -6,13 +6,13 @@ use std::path::Path;
 
 use super::{SnapshotError, write_file};
 
-/// The size of a chunk, in bytes.
+/// The size of a chunk in bytes.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// The learned state of a detector at one moment, in the form of a file.
 ///
-/// Its bytes lie in chunks of one size: growing never copies what is there, so that a snapshot takes no more memory than its own
-/// length while it is taken.
+/// Its bytes are stored in chunks of one size: growing never copies them, so a snapshot takes no more memory than its own length
+/// while it is taken.
 #[derive(Clone, Default)]
 pub struct Snapshot {
     chunks: Vec<Vec<u8>>,
@@ -24,12 +24,12 @@ impl Snapshot {
         self.chunks().map(<[u8]>::len).sum()
     }
 
-    /// Whether it has no bytes; one that a detector gave always has some.
+    /// Whether it has no bytes; one from a detector always has some.
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// Its bytes, one chunk after the other.
+    /// Its bytes, chunk by chunk.
     pub fn chunks(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.chunks.iter().map(Vec::as_slice)
     }

@@ -1,4 +1,4 @@
-//! The form of a snapshot around the detector's state.
+//! The container format of a snapshot.
 //!
 //! | Bytes | Content (numbers are little-endian) |
 //! | --- | --- |
@@ -10,7 +10,7 @@
 //! | 8 | n |
 //! | 4 | CRC-32 of all bytes before |
 //!
-//! Version 1 had n and the CRC-32 of the state in the place of the version of the state, which was 1, and nothing behind the state.
+//! Version 1 had n and the CRC-32 of the state instead of the version of the state, which was 1, and nothing after the state.
 
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
@@ -20,23 +20,23 @@ use super::{Reader, Saved, Tag, Unusable};
 const MAGIC: [u8; 8] = *b"BELLWTHR";
 /// The version of the container that is written.
 pub const CONTAINER_VERSION: u32 = 2;
-/// The bytes in front of the state.
+/// Length of the header in bytes.
 pub const HEAD_BYTES: usize = 20;
-/// The bytes in front of the state in version 1.
+/// Length of the header in version 1.
 const HEAD_BYTES_V1: usize = 28;
-/// The bytes behind the state.
+/// Length of the trailer in bytes.
 const TAIL_BYTES: usize = 12;
 /// Bytes that are read or checked at once.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A writer that keeps the checksum of what it passes on.
-struct Summing<W> {
+/// A writer that computes the checksum of what it passes on.
+struct ChecksumWriter<W> {
     out: W,
     sum: crc32fast::Hasher,
     length: u64,
 }
 
-impl<W: Write> Write for Summing<W> {
+impl<W: Write> Write for ChecksumWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.out.write(bytes)?;
         self.sum.update(&bytes[..count]);
@@ -51,7 +51,7 @@ impl<W: Write> Write for Summing<W> {
 
 /// Writes a snapshot of `detector`.
 pub(super) fn write<T: Saved>(detector: &T, out: &mut dyn Write) -> io::Result<()> {
-    let mut out = Summing {
+    let mut out = ChecksumWriter {
         out,
         sum: crc32fast::Hasher::new(),
         length: 0,
@@ -71,18 +71,18 @@ pub(super) fn write<T: Saved>(detector: &T, out: &mut dyn Write) -> io::Result<(
     out.flush()
 }
 
-/// Where the state of a snapshot is, which was found to be whole.
+/// The position of the state in a snapshot that was checked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
     /// The version of the state.
     version: u32,
-    /// Where the state begins, in bytes.
+    /// Offset of the state in bytes.
     start: u64,
-    /// How long it is.
+    /// Its length.
     length: u64,
 }
 
-/// Checks the head of a snapshot, then its length and checksum. Nothing is kept of what is read.
+/// Checks the header of a snapshot, then its length and checksum. Stores nothing of what it reads.
 pub(super) fn check<T: Saved>(input: &mut (impl Read + Seek)) -> Result<Head, Unusable> {
     let unreadable = |error: io::Error| Unusable::Unreadable(error.to_string());
     let length = input.seek(SeekFrom::End(0)).map_err(unreadable)?;
@@ -117,8 +117,8 @@ pub(super) fn check<T: Saved>(input: &mut (impl Read + Seek)) -> Result<Head, Un
             wanted: T::TAG,
         });
     }
-    // The state's version, where it begins, the bytes behind it, and of version 1 its length and sum.
-    let (version, start, tail, said) = if container == 1 {
+    // The version of the state, its offset, the length of the trailer, and for version 1 the stored length and checksum.
+    let (version, start, tail, stored) = if container == 1 {
         let rest = take(12)?;
         (1, HEAD_BYTES_V1, 0, Some((long(&rest), word(&rest[8..]))))
     } else {
@@ -141,27 +141,27 @@ pub(super) fn check<T: Saved>(input: &mut (impl Read + Seek)) -> Result<Head, Un
     };
 
     let mut sum = crc32fast::Hasher::new();
-    let (expected, said_sum) = match said {
-        Some((said_length, said_sum)) => {
-            if said_length != state {
+    let (expected, stored_sum) = match stored {
+        Some((stored_length, stored_sum)) => {
+            if stored_length != state {
                 return Err(Unusable::Length {
                     found: state,
-                    expected: said_length,
+                    expected: stored_length,
                 });
             }
-            sum_up(input, state, &mut sum).map_err(unreadable)?;
-            (state, said_sum)
+            update_checksum(input, state, &mut sum).map_err(unreadable)?;
+            (state, stored_sum)
         }
         None => {
             input.rewind().map_err(unreadable)?;
-            sum_up(input, length - TAIL_BYTES as u64, &mut sum).map_err(unreadable)?;
+            update_checksum(input, length - TAIL_BYTES as u64, &mut sum).map_err(unreadable)?;
             let mut tail = [0; TAIL_BYTES];
             input.read_exact(&mut tail).map_err(unreadable)?;
             sum.update(&tail[..8]);
             (long(&tail), word(&tail[8..]))
         }
     };
-    if sum.finalize() != said_sum {
+    if sum.finalize() != stored_sum {
         return Err(Unusable::Checksum);
     }
     if expected != state {
@@ -174,7 +174,11 @@ pub(super) fn check<T: Saved>(input: &mut (impl Read + Seek)) -> Result<Head, Un
 }
 
 /// Adds the next `length` bytes to a checksum.
-fn sum_up(input: &mut impl Read, length: u64, sum: &mut crc32fast::Hasher) -> io::Result<()> {
+fn update_checksum(
+    input: &mut impl Read,
+    length: u64,
+    sum: &mut crc32fast::Hasher,
+) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES.min(usize::try_from(length).unwrap_or(BUFFER_BYTES))];
     let mut left = length;
     while left > 0 {
@@ -188,7 +192,7 @@ fn sum_up(input: &mut impl Read, length: u64, sum: &mut crc32fast::Hasher) -> io
     Ok(())
 }
 
-/// The detector that a snapshot holds which was [checked](check), with the options of `detector`.
+/// The detector in a snapshot that was [checked](check), with the options of `detector`.
 pub(super) fn read<T: Saved>(
     detector: &T,
     head: &Head,

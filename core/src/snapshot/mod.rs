@@ -1,11 +1,11 @@
 //! The learned state of a detector, saved and restored.
 //!
-//! A snapshot is a stream of bytes: a head that names the detector and the version of its state, the state, and a checksum. It is
+//! A snapshot is a stream of bytes: a header with the detector and the version of its state, the state, and a checksum. It is
 //! written and read piece by piece, so that saving and loading take hardly more memory than the detector itself. Each detector
-//! has a version of its own and reads the version before, too: what took a day to learn is not lost with an upgrade.
+//! has a version of its own and also reads the previous version: an upgrade does not lose what took a day to learn.
 //!
-//! On the disk, a new snapshot replaces the old one whole or not at all. A file that cannot be used is renamed, so that the next
-//! save does not overwrite it, never deleted and never used in part.
+//! On disk, a new snapshot replaces the old one whole or not at all. A file that cannot be used is renamed, so that the next save
+//! does not overwrite it; it is never deleted and never used in part.
 //!
 //! ```
 //! use bellwether_core::detector::Detector as _;
@@ -41,20 +41,20 @@ pub use chunks::Snapshot;
 pub use container::{CONTAINER_VERSION, HEAD_BYTES};
 pub(crate) use reader::Reader;
 
-/// Which detector a snapshot belongs to.
+/// The detector that a snapshot belongs to.
 pub type Tag = [u8; 4];
 
-/// The largest file that is read as a snapshot, in bytes.
+/// Maximum size of a file that is read as a snapshot, in bytes.
 pub const FILE_MAX_BYTES: u64 = 4 << 30;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unusable {
-    /// It is something else.
+    /// It is not a snapshot.
     #[error("it is not a snapshot of bellwether")]
     Foreign,
-    /// It ends before its head does.
+    /// It ends within its header.
     #[error("corrupt snapshot: {bytes} bytes are too few")]
     Short {
         /// Its length.
@@ -68,7 +68,7 @@ pub enum Unusable {
         /// The largest length allowed.
         max: u64,
     },
-    /// Its container or its state has a version that this library does not read.
+    /// Its container or its state has an unsupported version.
     #[error("its {of} has version {found}; this library reads versions {oldest} to {newest}")]
     Version {
         /// What has the version.
@@ -88,12 +88,12 @@ pub enum Unusable {
         /// The detector that was to read it.
         wanted: Tag,
     },
-    /// It is not as long as it says.
+    /// Its length differs from the one it states.
     #[error("corrupt snapshot: it has {found} bytes of content instead of {expected}")]
     Length {
         /// The length that it has.
         found: u64,
-        /// The length that it says.
+        /// The length that it states.
         expected: u64,
     },
     /// Its checksum does not match.
@@ -110,7 +110,7 @@ pub enum Unusable {
     /// Its content cannot be what a detector saved.
     #[error("corrupt snapshot: {0}")]
     Impossible(String),
-    /// It was made with options that shape the state otherwise.
+    /// It was made with options that shape the state differently.
     #[error("it was made with {option} = {then}, which is {now} now")]
     OtherOption {
         /// The option's name.
@@ -129,7 +129,7 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    /// A part that the checksum vouches for and that cannot be decoded all the same.
+    /// A part that cannot be decoded although the checksum is correct.
     pub(crate) fn undecodable(part: &'static str, cause: &dyn fmt::Display) -> Self {
         Self::Undecodable {
             part,
@@ -147,7 +147,7 @@ pub enum SnapshotError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file's content cannot be used; the file was renamed, so that the next save does not overwrite it.
@@ -157,14 +157,14 @@ pub enum SnapshotError {
         path: PathBuf,
         /// What is wrong with it.
         reason: Unusable,
-        /// Where it is kept now, or `None` where it can be neither renamed nor copied.
+        /// Where it is kept now, or `None` if it can be neither renamed nor copied.
         set_aside: Option<PathBuf>,
     },
 }
 
-/// What is saved and restored, as each detector implements it.
+/// What each detector implements to be saved and restored.
 pub(crate) trait Saved: Sized {
-    /// Which detector it is.
+    /// The detector.
     const TAG: Tag;
     /// The version of its state, written with every snapshot.
     const VERSION: u32;
@@ -174,12 +174,12 @@ pub(crate) trait Saved: Sized {
     /// Writes the state.
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()>;
 
-    /// A detector with the options of this one and the state of that version that `input` holds.
+    /// A detector with the options of this one and the state of this version in `input`.
     fn read_state(&self, version: u32, input: Reader<'_>) -> Result<Self, Unusable>;
 }
 
-/// Makes sure that a snapshot can be kept at `path`: creates the folder where only that is missing (mode 0750), and finds out
-/// whether the file can be read and written, without changing it. Returns how it is going to be written.
+/// Makes sure that a snapshot can be kept at `path`: creates the folder if only that is missing (mode 0750), and checks whether
+/// the file can be read and written, without changing it. Returns how it is going to be written.
 ///
 /// # Errors
 /// [`SnapshotError::Io`] with the reason why it cannot.
@@ -194,10 +194,10 @@ fn io_error(path: &Path, source: io::Error) -> SnapshotError {
     }
 }
 
-/// Writes what `fill` writes to the file at `path`, so that a reader finds either the old snapshot or the new one, whole.
+/// Writes the output of `fill` to the file at `path`, so that a reader finds either the old snapshot or the new one, whole.
 ///
-/// A symbolic link is followed. Where the file cannot be replaced and is written in place ([`Way::InPlace`]), that holds as long
-/// as its folder has room for a copy; without one, a crash during the write leaves a file that is found to be corrupt.
+/// A symbolic link is followed. If the file cannot be replaced and is written in place ([`Way::InPlace`]), that holds as long as
+/// its folder has space for a copy; without one, a crash during the write leaves a file that is found to be corrupt.
 fn write_file(
     path: &Path,
     fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
@@ -217,7 +217,7 @@ pub(crate) fn take<T: Saved>(detector: &T) -> Snapshot {
     chunks
 }
 
-/// Puts what the snapshot `bytes` hold in the place of `detector`, which is unchanged where that fails.
+/// Replaces `detector` by the one in the snapshot `bytes`; it is unchanged on failure.
 pub(crate) fn restore<T: Saved>(detector: &mut T, bytes: &[u8]) -> Result<(), Unusable> {
     let mut input = io::Cursor::new(bytes);
     let head = container::check::<T>(&mut input)?;
@@ -225,14 +225,14 @@ pub(crate) fn restore<T: Saved>(detector: &mut T, bytes: &[u8]) -> Result<(), Un
     Ok(())
 }
 
-/// Puts what the file at `path` holds in the place of `detector`; `false` where there is no such file, or an empty one. A file
-/// that cannot be used is renamed; `detector` is then unchanged.
+/// Replaces `detector` by the one in the file at `path`; `false` if there is no such file, or an empty one. A file that cannot be
+/// used is renamed; `detector` is then unchanged.
 pub(crate) fn load<T: Saved>(detector: &mut T, path: &Path) -> Result<bool, SnapshotError> {
     let (mut head, mut reason) = (None, None);
     let mut is_whole = |file: &mut File| {
         match container::check::<T>(file) {
             Ok(found) => head = Some(found),
-            // What is wrong with the file itself, not with a copy beside it.
+            // The problem with the file itself, not with a copy beside it.
             Err(error) => reason = reason.take().or(Some(error)),
         }
         head.is_some()
@@ -257,7 +257,7 @@ pub(crate) fn load<T: Saved>(detector: &mut T, path: &Path) -> Result<bool, Snap
     Ok(true)
 }
 
-/// Keeps the snapshot at `path` under another name, so that nothing overwrites it, and returns the error that says so.
+/// Keeps the snapshot at `path` under another name, so that nothing overwrites it, and returns the error for it.
 fn set_aside(path: &Path, reason: Unusable) -> SnapshotError {
     SnapshotError::Unusable {
         path: path.to_owned(),
@@ -266,10 +266,10 @@ fn set_aside(path: &Path, reason: Unusable) -> SnapshotError {
     }
 }
 
-/// Serializes an iterator as a sequence, one item at a time: nothing is collected first.
-pub(crate) struct Lazily<F>(pub F);
+/// Serializes an iterator as a sequence, one item at a time, without collecting it first.
+pub(crate) struct LazySeq<F>(pub F);
 
-impl<I, F> serde::Serialize for Lazily<F>
+impl<I, F> serde::Serialize for LazySeq<F>
 where
     F: Fn() -> I,
     I: ExactSizeIterator<Item: serde::Serialize>,
@@ -279,20 +279,20 @@ where
     }
 }
 
-/// Reads a sequence and hands over one element after the other: nothing is collected.
-pub(crate) struct Each<T, F> {
+/// Deserializes a sequence and passes on each element, without collecting them.
+pub(crate) struct ForEach<T, F> {
     take: F,
     element: PhantomData<T>,
 }
 
-impl<T, F: FnMut(T)> Each<T, F> {
+impl<T, F: FnMut(T)> ForEach<T, F> {
     pub(crate) fn new(take: F) -> Self {
         let element = PhantomData;
         Self { take, element }
     }
 }
 
-impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for Each<T, F> {
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for ForEach<T, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -300,7 +300,7 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for Each<T, F> 
     }
 }
 
-impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<T, F> {
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for ForEach<T, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -315,8 +315,11 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<T, F> {
     }
 }
 
-/// Writes a value as postcard does, and keeps the error of the operating system where that fails.
-pub(crate) fn put(out: &mut dyn Write, value: &(impl serde::Serialize + ?Sized)) -> io::Result<()> {
+/// Writes a value in postcard's format, preserving the error of the operating system.
+pub(crate) fn write_value(
+    out: &mut dyn Write,
+    value: &(impl serde::Serialize + ?Sized),
+) -> io::Result<()> {
     struct Keeping<'a> {
         out: &'a mut dyn Write,
         error: io::Result<()>,
@@ -348,7 +351,7 @@ pub(crate) fn shape(options: &impl Options, names: &[&str]) -> Shape {
     pairs.collect()
 }
 
-/// A waiting event from its JSON: the keys of events come and go, which the binary form cannot say.
+/// A pending event from its JSON. JSON tolerates keys that later versions add or drop, which the binary format cannot.
 pub(crate) fn event_from_json(json: &str) -> Result<Event, Unusable> {
     serde_json::from_str(json).map_err(|e| Unusable::undecodable("an event in it", &e))
 }
@@ -356,7 +359,7 @@ pub(crate) fn event_from_json(json: &str) -> Result<Event, Unusable> {
 /// Names and values of the options that shape a detector's state: a snapshot made with others cannot be used.
 pub(crate) type Shape = Vec<(String, String)>;
 
-/// Whether the state was made with the options of `now`, or which one differs.
+/// Checks that the state was made with the options of `now`.
 pub(crate) fn same_shape(now: &Shape, then: &Shape) -> Result<(), Unusable> {
     match now.iter().zip(then).find(|(now, then)| now.1 != then.1) {
         Some(((name, now), (_, then))) => Err(Unusable::OtherOption {

@@ -1,4 +1,4 @@
-//! Texts and bytes read into types that by themselves would borrow from the input, which a stream cannot lend.
+//! Texts and bytes read into types that would by default borrow from the input, which a stream does not support.
 
 /// A [`SmolStr`](smol_str::SmolStr).
 pub(crate) mod small_text {

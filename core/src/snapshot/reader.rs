@@ -1,4 +1,4 @@
-//! The state of a snapshot, read value by value.
+//! Reads the state of a snapshot value by value.
 
 use std::cell::Cell;
 use std::io::BufRead;
@@ -10,13 +10,13 @@ use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use super::Unusable;
 
-/// Reads values as postcard writes them. Only one text at a time is in memory besides the values themselves.
+/// Reads values in postcard's format. Only one text at a time is in memory besides the values themselves.
 pub(crate) struct Reader<'a> {
     values: Deserializer<'a, Stream<'a>>,
     left: Rc<Cell<u64>>,
 }
 
-/// Where bytes come from.
+/// The source of bytes.
 struct Stream<'a> {
     input: &'a mut dyn BufRead,
     /// Bytes that are left of the state.
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         self.left.get() == 0
     }
 
-    /// The next value, made by `seed`.
+    /// The next value, deserialized by `seed`.
     pub(crate) fn next_into<S: DeserializeSeed<'a>>(
         &mut self,
         part: &'static str,

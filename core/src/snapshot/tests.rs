@@ -13,7 +13,7 @@ impl Saved for Text {
     const OLDEST: u32 = 2;
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
-        put(out, &self.0)
+        write_value(out, &self.0)
     }
 
     fn read_state(&self, _: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -84,7 +84,7 @@ fn a_snapshot_in_memory_has_the_bytes_of_the_file() {
 }
 
 #[test]
-fn a_snapshot_that_a_crash_tore_in_place_is_taken_from_the_copy_beside_it() {
+fn a_snapshot_torn_by_a_crash_is_replaced_by_the_copy_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let old = take(&text("old and longer")).to_vec();
@@ -100,7 +100,7 @@ fn a_snapshot_that_a_crash_tore_in_place_is_taken_from_the_copy_beside_it() {
 }
 
 #[test]
-fn every_single_flipped_bit_and_every_truncation_is_noticed() {
+fn every_flipped_bit_and_every_truncation_is_detected() {
     let whole = take(&text("content")).to_vec();
     for bit in 0..whole.len() * 8 {
         let mut bytes = whole.clone();
@@ -159,7 +159,7 @@ fn another_version_and_another_detector_are_named() {
         };
         assert_eq!(with(16, version), unread);
     }
-    // The version before is read; only the checksum is that of another.
+    // The previous version is read; only the checksum does not match.
     assert_eq!(with(16, 2), Unusable::Checksum);
 }
 
@@ -179,7 +179,7 @@ fn an_empty_file_is_a_first_start_and_a_foreign_one_is_not() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_reported_as_what_it_is() {
+fn a_full_disk_is_reported_as_such() {
     if !Path::new("/dev/full").exists() {
         return;
     }

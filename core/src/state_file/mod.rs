@@ -1,16 +1,16 @@
-//! How a file of state is kept on the disk.
+//! State files on disk.
 //!
-//! **Writing.** The new state goes to a temporary file with a random name in the same folder, which is forced to the disk and
-//! renamed over the old one, so that a crash at any moment leaves the old state or the new one, whole. Where the file cannot be
-//! replaced (it is a mount of its own, as a file that is mounted into a container, or its folder is read-only) it is overwritten
-//! in place. A complete copy then stands beside it as `NAME.tmp` until it is on the disk, where the folder allows that: a reader
-//! that finds the file torn takes the copy.
+//! **Writing.** The new state goes to a temporary file with a random name in the same folder, which is synced to disk and renamed
+//! over the old one, so that a crash at any moment leaves the old state or the new one, whole. If the file cannot be replaced (it
+//! is a mount of its own, such as a file mounted into a container, or its folder is read-only), it is overwritten in place.
+//! Meanwhile a complete copy exists beside it as `NAME.tmp` if the folder allows that: a reader that finds the file torn takes
+//! the copy.
 //!
 //! **Reading.** Only a regular file within a size limit is opened. The caller checks its content as a stream, so that a wrong
 //! header ends the reading before anything is allocated for the rest.
 //!
-//! **Links.** A symbolic link is followed and stays; what it leads to is replaced. A link in a folder that every user may write
-//! to is refused, and nothing is ever opened through a link that appears between the check and the opening.
+//! **Links.** A symbolic link is followed and stays; its target is replaced. A link in a folder that every user may write to is
+//! refused, and nothing is ever opened through a link that appears between the check and the opening.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
@@ -25,30 +25,30 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use rustix::rand::GetRandomFlags;
 
-/// The mode of a folder that is created: what logs say is nobody else's business.
+/// The mode of a new folder: logs may contain secrets, so it is not for others.
 const FOLDER_MODE: u32 = 0o750;
-/// The mode of a file that is created.
+/// The mode of a new file.
 const FILE_MODE: u32 = 0o600;
-/// The bits of an old file's mode that a new one takes over.
+/// The bits of an old file's mode that a new one inherits.
 const PERMISSIONS: u32 = 0o777;
 /// The bit of a mode that lets every user write.
 const WRITABLE_BY_ALL: u32 = 0o002;
-/// The most symbolic links that follow each other, as Linux has it.
+/// Maximum length of a chain of symbolic links, as in Linux.
 const LINKS_MAX: usize = 40;
-/// Bytes that are collected before they are handed to the system.
+/// Size of the write buffer in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
-/// The random part of a temporary file's name, as bytes and as hexadecimal digits.
+/// Length of the random part of a temporary file's name, in bytes and in hexadecimal digits.
 const RANDOM_BYTES: usize = 8;
 const RANDOM_DIGITS: usize = 2 * RANDOM_BYTES;
 /// A temporary file that has not changed for this long was left by a crash.
 const STALE: Duration = Duration::from_secs(600);
 
-/// How a file of state is written.
+/// How a state file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// A new file is renamed over it.
     Replaced,
-    /// In place, because the system does not let it be replaced.
+    /// In place, because it cannot be replaced.
     InPlace,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Where the complete copy stands while a file is overwritten in place.
+/// The path of the complete copy while a file is overwritten in place.
 fn copy_of(real: &Path) -> PathBuf {
     beside(real, ".tmp")
 }
@@ -71,8 +71,8 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// The metadata of what is at `path`, a link itself where it is one; `None` where there is nothing.
-fn there(path: &Path) -> io::Result<Option<Metadata>> {
+/// The metadata of `path` without following a link; `None` if nothing is there.
+fn metadata_of(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -85,11 +85,11 @@ fn there(path: &Path) -> io::Result<Option<Metadata>> {
 /// The file that `path` leads to, which need not exist.
 ///
 /// # Errors
-/// A link that any user could have made is not followed: it could lead to a file that only this process may write.
+/// A link that any user could have created is not followed: it could lead to a file that only this process may write.
 pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
     let mut real = path.to_owned();
     for _ in 0..LINKS_MAX {
-        if !there(&real)?.is_some_and(|m| m.is_symlink()) {
+        if !metadata_of(&real)?.is_some_and(|m| m.is_symlink()) {
             return Ok(real);
         }
         let folder = folder_of(&real);
@@ -110,24 +110,24 @@ fn not_regular() -> io::Error {
     io::Error::other("it is not a regular file")
 }
 
-/// The metadata of the old state at `real`; `None` where there is none.
+/// The metadata of the old state at `real`; `None` if there is none.
 ///
 /// # Errors
-/// Something else than a regular file is there, as a device or a folder: it is neither read nor replaced.
+/// It is not a regular file but, for instance, a device or a folder, which is neither read nor replaced.
 fn old_state(real: &Path) -> io::Result<Option<Metadata>> {
-    let old = there(real)?;
+    let old = metadata_of(real)?;
     match &old {
         Some(metadata) if !metadata.is_file() => Err(not_regular()),
         _ => Ok(old),
     }
 }
 
-/// Opens an existing file that has to be a regular one, not through a link. Never blocks, as opening a named pipe would.
+/// Opens an existing regular file, not through a link. Never blocks, as opening a named pipe could.
 fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let file = options
         .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
         .open(path)?;
-    // Of what was opened, not of what may have taken its place since.
+    // The metadata of the opened file, not of what may have replaced it since.
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
@@ -140,8 +140,8 @@ fn flags(flags: OFlags) -> i32 {
     flags.bits().cast_signed()
 }
 
-/// Makes sure that state can be kept at `path`: creates the folder where only that is missing, and finds out whether the file can
-/// be read and written, without changing it. Gives how it is going to be written.
+/// Makes sure that state can be kept at `path`: creates the folder if only that is missing, and checks whether the file can be
+/// read and written, without changing it. Returns how it is going to be written.
 ///
 /// # Errors
 /// Why it cannot.
@@ -151,11 +151,11 @@ pub(crate) fn prepare(path: &Path) -> io::Result<Way> {
     let exists = old_state(&real)?.is_some();
     if exists {
         open_regular(&real, OpenOptions::new().read(true).write(true))
-            .map_err(|error| because("the file cannot be read and written", &error))?;
+            .map_err(|error| with_context("the file cannot be read and written", &error))?;
     }
     match try_folder(&real) {
         Err(error) if exists && is_refusal(&error) => Ok(Way::InPlace),
-        Err(error) => Err(because(
+        Err(error) => Err(with_context(
             &format!(
                 "its folder {} cannot be written to",
                 folder_of(&real).display()
@@ -174,7 +174,7 @@ fn is_mount(real: &Path) -> bool {
     if device(folder) != device(real) {
         return true;
     }
-    // A file that is mounted from the same device.
+    // A file mounted from the same device.
     let (Ok(folder), Some(name)) = (folder.canonicalize(), real.file_name()) else {
         return false;
     };
@@ -186,7 +186,7 @@ fn is_mount(real: &Path) -> bool {
     points.any(|point| unescaped(point) == real.as_os_str().as_bytes())
 }
 
-/// A path of the system's table of mounts, in which white space and backslashes are octal numbers.
+/// A path from the system's table of mounts, in which white space and backslashes are octal escapes.
 fn unescaped(path: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(path.len());
     let mut rest = path;
@@ -203,7 +203,7 @@ fn unescaped(path: &[u8]) -> Vec<u8> {
     plain
 }
 
-fn because(what: &str, error: &io::Error) -> io::Error {
+fn with_context(what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
@@ -218,15 +218,15 @@ fn create_folder(folder: &Path) -> io::Result<()> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
-            return Err(because(
+            return Err(with_context(
                 &format!("its folder {} cannot be used", folder.display()),
                 &error,
             ));
         }
     }
     match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
-        // Another process may have been quicker.
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(because(
+        // Another process may have created it meanwhile.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(with_context(
             &format!(
                 "its folder {} does not exist and cannot be created",
                 folder.display()
@@ -237,12 +237,12 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether a file can be created beside `real`.
+/// Checks that a file can be created beside `real`.
 fn try_folder(real: &Path) -> io::Result<()> {
     Temporary::create(real).map(drop)
 }
 
-/// A new file beside a file of state, deleted when it is dropped unless it is [renamed](Temporary::rename).
+/// A new file beside a state file, deleted when dropped unless it was [renamed](Temporary::rename).
 #[derive(Debug)]
 struct Temporary {
     path: PathBuf,
@@ -251,10 +251,10 @@ struct Temporary {
 }
 
 impl Temporary {
-    /// Creates one that only this user can read. Its name cannot be foretold, and nothing that exists is opened.
+    /// Creates one that only this user can read. Its name is unpredictable, and no existing file is opened.
     fn create(real: &Path) -> io::Result<Self> {
         let mut random = [0; RANDOM_BYTES];
-        // So few bytes come at once.
+        // This few bytes are never returned in part.
         rustix::rand::getrandom(&mut random, GetRandomFlags::empty())?;
         Self::create_as(temporary_path(real, u64::from_ne_bytes(random)))
     }
@@ -275,12 +275,12 @@ impl Temporary {
         })
     }
 
-    /// Forces it to the disk, with owner and permissions of the file that it is going to replace.
+    /// Syncs it to disk, with owner and permissions of the file that it is going to replace.
     fn finish(&self, old: Option<&Metadata>) -> io::Result<()> {
         if let Some(old) = old {
             let new = self.file.metadata()?;
             if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-                // Only root may give files away. For others the new file is their own, as it would be without an old one.
+                // Only root may change owners. For others the new file is their own, as it would be without an old one.
                 fchown(&self.file, Some(old.uid()), Some(old.gid())).ok();
             }
             let mode = old.mode() & PERMISSIONS;
@@ -313,7 +313,7 @@ fn temporary_path(real: &Path, random: u64) -> PathBuf {
     folder_of(real).join(name)
 }
 
-/// Whether `name` is one that [`temporary_path`] gives for the state with the file name `state`.
+/// Whether `name` is a result of [`temporary_path`] for the state with the file name `state`.
 fn is_temporary(name: &[u8], state: &[u8]) -> bool {
     let random = name
         .strip_prefix(b".")
@@ -328,8 +328,8 @@ fn is_temporary(name: &[u8], state: &[u8]) -> bool {
     })
 }
 
-/// Deletes temporary files of the same state that crashes left: regular files of the same owner as `new`, with a name of ours,
-/// that are older than it by [`STALE`]. The comparison needs no clock, which may differ from that of a network file system.
+/// Deletes temporary files of the same state left by crashes: regular files of the same owner as `new`, with such a name, that
+/// are older than it by [`STALE`]. The comparison uses no clock, which may differ from that of a network file system.
 fn delete_stale(real: &Path, new: &Metadata) {
     let (Some(state), Ok(entries)) = (real.file_name(), fs::read_dir(folder_of(real))) else {
         return;
@@ -342,7 +342,7 @@ fn delete_stale(real: &Path, new: &Metadata) {
         metadata.is_file() && metadata.uid() == new.uid() && age.is_ok_and(|age| age >= STALE)
     };
     for entry in entries.flatten() {
-        // The metadata is the entry's own, not that of what a link leads to.
+        // The metadata is that of the entry itself, not of a link's target.
         if is_temporary(entry.file_name().as_bytes(), state.as_bytes())
             && entry.metadata().is_ok_and(|metadata| is_stale(&metadata))
         {
@@ -351,7 +351,7 @@ fn delete_stale(real: &Path, new: &Metadata) {
     }
 }
 
-/// Whether the system forbids something, rather than fails at it.
+/// Whether the error is a refusal by the system rather than a failure.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -359,7 +359,7 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-/// Whether a rename fails because of what the file is: a mount of its own, or another user's in a folder such as /tmp.
+/// Whether a rename fails because of the file itself: a mount of its own, or another user's file in a folder such as /tmp.
 fn cannot_be_replaced(error: &io::Error) -> bool {
     is_refusal(error)
         || matches!(
@@ -368,14 +368,14 @@ fn cannot_be_replaced(error: &io::Error) -> bool {
         )
 }
 
-/// Fills a writer with the new state.
+/// Writes the new state.
 pub(crate) type Fill<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 
-/// Writes what `fill` writes to the file at `path`. It is called at most once; its errors are passed on.
+/// Writes the output of `fill` to the file at `path`. `fill` is called at most once; its errors are passed on.
 ///
 /// # Errors
-/// Whatever the system says. What can be read then is the old state or the new one, whole, except where the file had to be
-/// overwritten in place with no copy beside it.
+/// Any error of the system. A reader then finds the old state or the new one, whole, except if the file had to be overwritten in
+/// place with no copy beside it.
 pub(crate) fn write(path: &Path, fill: Fill<'_>) -> io::Result<()> {
     let real = resolved(path)?;
     let old = old_state(&real)?;
@@ -389,9 +389,9 @@ pub(crate) fn write(path: &Path, fill: Fill<'_>) -> io::Result<()> {
     new.finish(old.as_ref())?;
     match new.rename(&real) {
         Ok(()) => {
-            // The copy of a save in place that failed earlier: it is older than what is there now.
+            // The copy of an earlier failed save in place, which is older than the file now.
             delete_copy(&real);
-            // The rename itself lives in the folder, so it is on the disk only once the folder is.
+            // The rename itself is stored in the folder, so it is on disk only after the folder is synced.
             sync_folder(&real)
         }
         Err(error) if old.is_some() && cannot_be_replaced(&error) => copy_over(&real, new),
@@ -407,10 +407,10 @@ fn fill_buffered(file: &File, fill: Fill<'_>) -> io::Result<()> {
 
 /// Overwrites `real` in place with the complete file `new`, which is the copy beside it meanwhile.
 fn copy_over(real: &Path, mut new: Temporary) -> io::Result<()> {
-    // Where something that is not ours has the copy's name, the file is overwritten without one, as in a read-only folder.
+    // If something else has the copy's name, the file is overwritten without a copy, as in a read-only folder.
     let has_copy = new.rename(&copy_of(real)).is_ok();
     sync_folder(real)?;
-    // Where this fails or a crash ends it, the copy stays: it is the state then.
+    // If this fails or a crash ends it, the copy stays: it is the state then.
     overwrite(real, &mut |writer| {
         new.file.rewind()?;
         io::copy(&mut new.file, writer).map(drop)
@@ -437,16 +437,16 @@ fn sync_folder(real: &Path) -> io::Result<()> {
     File::open(folder_of(real))?.sync_all()
 }
 
-/// Opens the file at `path` for reading, from its start; `None` where there is none, or an empty one, as containers have mounted
+/// Opens the file at `path` for reading, from its start; `None` if there is none, or an empty one, which containers may mount
 /// before the first start.
 ///
-/// `is_whole` says whether a file can be used. It gets the file, opened at its start, and should look at the header before it
-/// reads on. Where it refuses the file and accepts the copy beside it, that is opened instead; where it accepts neither, the file
-/// is, for the caller to say what is wrong with it.
+/// `is_whole` checks whether a file can be used. It gets the file, opened at its start, and should check the header before it
+/// reads on. If it rejects the file and accepts the copy beside it, that is opened instead; if it accepts neither, the file is
+/// opened, and the caller reports what is wrong with it.
 ///
 /// # Errors
-/// [`ErrorKind::FileTooLarge`] where the file has more than `limit` bytes and no copy can be used. It is not a regular file, or
-/// whatever the system says.
+/// [`ErrorKind::FileTooLarge`] if the file has more than `limit` bytes and no copy can be used. It is not a regular file, or any
+/// error of the system.
 pub(crate) fn open(
     path: &Path,
     limit: u64,
@@ -483,8 +483,8 @@ pub(crate) fn open(
     Ok((metadata.len() > 0).then_some(file))
 }
 
-/// The copy beside a file with the metadata `state`, where there is one that this process, or whoever made the file, has written:
-/// in a folder such as /tmp it could be anybody's.
+/// The copy beside a file with the metadata `state`, if this process or the owner of the file has written it: in a folder such as
+/// /tmp it could be anyone's.
 fn open_copy(real: &Path, state: &Metadata, limit: u64) -> Option<File> {
     let copy = open_regular(&copy_of(real), OpenOptions::new().read(true)).ok()?;
     let metadata = copy.metadata().ok()?;
@@ -493,7 +493,7 @@ fn open_copy(real: &Path, state: &Metadata, limit: u64) -> Option<File> {
     (is_trusted && (1..=limit).contains(&metadata.len())).then_some(copy)
 }
 
-/// Keeps what is at `path` under another name, so that nothing overwrites it; the new name, or `None` where that cannot be.
+/// Renames the file at `path`, so that nothing overwrites it; returns the new name, or `None` if that is impossible.
 pub(crate) fn set_aside(path: &Path) -> Option<PathBuf> {
     let real = resolved(path).ok()?;
     let free = (0..100)
@@ -501,7 +501,7 @@ pub(crate) fn set_aside(path: &Path) -> Option<PathBuf> {
             0 => beside(&real, ".unusable"),
             i => beside(&real, &format!(".unusable.{i}")),
         })
-        .find(|candidate| matches!(there(candidate), Ok(None)))?;
+        .find(|candidate| matches!(metadata_of(candidate), Ok(None)))?;
     // A mount of its own cannot be renamed.
     let kept = fs::rename(&real, &free).is_ok() || copied(&real, &free).is_ok();
     kept.then_some(free)

@@ -46,7 +46,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_missing_folder_is_created_for_this_user_and_group_alone() {
+fn a_missing_folder_is_created_for_this_user_and_group_only() {
     let folder = folder();
     let path = folder.path().join("bellwether/state");
     assert_eq!(prepare(&path).unwrap(), Way::Replaced);
@@ -57,7 +57,7 @@ fn a_missing_folder_is_created_for_this_user_and_group_alone() {
 }
 
 #[test]
-fn what_cannot_keep_state_is_refused_with_the_reason() {
+fn unusable_paths_are_refused_with_the_reason() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "a file").unwrap();
@@ -83,7 +83,7 @@ fn what_cannot_keep_state_is_refused_with_the_reason() {
 }
 
 #[test]
-fn preparing_changes_nothing_of_a_state_that_is_there() {
+fn preparing_changes_nothing_of_an_existing_state() {
     let folder = folder();
     let path = folder.path().join("state");
     write_bytes(&path, b"learned").unwrap();
@@ -138,7 +138,7 @@ fn a_link_that_any_user_could_have_made_is_not_followed() {
         assert!(error.contains("every user may write to"), "{error}");
     }
     assert_eq!(set_aside(&link), None);
-    // Nor is what another user put where the copy goes, neither to write nor to read it.
+    // Nor is a link that another user put in place of the copy, neither to write nor to read it.
     fs::remove_file(&link).unwrap();
     symlink(&precious, copy_of(&link)).unwrap();
     fs::write(&link, "torn").unwrap();
@@ -149,14 +149,14 @@ fn a_link_that_any_user_could_have_made_is_not_followed() {
 }
 
 #[test]
-fn a_path_of_the_table_of_mounts_is_read_as_it_was_written() {
+fn paths_from_the_table_of_mounts_are_unescaped() {
     let plain = unescaped(br"/a\040b\134c\011\xd\");
     assert_eq!(plain, b"/a b\\c\t\\xd\\");
 }
 
 #[test]
-fn a_file_in_the_table_of_mounts_is_told_from_others() {
-    // Some container runtimes mount these; where none does, there is nothing to see.
+fn a_file_in_the_table_of_mounts_is_distinguished_from_others() {
+    // Some container runtimes mount these; otherwise nothing is checked.
     for file in ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"] {
         let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let listed = table
@@ -172,7 +172,7 @@ fn a_file_in_the_table_of_mounts_is_told_from_others() {
 }
 
 #[test]
-fn links_that_go_round_in_circles_are_refused() {
+fn cyclic_links_are_refused() {
     let folder = folder();
     let link = folder.path().join("link");
     symlink("link", &link).unwrap();
@@ -195,7 +195,7 @@ fn a_torn_file_is_replaced_by_the_whole_copy_beside_it() {
 }
 
 #[test]
-fn an_empty_file_is_no_state_yet() {
+fn an_empty_file_is_a_first_start() {
     let folder = folder();
     let path = folder.path().join("state");
     File::create(&path).unwrap();
@@ -203,7 +203,7 @@ fn an_empty_file_is_no_state_yet() {
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_followed_when_the_state_is_written() {
+fn a_dangling_link_is_followed_when_the_state_is_written() {
     let folder = folder();
     let link = folder.path().join("link");
     symlink("target", &link).unwrap();
@@ -215,7 +215,7 @@ fn a_link_that_leads_nowhere_is_followed_when_the_state_is_written() {
 }
 
 #[test]
-fn a_new_file_is_for_this_user_alone_and_an_old_one_keeps_its_mode() {
+fn a_new_file_is_for_this_user_only_and_an_old_one_keeps_its_mode() {
     let folder = folder();
     let path = folder.path().join("state");
     write_bytes(&path, b"new").unwrap();
@@ -228,7 +228,7 @@ fn a_new_file_is_for_this_user_alone_and_an_old_one_keeps_its_mode() {
 }
 
 #[test]
-fn what_is_set_aside_keeps_its_mode_too() {
+fn a_renamed_unusable_file_keeps_its_mode() {
     let folder = folder();
     let path = folder.path().join("state");
     write_bytes(&path, b"unusable").unwrap();
@@ -238,7 +238,7 @@ fn what_is_set_aside_keeps_its_mode_too() {
 }
 
 #[test]
-fn root_leaves_a_state_to_whom_it_belongs() {
+fn root_preserves_the_owner_of_a_state() {
     let folder = folder();
     let path = folder.path().join("state");
     write_bytes(&path, b"a daemon's").unwrap();
@@ -297,7 +297,7 @@ fn the_temporary_file_has_another_name_each_time_and_is_private_and_closed_on_ex
 }
 
 #[test]
-fn nothing_that_exists_is_taken_for_a_temporary_file() {
+fn no_existing_file_is_used_as_a_temporary_file() {
     let folder = folder();
     let precious = folder.path().join("precious");
     fs::write(&precious, "precious").unwrap();
@@ -329,7 +329,7 @@ fn only_old_regular_files_with_our_own_names_are_cleaned_up() {
     };
     create(".state.0123456789abcdef.tmp", hour_ago);
     let kept = [
-        // Perhaps another process writes it right now.
+        // Another process may be writing it.
         (".state.0123456789abcde0.tmp", SystemTime::now()),
         (".state.0123456789abcde.tmp", hour_ago),
         (".state.0123456789abcdefa.tmp", hour_ago),
@@ -353,7 +353,7 @@ fn only_old_regular_files_with_our_own_names_are_cleaned_up() {
 }
 
 #[test]
-fn an_error_and_a_panic_within_a_save_leave_the_old_state_and_nothing_else() {
+fn an_error_or_panic_during_a_save_leaves_the_old_state_and_nothing_else() {
     let folder = folder();
     let path = folder.path().join("state");
     write_bytes(&path, b"old").unwrap();
@@ -374,7 +374,7 @@ fn an_error_and_a_panic_within_a_save_leave_the_old_state_and_nothing_else() {
 }
 
 #[test]
-fn a_large_state_arrives_whole_and_a_shorter_one_leaves_nothing_of_it() {
+fn a_large_state_is_written_whole_and_a_shorter_one_truncates_it() {
     let folder = folder();
     let path = folder.path().join("state");
     let large: Vec<u8> = (0..5 * BUFFER_BYTES + 3).map(|i| i as u8).collect();
@@ -390,7 +390,7 @@ fn a_large_state_arrives_whole_and_a_shorter_one_leaves_nothing_of_it() {
 }
 
 #[test]
-fn a_pipe_a_device_and_a_folder_are_neither_read_nor_replaced_and_block_nobody() {
+fn a_pipe_a_device_and_a_folder_are_neither_read_nor_replaced_and_never_block() {
     let folder = folder();
     let pipe = folder.path().join("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::from(0o600), 0).unwrap();
@@ -408,11 +408,11 @@ fn a_pipe_a_device_and_a_folder_are_neither_read_nor_replaced_and_block_nobody()
         }
     }
     assert_eq!(names(folder.path()), ["device", "folder", "pipe"]);
-    assert!(!there(&pipe).unwrap().unwrap().is_file());
+    assert!(!metadata_of(&pipe).unwrap().unwrap().is_file());
 }
 
 #[test]
-fn a_pipe_and_a_folder_beside_a_torn_state_are_no_copies() {
+fn a_pipe_and_a_folder_beside_a_torn_state_are_not_copies() {
     let folder = folder();
     let path = folder.path().join("state");
     fs::write(&path, "torn").unwrap();
@@ -426,7 +426,7 @@ fn a_pipe_and_a_folder_beside_a_torn_state_are_no_copies() {
 }
 
 #[test]
-fn a_file_larger_than_the_limit_is_not_looked_at() {
+fn a_file_larger_than_the_limit_is_not_read() {
     let folder = folder();
     let path = folder.path().join("state");
     let limit = 10;
@@ -471,7 +471,7 @@ fn four_gibibytes_of_zeros_are_refused_at_their_first_bytes() {
 }
 
 #[test]
-fn a_copy_that_another_user_made_is_not_taken() {
+fn a_copy_by_another_user_is_not_used() {
     let folder = folder();
     let path = folder.path().join("state");
     fs::write(&path, "ne").unwrap();
@@ -485,13 +485,13 @@ fn a_copy_that_another_user_made_is_not_taken() {
     assert_eq!(read(&path, is_whole).unwrap().unwrap(), b"ne");
 }
 
-/// Set in a process that [`elsewhere`] has started, to where it is to work.
-const ELSEWHERE: &str = "BELLWETHER_TEST_FOLDER";
+/// Set to the folder for a process started by [`in_mount_namespace`].
+const NAMESPACE_FOLDER: &str = "BELLWETHER_TEST_FOLDER";
 
-/// Runs the test `name` of this program once more, in a namespace of mounts of its own that `script` prepares, where "$1" is
-/// a folder for it; then `check` in that process. Says so and does nothing where there are no such namespaces.
-fn elsewhere(name: &str, script: &str, check: impl Fn(&Path)) {
-    if let Some(folder) = env::var_os(ELSEWHERE) {
+/// Runs the test `name` of this program again in its own mount namespace, prepared by `script`, whose "$1" is a folder for it;
+/// calls `check` in that process. Skips the test if such namespaces are not allowed.
+fn in_mount_namespace(name: &str, script: &str, check: impl Fn(&Path)) {
+    if let Some(folder) = env::var_os(NAMESPACE_FOLDER) {
         return check(Path::new(&folder));
     }
     let unshare = |script: &str| {
@@ -517,7 +517,7 @@ fn elsewhere(name: &str, script: &str, check: impl Fn(&Path)) {
         .arg(folder.path())
         .arg(env::current_exe().unwrap())
         .arg(format!("state_file::tests::{name}"))
-        .env(ELSEWHERE, folder.path())
+        .env(NAMESPACE_FOLDER, folder.path())
         .output()
         .unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -530,7 +530,7 @@ fn elsewhere(name: &str, script: &str, check: impl Fn(&Path)) {
 
 #[test]
 fn on_a_full_disk_the_old_state_stays_and_nothing_else() {
-    elsewhere(
+    in_mount_namespace(
         "on_a_full_disk_the_old_state_stays_and_nothing_else",
         "mount -t tmpfs -o size=128k none \"$1\"",
         |folder| {
@@ -548,7 +548,7 @@ fn on_a_full_disk_the_old_state_stays_and_nothing_else() {
 
 #[test]
 fn on_a_read_only_file_system_state_is_read_and_cannot_be_prepared() {
-    elsewhere(
+    in_mount_namespace(
         "on_a_read_only_file_system_state_is_read_and_cannot_be_prepared",
         "mount -t tmpfs none \"$1\"; printf old > \"$1/state\"; mount -o remount,bind,ro \"$1\"",
         |folder| {
@@ -572,9 +572,9 @@ fn on_a_read_only_file_system_state_is_read_and_cannot_be_prepared() {
 }
 
 #[test]
-fn a_file_that_is_a_mount_is_overwritten_in_place_with_a_copy_beside_it_until_then() {
-    elsewhere(
-        "a_file_that_is_a_mount_is_overwritten_in_place_with_a_copy_beside_it_until_then",
+fn a_mounted_file_is_overwritten_in_place_with_a_copy_beside_it_meanwhile() {
+    in_mount_namespace(
+        "a_mounted_file_is_overwritten_in_place_with_a_copy_beside_it_meanwhile",
         "mount -t tmpfs none \"$1\"; printf 'old and longer' > \"$1/outside\"; : > \"$1/state\"
          mount --bind \"$1/outside\" \"$1/state\"",
         |folder| {
@@ -597,7 +597,7 @@ fn a_file_that_is_a_mount_is_overwritten_in_place_with_a_copy_beside_it_until_th
 
 #[test]
 fn a_file_in_a_read_only_folder_is_overwritten_in_place() {
-    elsewhere(
+    in_mount_namespace(
         "a_file_in_a_read_only_folder_is_overwritten_in_place",
         "mkdir \"$1/outside\"; mount -t tmpfs none \"$1/outside\"; printf old > \"$1/outside/file\"
          mkdir \"$1/folder\"; mount -t tmpfs none \"$1/folder\"; : > \"$1/folder/state\"
@@ -612,13 +612,13 @@ fn a_file_in_a_read_only_folder_is_overwritten_in_place() {
     );
 }
 
-/// Set in a process that is to end in the middle of a save, to after how many bytes.
+/// Set for a process that is to crash during a save, to the number of bytes after which it crashes.
 const CRASH: &str = "BELLWETHER_TEST_CRASH";
 
 #[test]
 fn a_crash_at_any_byte_leaves_the_old_state_and_a_file_that_is_cleaned_up_later() {
     let new = [7; 3 * BUFFER_BYTES];
-    if let (Some(folder), Ok(written)) = (env::var_os(ELSEWHERE), env::var(CRASH)) {
+    if let (Some(folder), Ok(written)) = (env::var_os(NAMESPACE_FOLDER), env::var(CRASH)) {
         let written: usize = written.parse().unwrap();
         write(&Path::new(&folder).join("state"), &mut |writer| {
             writer.write_all(&new[..written])?;
@@ -634,7 +634,7 @@ fn a_crash_at_any_byte_leaves_the_old_state_and_a_file_that_is_cleaned_up_later(
         let status = Command::new(env::current_exe().unwrap())
             .arg("--exact")
             .arg("state_file::tests::a_crash_at_any_byte_leaves_the_old_state_and_a_file_that_is_cleaned_up_later")
-            .env(ELSEWHERE, folder.path())
+            .env(NAMESPACE_FOLDER, folder.path())
             .env(CRASH, written.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -1,7 +1,6 @@
-//! What the lexicon says about each line of standard input: severity, family and reason, a tab between them, then the line.
+//! Classifies each line of standard input with the lexicon; prints severity, family, reason and line, separated by tabs.
 //!
-//! Lines that it has nothing to say about are left out, unless the argument `--all` is given. `tests/lexicon-audit.sh` is
-//! made of this.
+//! Lines without a finding are omitted, unless the argument `--all` is given. Used by `tests/lexicon-audit.sh`.
 
 use std::io::{BufRead, Write};
 
