@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time, in seconds since the Unix epoch of the data.
 ///
-/// Any number is allowed, also one that a detector refuses ([`Time::is_plausible`]): what comes from outside is counted there
-/// and not lost.
+/// Any number is allowed, including implausible ones ([`Time::is_plausible`]), which detectors refuse and count.
 ///
 /// ```
 /// use bellwether_core::units::Time;

@@ -61,7 +61,7 @@ impl Serialize for SavedMiner<'_> {
 }
 
 /// Reads a state into a miner that has learned nothing, under its options: if the depth differs, the tree is rebuilt from the
-/// templates; clusters beyond the limits are evicted. After an error, the miner is of no use.
+/// templates; clusters beyond the limits are evicted. After an error, the miner is unusable.
 pub(crate) struct Restore<'m>(pub &'m mut Miner);
 
 impl<'de> DeserializeSeed<'de> for Restore<'_> {

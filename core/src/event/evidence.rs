@@ -48,13 +48,13 @@ pub struct HypervisorAnomaly {
 pub struct CommonChange {
     /// The source of the change.
     pub cause: Cause,
-    /// Share of the voters that changed the same way within the overlap window.
+    /// Share of the voters that changed in the same direction within the overlap window.
     pub consensus: Share,
     /// How unusual the change is against the VMs' own past.
     pub distinctiveness: Share,
     /// How much the hypervisor's own past, recent or at this hour, showed the same.
     pub consistency: Share,
-    /// Which way they changed.
+    /// The direction in which they changed.
     pub direction: Direction,
     /// The channel of the algorithm that decided.
     pub channel: String,
@@ -85,7 +85,7 @@ pub struct CollectorSilence {
 pub struct WorkloadChange {
     /// The metric that showed it.
     pub metric: String,
-    /// Share of the voters that changed the same way at that time.
+    /// Share of the voters that changed in the same direction at that time.
     pub consensus: Share,
     /// What changed.
     pub change: Change,
@@ -125,7 +125,7 @@ pub struct LogFailure {
     pub template: String,
     /// The template's number, stable within its stream.
     pub template_id: u64,
-    /// The family of failures; `None` where only an operator's feedback makes it a failure.
+    /// The family of failures; `None` if only an operator's feedback makes it a failure.
     pub family: Option<String>,
     /// The phrase that decided, and why.
     pub phrase: String,
@@ -139,7 +139,7 @@ pub struct LogFailure {
     pub first_seen: Option<Time>,
     /// Raised while the detector was still learning what is normal: the failure may be older than the detector.
     pub at_startup: bool,
-    /// The last records up to the one that decided, one a line, the oldest first.
+    /// The last records up to the one that decided, one per line, oldest first.
     pub window: Option<String>,
     /// Why the condition ended.
     pub reason: Option<String>,
@@ -158,7 +158,7 @@ pub struct LogNovelty {
     pub template_id: Option<u64>,
     /// How many of the last records are new.
     pub count: Option<u64>,
-    /// The last records up to the one that decided, one a line, the oldest first.
+    /// The last records up to the one that decided, one per line, oldest first.
     pub window: Option<String>,
     /// Why the condition ended.
     pub reason: Option<String>,

@@ -81,7 +81,7 @@ pub struct Event {
 impl Event {
     /// An event of an incident that begins at `time`, with a score of 0.
     ///
-    /// `message` is cut to [`MESSAGE_MAX_BYTES`] bytes at a character boundary; control characters become spaces.
+    /// `message` is shortened to [`MESSAGE_MAX_BYTES`] bytes at a character boundary; control characters become spaces.
     pub fn new(
         subject: Subject,
         state: State,
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_time_is_read_from_json_to_the_last_bit() {
-        // One of the numbers that a quick reader takes for its neighbor.
+        // An inexact parser rounds this number to its neighbor.
         let event = event(10_073.559424506719);
         let read: Event = serde_json::from_str(&event.to_json()).unwrap();
         assert_eq!(read.time, event.time);

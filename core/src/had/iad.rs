@@ -204,7 +204,7 @@ impl Method for Iad {
     }
 
     fn shift(&self, slot: usize) -> f64 {
-        // A mean is known, a spread is not: one threshold's worth of change stands for two standard deviations.
+        // There is a mean but no spread: a change of one threshold counts as two standard deviations.
         self.vms
             .get(slot)
             .filter(|vm| vm.last_tick == self.now && vm.last_tick > 0)

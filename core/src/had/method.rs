@@ -7,7 +7,7 @@ use crate::event::Direction;
 pub(crate) struct Verdict {
     /// VMs that voted.
     pub voters: u32,
-    /// Share of the voters that changed the same way, 0 to 1.
+    /// Share of the voters that changed in the same direction, 0 to 1.
     pub consensus: f64,
     /// Closeness to an alarm, 0 to 1; 0.5 or more with an alarm.
     pub score: f64,

@@ -131,7 +131,7 @@ pub(super) struct Presences {
 }
 
 impl Presences {
-    /// Time has passed for the hypervisor at `at`, by its own clock.
+    /// Advances the time of the hypervisor at `at`, by its own clock.
     pub(super) fn advance(&mut self, at: usize, time: f64) {
         let presence = &mut self.all[at];
         let step = presence.time.map_or(0.0, |last| time - last);

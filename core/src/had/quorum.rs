@@ -20,7 +20,7 @@ pub(crate) fn normal_evidence(z: f64) -> f64 {
 
 /// The number of votes for a quorum of the share `quorum` among `n` voters; at least two.
 pub(crate) fn votes_needed(n: usize, quorum: f64) -> usize {
-    // The small term keeps 0.7 * 10 from being 8 votes because 0.7 is a little more than 7/10.
+    // The small term keeps 0.7 * 10 from becoming 8 votes, because 0.7 is slightly more than 7/10.
     ((quorum * n as f64 - 1e-9).ceil() as usize).max(2)
 }
 

@@ -16,7 +16,7 @@ pub struct Status<'a> {
     pub time: Time,
     /// Closeness to an alarm; an alarm is 0.5 or more.
     pub score: Share,
-    /// Share of the voters that changed the same way.
+    /// Share of the voters that changed in the same direction.
     pub consensus: Share,
     /// VMs that voted.
     pub voters: u32,

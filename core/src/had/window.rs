@@ -31,12 +31,12 @@ impl Delay {
         }
     }
 
-    /// Whether a restored state is one of a window of `len` values.
+    /// Whether a restored state is that of a window of `len` values.
     pub fn is_valid(&self, len: usize) -> bool {
         self.ring.len() == len.max(1) && (self.at as usize) < len.max(1)
     }
 
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     pub fn bytes(&self) -> usize {
         allocation(size_of_val(&*self.ring))
     }
@@ -74,7 +74,7 @@ pub(crate) struct MovingMean {
 }
 
 impl MovingMean {
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     pub fn bytes(&self) -> usize {
         allocation(size_of_val(&*self.cells))
     }
@@ -93,7 +93,7 @@ impl MovingMean {
         }
     }
 
-    /// Whether a restored state is one of a window of `len` values.
+    /// Whether a restored state is that of a window of `len` values.
     pub fn is_valid(&self, len: usize) -> bool {
         self.cells.len() == len.max(1) && (self.at as usize) < len.max(1)
     }
@@ -153,7 +153,7 @@ pub(crate) struct MovingVariance {
 }
 
 impl MovingVariance {
-    /// How much memory it takes outside of itself, in bytes.
+    /// Memory outside of itself in bytes.
     pub fn bytes(&self) -> usize {
         allocation(size_of_val(&*self.cells))
     }
@@ -173,7 +173,7 @@ impl MovingVariance {
         }
     }
 
-    /// Whether a restored state is one of a window of `len` values.
+    /// Whether a restored state is that of a window of `len` values.
     pub fn is_valid(&self, len: usize) -> bool {
         self.cells.len() == len.max(1) && (self.at as usize) < len.max(1)
     }

@@ -391,7 +391,7 @@ mod tests {
         }
     }
 
-    /// Five VMs whose levels a fault multiplies from tick 100 on.
+    /// Five VMs with a fault that multiplies their levels from tick 100 on.
     fn fault(affected: usize, factor: f64) -> Vec<Vec<f64>> {
         (0..150)
             .map(|t| {

@@ -286,7 +286,7 @@ mod tests {
         // Far, and with a record that reports a failure or without.
         assert_eq!(paper(&[], &[(500, true), (500, false)]), [1.0, 1.0]);
         assert_eq!(paper(&[], &[(500, false), (500, true)]), [0.0, 1.0]);
-        // A window that was pushed is known when it comes again, failure or not.
+        // A pushed window is known when it repeats, failure or not.
         let again = [(500, false), (200, false), (500, true)];
         assert_eq!(paper(&[("push", "true")], &again)[2], 0.0);
         assert_eq!(paper(&[("push", "false")], &again)[2], 1.0);

@@ -1,7 +1,7 @@
 //! The learned state of the detector, saved and restored.
 //!
 //! Version 1: options that shape the state, streams (each with its parser), counters, episodes raised, events lost, `swept`, pending
-//! events as JSON; then, which may be missing, the sources of open episodes. Version 2: the same, and the ordinals of open episodes.
+//! events as JSON; then, possibly missing, the sources of open episodes. Version 2: the same, and the ordinals of open episodes.
 
 use std::fmt;
 use std::io::{self, Write};

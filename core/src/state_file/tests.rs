@@ -12,12 +12,12 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 const LIMIT: u64 = 1 << 20;
 
-/// [`write()`](super::write()) of what is in memory already.
+/// [`write()`](super::write()) of bytes in memory.
 fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, &mut |writer| writer.write_all(bytes))
 }
 
-/// The content of what [`open`] gives.
+/// The content of the file returned by [`open`].
 fn read(path: &Path, is_whole: impl Fn(&[u8]) -> bool) -> io::Result<Option<Vec<u8>>> {
     let content = |file: &mut File| {
         let mut bytes = Vec::new();
@@ -251,7 +251,7 @@ fn root_preserves_the_owner_of_a_state() {
     assert_eq!((new.uid(), new.gid()), (12345, 12346));
 }
 
-/// The file that is being written, as the process has it open: its path and its flags.
+/// Path and flags of the open file that is being written.
 fn open_temporary(folder: &Path) -> (PathBuf, i32) {
     let folder = folder.canonicalize().unwrap();
     let mut found = Vec::new();
@@ -583,7 +583,7 @@ fn a_mounted_file_is_overwritten_in_place_with_a_copy_beside_it_meanwhile() {
             write_bytes(&path, b"new").unwrap();
             assert_eq!(fs::read(folder.join("outside")).unwrap(), b"new");
             assert_eq!(names(folder), ["outside", "state"]);
-            // Where another's folder has the copy's name, it is overwritten all the same.
+            // It is overwritten even if a folder has the name of the copy.
             fs::create_dir(copy_of(&path)).unwrap();
             write_bytes(&path, b"newer").unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"newer");

@@ -321,7 +321,7 @@ impl Rank {
     fn is_gated(&self, channel: &Channel) -> bool {
         let spans_part_of_the_day =
             (channel.short + channel.base) as f64 >= GATE_SPAN * self.shared.day;
-        // With few VMs the gate costs the fast channel more than it brings.
+        // With few VMs, the gate costs the fast channel more than it gains.
         spans_part_of_the_day && !(channel.name == TABLE[FAST].name && self.vms.len() < FEW)
     }
 

@@ -78,7 +78,7 @@ pub(in super::super) struct Cursor {
     pub(super) old: [usize; CHANNELS],
     /// Per channel with a guard, of the shift that enters the guard's first samples.
     pub(super) after: [usize; CHANNELS],
-    /// Per channel with a guard, of the shift that leaves what the guard looks at.
+    /// Per channel with a guard, of the shift that leaves the samples of the guard.
     pub(super) before: [usize; CHANNELS],
 }
 

@@ -1,0 +1,217 @@
+//! The events of a tick.
+
+mod removal;
+mod silence;
+mod workload;
+
+use self::silence::silence_event;
+use self::workload::workload_changes;
+use super::attribution::{NAMED_MAX, action, cause, reason};
+use super::hypervisor::Others;
+use super::incident::{Change, End};
+use super::method::Alarm;
+use super::options::HadOptions;
+use super::presence::Presences;
+use super::series::{Series, Tick};
+use crate::event::{
+    Cause, CommonChange, Direction, Event, Evidence, HypervisorAnomaly, Severity, State, Subject,
+};
+use crate::text::duration;
+use crate::units::{Share, Time};
+
+pub(super) use self::removal::{Removal, interval_changed, removed, vms_removed};
+
+/// Maximum length of a list of names in a message, in bytes.
+const NAMES_MAX_BYTES: usize = 80;
+
+/// The events of one tick. An incident of a metric is raised once, at the first interval of the VMs at which it occurs, and
+/// cleared when it is over at all of them. `silence` is since when the hypervisor is known to be silent, and its index.
+pub(super) fn events_of_tick(
+    hypervisor: &str,
+    options: &HadOptions,
+    series: &mut Series,
+    tick: &Tick,
+    others: &Others<'_>,
+    silence: (&mut Option<f64>, &mut Presences, usize),
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    events.extend(silence_event(
+        hypervisor, options, series, tick, others, silence,
+    ));
+    let changes = series.follow_incident(&tick.verdict, options.overlap_window_sz as u64);
+    for change in changes.into_iter().flatten() {
+        if let Some(since) = others.raised_since(series.metric) {
+            if change == Change::Raised {
+                series.raised_since = since;
+            }
+            continue;
+        }
+        events.push(match change {
+            Change::Raised => {
+                series.raised_since = tick.time;
+                raised(hypervisor, options, series, tick)
+            }
+            Change::Cleared(end) => cleared(hypervisor, options, series, tick.time, end),
+        });
+    }
+    if options.workload_changes {
+        events.extend(workload_changes(hypervisor, options, series, tick, others));
+    }
+    events
+}
+
+/// The names of the VMs that changed the most, largest change first.
+fn most_changed(series: &Series, alarm: Option<&Alarm>) -> Vec<String> {
+    let sign = match alarm.map(|a| a.direction) {
+        Some(Direction::Up) => 1.0,
+        Some(Direction::Down) => -1.0,
+        _ => 0.0,
+    };
+    let method = series.method.get();
+    let mut changed: Vec<(f64, &str)> = series
+        .members
+        .iter()
+        .enumerate()
+        .filter_map(|(slot, member)| Some((method.shift(slot), member.name.as_deref()?)))
+        .map(|(shift, name)| {
+            (
+                if sign == 0.0 {
+                    shift.abs()
+                } else {
+                    sign * shift
+                },
+                name,
+            )
+        })
+        .filter(|(shift, _)| *shift >= 1.0)
+        .collect();
+    changed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    changed
+        .into_iter()
+        .take(NAMED_MAX)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}
+
+/// `names` for a message, as many as fit.
+fn listed(names: &[String]) -> String {
+    let mut text = String::new();
+    for (i, name) in names.iter().enumerate() {
+        if text.len() + name.len() > NAMES_MAX_BYTES {
+            return if i == 0 {
+                String::new()
+            } else {
+                format!(" ({text}, …)")
+            };
+        }
+        if i > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!(" ({text})")
+    }
+}
+
+// Rare, and kept out of the loop over the changes: inlined there, the compiler would round the fields of an alarm at every tick
+// before checking that there is one, and so, as valgrind reports, read uninitialized memory.
+#[cold]
+#[inline(never)]
+fn raised(hypervisor: &str, options: &HadOptions, series: &Series, tick: &Tick) -> Event {
+    let verdict = &tick.verdict;
+    let alarm = verdict.alarm.expect("an incident is raised by an alarm");
+    let metric = &options.metrics[series.metric as usize];
+    let known_for = tick.time - series.since;
+    let is_provisional = known_for < options.provisional_sec;
+    let cause = cause(verdict, &alarm);
+    let severity = if is_provisional || cause == Cause::Internal {
+        Severity::Warning
+    } else {
+        Severity::Failure
+    };
+    let names = most_changed(series, Some(&alarm));
+    let agreeing = (verdict.consensus * f64::from(verdict.voters)).round() as u32;
+    let advice = match (cause, is_provisional) {
+        (Cause::Internal, _) => "as they have before: likely their workload".to_owned(),
+        (Cause::External, false) => {
+            "likely the host, not its guests: check it, move them away".to_owned()
+        }
+        (Cause::External, true) => {
+            format!(
+                "likely the host; provisional, its VMs are known for {} only",
+                duration(known_for)
+            )
+        }
+    };
+    let text = format!(
+        "{hypervisor}: {metric} of {agreeing} of {} VMs {}{}; {advice}",
+        verdict.voters,
+        action(alarm.direction),
+        listed(&names)
+    );
+    let evidence = HypervisorAnomaly {
+        metric: metric.clone(),
+        vms: series.vms() as u32,
+        voters: verdict.voters,
+        provisional: is_provisional,
+        change: Some(CommonChange {
+            cause,
+            consensus: Share::rounded(verdict.consensus),
+            distinctiveness: Share::rounded(alarm.distinctiveness),
+            consistency: Share::rounded(alarm.consistency),
+            direction: alarm.direction,
+            channel: alarm.channel.to_owned(),
+            changed_vms: names.join(","),
+        }),
+        reason: None,
+    };
+    Event::new(
+        Subject::Hypervisor(hypervisor.to_owned()),
+        State::Raised,
+        severity,
+        Time::from_secs(tick.time),
+        &text,
+        Evidence::HypervisorAnomaly(evidence),
+    )
+    .with_score(verdict.score)
+}
+
+fn cleared(hypervisor: &str, options: &HadOptions, series: &Series, time: f64, end: End) -> Event {
+    let metric = &options.metrics[series.metric as usize];
+    let lasted = duration(time - series.raised_since);
+    let text = match end {
+        End::Recovered => {
+            format!("{hypervisor}: {metric} of its VMs is back to where it was, after {lasted}")
+        }
+        End::Accustomed => {
+            format!(
+                "{hypervisor}: {metric} of its VMs has stayed changed for {lasted}; that is taken as normal from now on"
+            )
+        }
+        End::Superseded => {
+            format!("{hypervisor}: {metric} of its VMs changed again, after {lasted}")
+        }
+        End::Gone => format!("{hypervisor}: the VMs that changed are gone, after {lasted}"),
+    };
+    let evidence = HypervisorAnomaly {
+        metric: metric.clone(),
+        vms: series.vms() as u32,
+        voters: series.last.voters,
+        provisional: false,
+        change: None,
+        reason: Some(reason(end).to_owned()),
+    };
+    Event::new(
+        Subject::Hypervisor(hypervisor.to_owned()),
+        State::Cleared,
+        Severity::Okay,
+        Time::from_secs(time),
+        &text,
+        Evidence::HypervisorAnomaly(evidence),
+    )
+    .of_incident(Time::from_secs(series.raised_since), 0)
+    .with_score(series.last.score)
+}
