@@ -276,10 +276,9 @@ bw_event *bw_detector_next_event(bw_detector *detector);
 bool bw_detector_counter(const bw_detector *detector, size_t index, bw_string *name, uint64_t *value);
 
 /// Saves the learned state to the file `path`, so that a crash at any moment leaves either the old file or the new one, complete.
-/// The same as `bw_detector_save_bytes` and `bw_snapshot_write`.
+/// As `bw_detector_save_bytes` and `bw_snapshot_write` do it, but without a copy of the state in memory.
 ///
-/// `BW_IO` if the file cannot be written; an old one is then intact. `BW_INVALID_ARGUMENT` also for a detector without state to
-/// save.
+/// `BW_IO` if the file cannot be written; an old one is then intact.
 bw_result bw_detector_save(const bw_detector *detector, const char *path, size_t path_len, bw_error **error);
 
 /// Copies the learned state into a snapshot, to be freed with `bw_snapshot_free`: only the copying needs the detector, and

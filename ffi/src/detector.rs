@@ -61,8 +61,11 @@ impl<T: Wraps> AnyDetector for T {
     fn counters(&self) -> Vec<(&'static str, u64)> {
         self.detector().counter_list()
     }
-    fn snapshot(&self) -> Result<bw_snapshot, Failure> {
-        Ok(bw_snapshot::new(self.detector().snapshot()))
+    fn save(&self, path: &Path) -> Result<(), Failure> {
+        Ok(self.detector().save(path)?)
+    }
+    fn snapshot(&self) -> bw_snapshot {
+        bw_snapshot::new(self.detector().snapshot())
     }
     fn load(&mut self, path: &Path) -> Result<bool, Failure> {
         Ok(self.detector_mut().load(path)?)
@@ -78,7 +81,9 @@ pub(crate) trait AnyDetector: Any + Send {
     fn advance(&mut self, time: f64);
     fn next_event(&mut self) -> Option<Event>;
     fn counters(&self) -> Vec<(&'static str, u64)>;
-    fn snapshot(&self) -> Result<bw_snapshot, Failure>;
+    /// Writes the state to `path`, piece by piece: there is no copy of it in memory.
+    fn save(&self, path: &Path) -> Result<(), Failure>;
+    fn snapshot(&self) -> bw_snapshot;
     /// Replaces the state by what was saved to `path`; `false` if there is no such file.
     fn load(&mut self, path: &Path) -> Result<bool, Failure>;
     /// Replaces the state by that of a snapshot's bytes.
@@ -231,10 +236,9 @@ pub unsafe extern "C" fn bw_detector_counter(
 }
 
 /// Saves the learned state to the file `path`, so that a crash at any moment leaves either the old file or the new one, complete.
-/// The same as `bw_detector_save_bytes` and `bw_snapshot_write`.
+/// As `bw_detector_save_bytes` and `bw_snapshot_write` do it, but without a copy of the state in memory.
 ///
-/// `BW_IO` if the file cannot be written; an old one is then intact. `BW_INVALID_ARGUMENT` also for a detector without state to
-/// save.
+/// `BW_IO` if the file cannot be written; an old one is then intact.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_detector_save(
     detector: *const bw_detector,
@@ -246,7 +250,7 @@ pub unsafe extern "C" fn bw_detector_save(
         // SAFETY: the caller passes NULL or a detector that no other thread changes meanwhile, and NULL or that many bytes.
         let (detector, path) =
             unsafe { (bw_detector::shared(detector)?, self::path(path, path_len)?) };
-        detector.whole()?.snapshot()?.write(path)
+        detector.whole()?.save(path)
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible(error, body) }
@@ -261,9 +265,8 @@ pub unsafe extern "C" fn bw_detector_save_bytes(
 ) -> *mut bw_snapshot {
     let body = || {
         // SAFETY: the caller passes NULL or a detector that no other thread changes meanwhile.
-        unsafe { bw_detector::shared(detector) }?
-            .whole()?
-            .snapshot()
+        let detector = unsafe { bw_detector::shared(detector) }?;
+        Ok(detector.whole()?.snapshot())
     };
     // SAFETY: the caller passes NULL or a place for an error.
     unsafe { fallible_new(error, body) }

@@ -51,21 +51,18 @@ impl AnyDetector for Drain {
             ("bytes", s.bytes),
         ]
     }
-    fn snapshot(&self) -> Result<bw_snapshot, Failure> {
-        Err(no_state())
+    fn save(&self, path: &Path) -> Result<(), Failure> {
+        Ok(self.miner.save(path)?)
     }
-    fn load(&mut self, _: &Path) -> Result<bool, Failure> {
-        Err(no_state())
+    fn snapshot(&self) -> bw_snapshot {
+        bw_snapshot::new(self.miner.snapshot())
     }
-    fn load_bytes(&mut self, _: &[u8]) -> Result<(), Failure> {
-        Err(no_state())
+    fn load(&mut self, path: &Path) -> Result<bool, Failure> {
+        Ok(self.miner.load(path)?)
     }
-}
-
-fn no_state() -> Failure {
-    Failure::argument(
-        "a detector \"drain\" cannot be saved or loaded; \"lad\" can, with its templates",
-    )
+    fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.miner.restore(bytes)?)
+    }
 }
 
 /// What a line changed in the templates.

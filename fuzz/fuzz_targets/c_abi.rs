@@ -591,7 +591,7 @@ unsafe fn call(world: &mut World, step: &Step) {
                     let saved = coded(asked, |error| {
                         bw_detector_save(detector, path, length, error)
                     });
-                    // What has no state, or is NULL, is not saved.
+                    // NULL is not saved.
                     let refused = saved == bw_result::BW_INVALID_ARGUMENT;
                     assert!(saved == bw_result::BW_OK || refused, "{saved:?}");
                 });

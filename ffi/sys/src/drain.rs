@@ -56,7 +56,7 @@ impl From<raw::bw_drain_change> for Change {
     }
 }
 
-/// Finds the template of one log line after the other. Made by [`crate::Library::drain`]. It cannot be saved.
+/// Finds the template of one log line after the other. Made by [`crate::Library::drain`].
 pub type Drain = Detector<DrainKind>;
 
 impl Drain {
