@@ -21,14 +21,14 @@ const SCOPE: &[&str] = &[
     "collectd-plugin/collectd-bellwether.5",
     "collectd-plugin/shim",
     "core/src",
-    "ffi/README.md",
-    "ffi/alloc/src",
+    "ffi",
     "fluentbit-plugin/README.md",
     "lab/README.md",
     "lab/src",
     "lab/tests/cases/README.md",
     "records/README.md",
     "records/src",
+    "include",
 ];
 
 /// What is not free of them yet: findings here are counted and printed. In [`SCOPE`], where a path moves once it is clean, the test
@@ -36,10 +36,7 @@ const SCOPE: &[&str] = &[
 const LATER: &[&str] = &[
     "agent/src",
     "collectd-plugin/src",
-    "ffi/src",
-    "ffi/sys/src",
     "fluentbit-plugin/src",
-    "include",
 ];
 
 /// The expressions in all files of text below `path`.

@@ -89,8 +89,8 @@ fn built() -> PathBuf {
 }
 
 #[test]
-fn a_missing_library_is_told_with_every_place_that_was_tried() {
-    if done_without_search_path("a_missing_library_is_told_with_every_place_that_was_tried")
+fn a_missing_library_is_reported_with_every_place_that_was_tried() {
+    if done_without_search_path("a_missing_library_is_reported_with_every_place_that_was_tried")
         || installed()
     {
         return;
@@ -119,7 +119,7 @@ fn the_library_in_the_folder_above_is_taken() {
 }
 
 #[test]
-fn what_cannot_be_used_is_passed_over_and_told() {
+fn what_cannot_be_used_is_passed_over_and_named() {
     let (folder, plugins) = nested();
     fs::copy(built(), folder.path().join(LIBRARY_NAME)).unwrap();
     // One of another machine: a whole ELF file but for the number of its class.
@@ -147,16 +147,17 @@ fn what_cannot_be_used_is_passed_over_and_told() {
         put();
         let library = Library::load(std::slice::from_ref(&plugins)).unwrap();
         assert_eq!(library.version(), env!("CARGO_PKG_VERSION"), "{why}");
-        let told = library.passed_over().join("\n");
+        let named = library.passed_over().join("\n");
         let start = format!("{}: ", place.display());
-        assert!(told.starts_with(&start) && told.contains(why), "{told}");
+        assert!(named.starts_with(&start) && named.contains(why), "{named}");
         fs::remove_file(&place).unwrap();
     }
 }
 
 #[test]
-fn a_damaged_library_that_is_the_only_one_is_told() {
-    if done_without_search_path("a_damaged_library_that_is_the_only_one_is_told") || installed() {
+fn a_damaged_library_that_is_the_only_one_is_reported() {
+    if done_without_search_path("a_damaged_library_that_is_the_only_one_is_reported") || installed()
+    {
         return;
     }
     let (_folder, plugins) = nested();
@@ -177,8 +178,8 @@ fn a_library_that_every_user_could_have_put_there_is_passed_over() {
     fs::set_permissions(plugins.join(LIBRARY_NAME), all).unwrap();
     let library = Library::load(std::slice::from_ref(&plugins)).unwrap();
     assert_eq!(library.path(), folder.path().join(LIBRARY_NAME));
-    let told = library.passed_over().join("\n");
-    assert!(told.contains("every user may write to"), "{told}");
+    let named = library.passed_over().join("\n");
+    assert!(named.contains("every user may write to"), "{named}");
 }
 
 #[test]
@@ -397,7 +398,7 @@ fn a_masked_vm_abstains() {
     );
 }
 
-/// Whether a record of "host-1" with that text tells of a failure, and the number of its template.
+/// Whether a record of "host-1" with that text reports a failure, and the number of its template.
 fn failure(lad: &mut Lad, text: &str) -> (bool, u64) {
     let observed = lad
         .observe(&Record {
