@@ -126,13 +126,26 @@ fn generate() -> String {
     header + END
 }
 
-/// A line of the bindings that changes with the header (by FNV-1a).
+/// The header's declarations: without comments, and each run of white space as one space.
+fn declarations(header: &str) -> String {
+    let mut code = String::new();
+    for part in header.split("/*") {
+        code += part.split_once("*/").map_or(part, |(_, code)| code);
+    }
+    let lines = code
+        .lines()
+        .map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    let words: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
+    words.join(" ")
+}
+
+/// A line of the bindings that changes with the header's declarations (by FNV-1a), and not with its comments, which are not in the
+/// bindings.
 fn fingerprint(header: &str) -> String {
-    let hash = header
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let bytes = declarations(header).into_bytes();
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     format!("// Fingerprint of the header: {hash:016x}")
 }
 
