@@ -141,7 +141,7 @@ fn raised(hypervisor: &str, options: &HadOptions, series: &Series, tick: &Tick) 
         }
         (Cause::External, true) => {
             format!(
-                "likely the host; provisional, its VMs are known for {} only",
+                "likely the host; provisional: its VMs have been known for only {}",
                 duration(known_for)
             )
         }
