@@ -13,7 +13,7 @@ use std::{env, fs};
 
 use crate::options::{OwnOption, with_unit};
 
-/// Set in the environment, has [`check`] write the tables anew.
+/// If this environment variable is set, [`check`] writes the tables.
 pub const UPDATE: &str = "BELLWETHER_UPDATE";
 
 /// One option as a table shows it.

@@ -387,7 +387,7 @@ fn the_options_are_printed_for_people_documents_and_programs() {
         .map(|o| &o["name"])
         .collect();
     assert!(
-        names.contains(&&serde_json::json!("overlap_min_pct")),
+        names.contains(&&serde_json::json!("zscore_overlap_min_pct")),
         "{names:?}"
     );
     assert_eq!(text.matches(" = ").count(), names.len());

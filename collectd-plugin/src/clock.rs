@@ -21,7 +21,7 @@ const GRACE_MAX_SEC: f64 = 600.0;
 const STUCK_SEC: f64 = 600.0;
 /// So many VMs of a hypervisor are asked what time it is: those that were heard last.
 const ASKED: usize = 8;
-/// After so many consecutive samples that are older than one before, the clock of a VM was set back.
+/// After this many consecutive samples that are older than one before, the clock of a VM was set back.
 const OLDER_MAX: u8 = 4;
 
 /// The last sample of a VM.

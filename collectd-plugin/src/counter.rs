@@ -92,7 +92,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// A counter that nothing is known of.
+    /// A counter without values yet.
     pub fn new() -> Self {
         Self {
             points: Vec::with_capacity(POINTS),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_goes_backwards_starts_anew() {
+    fn a_counter_that_goes_backwards_starts_again() {
         let (rates, unrated) = rates(&[
             (1000, 5000),
             (1010, 5100),

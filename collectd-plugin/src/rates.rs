@@ -16,7 +16,7 @@ struct Device {
     rate: Option<f64>,
     /// Whether it has reported in the present round.
     reported: bool,
-    /// Rounds in a row that ended without it.
+    /// Consecutive rounds that ended without it.
     missed: u8,
 }
 

@@ -1,4 +1,4 @@
-//! What the log limiter tells apart.
+//! The topics of log lines, which the log limiter counts separately.
 
 /// Something that is worth a line of the log, again while it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

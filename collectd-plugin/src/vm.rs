@@ -1,4 +1,4 @@
-//! One VM: its counters, and whether it has a say.
+//! One VM: its counters, and whether it has a vote.
 
 use bellwether_sys::Had;
 
@@ -8,7 +8,7 @@ use crate::rates::Series;
 use crate::report::Counts;
 use crate::virt::{Kind, METRICS};
 
-/// So many values of `percent-virt_cpu_total` without a CPU counter mean that there is none.
+/// This many values of `percent-virt_cpu_total` without a CPU counter mean that there is none.
 const PERCENT_ONLY: u32 = 3;
 
 /// A masked VM whose samples came this often is running, whatever notification was missed: `virt` reads running ones only.

@@ -10,13 +10,13 @@ use crate::vm::Vm;
 /// The most VMs whose counters are kept. A VM that no longer reports is evicted for others.
 pub const MAX_VMS: usize = 500_000;
 
-/// A VM that has had values in so many intervals is established.
+/// A VM with values in this many intervals is established.
 const ESTABLISHED: u32 = 32;
 /// An established VM may be evicted when it was silent for this long and for [`FORGET_INTERVALS`], seconds.
 const ESTABLISHED_SILENT_SEC: f64 = 600.0;
-/// Any other one when it was silent for so many intervals,
+/// Any other one after this many intervals without a value,
 const SILENT_INTERVALS: f64 = 2.5;
-/// of no more than this, seconds.
+/// each of at most this many seconds.
 const INTERVAL_MAX_SEC: f64 = 300.0;
 
 /// Seconds between two searches for VMs that may be evicted.
@@ -218,8 +218,8 @@ impl Vms {
         }
     }
 
-    /// Forgets a VM that does not report any more, of those that had the fewest values the one that has been silent longest;
-    /// whether there is one. All are looked at once in [`SEARCH_SEC`] at most, however many want in.
+    /// Evicts a VM that no longer reports: of those with the fewest values, the one that has been silent longest. Returns whether
+    /// there was one. All VMs are searched at most once per [`SEARCH_SEC`], however many newcomers there are.
     #[cold]
     fn evict_one(&mut self, now: f64, clock: &mut Clock) -> bool {
         if now - self.searched >= SEARCH_SEC || now < self.searched {

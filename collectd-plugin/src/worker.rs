@@ -30,13 +30,13 @@ use crate::vms::{MAX_VMS, NoVm, Vms};
 /// Seconds between two looks at the wall clock's duties.
 const TURN_SEC: f64 = 1.0;
 
-/// The wall clock was set where it leaps by so many seconds from one turn to the next.
+/// The wall clock was set if it jumps by this many seconds from one turn to the next.
 const WALL_STEP_SEC: f64 = 1.0;
 
 /// A hypervisor that was not heard for so long, or since the start, has the time of the wall clock less this.
 const LOST_SEC: f64 = 3600.0;
 
-/// Who reported live before the last stop has so many of collectd's intervals to be heard again before its silence counts.
+/// A hypervisor that reported before the last stop has this many of collectd's intervals to report again before its silence counts.
 const RESTORED_INTERVALS: f64 = 3.0;
 
 /// A hypervisor whose time was no farther than this, and two intervals, from the time of saving reported live, seconds.
@@ -75,12 +75,12 @@ pub struct Worker {
     rates: Vec<Rate>,
     limiter: LogLimiter<Topic>,
     dropped_logged: u64,
-    /// What the counters were when they were last looked at.
+    /// The counters when they were last read.
     counters: HadCounters,
     notifications: Dispatcher<Event>,
-    /// The next event, for which there was no room among the notifications.
+    /// The next event, which did not fit into the queue of notifications.
     held: Option<Event>,
-    /// Samples since the statuses were last looked at, and how many statuses there were.
+    /// Samples since the statuses were last read, and how many statuses there were.
     since_values: usize,
     statuses: usize,
     /// `None` without a state file, and once it has ended.
@@ -101,8 +101,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker whose detector starts anew, or from its saved state. `interval` is collectd's, in
-    /// seconds.
+    /// A worker whose detector starts without a state, or from its saved state. `interval` is collectd's, in seconds.
     pub fn new(
         host: Arc<dyn Host>,
         shared: Arc<Shared>,

@@ -188,8 +188,8 @@ pub const WANTED_MAX: usize = u128::BITS as usize;
 struct Keys {
     /// How many there are.
     count: usize,
-    /// Those of each length up to 63, the last for all longer ones, each with its number: of most keys of a record, the length
-    /// tells that they are of no interest.
+    /// Those of each length up to 63, the last for all longer ones, each with its number: most keys of a record are ruled out by
+    /// their length.
     by_length: Vec<Vec<(Box<[u8]>, usize)>>,
     /// For each of these lengths, a bit.
     lengths: u64,

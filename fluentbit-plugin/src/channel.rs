@@ -155,8 +155,8 @@ impl Channel {
         (channel, name)
     }
 
-    /// Makes `companion` the one to take events, with room for so many. A former one of that pipeline, which `is_there` says is
-    /// not in it any more, is gone: the host says nothing of an input's end.
+    /// Makes `companion` the input that takes events, with a queue of this length. A former one of that pipeline that is no longer
+    /// in it, according to `is_there`, is dropped: Fluent Bit does not report the end of an input.
     ///
     /// # Errors
     /// The pipeline has one already.

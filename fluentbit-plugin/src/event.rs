@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_told_from_records_that_only_look_alike() {
+    fn events_are_distinguished_from_records_that_only_look_alike() {
         assert!(is_event(Packed::Str(b"log_failure"), Packed::Unsigned(1)));
         assert!(!is_event(Packed::Str(b"login"), Packed::Unsigned(1)));
         assert!(!is_event(Packed::Str(b"log_failure"), Packed::Str(b"1")));

@@ -1,4 +1,4 @@
-//! The companion input: takes events into the pipeline under a tag of their own, and tells figures as metrics of the host's.
+//! The companion input: it brings events into the pipeline under a tag of their own, and exports counters as metrics of Fluent Bit.
 //!
 //! Its callbacks run on the pipeline's thread, or on that of the input where it is `threaded`.
 

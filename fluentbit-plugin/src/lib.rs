@@ -1,13 +1,13 @@
-//! bellwether for Fluent Bit: a filter that learns what a host's logs normally say, gives every record its template, and
-//! tells in the same pipeline when the logs say that the host is failing.
+//! bellwether for Fluent Bit: a filter that learns what is normal in a host's logs, gives every record its template, and raises events
+//! in the same pipeline when the logs indicate that the host is failing.
 //!
-//! One record's way: `plugin` (the host's callback) → `record` (decoded in place) → `filter` (text, stream, priority) → `lad`
+//! One record's way: `plugin` (Fluent Bit's callback) → `record` (decoded in place) → `filter` (text, stream, priority) → `lad`
 //! (the detector, through the C ABI) → back into the chunk with its keys. An event's: `filter` → `channel` → `input` (the
 //! companion input) or, where the pipeline has none, inline behind the records of the chunk. Periodic work is
 //! done by the `housekeeper`, a thread of its own, and the learned state is written by another.
 //!
-//! The host copies the registration structures by name from the loaded object; what they point to is made when it is loaded.
-// What only the host calls.
+//! Fluent Bit copies the registration structures by name from the loaded object; what they point to is made when it is loaded.
+// What only Fluent Bit calls.
 #![cfg_attr(test, allow(dead_code))]
 
 mod abi;

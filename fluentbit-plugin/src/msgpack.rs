@@ -30,9 +30,9 @@ pub enum Value<'a> {
     Bin(&'a [u8]),
     /// An extension type with its content.
     Ext(i8, &'a [u8]),
-    /// The head of an array of so many values, which follow.
+    /// The head of an array of this many values, which follow.
     Array(u32),
-    /// The head of a map of so many pairs of key and value, which follow.
+    /// The head of a map of this many pairs of key and value, which follow.
     Map(u32),
     /// True or false.
     Bool(bool),
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A big-endian number of so many bytes: one, two, four or eight.
+    /// A big-endian number of this many bytes: one, two, four or eight.
     #[inline]
     fn number(&mut self, length: usize) -> Result<u64, Malformed> {
         let bytes = self.take(length)?;

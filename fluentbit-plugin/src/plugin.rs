@@ -112,7 +112,7 @@ fn core_entries() -> Result<Vec<ConfigOption>, String> {
     Ok(entries)
 }
 
-/// What the log limiter tells apart.
+/// The topics of log lines, which the log limiter counts separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Topic {
     /// A chunk cannot be read.

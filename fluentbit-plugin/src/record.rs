@@ -175,7 +175,7 @@ fn time_of(time: Value<'_>) -> Option<When> {
 
 /// Writes a record with the keys that are added to its map.
 ///
-/// `added` is so many pairs of key and value, encoded. Pairs of the record whose key is one of `replaced` are left out.
+/// `added` is this many pairs of key and value, encoded. Pairs of the record whose key is one of `replaced` are left out.
 pub fn write_with(
     out: &mut impl Sink,
     record: &Record<'_>,

@@ -228,7 +228,7 @@ fn a_wrong_command_line_says_what_would_be_right() {
         ),
         (
             &["evaluate", "metrics", "--set", "treshold=1"],
-            "did you mean \"threshold\"?",
+            "did you mean \"zscore_threshold\"?",
         ),
         (
             &["evaluate", "metrics", SCORED, "--vms", "3"],

@@ -233,7 +233,10 @@ fn what_is_wrong_is_said_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("trials.csv");
     for (more, says) in [
-        (&["--param", "treshold"][..], "did you mean \"threshold\"?"),
+        (
+            &["--param", "treshold"][..],
+            "did you mean \"zscore_threshold\"?",
+        ),
         (&["--param", "zscore_threshold=9..1"], "1..9"),
         (&["--param", "interval=1..9"], "the data say"),
         (&["--param", "algorithm"], "both set and tuned"),

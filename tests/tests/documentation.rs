@@ -226,9 +226,9 @@ fn snake_case(name: &str) -> String {
 fn the_page_on_events_names_every_kind_and_every_key() -> Result<()> {
     let page = file("docs/events.md")?;
     let kinds = declared(
-        &file("core/src/event/mod.rs")?,
+        &file("core/src/event/terms.rs")?,
         "pub enum EventKind {",
-        "\n}",
+        "\n    }",
     )?;
     let keys = declared(&file("core/src/event/flat.rs")?, "\nflat! {", "\n}")?;
     assert!(kinds.len() > 5 && keys.len() > 20, "{kinds:?} {keys:?}");

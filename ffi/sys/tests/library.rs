@@ -338,7 +338,7 @@ fn feed(had: &mut Had, ticks: std::ops::Range<u32>, level: f64) {
 }
 
 #[test]
-fn what_was_learnt_survives_a_restart_and_raises_an_event_that_can_be_read() {
+fn what_was_learned_survives_a_restart_and_raises_an_event_that_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let library = library();

@@ -29,7 +29,7 @@ impl Buffer {
         }
     }
 
-    /// Makes room for so many bytes more.
+    /// Makes room for this many more bytes.
     ///
     /// # Panics
     /// There is no memory.
@@ -81,7 +81,7 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: so many bytes are set; a dangling pointer does for none.
+        // SAFETY: this many bytes are set; a dangling pointer does for none.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }
@@ -117,7 +117,7 @@ mod tests {
         let mut buffer = Buffer::new();
         buffer.extend_from_slice(b"bytes");
         let (start, length) = buffer.hand_over().expect("there is something");
-        // SAFETY: so many bytes were handed over, and they are freed once.
+        // SAFETY: this many bytes were handed over, and they are freed once.
         unsafe {
             let bytes = std::slice::from_raw_parts(start.cast::<u8>(), length);
             assert_eq!(bytes, b"bytes");

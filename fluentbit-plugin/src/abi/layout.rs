@@ -1,7 +1,7 @@
-//! What the program's own plugins say of its plugin interface.
+//! The plugin interface, measured on the plugins of the program itself.
 //!
 //! Fluent Bit copies a plugin's registration structure by the size that it was compiled with, walks the table of options by a
-//! stride that it was compiled with, and tells no plugin which these are; both have changed, in patch releases too. But its own
+//! stride that it was compiled with, and does not expose either; both have changed, in patch releases too. But its own
 //! plugins are registered by the same structures, as data that the program exports: the dynamic symbol table has the size of
 //! `filter_grep_plugin`, and the distance between two options can be measured in the table that it points to. An interface is
 //! used only where what is measured is what the versions that were tested have.

@@ -11,13 +11,13 @@ use std::ffi::{c_char, c_int, c_void};
 use super::Handle;
 use super::program::symbol;
 
-/// Words of a structure that are looked at: 2.2 to 5.1 have what is needed within 21.
+/// Words of a structure that are searched: 2.2 to 5.1 have what is needed within 21.
 const WORDS: usize = 32;
 
 /// Words of a processor's unit: the pointer to the processor is the 14th up to 3.x and the 15th since.
 const UNIT_WORDS: usize = 16;
 
-/// The most inputs, or outputs, that are looked at.
+/// Maximum number of inputs, or outputs, that are searched.
 const INSTANCES_MAX: c_int = 4096;
 
 type Get = unsafe extern "C" fn(Handle, c_int) -> Handle;

@@ -144,7 +144,7 @@ impl Host {
         unsafe { text((self.0.input_name)(instance)) }.unwrap_or_default()
     }
 
-    /// Sets an input's context, and has it collected every so many nanoseconds, less than a second; whether that is possible.
+    /// Sets an input's context, and has it collected at this interval in nanoseconds, less than a second; returns whether that is possible.
     ///
     /// # Safety
     /// As for [`Self::input_property`], within `cb_init`, with `config` as it was given there.
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_is_no_fluent_bit_is_told_by_what_it_lacks() {
+    fn a_program_that_is_no_fluent_bit_is_recognized_by_what_it_lacks() {
         assert!(Host::find().unwrap_err().starts_with("flb_"));
     }
 }

@@ -91,7 +91,7 @@ const CALLBACKS: usize = 8;
 fn refuse_from(first: &mut Option<Init>, refuse: Init) {
     let first = ptr::from_mut(first).cast::<usize>();
     for i in 0..CALLBACKS {
-        // SAFETY: in both structures so many fields of a pointer's size follow, none of which may not be any number.
+        // SAFETY: in both structures this many fields of a pointer's size follow, and any number is a valid value of each.
         unsafe { first.add(i).write(refuse as usize) };
     }
 }

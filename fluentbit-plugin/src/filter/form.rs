@@ -44,10 +44,10 @@ pub const LEVEL_KEYS: [(&[u8], Scale); 11] = [
     (b"@level", Scale::Level),
 ];
 
-/// What a text is found to say.
+/// A text, parsed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Said<'a> {
-    /// What the program said.
+pub struct Parsed<'a> {
+    /// The message of the program.
     pub text: &'a [u8],
     /// The host that the text names.
     pub host: Option<&'a [u8]>,
@@ -69,16 +69,16 @@ pub fn is_plain(text: &[u8]) -> bool {
     )
 }
 
-/// What `text` says. Where the record has named its program, a line of syslog in its text is something that the program said, and
+/// Parses `text`. Where the record has named its program, a line of syslog in its text is something that the program said, and
 /// is left as it is.
-pub fn said<'a>(
+pub fn parse<'a>(
     text: &'a [u8],
     has_program: bool,
     scratch: &'a mut [Vec<u8>; OBJECTS_MAX],
-) -> Said<'a> {
-    let mut said = Said {
+) -> Parsed<'a> {
+    let mut said = Parsed {
         text,
-        ..Said::default()
+        ..Parsed::default()
     };
     if text.len() > TEXT_MAX_BYTES {
         return said;
@@ -93,7 +93,7 @@ pub fn said<'a>(
             named = true;
         } else if !named && let Some(line) = syslog(said.text) {
             named = true;
-            said = Said {
+            said = Parsed {
                 priority: line.priority.or(said.priority),
                 ..line
             };
@@ -177,23 +177,23 @@ fn container(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// What a line of syslog says, of RFC 5424, of RFC 3164, or as rsyslog writes it to files.
-fn syslog(line: &[u8]) -> Option<Said<'_>> {
+fn syslog(line: &[u8]) -> Option<Parsed<'_>> {
     let (priority, rest) = pri(line);
     if priority.is_some()
         && let Some(rest) = rest.strip_prefix(b"1 ")
         && let Some(said) = rfc5424(rest)
     {
-        return Some(Said { priority, ..said });
+        return Some(Parsed { priority, ..said });
     }
     let (rest, by_syslog) = match (iso(rest), rfc3164(rest)) {
         (Some(rest), _) => (rest, priority.is_some()),
         (None, Some(rest)) => (rest, true),
         // A priority alone, as the kernel and systemd take it.
         (None, None) => {
-            return priority.is_some().then_some(Said {
+            return priority.is_some().then_some(Parsed {
                 text: rest,
                 priority,
-                ..Said::default()
+                ..Parsed::default()
             });
         }
     };
@@ -217,7 +217,7 @@ fn syslog(line: &[u8]) -> Option<Said<'_>> {
             }
         }
     };
-    Some(Said {
+    Some(Parsed {
         text,
         host,
         program,
@@ -294,7 +294,7 @@ fn rfc3164(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// Host, program and text of what follows the version: time, host, program, process, message id, structured data, text.
-fn rfc5424(rest: &[u8]) -> Option<Said<'_>> {
+fn rfc5424(rest: &[u8]) -> Option<Parsed<'_>> {
     let (_, rest) = word(rest)?;
     let (host, rest) = word(rest)?;
     let (program, rest) = word(rest)?;
@@ -306,7 +306,7 @@ fn rfc5424(rest: &[u8]) -> Option<Said<'_>> {
     };
     let text = text.strip_prefix(b" ").unwrap_or(text);
     let known = |name: &'_ [u8]| name != b"-";
-    Some(Said {
+    Some(Parsed {
         text: text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text),
         host: Some(host).filter(|host| known(host) && is_host(host)),
         program: Some(program).filter(|program| known(program)),
@@ -385,12 +385,12 @@ mod tests {
     use proptest::prelude::*;
 
     /// What is said: text, host, program and priority.
-    type Told = (String, Option<String>, Option<String>, Option<u8>);
+    type Fields = (String, Option<String>, Option<String>, Option<u8>);
 
-    fn told_of(text: &str, has_program: bool) -> Told {
+    fn parsed(text: &str, has_program: bool) -> Fields {
         let string = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut scratch = Default::default();
-        let said = said(text.as_bytes(), has_program, &mut scratch);
+        let said = parse(text.as_bytes(), has_program, &mut scratch);
         let found = (
             string(said.text),
             said.host.map(string),
@@ -401,7 +401,12 @@ mod tests {
         found
     }
 
-    fn told(text: &str, host: Option<&str>, program: Option<&str>, priority: Option<u8>) -> Told {
+    fn fields(
+        text: &str,
+        host: Option<&str>,
+        program: Option<&str>,
+        priority: Option<u8>,
+    ) -> Fields {
         let string = |text: &str| text.to_owned();
         (text.into(), host.map(string), program.map(string), priority)
     }
@@ -412,43 +417,46 @@ mod tests {
         for (line, wanted) in [
             (
                 "Oct  3 22:14:15 hv-1.example sshd[17]: session opened",
-                told("session opened", host, sshd, None),
+                fields("session opened", host, sshd, None),
             ),
             (
                 "2024-02-05T12:39:46.250000+00:00 hv-1.example sshd[17]: session opened",
-                told("session opened", host, sshd, None),
+                fields("session opened", host, sshd, None),
             ),
             (
                 "2024-02-05T12:39:46+0100 hv-1.example kernel: [    1.5] br0: port 1",
-                told("[    1.5] br0: port 1", host, kernel, None),
+                fields("[    1.5] br0: port 1", host, kernel, None),
             ),
             (
                 "<34>Oct 13 22:14:15 hv-1.example sshd[17]: a: b",
-                told("a: b", host, sshd, Some(2)),
+                fields("a: b", host, sshd, Some(2)),
             ),
             // As programs write to /dev/log.
             (
                 "<30>Oct 13 22:14:15 sshd[17]: session opened",
-                told("session opened", None, sshd, Some(6)),
+                fields("session opened", None, sshd, Some(6)),
             ),
             (
                 "<165>1 2003-10-11T22:14:15.003Z hv-1.example sshd 17 ID47 [a@1 x=\"q\\\"]z\"][b@2] \u{feff}said",
-                told("said", host, sshd, Some(5)),
+                fields("said", host, sshd, Some(5)),
             ),
-            ("<11>1 - - - - - - said", told("said", None, None, Some(3))),
-            ("<3>said", told("said", None, None, Some(3))),
+            (
+                "<11>1 - - - - - - said",
+                fields("said", None, None, Some(3)),
+            ),
+            ("<3>said", fields("said", None, None, Some(3))),
             (
                 "Oct  3 22:14:15 hv-1.example last message repeated 3 times",
-                told("last message repeated 3 times", host, None, None),
+                fields("last message repeated 3 times", host, None, None),
             ),
             (
                 "2024-02-05T12:39:46Z hv-1.example dnsmasq: said",
-                told("said", None, Some("dnsmasq"), None),
+                fields("said", None, Some("dnsmasq"), None),
             ),
         ] {
-            assert_eq!(told_of(line, false), wanted, "{line}");
+            assert_eq!(parsed(line, false), wanted, "{line}");
             // A program that says such a line has named itself already.
-            assert_eq!(told_of(line, true), told(line, None, None, None), "{line}");
+            assert_eq!(parsed(line, true), fields(line, None, None, None), "{line}");
         }
     }
 
@@ -470,7 +478,11 @@ mod tests {
             "{\"level\":\"error\"}",
             "{\"log\":7}",
         ] {
-            assert_eq!(told_of(line, false), told(line, None, None, None), "{line}");
+            assert_eq!(
+                parsed(line, false),
+                fields(line, None, None, None),
+                "{line}"
+            );
         }
     }
 
@@ -482,19 +494,19 @@ mod tests {
             // A time that was never set.
             "0001-01-01T00:00:00Z stderr F disk failed",
         ] {
-            assert_eq!(told_of(line, false).0, "disk failed");
-            assert_eq!(told_of(line, true).0, "disk failed");
+            assert_eq!(parsed(line, false).0, "disk failed");
+            assert_eq!(parsed(line, true).0, "disk failed");
         }
         // Whatever it says of hosts.
         let line = "2024-02-05T12:39:46Z stdout F Oct  3 22:14:15 hv-2 kernel: disk failed";
         let inner = "Oct  3 22:14:15 hv-2 kernel: disk failed";
-        assert_eq!(told_of(line, false), told(inner, None, None, None));
+        assert_eq!(parsed(line, false), fields(inner, None, None, None));
     }
 
     #[test]
     fn an_application_that_logs_json_says_what_is_in_it() {
         let inner = r#"{"level":"error","ts":1.5,"host":"db","msg":"disk \"sda\" failed"}"#;
-        let wanted = told("disk \"sda\" failed", None, None, Some(3));
+        let wanted = fields("disk \"sda\" failed", None, None, Some(3));
         let docker =
             serde_json::json!({"log": format!("{inner}\n"), "stream": "stdout", "time": "x"});
         for line in [
@@ -503,17 +515,17 @@ mod tests {
             format!("2024-02-05T12:39:46Z stdout F {inner}"),
         ] {
             for has_program in [false, true] {
-                assert_eq!(told_of(&line, has_program), wanted, "{line}");
+                assert_eq!(parsed(&line, has_program), wanted, "{line}");
             }
         }
         let docker = r#"{"log":"disk failed\n","stream":"stderr","time":"x"}"#;
-        assert_eq!(told_of(docker, false).0, "disk failed");
+        assert_eq!(parsed(docker, false).0, "disk failed");
         // More of them, one within the other, are not looked into.
         let mut line = "deep".to_owned();
         for _ in 0..9 {
             line = serde_json::json!({ "log": line }).to_string();
         }
-        assert!(told_of(&line, false).0.starts_with("{\"log\":"));
+        assert!(parsed(&line, false).0.starts_with("{\"log\":"));
     }
 
     #[test]
@@ -529,7 +541,7 @@ mod tests {
             ("null", None),
         ] {
             let line = format!("{{\"msg\":\"said\",\"level\":{level}}}");
-            assert_eq!(told_of(&line, false), told("said", None, None, priority));
+            assert_eq!(parsed(&line, false), fields("said", None, None, priority));
         }
     }
 
@@ -543,7 +555,7 @@ mod tests {
             rest in "[ -~]{0,80}",
             has_program in any::<bool>(),
         ) {
-            told_of(&format!("{start}{rest}"), has_program);
+            parsed(&format!("{start}{rest}"), has_program);
         }
     }
 }

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_or_breaks_off_is_told() {
+    fn what_is_no_object_or_breaks_off_is_recognized() {
         for text in [
             "",
             "{",

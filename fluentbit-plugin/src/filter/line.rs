@@ -3,7 +3,7 @@
 /// What a detector says of a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict<'a> {
-    /// The number of the record's template, or 0 where there is no room for it.
+    /// The number of the record's template, or 0 if its stream is not tracked.
     pub template_id: u64,
     /// The template.
     pub template: &'a str,

@@ -189,7 +189,7 @@ impl<D: Detector> Filter<D> {
 
     /// Takes a chunk of records with one tag; gives the records that stand in its place now, or `None` where it stays as it is.
     ///
-    /// `inline` tells whether an event is to be added to the records: it is shown the event's record first. `flagged` is shown
+    /// `inline` says whether an event is to be added to the records: it is shown the event's record first. `flagged` is shown
     /// each flagged line with what was found.
     ///
     /// # Errors
@@ -275,11 +275,11 @@ impl<D: Detector> Filter<D> {
         let named = named.or_else(|| self.tag_at.map(|_| Cow::Borrowed(tag)));
         let own = self.sources.of(seen, text);
         let said = match form::is_plain(own.text) {
-            true => form::Said {
+            true => form::Parsed {
                 text: own.text,
-                ..form::Said::default()
+                ..form::Parsed::default()
             },
-            false => form::said(own.text, own.program.is_some(), &mut self.scratch),
+            false => form::parse(own.text, own.program.is_some(), &mut self.scratch),
         };
         let priority = self
             .priorities
@@ -440,7 +440,7 @@ impl Sink for Buffer {
     }
 }
 
-/// Writes a record with so many pairs that are added to it. `has_added`: there may be such keys in it already.
+/// Writes a record with this many pairs added to it. `has_added`: there may be such keys in it already.
 #[inline]
 fn write(out: &mut Buffer, record: &Record<'_>, count: u32, added: &[u8], has_added: bool) {
     if has_added {

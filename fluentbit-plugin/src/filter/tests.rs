@@ -9,7 +9,7 @@ use rmpv::Value as Any;
 /// A line as it was observed, without its lifetime.
 type Observed = (String, f64, String, Option<u8>, [String; 3]);
 
-/// Finds fault with every text that has "fail" in it, and tells of each that has "event" in it.
+/// Classifies every text with "fail" in it as a failure, and raises an event for each with "event" in it.
 #[derive(Default)]
 struct Fake {
     observed: Vec<Observed>,
