@@ -14,15 +14,15 @@ fn a_configuration_that_is_wrong_stops_the_plugin_and_not_the_daemon() -> Result
     let wrong = [
         (
             "Treshold 2.5",
-            "bellwether: unknown option Treshold (did you mean Threshold?); the options are Algorithm, ",
+            "bellwether: unknown option Treshold (did you mean ZscoreThreshold?); the options are Algorithm, ",
         ),
         (
             "Threshold \"high\"",
-            "bellwether: option Threshold: \"high\" is not allowed; it takes 0 to 1000000",
+            "bellwether: option ZscoreThreshold: \"high\" is not allowed; it takes 0 to 1000000",
         ),
         (
             "WindowLongSz 1.5",
-            "bellwether: option WindowLongSz: \"1.5\" is not allowed; it takes 2 to 100000",
+            "bellwether: option ZscoreWindowLongSz: \"1.5\" is not allowed; it takes 2 to 100000",
         ),
         (
             "Identity \"vm\"",
