@@ -4,7 +4,7 @@
 //! options of the plugin itself, [`OWN`].
 
 use bellwether_agent::options::{
-    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, camel_case, did_you_mean,
+    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, camel_case, did_you_mean, nearest,
 };
 
 use crate::virt::{self, Identity};
@@ -256,10 +256,16 @@ fn unknown(key: &str, core: &[CoreOption]) -> String {
         .flat_map(|o| &o.aliases)
         .map(|alias| camel_case(alias))
         .collect();
-    let all = names.iter().chain(&aliases).map(String::as_str);
+    let near = nearest(key, names.iter().chain(&aliases).map(String::as_str));
+    // An option is suggested by the name that the documentation has.
+    let named = |near: &str| {
+        let option = core.iter().find(|option| option.has_name(near));
+        option.map_or_else(|| near.to_owned(), |option| camel_case(&option.name))
+    };
+    let suggestion = near.map(|near| format!(" (did you mean {}?)", named(near)));
     format!(
         "unknown option {key}{}; the options are {}",
-        did_you_mean(key, all),
+        suggestion.unwrap_or_default(),
         names.join(", ")
     )
 }
@@ -349,7 +355,7 @@ mod tests {
     fn an_unknown_key_is_answered_with_the_nearest_one() {
         let errors = settings(|w| w.number("Treshold", 2.0)).expect_err("there is no such option");
         assert!(
-            errors[0].starts_with("unknown option Treshold (did you mean Threshold?)"),
+            errors[0].starts_with("unknown option Treshold (did you mean ZscoreThreshold?)"),
             "{errors:?}"
         );
         assert!(errors[0].contains("WindowLongSz") && errors[0].contains("StateFile"));

@@ -7,8 +7,11 @@ use crate::had::Had;
 use crate::lad::Lad;
 use crate::options::bw_options;
 
+/// A kind's name, and what makes its options.
+type Known = (&'static str, fn() -> bw_options);
+
 /// The name of each kind, and its options. A further detector is a line here, and a file with its typed functions.
-const KINDS: [(&str, fn() -> bw_options); 3] = [
+const KINDS: [Known; 3] = [
     (Had::NAME, bw_options::of::<Had>),
     (Lad::NAME, bw_options::of::<Lad>),
     (Drain::NAME, bw_options::of::<Drain>),

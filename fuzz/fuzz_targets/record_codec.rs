@@ -240,11 +240,11 @@ fn begins(path: &Path, seen: &Seen<'_>, maps: [&Known; 3]) {
 fn said(text: &[u8]) {
     for has_program in [false, true] {
         let mut scratch = Default::default();
-        let said = form::said(text, has_program, &mut scratch);
+        let said = form::parse(text, has_program, &mut scratch);
         if form::is_plain(text) {
-            let plain = form::Said {
+            let plain = form::Parsed {
                 text,
-                ..form::Said::default()
+                ..form::Parsed::default()
             };
             assert_eq!(said, plain);
         }
