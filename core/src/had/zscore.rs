@@ -156,9 +156,11 @@ impl Zscore {
 
 impl Method for Zscore {
     fn bytes(&self) -> usize {
-        let vm =
-            |vm: &Vm| vm.delay.bytes() + vm.short.bytes() + vm.long.bytes() + vm.filter.bytes();
-        vec(&self.vms) + self.vms.iter().map(vm).sum::<usize>() + self.overlap.bytes()
+        // All VMs have windows of the same lengths.
+        let vm = self.vms.first().map_or(0, |vm| {
+            vm.delay.bytes() + vm.short.bytes() + vm.long.bytes() + vm.filter.bytes()
+        });
+        vec(&self.vms) + self.vms.len() * vm + self.overlap.bytes()
     }
 
     fn resize(&mut self, slots: usize) {

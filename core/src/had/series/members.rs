@@ -7,6 +7,7 @@ use super::misaligned::{Held, NOT_HELD};
 use super::ticks::{RECENT_TICKS, TICKS_MAX};
 use crate::had::eviction::{Candidate, patience};
 use crate::had::options::HadOptions;
+use crate::memory::allocation;
 
 /// A slot of a series, with the VM in it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -27,6 +28,11 @@ pub(crate) struct Member {
     /// Ticks with a sample; for a restored one only whether it is established.
     #[serde(skip)]
     pub(super) ticks: u32,
+}
+
+/// Memory of the name of a VM in bytes: it is in its slot and in the table of slots.
+pub(super) fn name_bytes(name: &str) -> usize {
+    2 * allocation(name.len())
 }
 
 impl Member {
@@ -73,6 +79,7 @@ impl Series {
             ..Member::default()
         };
         self.slots.insert(name.into(), slot as u32);
+        self.name_bytes += name_bytes(name);
         slot
     }
 
@@ -177,6 +184,7 @@ impl Series {
         let Some(name) = member.name.take() else {
             return;
         };
+        self.name_bytes -= name_bytes(&name);
         if member.expected {
             self.expected -= 1;
             if !self.rows[0].values[slot].is_nan() {

@@ -84,6 +84,9 @@ pub(super) struct Series {
     pub wrong_clock: Option<WrongClock>,
     #[serde(skip)]
     eviction: Eviction,
+    /// Memory of the names of its VMs in bytes: a flood of new VMs must not sum it up for each.
+    #[serde(skip)]
+    name_bytes: usize,
 }
 
 impl Series {
@@ -125,6 +128,7 @@ impl Series {
             stepped: None,
             wrong_clock: None,
             eviction: Eviction::default(),
+            name_bytes: 0,
         }
     }
 

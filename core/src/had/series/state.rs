@@ -1,6 +1,7 @@
 //! The state of a series: restoring it and measuring its memory.
 
 use super::Series;
+use super::members::name_bytes;
 use super::misaligned::MisalignedRun;
 use super::ticks::{Row, TICKS_MAX};
 use crate::had::algorithm::AnyMethod;
@@ -34,6 +35,7 @@ impl Series {
         for (slot, member) in self.members.iter().enumerate() {
             if let Some(name) = &member.name {
                 self.slots.insert(name.clone(), slot as u32);
+                self.name_bytes += name_bytes(name);
             }
         }
         self.rows.resize(options.reorder_sz + 1, Row::default());
@@ -69,12 +71,6 @@ impl Series {
         };
         let slots = self.members.len();
         let rows = self.rows.iter().map(|row| vec(&row.values)).sum::<usize>();
-        let names = self
-            .members
-            .iter()
-            .filter_map(|member| member.name.as_deref());
-        // A name is in its slot and in the table of slots.
-        let names = names.map(|name| 2 * allocation(name.len())).sum::<usize>();
         // At worst, all its VMs are misaligned and have changed.
         let rare =
             allocation(slots * size_of::<Option<MisalignedRun>>()) + self.incidents.bytes(slots);
@@ -83,7 +79,7 @@ impl Series {
             + vec(&self.members)
             + vec(&self.rows)
             + rows
-            + names
+            + self.name_bytes
             + table(self.slots.capacity(), size_of::<(Box<str>, u32)>())
             + rare
     }
