@@ -90,8 +90,25 @@ pub struct Spec {
     pub unit: &'static str,
     /// One line of help.
     pub help: &'static str,
-    /// Other accepted names: those of earlier versions and of other programs.
-    pub aliases: &'static [&'static str],
+    /// Names of earlier versions and of other programs, without `prefix`.
+    pub(crate) own_aliases: &'static [&'static str],
+    /// The prefix of the names if the option is nested in others, or an empty string.
+    pub(crate) prefix: &'static str,
+}
+
+impl Spec {
+    /// Other names that are accepted: those of earlier versions and those that other programs have for it.
+    pub fn aliases(&self) -> impl Iterator<Item = String> {
+        self.own_aliases
+            .iter()
+            .map(|alias| self.prefix.to_owned() + alias)
+    }
+
+    /// Whether `name` is its name or an alias.
+    pub fn is_named(&self, name: &str) -> bool {
+        let inner = name.strip_prefix(self.prefix);
+        self.name == name || inner.is_some_and(|inner| self.own_aliases.contains(&inner))
+    }
 }
 
 /// Options that are set by name.
@@ -336,6 +353,7 @@ pub(crate) const fn joined<const N: usize>(
     own: &[Spec],
     nested: &[Spec],
     names: &'static [([u8; NAME_MAX_BYTES], usize)],
+    prefix: &'static str,
 ) -> [Spec; N] {
     assert!(own.len() + nested.len() == N);
     let mut all = [own[0]; N];
@@ -346,6 +364,7 @@ pub(crate) const fn joined<const N: usize>(
         } else {
             let at = i - own.len();
             all[i] = nested[at];
+            all[i].prefix = prefix;
             all[i].name = match std::str::from_utf8(names[at].0.split_at(names[at].1).0) {
                 Ok(name) => name,
                 Err(_) => panic!("an option's name is ASCII"),
@@ -374,7 +393,7 @@ macro_rules! options {
         impl $name {
             const OWN_SPECS: &'static [crate::options::Spec] = &[$(crate::options::Spec {
                 name: stringify!($field), kind: $kind, default: $default, unit: $unit, help: $help,
-                aliases: &[$($($alias),+)?],
+                own_aliases: &[$($($alias),+)?], prefix: "",
             }),+];
 
             /// The table of the options, in the order in which they are documented.
@@ -456,7 +475,7 @@ macro_rules! table {
         const NESTED: usize = $nested.len();
         const NAMES: [([u8; crate::options::NAME_MAX_BYTES], usize); NESTED] =
             crate::options::prefixed_names($prefix, $nested);
-        &crate::options::joined::<{ $own.len() + NESTED }>($own, $nested, &NAMES)
+        &crate::options::joined::<{ $own.len() + NESTED }>($own, $nested, &NAMES, $prefix)
     }};
 }
 pub(crate) use table;
@@ -486,14 +505,15 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// The error for a name that is in none of `specs`, with the nearest name in them.
 pub(crate) fn unknown(name: &str, specs: &'static [Spec]) -> OptionError {
-    let names = specs
+    let names: Vec<String> = specs
         .iter()
-        .flat_map(|spec| [&[spec.name], spec.aliases].concat());
-    let named = |near: &str| {
-        let is_it = |spec: &&Spec| spec.name == near || spec.aliases.contains(&near);
-        specs.iter().find(is_it).map(|spec| spec.name)
+        .flat_map(|spec| std::iter::once(spec.name.to_owned()).chain(spec.aliases()))
+        .collect();
+    let documented = |near: &str| {
+        let spec = specs.iter().find(|spec| spec.is_named(near));
+        spec.map(|spec| spec.name)
     };
-    let nearest = nearest(name, names).and_then(named);
+    let nearest = nearest(name, names.iter().map(String::as_str)).and_then(documented);
     let known = specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
     OptionError::Unknown {
         name: name.to_owned(),
@@ -594,10 +614,10 @@ mod tests {
     #[test]
     fn no_alias_is_the_name_of_another_option() {
         for specs in [HadOptions::SPECS, LadOptions::SPECS, DrainOptions::SPECS] {
-            let mut names: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+            let mut names: Vec<String> = specs.iter().map(|spec| spec.name.to_owned()).collect();
             for spec in specs {
-                for alias in spec.aliases {
-                    assert!(!names.contains(alias), "{alias}");
+                for alias in spec.aliases() {
+                    assert!(!names.contains(&alias), "{alias}");
                     names.push(alias);
                 }
             }

@@ -35,7 +35,7 @@ impl bw_options {
     pub(crate) fn of<K: Kind>() -> Self {
         let texts = K::Options::SPECS.iter().map(|spec| Texts {
             allowed: spec.kind.allowed(),
-            aliases: spec.aliases.join(","),
+            aliases: spec.aliases().collect::<Vec<_>>().join(","),
         });
         Self {
             options: Box::new(OptionsOf::<K>(K::Options::default())),

@@ -45,7 +45,7 @@ pub fn parameter<O: Options>(text: &str) -> Result<Parameter, String> {
         Some((name, values)) => (name.trim(), Some(values.trim())),
         None => (text.trim(), None),
     };
-    let is_it = |spec: &&Spec| spec.name == name || spec.aliases.contains(&name);
+    let is_it = |spec: &&Spec| spec.is_named(name);
     let Some(spec) = O::SPECS.iter().find(is_it) else {
         // The error of setting it names the nearest one.
         return Err(set(name, "").err().map_or_else(

@@ -201,6 +201,11 @@ fn a_bad_option_stops_the_start_with_what_would_be_right() -> Result<()> {
             "window_size=0",
             "[filter:bellwether:bellwether.0] option \"window_size\": \"0\" is not allowed; it takes 1 to",
         ),
+        // By the name that other implementations of Drain have for it.
+        (
+            "drain_tree_depth=99",
+            "option \"drain_depth\": \"99\" is not allowed; it takes 3 to 10",
+        ),
         ("record_keys=templates", "(did you mean template?)"),
         (
             "state_file=",
