@@ -59,7 +59,7 @@ fn every_configuration_in_the_documentation_is_one_that_collectd_takes() -> Resu
 fn trying_a_configuration_shows_the_mistakes_in_it() -> Result<()> {
     needs_collectd!();
     for (plugin, line, wanted) in [
-        ("bellwether", "Quorm 0.5", "did you mean Quorum?"),
+        ("bellwether", "Quorm 0.5", "did you mean IadQuorum?"),
         ("bellwether", "Threshold \"high\"", "it takes 0 to 1000000"),
         ("exec", "NotificatinExec \"nobody\"", "NotificatinExec"),
         ("virt", "Conection \"test:///default\"", "Conection"),
