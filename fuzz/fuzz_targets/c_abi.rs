@@ -811,7 +811,7 @@ fn observe(detector: *mut bw_detector, given: &Observation, asked: bool) {
     }
 }
 
-/// Looks at what a batch came to: how many were processed, and that nothing is told of those that were not looked at.
+/// Checks the results of a batch: how many were processed, and that the others are unchanged.
 fn processed(code: bw_result, processed: usize, batch: &Batch) {
     if code == bw_result::BW_OK {
         assert!(processed <= batch.entries.len());

@@ -48,7 +48,7 @@ enum Way {
 }
 
 impl Search {
-    /// Bayesian optimization of at most so many trials.
+    /// Bayesian optimization of at most this many trials.
     pub fn bayes(parameters: Vec<Parameter>, start: Assignment, seed: u64, trials: usize) -> Self {
         Self {
             parameters,
