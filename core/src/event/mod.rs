@@ -179,14 +179,6 @@ impl Event {
         }
     }
 
-    /// The evidence of a [`EventKind::LogNovelty`].
-    pub fn log_novelty(&self) -> Option<&LogNovelty> {
-        match &self.evidence {
-            Evidence::LogNovelty(novelty) => Some(novelty),
-            _ => None,
-        }
-    }
-
     /// The log that it is about, if it is about one.
     pub fn stream(&self) -> Option<&str> {
         match &self.evidence {
