@@ -167,6 +167,7 @@ pub unsafe extern "C" fn bw_lad_observe(
                 program: optional_bytes(r.program.data, r.program.size, "bw_lad_record.program")?,
                 unit: optional_bytes(r.unit.data, r.unit.size, "bw_lad_record.unit")?,
                 tag: optional_bytes(r.tag.data, r.tag.size, "bw_lad_record.tag")?,
+                ..Source::default()
             }
         };
         if !observed.is_null() {

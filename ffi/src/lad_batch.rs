@@ -154,6 +154,7 @@ pub unsafe extern "C" fn bw_lad_observe_many(
                 program: bytes(sources[0], i)?,
                 unit: bytes(sources[1], i)?,
                 tag: bytes(sources[2], i)?,
+                ..Source::default()
             })
         };
         lad.change(|lad: &mut Lad| {

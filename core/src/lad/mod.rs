@@ -49,7 +49,7 @@ pub use detector::Detector;
 pub use options::{LadOptions, Mode};
 pub use record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
 pub use sequence::{Sequence, Step};
-pub use source::Source;
+pub use source::{Source, Transport};
 pub use verdict_cache::{SharedInference, inference};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::*;
 use crate::snapshot::Unusable;
 
 const KERNEL: Source<'_> = Source {
+    transport: Transport::Kernel,
     program: b"kernel",
     unit: b"",
     tag: b"host.kmsg",
@@ -29,7 +30,7 @@ fn an_event_names_the_source_of_its_trigger_even_after_a_restart() {
     let other = Source {
         program: b"smartd",
         unit: b"smartd.service",
-        tag: b"",
+        ..Source::default()
     };
     observe_from(&mut detector, 101.0, "disk sdb failed", other);
     detector.snapshot().write(&path).unwrap();
