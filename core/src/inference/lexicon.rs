@@ -1,22 +1,37 @@
 //! The lexicon: weighted phrases of failure.
 //!
-//! A single pass over a message finds all phrases, however many there are (`reading.rs`). The matches are then scored
+//! A single pass over a message finds the words of all phrases, however many there are (`reading.rs`). Phrases count where their
+//! words stand in their order, close to each other, in a message from a source that they are declared for. They are then scored
 //! (`scoring.rs`): a phrase counts by its own weight; words of failure add up, together with the thing they refer to; benign
-//! context outweighs both. The file `lexicon.txt` describes its own syntax.
+//! context outweighs both. The file `data/common.txt` describes the syntax of lexicon files.
 
 use std::sync::{Arc, LazyLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
 use super::Inference;
-use super::finding::Finding;
-use super::numbers::Numbers;
-use super::phrase::{Pattern, Phrase, Use};
+use super::finding::Reading;
+use super::message::Message;
+use super::normal::Numbers;
+use super::opaque::Names;
+use super::phrase::{Meaning, Phrase};
 use super::scan::Scanner;
-use super::syntax::{self, Entry, LexiconError};
+use super::sources::Sources;
+use super::syntax::{self, File, LexiconError};
 
-/// The built-in lexicon file.
-const BUILTIN: &str = include_str!("lexicon.txt");
+/// The built-in lexicon files.
+pub(super) const BUILTIN: &[&str] = &[
+    include_str!("data/sources.txt"),
+    include_str!("data/names.txt"),
+    include_str!("data/common.txt"),
+    include_str!("data/kernel.txt"),
+    include_str!("data/storage.txt"),
+    include_str!("data/network.txt"),
+    include_str!("data/hardware.txt"),
+    include_str!("data/vmm.txt"),
+    include_str!("data/cluster.txt"),
+    include_str!("data/init.txt"),
+];
 
 /// Classifies messages by the phrases in them.
 ///
@@ -24,14 +39,16 @@ const BUILTIN: &str = include_str!("lexicon.txt");
 #[derive(Debug)]
 pub struct Lexicon {
     pub(super) scanner: Scanner,
-    pub(super) patterns: Vec<Pattern>,
-    /// The phrases that each pattern is part of, grouped by pattern.
-    pub(super) uses: Vec<Use>,
+    /// What each pattern of the scanner stands for.
+    pub(super) meanings: Vec<Vec<Meaning>>,
+    /// The phrases that are looked for where a symbol is found.
+    pub(super) by_symbol: Vec<Vec<u32>>,
+    /// By symbol: without any of these in a message, it has no finding.
+    pub(super) indicative: Vec<bool>,
     pub(super) phrases: Vec<Phrase>,
+    pub(super) names: Names,
+    pub(super) sources: Sources,
     pub(super) numbers: Numbers,
-    /// Finds the words that accompany numbers in phrases. Without any of them in a message, no number matters. `None` if some
-    /// phrase with a number has no such word.
-    pub(super) number_words: Option<Scanner>,
 }
 
 impl Lexicon {
@@ -44,12 +61,16 @@ impl Lexicon {
     }
 
     /// The built-in lexicon, extended by a site's own file. `text` is the content of that file: new phrases are added, existing
-    /// ones get the site's weight, and the weight 0 removes a phrase.
+    /// ones get the site's weight and sources, and the weight 0 removes a phrase.
     ///
     /// # Errors
-    /// A line that does not follow the syntax that `lexicon.txt` describes.
+    /// A line that does not follow the syntax that `common.txt` describes.
     pub fn with_site_file(text: &str) -> Result<Lexicon, LexiconError> {
-        Self::of_files(&[BUILTIN, text])
+        let mut all = File::default();
+        for file in BUILTIN {
+            all.append(syntax::parse(file)?);
+        }
+        Ok(Self::extended(all, syntax::parse(text)?))
     }
 
     /// Builds a lexicon from these files; later ones override earlier ones.
@@ -57,21 +78,32 @@ impl Lexicon {
     /// # Errors
     /// As for [`Lexicon::with_site_file`].
     pub fn of_files(files: &[&str]) -> Result<Lexicon, LexiconError> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut index: FxHashMap<String, usize> = FxHashMap::default();
-        for file in files {
-            for entry in syntax::parse(file)? {
-                match index.get(&entry.phrase.to_ascii_lowercase()) {
-                    Some(&at) => entries[at] = entry,
-                    None => {
-                        index.insert(entry.phrase.to_ascii_lowercase(), entries.len());
-                        entries.push(entry);
-                    }
-                }
-            }
+        let mut all = File::default();
+        for text in files {
+            all.append(syntax::parse(text)?);
         }
-        entries.retain(|entry| entry.weight > 0.0);
-        Ok(Self::compile(&entries))
+        Ok(Self::extended(File::default(), all))
+    }
+
+    /// The lexicon of `all`, in which what has the same phrase as an entry of `site` is replaced by that.
+    fn extended(mut all: File, site: File) -> Lexicon {
+        let written: FxHashSet<String> = site
+            .entries
+            .iter()
+            .map(|entry| entry.phrase.to_ascii_lowercase())
+            .collect();
+        all.entries
+            .retain(|entry| !written.contains(&entry.phrase.to_ascii_lowercase()));
+        all.append(site);
+        let removed: FxHashSet<String> = all
+            .entries
+            .iter()
+            .filter(|entry| entry.weight <= 0.0)
+            .map(|entry| entry.phrase.to_ascii_lowercase())
+            .collect();
+        all.entries
+            .retain(|entry| !removed.contains(&entry.phrase.to_ascii_lowercase()));
+        Self::compile(all)
     }
 
     /// Number of phrases, words and things.
@@ -86,129 +118,15 @@ impl Lexicon {
 }
 
 impl Inference for Lexicon {
-    fn judge(&self, text: &str, template: &str) -> Option<Finding> {
-        self.read(if text.is_empty() { template } else { text })
-    }
-
-    fn kind_of_number(&self, digits: &[u8]) -> u64 {
-        self.numbers.kind(digits)
-    }
-
-    fn depends_on_numbers(&self, masked: &str) -> bool {
-        let Some(words) = &self.number_words else {
-            return true;
+    fn read(&self, message: &Message<'_>) -> Reading {
+        let text = match message.text.is_empty() {
+            true => message.template,
+            false => message.text,
         };
-        let mut found = false;
-        words.scan(masked.as_bytes(), |_, _, _| {
-            found = true;
-            false
-        });
-        found
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::inference::scoring::FLOOR;
-    use crate::inference::{FAULT, Family};
-
-    /// The lexicon extended by a site's file.
-    pub fn site(file: &str) -> Lexicon {
-        Lexicon::with_site_file(file).unwrap()
+        self.read_text(message, text)
     }
 
-    /// The severity of `text`; 0 without a finding.
-    pub fn severity(lexicon: &Lexicon, text: &str) -> f32 {
-        lexicon.judge(text, "").map_or(0.0, |f| f.severity)
-    }
-
-    #[test]
-    fn a_phrase_gives_its_weight_its_family_and_its_own_name_as_the_reason() {
-        let lexicon = site("[storage]\n0.9 warp core breach\n");
-        let finding = lexicon
-            .judge("engine 3: WARP Core Breach, ejecting", "")
-            .unwrap();
-        assert_eq!((finding.severity, finding.family), (0.9, Family::Storage));
-        assert!(finding.reason.contains("warp core breach"));
-        assert_eq!(lexicon.judge("engine 3: all is well", ""), None);
-    }
-
-    #[test]
-    fn numbers_matter_only_beside_words_of_phrases_that_contain_numbers() {
-        let lexicon = Lexicon::builtin();
-        for (masked, depends) in [
-            ("session <:NUM:> opened for user root(uid=<:NUM:>)", false),
-            ("<:IP:> logged in on port <:NUM:>", false),
-            ("Errors: <:NUM:>", true),
-            ("qemu[<:NUM:>]: terminating on signal <:NUM:>", true),
-        ] {
-            assert_eq!(lexicon.depends_on_numbers(masked), depends, "{masked}");
-        }
-        let without_words = site("[storage]\n0.9 (7/\n");
-        assert!(without_words.depends_on_numbers("session <:NUM:>"));
-    }
-
-    #[test]
-    fn the_template_is_classified_if_there_is_no_text() {
-        let lexicon = Lexicon::builtin();
-        assert!(lexicon.judge("", "Buffer I/O error on dev <:*:>").is_some());
-        assert!(
-            lexicon
-                .judge("all is well", "Buffer I/O error on dev <:*:>")
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn a_site_file_changes_adds_and_removes_phrases() {
-        let text = "Kernel panic - not syncing: x";
-        assert_eq!(severity(Lexicon::builtin(), text), 1.0);
-        let lexicon = site("[benign]\n1 not syncing:\n[storage]\n0.7 our own filer groans\n");
-        assert_eq!(severity(&lexicon, text), 0.0);
-        assert_eq!(severity(&lexicon, "OUR OWN FILER GROANS"), 0.7);
-        let before = severity(Lexicon::builtin(), "md0: Disk failure on sda1");
-        let after = severity(
-            &site("[storage]\n0 disk failure on\n0 disk failure\n"),
-            "md0: Disk failure on sda1",
-        );
-        assert!(before >= FAULT && after < FAULT, "{before} {after}");
-    }
-
-    #[test]
-    fn an_error_in_a_site_file_names_its_line() {
-        let error = Lexicon::with_site_file("[storage]\n0.5 fine\nbad line\n").unwrap_err();
-        assert_eq!(error.line, 3);
-    }
-
-    #[test]
-    fn no_phrase_of_the_built_in_lexicon_is_there_twice() {
-        let mut seen = FxHashMap::default();
-        for entry in syntax::parse(BUILTIN).unwrap() {
-            let phrase = entry.phrase.to_ascii_lowercase();
-            assert_eq!(seen.insert(phrase, entry.role), None, "{}", entry.phrase);
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_classified_without_panic_and_within_range(text in "\\PC{0,300}", at in 0usize..2000) {
-            let entry = &Lexicon::builtin().phrases[at % Lexicon::builtin().len()];
-            for text in [text.clone(), format!("{text}{}{text}", entry.text)] {
-                if let Some(finding) = Lexicon::builtin().judge(&text, "") {
-                    proptest::prop_assert!(finding.severity >= FLOOR && finding.severity <= 1.0);
-                    proptest::prop_assert!(!finding.reason.is_empty());
-                }
-            }
-        }
-
-        #[test]
-        fn capital_letters_do_not_matter(at in 0usize..2000) {
-            let entry = &Lexicon::builtin().phrases[at % Lexicon::builtin().len()];
-            let text = entry.text.replace('*', "x");
-            let lower = Lexicon::builtin().judge(&text.to_ascii_lowercase(), "");
-            let upper = Lexicon::builtin().judge(&text.to_ascii_uppercase(), "");
-            proptest::prop_assert_eq!(lower, upper);
-        }
+    fn normalize(&self, text: &str, into: &mut Vec<u8>) {
+        self.numbers.normalize(text.as_bytes(), into);
     }
 }

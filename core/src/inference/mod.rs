@@ -1,55 +1,58 @@
 //! Failure inference: what a log message reports about the health of its host.
 //!
-//! [`Inference`] is the interface: it maps text and template to a [`Finding`] or to "unknown". [`Lexicon`] is the built-in
-//! implementation; it needs no model and no network.
+//! [`Inference`] is the interface: it maps a [`Message`] to a [`Reading`]. [`Lexicon`] is the built-in implementation; it needs no
+//! model and no network.
 //!
 //! ```
-//! use bellwether_core::inference::{Family, Inference as _, Lexicon};
+//! use bellwether_core::inference::{FailureSubject, Family, Inference as _, Lexicon, Message};
 //!
 //! let lexicon = Lexicon::builtin();
-//! let finding = lexicon.judge("blk_update_request: I/O error, dev sda, sector 2048", "").unwrap();
+//! let kernel = Message::of("blk_update_request: I/O error, dev sda, sector 2048").from_program("kernel");
+//! let finding = lexicon.read(&kernel).finding.unwrap();
 //! assert_eq!(finding.family, Family::Storage);
-//! assert!(lexicon.judge("Started Session 7 of user root.", "").is_none());
+//! assert_eq!(finding.subject, Some(FailureSubject::Device("sda".into())));
+//!
+//! // The same text as a name that a stranger has chosen is no failure.
+//! let stranger = Message::of("Invalid user I/O error, dev sda from 203.0.113.5").from_program("sshd");
+//! assert!(lexicon.read(&stranger).finding.is_none_or(|finding| finding.severity < 0.5));
 //! ```
 
+mod class;
 mod compile;
 mod family;
 mod finding;
 mod lexicon;
-mod numbers;
+mod message;
+mod normal;
+mod opaque;
 mod phrase;
 mod reading;
 mod scan;
 mod scoring;
+mod sources;
+mod subject;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod words;
 
+pub use class::{SourceClass, SourceClasses};
 pub use family::Family;
-pub use finding::{FAULT, Finding, with_priority};
+pub use finding::{FAULT, Finding, Reading};
 pub use lexicon::Lexicon;
+pub use message::{Message, Transport};
+pub use subject::FailureSubject;
 pub use syntax::LexiconError;
 
 /// Classifies messages.
 pub trait Inference {
-    /// The finding for `text`, or `None` if it reports nothing known.
-    ///
-    /// `text` is the message as it was logged. `template` is the message with its values replaced by placeholders such as
-    /// `<:NUM:>`, `<:*:>` or `<*>`; it is classified instead if `text` is empty. A finding belongs to the text, not to its
-    /// template: "0 errors" and "12 errors" share a template.
-    fn judge(&self, text: &str, template: &str) -> Option<Finding>;
+    /// What `message` reports. It depends on nothing but the message.
+    fn read(&self, message: &Message<'_>) -> Reading;
 
-    /// The equivalence class of the number `digits`, a complete run of ASCII digits without a letter before it. Replacing a
-    /// number by another of its class never changes the finding, so a cache can share one finding among many texts. By default
-    /// every number is a class of its own.
-    fn kind_of_number(&self, digits: &[u8]) -> u64 {
-        numbers::own_kind(digits)
-    }
-
-    /// Whether the numbers in a text can affect its finding. `masked` is the text with placeholders for its numbers, addresses
-    /// and identifiers, and with all its words. If `false`, all texts with this masked form and without a signed number have the
-    /// same finding.
-    fn depends_on_numbers(&self, masked: &str) -> bool {
-        let _ = masked;
-        true
+    /// Appends the normal form of a text: of two messages that differ in nothing but texts with the same normal form, both report
+    /// nothing or neither does. A cache of messages that report nothing can so share an entry among many. By default, a text is its
+    /// own normal form.
+    fn normalize(&self, text: &str, into: &mut Vec<u8>) {
+        into.extend_from_slice(text.as_bytes());
     }
 }

@@ -1,36 +1,22 @@
-//! Compiled phrases: their parts, the patterns of the scanner, and the word boundaries of a match.
+//! Compiled phrases: the symbols that they consist of, and what surrounds a match.
 
-use super::syntax::Role;
+use super::class::SourceClasses;
+use super::syntax::{Gap, Role};
 use super::words::in_word;
 
 /// A word next to one of these characters is part of a name, a path or a setting and does not count.
 const NAMING: &[u8] = b"_-/\\=@+$%";
 
-/// A literal that the scanner finds.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Pattern {
-    /// Index of its first use; its uses end where those of the next pattern begin.
-    pub first_use: u32,
-    /// Bitset of the [`Boundary`] values that at least one of its uses allows.
-    pub boundaries: u8,
-    /// It is a word of failure or ends a phrase of failure: a message without any such pattern has no finding.
-    pub indicative: bool,
-    /// It ends a phrase of the section `hidden`.
-    pub hides: bool,
-}
-
-/// A pattern as a part of a phrase.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Use {
-    pub phrase: u32,
-    /// It is the last part.
-    pub last: bool,
-    /// It also counts within a name, a path or a setting.
-    pub anywhere: bool,
+/// What a pattern of the scanner stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Meaning {
+    pub symbol: u32,
     /// Its last word may continue.
     pub open: bool,
-    /// The patterns of the preceding parts, as a set of [`bit`]s.
-    pub needs: u64,
+    /// It does not count within a name, a path or a setting.
+    pub bare: bool,
+    /// Punctuation and spaces before the pattern.
+    pub prefix: Box<[u8]>,
 }
 
 /// A compiled entry.
@@ -38,109 +24,68 @@ pub(super) struct Use {
 pub(super) struct Phrase {
     pub role: Role,
     pub weight: f32,
+    pub tentative: bool,
+    pub classes: SourceClasses,
     /// As written in the file, for the reason of a finding.
     pub text: Box<str>,
     pub parts: Box<[Part]>,
 }
 
 /// A compiled part of a phrase.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
-    pub pattern: u32,
-    /// Punctuation and spaces before the pattern.
-    pub prefix: Box<[u8]>,
-    /// Its last word may continue.
-    pub open: bool,
-    /// Nothing but the rest of a word separates it from the preceding part.
-    pub glued: bool,
+    pub symbol: u32,
+    /// What may stand between the preceding part and this one.
+    pub gap: Gap,
 }
 
-/// A match of a pattern. It starts at the beginning of a word.
+/// A match of a symbol.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Hit {
-    pub pattern: u32,
+    pub symbol: u32,
     pub start: u32,
     pub end: u32,
-    pub boundary: Boundary,
+    /// It begins with a quote.
+    pub quoted: bool,
+    /// It lies in the name of a process.
+    pub process: bool,
 }
 
-/// What surrounds a match.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Boundary {
-    /// It ends at the end of a word.
-    pub after: bool,
-    /// It is not part of a name, a path or a setting.
-    pub bare: bool,
-}
-
-impl Pattern {
-    pub fn new(first_use: u32, uses: &[Use], phrases: &[Phrase]) -> Pattern {
-        let role = |used: &Use| phrases[used.phrase as usize].role;
-        Pattern {
-            first_use,
-            boundaries: Boundary::all()
-                .filter(|&boundary| uses.iter().any(|used| used.allows(boundary)))
-                .fold(0, |boundaries, boundary| boundaries | boundary.bit()),
-            indicative: uses.iter().any(|used| match role(used) {
-                Role::Word => true,
-                Role::Phrase(_) => used.last,
-                Role::Thing(_) | Role::Benign | Role::Hidden => false,
-            }),
-            hides: uses
-                .iter()
-                .any(|used| used.last && role(used) == Role::Hidden),
+impl Meaning {
+    /// Whether the pattern counts where it was found, at `start..end`; returns where the match with its prefix begins.
+    #[inline]
+    pub fn begin(&self, text: &[u8], start: usize, end: usize) -> Option<usize> {
+        let before = &text[..start];
+        if !self.prefix.is_empty() && !before.ends_with(&self.prefix) {
+            return None;
         }
-    }
-}
-
-/// The bit of a pattern in a Bloom filter of 64 bits: if it is not set, the pattern was not found.
-#[inline]
-pub(super) fn bit(pattern: usize) -> u64 {
-    1 << (pattern % 64)
-}
-
-impl Use {
-    #[inline]
-    pub fn allows(&self, boundary: Boundary) -> bool {
-        (boundary.after || self.open) && (boundary.bare || self.anywhere)
-    }
-}
-
-impl Part {
-    /// Where the part begins whose pattern matched at `hit`; `None` if its prefix is not there.
-    #[inline]
-    pub fn start(&self, hit: &Hit, text: &[u8]) -> Option<u32> {
-        let matches = self.prefix.is_empty() || text[..hit.start as usize].ends_with(&self.prefix);
-        matches.then(|| hit.start - self.prefix.len() as u32)
-    }
-}
-
-impl Boundary {
-    fn all() -> impl Iterator<Item = Boundary> {
-        [(false, false), (false, true), (true, false), (true, true)]
-            .into_iter()
-            .map(|(after, bare)| Boundary { after, bare })
-    }
-
-    /// Its bit in a set.
-    #[inline]
-    pub fn bit(self) -> u8 {
-        1 << (u8::from(self.after) << 1 | u8::from(self.bare))
-    }
-
-    #[inline]
-    pub fn of(text: &[u8], start: usize, end: usize) -> Boundary {
-        let before = start.checked_sub(1).map(|at| text[at]);
         let after = text.get(end).copied();
-        let naming = |sign: Option<u8>| sign.is_some_and(|sign| NAMING.contains(&sign));
-        // A period ends a sentence, unless the name continues after it.
-        let dotted = before == Some(b'.')
-            || (after == Some(b'.') && text.get(end + 1).copied().is_some_and(in_word));
-        Boundary {
-            // Punctuation at the end of a pattern is its own boundary.
-            after: !in_word(text[end - 1]) || !after.is_some_and(in_word),
-            bare: !naming(before) && !naming(after) && !dotted,
+        let ends = !in_word(text[end - 1]) || self.open || !after.is_some_and(in_word);
+        if !ends {
+            return None;
         }
+        // The "0 failed" of "10.0 failed" and "00:0 failed" is no count.
+        if self.prefix.is_empty()
+            && text[start].is_ascii_digit()
+            && matches!(before.last(), Some(b'.' | b':'))
+        {
+            return None;
+        }
+        if self.bare {
+            let naming = |sign: Option<u8>| sign.is_some_and(|sign| NAMING.contains(&sign));
+            if self.prefix.is_empty() {
+                let before = before.last().copied();
+                if naming(before) || before == Some(b'.') {
+                    return None;
+                }
+            }
+            // A period ends a sentence, unless the name continues after it.
+            let dotted = after == Some(b'.') && text.get(end + 1).copied().is_some_and(in_word);
+            if !self.open && in_word(text[end - 1]) && (naming(after) || dotted) {
+                return None;
+            }
+        }
+        Some(start - self.prefix.len())
     }
 }
 
