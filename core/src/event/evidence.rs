@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::incident::IncidentId;
 use super::subject::Subject;
 use super::terms::{Cause, Direction, EventKind};
+use crate::inference::FailureSubject;
 use crate::memory::allocation;
 use crate::units::{Share, Time};
 
@@ -58,7 +59,8 @@ pub struct CommonChange {
     pub direction: Direction,
     /// The channel of the algorithm that decided.
     pub channel: String,
-    /// Names of the VMs that changed, the most certain first, separated by commas; at most eight, empty if none stands out.
+    /// Names of the VMs that changed, the most certain first, separated by commas; at most eight, empty if none stands out. A name
+    /// with a comma is in double quotes; see [`split_list`](crate::text::split_list).
     pub changed_vms: String,
 }
 
@@ -129,6 +131,10 @@ pub struct LogFailure {
     pub family: Option<String>,
     /// The phrase that decided, and why.
     pub phrase: String,
+    /// The device, guest or unit that fails, where the record names one.
+    pub subject: Option<FailureSubject>,
+    /// The source of the record is known. Without one, anybody may have written it.
+    pub trusted: bool,
     /// The record that decided, shortened and without control characters; `None` if the condition ends.
     pub sample: Option<String>,
     /// Number of records of the condition so far.
@@ -234,6 +240,8 @@ impl Evidence {
                     template_id: _,
                     family,
                     phrase,
+                    subject,
+                    trusted: _,
                     sample,
                     count: _,
                     seen: _,
@@ -246,6 +254,9 @@ impl Evidence {
                 let optional = [family, sample, window, reason].into_iter().map(maybe);
                 allocation(size_of::<LogFailure>())
                     + source(from)
+                    + subject
+                        .as_ref()
+                        .map_or(0, |subject| allocation(subject.name().len()))
                     + texts.chain(optional).sum::<usize>()
             }
             Self::LogNovelty(novelty) => {

@@ -1,5 +1,7 @@
 //! An event as one flat object: its JSON, and its keys and values.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{
@@ -10,6 +12,8 @@ use super::incident::IncidentId;
 use super::subject::Subject;
 use super::terms::{Cause, Direction, EventKind, Severity, State};
 use super::{Event, SCHEMA};
+use crate::inference::FailureSubject;
+use crate::text;
 use crate::units::{Share, Time};
 
 /// A key of an event with its value.
@@ -37,17 +41,32 @@ pub enum FieldValue {
 /// A type that a key can have.
 trait IntoValue {
     fn into_value(self) -> Option<FieldValue>;
+
+    /// Cleans a text; other values have nothing to clean.
+    fn clean(&mut self) {}
 }
 
 impl IntoValue for String {
     fn into_value(self) -> Option<FieldValue> {
         Some(FieldValue::Text(self))
     }
+
+    fn clean(&mut self) {
+        if let Cow::Owned(cleaned) = text::clean(self) {
+            *self = cleaned;
+        }
+    }
 }
 
 impl<T: IntoValue> IntoValue for Option<T> {
     fn into_value(self) -> Option<FieldValue> {
         self.and_then(T::into_value)
+    }
+
+    fn clean(&mut self) {
+        if let Some(value) = self {
+            value.clean();
+        }
     }
 }
 
@@ -87,6 +106,15 @@ macro_rules! flat {
         }
 
         impl Flat {
+            /// The same with every text cleaned: names are chosen by those who own what they name.
+            fn cleaned(mut self) -> Self {
+                // Its lines were cleaned one by one.
+                let window = self.window.take();
+                $(self.$always.clean();)+
+                $(self.$key.clean();)+
+                Self { window, ..self }
+            }
+
             /// The keys that have a value.
             pub(super) fn fields(self) -> Vec<Field> {
                 let fields = [
@@ -134,6 +162,10 @@ flat! {
     template_id: u64,
     family: String,
     phrase: String,
+    device: String,
+    guest: String,
+    failed_unit: String,
+    trusted: bool,
     sample: String,
     count: u64,
     seen: u64,
@@ -168,7 +200,7 @@ impl From<Event> for Flat {
             incident: Some(event.incident),
             ..Self::default()
         };
-        flat.with(event.evidence)
+        flat.with(event.evidence).cleaned()
     }
 }
 
@@ -224,6 +256,7 @@ impl Flat {
                 template_id: Some(failure.template_id),
                 family: failure.family,
                 phrase: Some(failure.phrase),
+                trusted: Some(failure.trusted),
                 sample: failure.sample,
                 count: Some(failure.count),
                 seen: failure.seen,
@@ -231,7 +264,9 @@ impl Flat {
                 at_startup: failure.at_startup.then_some(true),
                 window: failure.window,
                 reason: failure.reason,
-                ..self.with_source(failure.source)
+                ..self
+                    .with_subject(failure.subject)
+                    .with_source(failure.source)
             },
             Evidence::LogNovelty(novelty) => Self {
                 stream: Some(novelty.stream),
@@ -241,6 +276,24 @@ impl Flat {
                 window: novelty.window,
                 reason: novelty.reason,
                 ..self.with_source(novelty.source)
+            },
+        }
+    }
+
+    fn with_subject(self, subject: Option<FailureSubject>) -> Self {
+        match subject {
+            None => self,
+            Some(FailureSubject::Device(name)) => Self {
+                device: Some(name),
+                ..self
+            },
+            Some(FailureSubject::Guest(name)) => Self {
+                guest: Some(name),
+                ..self
+            },
+            Some(FailureSubject::Unit(name)) => Self {
+                failed_unit: Some(name),
+                ..self
             },
         }
     }
@@ -305,6 +358,17 @@ impl Flat {
                 template_id: needed("template_id", self.template_id)?,
                 family: self.family.take(),
                 phrase: needed("phrase", self.phrase.take())?,
+                subject: match (
+                    self.device.take(),
+                    self.guest.take(),
+                    self.failed_unit.take(),
+                ) {
+                    (Some(name), _, _) => Some(FailureSubject::Device(name)),
+                    (_, Some(name), _) => Some(FailureSubject::Guest(name)),
+                    (_, _, unit) => unit.map(FailureSubject::Unit),
+                },
+                // Events of earlier versions did not say.
+                trusted: self.trusted == Some(true),
                 sample: self.sample.take(),
                 count: needed("count", self.count)?,
                 seen: self.seen,

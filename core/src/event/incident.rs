@@ -28,6 +28,16 @@ use crate::units::Time;
 pub struct IncidentId(u128);
 
 impl IncidentId {
+    /// The identity of an episode in the log of the host `stream`, as its events have it.
+    pub(crate) fn of_log_failure(stream: &str, began: Time, ordinal: u64) -> Self {
+        Self::new(
+            EventKind::LogFailure,
+            &[stream, "", "", stream],
+            began,
+            ordinal,
+        )
+    }
+
     /// The identity of an incident of this kind about `names` that began at `began`. If several can begin at the same time,
     /// `ordinal` distinguishes them.
     pub fn new(kind: EventKind, names: &[&str], began: Time, ordinal: u64) -> Self {

@@ -251,6 +251,8 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::clean;
+    use proptest::prelude::*;
 
     fn event(time: f64) -> Event {
         Event::new(
@@ -291,6 +293,51 @@ mod tests {
         );
         assert!(long.message.len() <= MESSAGE_MAX_BYTES);
         assert!(long.message.ends_with('…') && !long.message.contains('\n'));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_of_an_event_has_a_control_character_or_one_that_turns_the_direction(
+            names in prop::collection::vec("(vm|,|\"|\n|\r|\u{0}|\u{9b}|\u{202e}|\u{2066}|\u{feff}|\u{200b}){0,12}", 6),
+        ) {
+            let [hypervisor, vm, metric, stream, program, template] = &names[..] else {
+                unreachable!("there are six")
+            };
+            let evidence = [
+                Evidence::WorkloadChange(WorkloadChange {
+                    metric: metric.clone(),
+                    consensus: Share::ZERO,
+                    change: Change::Alone,
+                }),
+                Evidence::LogFailure(Box::new(LogFailure {
+                    stream: stream.clone(),
+                    source: LogSource {
+                        program: Some(program.clone()),
+                        ..LogSource::default()
+                    },
+                    template: template.clone(),
+                    sample: Some(template.clone()),
+                    ..LogFailure::default()
+                })),
+            ];
+            for evidence in evidence {
+                let (hypervisor, vm) = (hypervisor.clone(), vm.clone());
+                let message = format!("{hypervisor}: {vm}");
+                let event = Event::new(
+                    Subject::Vm { hypervisor, vm },
+                    State::Raised,
+                    Severity::Warning,
+                    Time::from_secs(1.0),
+                    &message,
+                    evidence,
+                );
+                for Field { key, value } in event.fields() {
+                    if let FieldValue::Text(text) = value {
+                        prop_assert_eq!(clean(&text), &*text, "{}", key);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

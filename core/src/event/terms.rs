@@ -41,6 +41,8 @@ words! {
     pub enum State {
         /// The condition has begun.
         Raised = "raised",
+        /// The condition goes on: it became more severe, or has lasted long since it was reported.
+        Updated = "updated",
         /// The condition has ended.
         Cleared = "cleared",
     }

@@ -2,12 +2,20 @@
 
 use super::detector::Detector;
 use super::options::{LadOptions, Mode};
+use super::stream::Stream;
 use crate::units::Time;
 
 /// Memory of a window besides its keys, in bytes, including its place in a growing index: of symbolic windows, and of windows as
 /// published.
 const SYMBOLIC_BYTES: usize = 32;
 const PAPER_BYTES: usize = 160;
+
+/// Number of streams of which the least valuable one is evicted for a new one.
+const CANDIDATES: usize = 32;
+/// A stream with this many records is worth as much as any other.
+const ESTABLISHED_RECORDS: u64 = 50;
+/// How often the open episodes of all streams are checked without a record, in seconds.
+const FOLLOW_SEC: f64 = 1.0;
 
 /// How the option `max_memory_mib` is divided, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -16,8 +24,8 @@ pub(super) struct Shares {
     parser: usize,
     /// The windows of one stream.
     windows: usize,
-    /// Cached verdicts.
-    pub(super) verdicts: usize,
+    /// Messages that report nothing.
+    pub(super) quiet: usize,
     /// Pending events.
     pub(super) events: usize,
 }
@@ -34,7 +42,7 @@ impl Shares {
         Self {
             parser: 6 * sixteenth,
             windows: 2 * sixteenth,
-            verdicts: sixteenth,
+            quiet: sixteenth,
             events: sixteenth,
         }
     }
@@ -52,17 +60,27 @@ impl Shares {
     }
 }
 
+/// What a stream is worth compared to others.
+type Value = (bool, u64, u64);
+
+/// What a stream is worth: one with an open episode is worth the most; then one with many records, and one used recently.
+fn value(stream: &Stream) -> Value {
+    let past = &stream.past;
+    let records = past.records().min(ESTABLISHED_RECORDS);
+    (!past.episodes.is_empty(), records, past.last_used)
+}
+
 impl Detector {
     /// Memory of the state in bytes.
     pub(super) fn state_bytes(&self) -> usize {
         self.totals.bytes
             + self.streams.bytes()
             + self.scratch.bytes()
-            + self.verdict_cache.bytes()
+            + self.quiet.bytes()
             + self.pending.events.bytes()
     }
 
-    /// Evicts the least recently used streams while the state exceeds its limit. The last stream stays: its own limits bound it.
+    /// Evicts the least valuable streams while the state exceeds its limit. The last stream stays: its own limits bound it.
     #[inline]
     pub(super) fn enforce_memory_limit(&mut self) {
         let limit = state_limit(&self.options);
@@ -75,11 +93,11 @@ impl Detector {
         }
     }
 
-    /// Evicts the least recently used streams until this many bytes are free.
+    /// Evicts the least valuable streams until this many bytes are free.
     fn evict_bytes(&mut self, mut bytes: usize) {
-        let mut by_use: Vec<(u64, u32)> = (0_u32..)
+        let mut by_use: Vec<(Value, u32)> = (0_u32..)
             .zip(self.streams.iter())
-            .map(|(at, stream)| (stream.past.last_used, at))
+            .map(|(at, stream)| (value(stream), at))
             .collect();
         by_use.sort_unstable();
         by_use.pop();
@@ -109,6 +127,18 @@ impl Detector {
         }
     }
 
+    /// Evicts the least valuable of the streams that come next in turn: one that has no open episode, has few records, and was
+    /// silent for long. Whoever invents hosts evicts the invented ones.
+    pub(super) fn evict_least_valuable(&mut self) {
+        let count = self.streams.len();
+        let next = (0..count.min(CANDIDATES)).map(|i| (self.hand + i) % count);
+        if let Some(at) = next.min_by_key(|&at| value(&self.streams[at])) {
+            self.hand = (self.hand + CANDIDATES) % count;
+            let time = self.streams[at].past.last;
+            self.forget(at, time);
+        }
+    }
+
     /// Forgets the stream at `at`, clearing what is open.
     fn forget(&mut self, at: usize, time: f64) {
         self.streams[at].end(&self.limits, time, &mut self.pending);
@@ -125,13 +155,23 @@ impl Detector {
         self.counters.streams_forgotten += 1;
     }
 
-    /// Declares that no record before `time` is going to come, and forgets streams that have been silent for too long. A time
-    /// that is not plausible is ignored.
+    /// Declares that no record before `time` is going to come: reports what waited for later lines, ends episodes that are over,
+    /// and forgets streams that have been silent for too long. A time that is not plausible is ignored.
     pub fn advance(&mut self, time: Time) {
         if !time.is_plausible() {
             return;
         }
         let time = time.secs();
+        if self.pending.open > 0 && (time - self.followed).abs() >= FOLLOW_SEC {
+            self.followed = time;
+            for at in 0..self.streams.len() {
+                let stream = &mut self.streams[at];
+                if !stream.past.episodes.is_empty() {
+                    stream.follow_episodes(&self.limits, time, &mut self.pending);
+                    stream.measure(&mut self.totals);
+                }
+            }
+        }
         let forget = self.options.forget_sec;
         // Sweeping once per fiftieth of that time is enough.
         if time - self.swept < forget / 50.0 {

@@ -14,7 +14,7 @@ pub struct Counters {
     pub taken: u64,
     /// Records with [`Outcome::Refused`].
     pub refused: u64,
-    /// Records with [`Outcome::Full`].
+    /// Records that earlier versions did not take because there were `max_streams` already; now a stream makes room.
     pub full: u64,
     /// Records that reported a failure.
     pub failures: u64,

@@ -3,17 +3,17 @@
 use std::fmt;
 
 use super::budget;
+use super::classifier::{self, SharedInference, inference};
 use super::counters::{Counters, Totals};
 use super::options::LadOptions;
 use super::pending::Pending;
+use super::quiet::Quiet;
 use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
 use super::stream::Stream;
 use super::streams::Streams;
-use super::verdict_cache::{SharedInference, VerdictCache, inference};
 use crate::detector::detector;
 use crate::drain::{Miner, Scratch};
 use crate::event::{Event, Queue};
-use crate::inference::with_priority;
 use crate::options::OptionError;
 use crate::units::Share;
 
@@ -24,7 +24,8 @@ pub struct Detector {
     pub(super) limits: LadOptions,
     /// Buffers for parsing a line, shared by all streams.
     pub(super) scratch: Scratch,
-    pub(super) verdict_cache: VerdictCache,
+    pub(super) inference: SharedInference,
+    pub(super) quiet: Quiet,
     /// A parser that has learned nothing; that of a new stream is a copy of it.
     pub(super) blank: Miner,
     pub(super) streams: Streams,
@@ -36,6 +37,10 @@ pub struct Detector {
     pub(super) totals: Totals,
     /// The time of the last sweep by [`Detector::advance`].
     pub(super) swept: f64,
+    /// Where the search for a stream to evict goes on.
+    pub(super) hand: usize,
+    /// The time when it last checked the open episodes of all streams.
+    pub(super) followed: f64,
 }
 
 impl fmt::Debug for Detector {
@@ -73,7 +78,8 @@ impl Detector {
             options,
             limits,
             scratch: Scratch::default(),
-            verdict_cache: VerdictCache::new(inference, share.verdicts),
+            inference,
+            quiet: Quiet::new(share.quiet),
             streams: Streams::default(),
             guess: 0,
             pending: Pending {
@@ -83,6 +89,8 @@ impl Detector {
             counters: Counters::default(),
             totals: Totals::default(),
             swept: f64::NEG_INFINITY,
+            hand: 0,
+            followed: f64::NEG_INFINITY,
         })
     }
 
@@ -95,15 +103,12 @@ impl Detector {
     pub fn observe(&mut self, record: &Record<'_>) -> Observed {
         let valid =
             (1..=NAME_MAX_BYTES).contains(&record.stream.len()) && record.time.is_plausible();
-        let at = if valid {
+        let observed = if valid {
             self.blank.mask_into(&mut self.scratch, record.text);
-            self.stream_or_new(record.stream).ok_or(Outcome::Full)
+            let at = self.stream_or_new(record.stream);
+            self.observe_in_stream(at, record)
         } else {
-            Err(Outcome::Refused)
-        };
-        let observed = match at {
-            Ok(at) => self.observe_in_stream(at, record),
-            Err(outcome) => self.observe_untracked(record, outcome),
+            self.observe_untracked(record)
         };
         self.counters.failures += u64::from(observed.failure);
         self.counters.novel += u64::from(observed.novel);
@@ -118,7 +123,7 @@ impl Detector {
         let observed = stream.observe(
             &self.limits,
             &mut self.scratch,
-            &mut self.verdict_cache,
+            (&self.inference, &mut self.quiet),
             record,
             &mut self.pending,
         );
@@ -128,45 +133,42 @@ impl Detector {
     }
 
     /// Classifies a record without a stream, by its text alone.
-    fn observe_untracked(&mut self, record: &Record<'_>, outcome: Outcome) -> Observed {
-        *match outcome {
-            Outcome::Full => &mut self.counters.full,
-            _ => &mut self.counters.refused,
-        } += 1;
-        let finding = with_priority(
-            self.verdict_cache.classify_uncached(record.text, ""),
-            record.priority,
-        );
+    fn observe_untracked(&mut self, record: &Record<'_>) -> Observed {
+        self.counters.refused += 1;
+        let finding = classifier::read(&self.inference, record).finding;
         let severity = finding
             .as_ref()
             .map_or(Share::ZERO, |f| Share::rounded(f64::from(f.severity)));
         let failure = severity.get() >= self.options.severity_threshold;
         Observed {
-            outcome,
+            outcome: Outcome::Refused,
             template_id: 0,
             severity,
             family: finding.map(|f| f.family),
             score: if failure { severity } else { Share::ZERO },
             failure,
             alarm: false,
+            incident: None,
             novel: false,
             training: false,
         }
     }
 
-    /// The index of the stream `name`, which is added if it is new and the options allow.
-    fn stream_or_new(&mut self, name: &str) -> Option<usize> {
+    /// The index of the stream `name`, which is added if it is new; at the limit of the options, it takes the place of another.
+    fn stream_or_new(&mut self, name: &str) -> usize {
         if self
             .streams
             .get(self.guess)
             .is_some_and(|s| &*s.past.name == name)
         {
-            return Some(self.guess);
+            return self.guess;
         }
         let at = match self.streams.find(name) {
             Some(at) => at,
-            None if self.streams.len() >= self.options.max_streams => return None,
             None => {
+                while self.streams.len() >= self.options.max_streams {
+                    self.evict_least_valuable();
+                }
                 let stream = Stream::new(name, self.blank.blank(), &self.limits);
                 self.totals += stream.usage;
                 self.streams.push(stream)
@@ -174,7 +176,7 @@ impl Detector {
         };
         self.guess = at;
         self.streams[at].prefetch(&self.scratch);
-        Some(at)
+        at
     }
 
     /// Takes an operator's verdict on a template; `None` withdraws an earlier one. It applies from now on, and to what is already
@@ -201,6 +203,14 @@ impl Detector {
             None => &self.streams[self.streams.find(stream)?],
         };
         stream.miner.template(template_id)
+    }
+
+    /// Reports what still waits for later lines of its report: the logs have ended.
+    pub fn finish(&mut self) {
+        for at in 0..self.streams.len() {
+            self.streams[at].raise_waiting(&mut self.pending);
+            self.streams[at].measure(&mut self.totals);
+        }
     }
 
     /// The oldest event that was not fetched yet. At most 4096 wait; beyond that, the oldest are lost and counted.

@@ -25,6 +25,7 @@
 //! ```
 
 mod budget;
+mod classifier;
 mod counters;
 mod detector;
 mod episode;
@@ -33,6 +34,7 @@ mod novelty;
 mod options;
 mod paper;
 mod pending;
+mod quiet;
 mod recent;
 mod record;
 mod report;
@@ -42,15 +44,15 @@ mod source;
 mod store;
 mod stream;
 mod streams;
-mod verdict_cache;
 
+pub use crate::inference::Transport;
+pub use classifier::{SharedInference, inference};
 pub use counters::Counters;
 pub use detector::Detector;
 pub use options::{LadOptions, Mode};
 pub use record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
 pub use sequence::{Sequence, Step};
-pub use source::{Source, Transport};
-pub use verdict_cache::{SharedInference, inference};
+pub use source::Source;
 
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,9 @@ options! {
         severity_threshold: f64 = "0.5", Kind::Number { min: 0.01, max: 1.0 }, "",
             "A record whose text has at least this severity reports a failure.";
         episode_sz: usize = "50", Kind::Integer { min: 1, max: 1_000_000 }, "records",
-            "Close an episode after this many consecutive records without a failure.";
+            "Close an episode after this many consecutive records without a failure, but not within half a minute.";
+        episode_sec: f64 = "1800", Kind::Number { min: 1.0, max: 31_536_000.0 }, "seconds",
+            "Close an episode after this time without a failure, however few records there were.";
         similarity_threshold: f64 = "0.05", Kind::Number { min: 0.0, max: 1.0 }, "",
             "A window within this distance of a known one is a repetition of it; must be below anomaly_threshold (paper).";
         anomaly_threshold: f64 = "0.15", Kind::Number { min: 0.0, max: 1.0 }, "",
@@ -40,7 +42,7 @@ options! {
         max_windows: usize = "65536", Kind::Integer { min: 16, max: 16_777_216 }, "per stream",
             "Maximum number of windows to keep; at the limit, one that was not used recently is evicted.";
         max_streams: usize = "1024", Kind::Integer { min: 1, max: 1_000_000 }, "",
-            "Maximum number of streams (hosts) to track; records from further streams are classified by text only.";
+            "Maximum number of streams (hosts) to track; at the limit, a stream with few records or long silent is evicted.";
         max_memory_mib: usize = "512", Kind::Integer { min: 8, max: 1_048_576 }, "MiB",
             "Maximum memory to use, including what saving the state takes; at the limit, the least recently used streams are evicted. The parser of one stream may use three eighths of it.";
         forget_sec: f64 = "604800", Kind::Number { min: 1.0, max: 31_536_000.0 }, "seconds",

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
+use crate::event::IncidentId;
 use crate::inference::Family;
 use crate::units::{Share, Time};
 
@@ -31,8 +32,6 @@ pub enum Outcome {
     Taken,
     /// The stream's name is empty or too long, or the time is not plausible. It was classified by text only.
     Refused,
-    /// Its stream is not tracked because `max_streams` is reached. It was classified by text only.
-    Full,
 }
 
 /// How a record was classified.
@@ -52,6 +51,8 @@ pub struct Observed {
     pub failure: bool,
     /// It begins or extends an episode.
     pub alarm: bool,
+    /// The incident of that episode, as its events name it.
+    pub incident: Option<IncidentId>,
     /// It completes an unknown window.
     pub novel: bool,
     /// It is one of the first of its stream.

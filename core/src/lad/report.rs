@@ -4,14 +4,17 @@ use super::episode::{Episode, Trigger};
 use super::record::Record;
 use super::stream::Stream;
 use crate::event::{Event, Evidence, LogFailure, LogNovelty, Severity, State, Subject};
+use crate::inference::FailureSubject;
 use crate::text::duration;
 use crate::units::Time;
 
 /// Why an episode ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum End {
     /// This many consecutive records reported no failure.
     Quiet(usize),
+    /// There was no failure for this time, in seconds.
+    Silent(f64),
     /// An operator marked it as no failure.
     Feedback,
     /// The stream was forgotten.
@@ -22,17 +25,25 @@ impl End {
     pub(super) fn reason(self) -> String {
         match self {
             End::Quiet(records) => format!("no sign of failure in {records} records"),
+            End::Silent(seconds) => format!("no sign of failure for {}", duration(seconds)),
             End::Feedback => "marked as no failure by feedback".into(),
             End::Forgotten => "the stream was forgotten".into(),
         }
     }
 }
 
-/// The name of the family for a message.
-fn family(trigger: &Trigger) -> String {
-    match trigger.family {
+/// The family and the subject for a message: "storage failure of sda".
+fn failure_of(trigger: &Trigger) -> String {
+    let family = match trigger.family {
         Some(family) => family.as_str().replace('_', " ") + " failure",
         None => "failure".into(),
+    };
+    match &trigger.subject {
+        Some(FailureSubject::Device(name) | FailureSubject::Unit(name)) => {
+            format!("{family} of {name}")
+        }
+        Some(FailureSubject::Guest(name)) => format!("{family} of the guest {name}"),
+        None => family,
     }
 }
 
@@ -46,6 +57,8 @@ fn failure(stream: &Stream, episode: &Episode) -> LogFailure {
         template_id: trigger.template_id,
         family: trigger.family.map(|f| f.as_str().to_owned()),
         phrase: trigger.phrase.clone(),
+        subject: trigger.subject.clone(),
+        trusted: trigger.trusted,
         count: episode.count,
         at_startup: episode.at_startup,
         ..LogFailure::default()
@@ -81,7 +94,7 @@ pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
     let text = format!(
         "{}: {} in the log{start}, {}: {}",
         past.name,
-        family(trigger),
+        failure_of(trigger),
         trigger.phrase,
         trigger.sample
     );
@@ -90,12 +103,36 @@ pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
         sample: Some(trigger.sample.clone()),
         seen: stream.miner.size(trigger.template_id),
         first_seen: first_seen.map(Time::from_secs),
-        window: Some(past.recent.to_text()),
+        window: episode.window.as_deref().map(str::to_owned),
         ..failure(stream, episode)
     };
     let kind = (State::Raised, Severity::Failure);
     let evidence = Evidence::LogFailure(Box::new(evidence));
     event(stream, kind, episode.since, &text, evidence)
+        .of_incident(Time::from_secs(episode.since), episode.ordinal)
+        .with_score(episode.score)
+}
+
+/// The event for an episode that goes on, or has become more severe.
+pub(super) fn updated(stream: &Stream, episode: &Episode, time: f64) -> Event {
+    let trigger = &episode.trigger;
+    let text = format!(
+        "{}: {} in the log goes on: {} record{} in {}, severity up to {:.2}; it began with: {}",
+        stream.past.name,
+        failure_of(trigger),
+        episode.count,
+        if episode.count == 1 { "" } else { "s" },
+        duration(episode.last - episode.since.min(time)),
+        episode.score,
+        trigger.sample
+    );
+    let evidence = LogFailure {
+        sample: Some(trigger.sample.clone()),
+        ..failure(stream, episode)
+    };
+    let kind = (State::Updated, Severity::Failure);
+    let evidence = Evidence::LogFailure(Box::new(evidence));
+    event(stream, kind, time, &text, evidence)
         .of_incident(Time::from_secs(episode.since), episode.ordinal)
         .with_score(episode.score)
 }
@@ -106,7 +143,7 @@ pub(super) fn cleared(stream: &Stream, episode: &Episode, time: f64, end: End) -
     let text = format!(
         "{}: {} in the log has ended: {reason}; {} record{} in {}",
         stream.past.name,
-        family(&episode.trigger),
+        failure_of(&episode.trigger),
         episode.count,
         if episode.count == 1 { "" } else { "s" },
         duration(episode.last - episode.since.min(time))

@@ -58,6 +58,11 @@ impl Sequence {
         }
     }
 
+    /// Number of records so far.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// Touches the memory that the next record is going to need.
     pub(super) fn prefetch(&self) {
         if let Store::Symbolic(store) = &self.store {

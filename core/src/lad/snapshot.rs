@@ -2,21 +2,25 @@
 //!
 //! Version 1: options that shape the state, streams (each with its parser), counters, episodes raised, events lost, `swept`, pending
 //! events as JSON; then, possibly missing, the sources of open episodes. Version 2: the same, and the ordinals of open episodes.
+//! Version 3: streams have any number of episodes, which are saved at the end with all that belongs to them; the two lists before are
+//! empty.
 
 use std::fmt;
 use std::io::{self, Write};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::counters::{Counters, Totals};
 use super::detector::Detector;
-use super::episode::Episode;
+use super::episode::{Episode, Reported, Trigger};
 use super::pending::Pending;
+use super::quiet::Quiet;
 use super::stream::{Past, Stream};
 use super::streams::Streams;
-use super::verdict_cache::VerdictCache;
 use crate::drain::{Miner, Restore, Scratch, StateError};
 use crate::event::{Event, LogSource, Queue};
+use crate::inference::FailureSubject;
 use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
 
 /// The sources of open episodes, by the index of their stream.
@@ -24,25 +28,67 @@ type Sources = Vec<(u64, LogSource)>;
 /// The ordinals of open episodes, by the index of their stream.
 type Ordinals = Vec<(u64, u64)>;
 
+/// An episode with what its own form leaves out.
+#[derive(Serialize, Deserialize)]
+struct SavedEpisode {
+    episode: Episode,
+    source: LogSource,
+    subject: Option<FailureSubject>,
+    trusted: bool,
+    speaker: u64,
+    ordinal: u64,
+    reported: Reported,
+    window: Option<String>,
+}
+
+impl SavedEpisode {
+    fn of(episode: &Episode) -> Self {
+        Self {
+            episode: episode.clone(),
+            source: episode.trigger.source.clone(),
+            subject: episode.trigger.subject.clone(),
+            trusted: episode.trigger.trusted,
+            speaker: episode.trigger.speaker,
+            ordinal: episode.ordinal,
+            reported: episode.reported,
+            window: episode.window.as_deref().map(str::to_owned),
+        }
+    }
+
+    fn restored(self) -> Episode {
+        let mut episode = self.episode;
+        episode.trigger = Trigger {
+            source: self.source,
+            subject: self.subject,
+            trusted: self.trusted,
+            speaker: self.speaker,
+            ..episode.trigger
+        };
+        episode.ordinal = self.ordinal;
+        episode.reported = self.reported;
+        episode.window = self.window.map(Into::into);
+        episode
+    }
+}
+
 impl Detector {
     /// The options that shape the state.
     fn shape(&self) -> Shape {
         snapshot::shape(&self.options, &["mode", "window_size"])
     }
 
-    /// What `of` returns for each open episode, by the index of its stream.
-    fn of_episodes<T>(&self, of: impl Fn(&Episode) -> Option<T>) -> Vec<(u64, T)> {
-        let streams = (0_u64..).zip(self.streams.iter());
-        streams
-            .filter_map(|(at, stream)| Some((at, of(stream.past.episode.as_deref()?)?)))
-            .collect()
-    }
-
-    /// The open episode of the stream at this index.
-    fn episode_at(&mut self, at: u64) -> Result<&mut Episode, Unusable> {
+    /// The stream at this index.
+    fn stream_at(&mut self, at: u64) -> Result<&mut Stream, Unusable> {
         let at = usize::try_from(at).ok();
         let stream = at.and_then(|at| self.streams.get_mut(at));
-        let episode = stream.and_then(|stream| stream.past.episode.as_deref_mut());
+        stream.ok_or_else(|| {
+            Unusable::Impossible("it describes an episode of a stream that is not in it".into())
+        })
+    }
+
+    /// The only episode of the stream at this index, as versions before 3 had them.
+    fn only_episode_at(&mut self, at: u64) -> Result<&mut Episode, Unusable> {
+        let episode = self.stream_at(at)?.past.episodes.0.first_mut();
         episode
             .ok_or_else(|| Unusable::Impossible("it describes an episode that is not in it".into()))
     }
@@ -53,10 +99,8 @@ impl Detector {
             options: self.options.clone(),
             limits: self.limits.clone(),
             scratch: Scratch::default(),
-            verdict_cache: VerdictCache::new(
-                self.verdict_cache.inference(),
-                self.verdict_cache.limit(),
-            ),
+            inference: self.inference.clone(),
+            quiet: Quiet::new(self.quiet.limit()),
             blank: self.blank.blank(),
             streams: Streams::default(),
             guess: 0,
@@ -67,11 +111,17 @@ impl Detector {
             counters: Counters::default(),
             totals: Totals::default(),
             swept: f64::NEG_INFINITY,
+            hand: 0,
+            followed: f64::NEG_INFINITY,
         }
     }
 
     /// Adds a restored stream.
-    fn add_restored(&mut self, miner: Miner, past: Past) -> Result<(), Unusable> {
+    fn add_restored(&mut self, miner: Miner, mut past: Past) -> Result<(), Unusable> {
+        if let Some(mut only) = past.only_episode.take() {
+            only.was_reported();
+            past.episodes.0.push(*only);
+        }
         let is_known = self.streams.find(&past.name).is_some();
         if is_known || !past.is_valid(&self.limits) {
             return Err(Unusable::Impossible(format!(
@@ -81,7 +131,7 @@ impl Detector {
         }
         let stream = Stream::restored(miner, past);
         self.totals += stream.usage;
-        self.pending.open += u64::from(stream.past.episode.is_some());
+        self.pending.open += stream.past.episodes.0.len() as u64;
         self.streams.push(stream);
         Ok(())
     }
@@ -152,7 +202,7 @@ impl<'de> Visitor<'de> for StreamsSeed<'_> {
 
 impl Saved for Detector {
     const TAG: Tag = *b"lad ";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const OLDEST: u32 = 1;
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -167,15 +217,15 @@ impl Saved for Detector {
             out,
             &LazySeq(|| self.pending.events.iter().map(Event::to_json)),
         )?;
-        let source = |source: &LogSource| {
-            let is_known = *source != LogSource::default();
-            is_known.then(|| source.clone())
+        write_value(out, &Sources::new())?;
+        write_value(out, &Ordinals::new())?;
+        let episodes = || {
+            let of_stream = |s: &Stream| -> Vec<SavedEpisode> {
+                s.past.episodes.0.iter().map(SavedEpisode::of).collect()
+            };
+            self.streams.iter().map(of_stream)
         };
-        write_value(
-            out,
-            &self.of_episodes(|episode| source(&episode.trigger.source)),
-        )?;
-        write_value(out, &self.of_episodes(|episode| Some(episode.ordinal)))
+        write_value(out, &LazySeq(episodes))
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -204,13 +254,30 @@ impl Saved for Detector {
         if version > 1 || !input.is_at_end() {
             let sources: Sources = input.next("the sources")?;
             for (at, source) in sources {
-                detector.episode_at(at)?.trigger.source = source;
+                detector.only_episode_at(at)?.trigger.source = source;
             }
         }
         if version > 1 {
             let ordinals: Ordinals = input.next("the ordinals")?;
             for (at, ordinal) in ordinals {
-                detector.episode_at(at)?.ordinal = ordinal;
+                detector.only_episode_at(at)?.ordinal = ordinal;
+            }
+        }
+        if version > 2 {
+            let episodes: Vec<Vec<SavedEpisode>> = input.next("the episodes")?;
+            for (at, of_stream) in (0..).zip(episodes) {
+                if of_stream.is_empty() {
+                    continue;
+                }
+                detector.pending.open += of_stream.len() as u64;
+                let stream = detector.stream_at(at)?;
+                let episodes = of_stream.into_iter().map(SavedEpisode::restored);
+                stream.past.episodes.0.extend(episodes);
+                let before = stream.usage;
+                stream.usage = stream.measured();
+                let now = stream.usage;
+                detector.totals -= before;
+                detector.totals += now;
             }
         }
         // The snapshot may have been made with larger limits: the least recently used streams are evicted.

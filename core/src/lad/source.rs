@@ -3,25 +3,12 @@
 use std::borrow::Cow;
 
 use crate::event::LogSource;
+use crate::inference::Transport;
 use crate::memory::allocation;
 use crate::text::shortened;
 
 /// Maximum length of a name in an event, in bytes.
 const NAME_MAX_BYTES: usize = 256;
-
-/// How a record reached the log, as the pipeline vouches for it: a program chooses its own name, but not this.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// The pipeline does not say: the program's name is all there is.
-    #[default]
-    Unknown,
-    /// The kernel's ring buffer, read as such (journald's `_TRANSPORT=kernel`, syslog's facility 0, `/dev/kmsg`).
-    Kernel,
-    /// A process of the host: the syslog socket, the journal's socket, standard output. It is not the kernel, whatever its name.
-    Process,
-    /// A container's output. Its name was chosen by who started it.
-    Container,
-}
 
 /// The source of a record, as far as its transport names it. Names may be any bytes; an empty one is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

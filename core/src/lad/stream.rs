@@ -4,27 +4,29 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::classifier::{self, Pardons, SharedInference, same_subject};
 use super::counters::Totals;
-use super::episode::{Episode, Trigger};
+use super::episode::{Due, Episode, Episodes, Sign, Trigger};
 use super::first_seen::FirstSeen;
 use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
 use super::pending::Pending;
+use super::quiet::Quiet;
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
 use super::record::{Observed, Outcome, Record, Verdict};
 use super::report::{self, End};
 use super::sequence::Sequence;
-use super::source::Source;
-use super::verdict_cache::VerdictCache;
 use crate::drain::{Change, Miner, Scratch};
-use crate::event::LogSource;
-use crate::inference::{Family, Finding};
+use crate::event::{IncidentId, LogSource};
+use crate::inference::{Family, Finding, Message, Reading};
 use crate::memory::{allocation, table};
 use crate::text::shortened;
-use crate::units::Share;
+use crate::units::{Share, Time};
 
 /// The severity of records that an operator marked as failures.
 const FEEDBACK_SEVERITY: f64 = 1.0;
+/// The severity of a record that the rest of its report explains.
+const HINT: f32 = 0.45;
 
 /// Memory of a heap-allocated name besides its text, in bytes.
 const NAME_HEADER_BYTES: usize = 2 * size_of::<usize>();
@@ -54,8 +56,12 @@ pub(super) struct Past {
     /// When the last episode began, in seconds, and the number of earlier ones that began at the same time.
     #[serde(skip)]
     began: Option<(f64, u64)>,
-    /// Boxed, because most streams have none.
-    pub(super) episode: Option<Box<Episode>>,
+    /// The open episode in a state of version 2 and before; now saved apart.
+    pub(super) only_episode: Option<Box<Episode>>,
+    #[serde(skip)]
+    pub(super) episodes: Episodes,
+    #[serde(skip)]
+    pardons: Pardons,
     novelty: Novelty,
     /// The newest time of a record, in seconds.
     pub(super) last: f64,
@@ -80,7 +86,9 @@ impl Stream {
             first_seen: FirstSeen::default(),
             verdicts: FxHashMap::default(),
             began: None,
-            episode: None,
+            only_episode: None,
+            episodes: Episodes::default(),
+            pardons: Pardons::default(),
             novelty: Novelty::default(),
             last: f64::NEG_INFINITY,
             last_used: 0,
@@ -113,7 +121,7 @@ impl Stream {
         &mut self,
         options: &LadOptions,
         scratch: &mut Scratch,
-        verdict_cache: &mut VerdictCache,
+        (inference, quiet): (&SharedInference, &mut Quiet),
         record: &Record<'_>,
         pending: &mut Pending,
     ) -> Observed {
@@ -126,14 +134,31 @@ impl Stream {
             let first_seen = &mut self.past.first_seen;
             first_seen.add(id, time, miner.len(), is_known);
         }
-        let finding = verdict_cache.finding(
-            record.text,
-            miner.masked_values(scratch, record.text),
-            || miner.template(id),
-            record.priority,
-        );
-        let classified = self.past.classify(options, id, finding);
+        let mut reading = Reading::default();
+        if !quiet.has(inference, record) {
+            reading = classifier::read(inference, record);
+            if reading.is_quiet() {
+                quiet.add();
+            }
+        }
+        let speaker = match reading.is_quiet() && self.past.episodes.is_empty() {
+            true => 0,
+            false => classifier::speaker(record),
+        };
         let past = &mut self.past;
+        past.pardons.add(speaker, &reading, time);
+        if let Some(finding) = &mut reading.finding {
+            let subject = finding.subject.as_ref();
+            if finding.tentative
+                && past
+                    .pardons
+                    .explain(speaker, finding.severity, subject, time)
+            {
+                finding.severity = finding.severity.min(HINT);
+            }
+        }
+        let finding = reading.finding;
+        let classified = past.classify(options, id, finding.as_ref());
         past.last = past.last.max(time);
         let windows = past.sequence.windows();
         let grows = past.recent.push(id, record.text, options.window_size);
@@ -142,7 +167,7 @@ impl Stream {
             .observe(options, id, classified.severity, classified.failure);
         let learned = windows != past.sequence.windows();
         self.grown |= self.miner.has_grown() || step.alarm || learned || grows;
-        let observed = Observed {
+        let mut observed = Observed {
             outcome: Outcome::Taken,
             template_id: id,
             severity: Share::new(classified.severity),
@@ -150,27 +175,40 @@ impl Stream {
             score: Share::new(step.score),
             failure: classified.failure,
             alarm: step.alarm,
+            incident: None,
             novel: step.novel,
             training: step.training,
         };
-        if step.alarm {
-            match &mut past.episode {
-                Some(episode) => episode.extend(id, time, step.score),
-                None => {
-                    let trigger = classified.failure.then(|| {
-                        let phrase = finding.map(|f| f.reason.clone());
-                        let trigger = self.trigger(id, record.text, classified.family, phrase);
-                        with_source(record.source, trigger)
-                    });
-                    let trigger =
-                        trigger.unwrap_or_else(|| self.trigger_in_window(options, verdict_cache));
-                    self.raise(trigger, time, step.score, step.training, pending);
-                }
+        if !past.episodes.is_empty() {
+            let explained = |episode: &Episode| {
+                !episode.is_reported()
+                    && episode.trigger.speaker == speaker
+                    && episode.score <= f64::from(reading.pardon)
+                    && same_subject(reading.pardoned.as_ref(), episode.trigger.subject.as_ref())
+            };
+            let open = past.episodes.0.len();
+            past.episodes.0.retain(|episode| !explained(episode));
+            pending.open -= (open - past.episodes.0.len()) as u64;
+            for episode in &mut past.episodes.0 {
+                episode.quiet();
+                episode.follow(speaker, time);
             }
-        } else if let Some(episode) = &mut past.episode
-            && episode.is_over(options.episode_sz)
-        {
-            self.clear(time, End::Quiet(options.episode_sz), pending);
+        }
+        if step.alarm {
+            let trigger = match classified.failure {
+                true => self.trigger(id, record, finding.as_ref(), classified.family),
+                false => self.trigger_in_window(options, inference),
+            };
+            let sign = Sign {
+                template: id,
+                time,
+                score: step.score,
+                tentative: classified.failure && finding.is_some_and(|f| f.tentative),
+            };
+            observed.incident = Some(self.alarm(options, trigger, sign, step.training, pending));
+        }
+        if !self.past.episodes.is_empty() {
+            self.follow_episodes(options, time, pending);
         }
         if options.mode == Mode::Symbolic && !step.training {
             self.follow_novelty(options, step.novel, record, pending);
@@ -180,6 +218,23 @@ impl Stream {
 
     /// The trigger of an episode for a record that reports a failure.
     fn trigger(
+        &self,
+        id: u64,
+        record: &Record<'_>,
+        finding: Option<&Finding>,
+        family: Option<Family>,
+    ) -> Trigger {
+        Trigger {
+            source: record.source.into(),
+            subject: finding.and_then(|finding| finding.subject.clone()),
+            trusted: finding.is_none_or(|finding| finding.source_known),
+            speaker: classifier::speaker(record),
+            ..self.trigger_of(id, record.text, family, finding.map(|f| f.reason.clone()))
+        }
+    }
+
+    /// The same for a text of which nothing else is known.
+    fn trigger_of(
         &self,
         id: u64,
         text: &str,
@@ -193,11 +248,14 @@ impl Stream {
             phrase: phrase.unwrap_or_else(|| "marked as a failure by feedback".into()),
             sample: shortened(text, LINE_MAX_BYTES),
             source: LogSource::default(),
+            subject: None,
+            trusted: true,
+            speaker: 0,
         }
     }
 
     /// The same for the last record of the window that reports a failure.
-    fn trigger_in_window(&self, options: &LadOptions, verdict_cache: &VerdictCache) -> Trigger {
+    fn trigger_in_window(&self, options: &LadOptions, inference: &SharedInference) -> Trigger {
         let mut triggers = self
             .past
             .recent
@@ -205,39 +263,107 @@ impl Stream {
             .into_iter()
             .rev()
             .filter_map(|line| {
-                let template = self.miner.template(line.template_id).unwrap_or_default();
-                let finding = verdict_cache.classify_uncached(&line.text, template);
+                let finding = inference.read(&Message::of(&line.text)).finding;
                 let classified = self
                     .past
                     .classify(options, line.template_id, finding.as_ref());
                 classified.failure.then(|| {
                     let phrase = finding.map(|f| f.reason);
-                    self.trigger(line.template_id, &line.text, classified.family, phrase)
+                    self.trigger_of(line.template_id, &line.text, classified.family, phrase)
                 })
             });
         triggers.next().unwrap_or_else(|| {
-            self.trigger(0, "", None, Some("a failure in an unknown window".into()))
+            self.trigger_of(0, "", None, Some("a failure in an unknown window".into()))
         })
     }
 
-    fn raise(
+    /// Begins or extends an episode; returns its incident.
+    fn alarm(
         &mut self,
-        trigger: Trigger,
-        time: f64,
-        score: f64,
+        options: &LadOptions,
+        mut trigger: Trigger,
+        sign: Sign,
         training: bool,
         pending: &mut Pending,
-    ) {
-        let episode = Episode::new(trigger, self.past.ordinal(time), time, score, training);
-        pending.push(report::raised(self, &episode));
-        pending.episodes += 1;
+    ) -> IncidentId {
+        let past = &mut self.past;
+        let episode = match options.mode {
+            Mode::Symbolic => past.episodes.find(
+                trigger.family,
+                trigger.subject.as_ref(),
+                trigger.speaker,
+                sign.time,
+            ),
+            // As published: a window has no family.
+            Mode::Paper => past.episodes.0.first_mut(),
+        };
+        if let Some(episode) = episode {
+            episode.extend(sign);
+            let (since, ordinal) = (episode.since, episode.ordinal);
+            return past.incident(since, ordinal);
+        }
+        if past.episodes.is_crowded(trigger.family) {
+            trigger.subject = None;
+        }
+        let mut episode = Episode::new(trigger, past.ordinal(sign.time), sign, training);
+        episode.window = Some(past.recent.to_text().into());
+        let (since, ordinal) = (episode.since, episode.ordinal);
+        past.episodes.0.push(episode);
         pending.open += 1;
-        self.past.episode = Some(Box::new(episode));
+        past.incident(since, ordinal)
     }
 
-    fn clear(&mut self, time: f64, end: End, pending: &mut Pending) {
-        if let Some(episode) = self.past.episode.take() {
-            pending.open -= 1;
+    /// Reports what is due of open episodes at `time`, and ends those that are over.
+    pub(super) fn follow_episodes(
+        &mut self,
+        options: &LadOptions,
+        time: f64,
+        pending: &mut Pending,
+    ) {
+        let mut at = 0;
+        while at < self.past.episodes.0.len() {
+            let episode = &mut self.past.episodes.0[at];
+            let due = episode.due(time);
+            let end = episode.end(time, options.episode_sz, options.episode_sec);
+            match due {
+                Due::Nothing => {}
+                Due::Raise => self.raise(at, pending),
+                Due::Update if end.is_none() => {
+                    pending.push(report::updated(self, &self.past.episodes.0[at], time));
+                }
+                Due::Update => {}
+            }
+            match end {
+                Some(end) => self.clear(at, time, end, pending),
+                None => at += 1,
+            }
+        }
+    }
+
+    /// Reports the episodes that still wait for the rest of their report.
+    pub(super) fn raise_waiting(&mut self, pending: &mut Pending) {
+        for at in 0..self.past.episodes.0.len() {
+            let episode = &mut self.past.episodes.0[at];
+            if !episode.is_reported() && episode.due(f64::INFINITY) == Due::Raise {
+                self.raise(at, pending);
+            }
+        }
+    }
+
+    /// Reports that the episode at `at` began.
+    fn raise(&mut self, at: usize, pending: &mut Pending) {
+        pending.episodes += 1;
+        pending.push(report::raised(self, &self.past.episodes.0[at]));
+        self.past.episodes.0[at].window = None;
+        self.grown = true;
+    }
+
+    /// Ends the episode at `at`.
+    fn clear(&mut self, at: usize, time: f64, end: End, pending: &mut Pending) {
+        let episode = self.past.episodes.0.remove(at);
+        self.grown = true;
+        pending.open -= 1;
+        if episode.is_reported() {
             pending.push(report::cleared(self, &episode, time, end));
         }
     }
@@ -267,7 +393,11 @@ impl Stream {
 
     /// Clears what is open, because the stream is being forgotten.
     pub(super) fn end(&mut self, options: &LadOptions, time: f64, pending: &mut Pending) {
-        self.clear(time, End::Forgotten, pending);
+        // What still waits for the rest of its report is not lost.
+        self.raise_waiting(pending);
+        while !self.past.episodes.is_empty() {
+            self.clear(0, time, End::Forgotten, pending);
+        }
         if let Some(since) = self.past.novelty.end()
             && options.novelty_events
         {
@@ -300,24 +430,29 @@ impl Stream {
         let time = self.past.last;
         match verdict {
             Some(Verdict::Benign) => {
-                let episode = self.past.episode.as_mut();
-                if episode.is_some_and(|episode| episode.without(id)) {
-                    self.clear(time, End::Feedback, pending);
+                let mut at = 0;
+                while at < self.past.episodes.0.len() {
+                    match self.past.episodes.0[at].without(id) {
+                        true => self.clear(at, time, End::Feedback, pending),
+                        false => at += 1,
+                    }
                 }
             }
             Some(Verdict::Failure) => {
                 self.past.sequence.unlearn(id);
+                let training = self.past.sequence.is_training(options);
                 let lines = self.past.recent.lines().into_iter();
                 for Line { text, .. } in lines.filter(|line| line.template_id == id) {
-                    match &mut self.past.episode {
-                        Some(episode) => episode.extend(id, time, FEEDBACK_SEVERITY),
-                        None => {
-                            let trigger = self.trigger(id, &text, None, None);
-                            let training = self.past.sequence.is_training(options);
-                            self.raise(trigger, time, FEEDBACK_SEVERITY, training, pending);
-                        }
-                    }
+                    let trigger = self.trigger_of(id, &text, None, None);
+                    let sign = Sign {
+                        template: id,
+                        time,
+                        score: FEEDBACK_SEVERITY,
+                        tentative: false,
+                    };
+                    self.alarm(options, trigger, sign, training, pending);
                 }
+                self.follow_episodes(options, time, pending);
             }
             None => {}
         }
@@ -334,7 +469,7 @@ impl Stream {
         }
     }
 
-    fn measured(&self) -> Totals {
+    pub(super) fn measured(&self) -> Totals {
         let parser = self.miner.statistics();
         Totals {
             bytes: self.bytes(),
@@ -358,19 +493,21 @@ impl Stream {
             + past.recent.bytes()
             + past.first_seen.bytes()
             + table(past.verdicts.capacity(), size_of::<(u64, Verdict)>())
-            + past.episode.as_deref().map_or(0, Episode::bytes)
-    }
-}
-
-/// `trigger` with its source.
-fn with_source(source: Source<'_>, trigger: Trigger) -> Trigger {
-    Trigger {
-        source: source.into(),
-        ..trigger
+            + past.episodes.bytes()
     }
 }
 
 impl Past {
+    /// The incident of an episode.
+    fn incident(&self, since: f64, ordinal: u64) -> IncidentId {
+        IncidentId::of_log_failure(&self.name, Time::from_secs(since), ordinal)
+    }
+
+    /// Number of records so far.
+    pub(super) fn records(&self) -> u64 {
+        self.sequence.seen()
+    }
+
     /// Number of episodes that began at `time` before this one: log times often have whole seconds only.
     fn ordinal(&mut self, time: f64) -> u64 {
         let ordinal = match self.began {

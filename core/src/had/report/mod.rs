@@ -16,7 +16,7 @@ use super::series::{Series, Tick};
 use crate::event::{
     Cause, CommonChange, Direction, Event, Evidence, HypervisorAnomaly, Severity, State, Subject,
 };
-use crate::text::duration;
+use crate::text::{duration, list_item};
 use crate::units::{Share, Time};
 
 pub(super) use self::removal::{Removal, interval_changed, removed, vms_removed};
@@ -60,7 +60,7 @@ pub(super) fn events_of_tick(
     events
 }
 
-/// The names of the VMs that changed the most, largest change first.
+/// The names of the VMs that changed the most, largest change first, each as an item of a list.
 fn most_changed(series: &Series, alarm: Option<&Alarm>) -> Vec<String> {
     let sign = match alarm.map(|a| a.direction) {
         Some(Direction::Up) => 1.0,
@@ -89,7 +89,7 @@ fn most_changed(series: &Series, alarm: Option<&Alarm>) -> Vec<String> {
     changed
         .into_iter()
         .take(NAMED_MAX)
-        .map(|(_, name)| name.to_owned())
+        .map(|(_, name)| list_item(name).into_owned())
         .collect()
 }
 

@@ -49,7 +49,7 @@ pub(super) fn workload_changes(
             continue;
         };
         let since = match state {
-            State::Raised => tick.time,
+            State::Raised | State::Updated => tick.time,
             State::Cleared => member.alone_since,
         };
         let evidence = WorkloadChange {

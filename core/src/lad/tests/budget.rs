@@ -26,14 +26,8 @@ fn silent_streams_are_forgotten_and_their_episodes_cleared() {
 }
 
 #[test]
-fn a_record_beyond_max_streams_is_classified_all_the_same() {
-    let mut detector = detector(&[("max_streams", "1")]);
-    observe(&mut detector, "a", 0.0, "all is well");
-    let observed = observe(&mut detector, "b", 0.0, "disk failed");
-    assert_eq!(
-        (observed.outcome, observed.failure, observed.score),
-        (Outcome::Full, true, Share::new(0.8))
-    );
+fn a_record_that_no_stream_can_take_is_classified_all_the_same() {
+    let mut detector = detector(&[]);
     for (stream, time) in [
         ("", 0.0),
         (&*"x".repeat(513), 0.0),
@@ -46,11 +40,45 @@ fn a_record_beyond_max_streams_is_classified_all_the_same() {
             (Outcome::Refused, true)
         );
     }
-    assert_eq!(
-        (detector.counters().full, detector.counters().refused),
-        (1, 4)
-    );
+    assert_eq!(detector.counters().refused, 4);
     assert!(events(&mut detector).is_empty());
+}
+
+#[test]
+fn a_flood_of_invented_hosts_silences_no_host() {
+    let mut detector = detector(&[("max_streams", "50")]);
+    for host in 0..20 {
+        calm(&mut detector, &format!("real-{host}"), 0, 60);
+    }
+    for i in 0..2_000 {
+        observe(
+            &mut detector,
+            &format!("invented-{i}"),
+            100.0,
+            "all is well",
+        );
+    }
+    assert_eq!(detector.counters().streams, 50);
+    for host in 0..20 {
+        let name = format!("real-{host}");
+        let stream = detector.streams.find(&name);
+        assert!(stream.is_some(), "{name} is still known");
+        observe(&mut detector, &name, 101.0, "disk sda failed");
+    }
+    observe(&mut detector, "new", 102.0, "disk sda failed");
+    let raised = events(&mut detector);
+    let raised = raised.iter().filter(|e| e.state == State::Raised);
+    assert_eq!(raised.count(), 21, "also that of a new host");
+}
+
+#[test]
+fn a_host_that_fails_is_not_evicted_for_an_invented_one() {
+    let mut detector = detector(&[("max_streams", "10")]);
+    observe(&mut detector, "failing", 0.0, "disk sda failed");
+    for i in 0..1_000 {
+        observe(&mut detector, &format!("invented-{i}"), 1.0, "all is well");
+    }
+    assert!(detector.streams.find("failing").is_some());
 }
 
 #[test]

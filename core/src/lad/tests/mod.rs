@@ -3,6 +3,7 @@
 mod budget;
 mod episodes;
 mod feedback;
+mod reports;
 mod restart;
 mod sources;
 
@@ -10,24 +11,45 @@ use std::sync::Arc;
 
 use super::*;
 use crate::event::{Event, EventKind, Evidence, LogSource, Severity, State};
-use crate::inference::{Family, Finding, Inference};
+use crate::inference::{FailureSubject, Family, Finding, Inference, Message, Reading};
 use crate::units::{Share, Time};
 
-/// Finds a storage failure in texts with "failed", and a hint in those with "slow".
+/// Finds a storage failure in texts with "failed", a tentative one in those with "perhaps", a memory failure in those with "leak",
+/// and a hint, which a critical priority makes a failure, in those with "slow". "explained" explains tentative ones. The subject is
+/// the first word that begins with "sd".
 struct Words;
 
 impl Inference for Words {
-    fn judge(&self, text: &str, _: &str) -> Option<Finding> {
+    fn read(&self, message: &Message<'_>) -> Reading {
+        let text = message.text;
         let severity = match text {
-            _ if text.contains("failed") => 0.8,
+            _ if text.contains("failed badly") => 0.95,
+            _ if text.contains("failed") || text.contains("perhaps") || text.contains("leak") => {
+                0.8
+            }
+            _ if text.contains("slow") && message.priority.is_some_and(|p| p <= 2) => 0.65,
             _ if text.contains("slow") => 0.45,
-            _ => return None,
+            _ => 0.0,
         };
-        Some(Finding {
+        let device = text.split(' ').find(|word| word.starts_with("sd"));
+        let subject = device.map(|name| FailureSubject::Device(name.to_owned()));
+        let finding = (severity > 0.0).then(|| Finding {
             severity,
-            family: Family::Storage,
+            family: match text.contains("leak") {
+                true => Family::Memory,
+                false => Family::Storage,
+            },
             reason: "\"failed\"".into(),
-        })
+            subject: subject.clone(),
+            tentative: text.contains("perhaps"),
+            source_known: !message.program.is_empty(),
+        });
+        let explains = text.contains("explained");
+        Reading {
+            finding,
+            pardon: if explains { 0.9 } else { 0.0 },
+            pardoned: subject.filter(|_| explains),
+        }
     }
 }
 
