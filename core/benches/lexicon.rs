@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bellwether_core::inference::{Inference, Lexicon};
+use bellwether_core::inference::{Inference, Lexicon, Message};
 use divan::Bencher;
 
 fn main() {
@@ -59,7 +59,7 @@ fn message(bencher: Bencher, kind: &str) {
     bencher.bench_local(|| {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let text = texts[(random >> 16) as usize % texts.len()];
-        black_box(lexicon.judge(black_box(text), ""))
+        black_box(lexicon.read(&Message::of(black_box(text)).from_program("kernel")))
     });
 }
 
@@ -74,7 +74,7 @@ fn a_megabyte_of_random_text(bencher: Bencher) {
     }
     bencher
         .counter(divan::counter::BytesCount::new(text.len()))
-        .bench(|| lexicon.judge(black_box(&text), ""));
+        .bench(|| lexicon.read(&Message::of(black_box(&text)).from_program("kernel")));
 }
 
 #[divan::bench]

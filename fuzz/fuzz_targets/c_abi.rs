@@ -785,6 +785,7 @@ fn observe(detector: *mut bw_detector, given: &Observation, asked: bool) {
                                     },
                                     priority: priority.1,
                                     has_priority: priority.0,
+                                    transport: priority.1 % 5,
                                 };
                                 size.with(record, |record| {
                                     result.with(zeroed::<bw_lad_observed>(), |observed| {
@@ -854,6 +855,8 @@ fn lad_batch(detector: *mut bw_detector, batch: &Batch, asked: bool) {
     let spans = [0, 1, 2, 3, 4].map(|which| batch.spans(which));
     let times = batch.numbers(0);
     let priorities: Vec<u8> = batch.entries.iter().map(|entry| entry.priority).collect();
+    // All known, but for the last.
+    let transports: Vec<u8> = priorities.iter().map(|p| p % 4 + p / 252).collect();
     let outcomes = vec![bw_lad_outcome::BW_LAD_OUTCOME_TAKEN; batch.entries.len()];
     let (ids, numbers) = (vec![0_u64; outcomes.len()], vec![0.0; outcomes.len()]);
     let (more_numbers, flags) = (numbers.clone(), vec![0_u8; outcomes.len()]);
@@ -874,6 +877,7 @@ fn lad_batch(detector: *mut bw_detector, batch: &Batch, asked: bool) {
             severities: batch.place(&numbers, 9),
             scores: batch.place(&more_numbers, 10),
             flags: batch.place(&flags, 11),
+            transports: batch.place(&transports, 12),
         };
         batch.size.with(given, |given| {
             let mut done = 77;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use bellwether_core::inference::{Inference, Lexicon};
+use bellwether_core::inference::{Inference, Lexicon, Message};
 use bellwether_fuzz::line::Line;
 use libfuzzer_sys::fuzz_target;
 
@@ -67,8 +67,9 @@ fuzz_target!(|input: Input| {
     let texts = input.texts.iter().map(|&text| text.to_owned());
     for line in input.lines.iter().map(Line::text).chain(texts) {
         for lexicon in [&site, &**Lexicon::builtin()] {
-            for finding in [lexicon.judge(&line, ""), lexicon.judge("", &line)] {
-                let Some(finding) = finding else {
+            for program in ["", "kernel", "libvirtd", "nginx"] {
+                let message = Message::of(&line).from_program(program);
+                let Some(finding) = lexicon.read(&message).finding else {
                     continue;
                 };
                 assert!(

@@ -37,7 +37,7 @@ use json::Json;
 use keys::Sources;
 use libfuzzer_sys::fuzz_target;
 use msgpack::Reader;
-use record::{Record, Records, When};
+use record::{Pair, Record, Records, When};
 use rmpv::Value;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -205,7 +205,7 @@ impl Known {
         let Self::Map(pairs) = self else {
             return None;
         };
-        let is_named = |key: &Value| matches!(key, Value::String(key) if key.as_bytes() == name);
+        let is_named = |key: &Value| key_bytes(key) == Some(name);
         pairs
             .iter()
             .find_map(|(key, value)| is_named(key).then_some(value))
@@ -342,16 +342,36 @@ fn rewritten(record: &Record<'_>, input: &Input) {
     right.push(new.clone());
     same(&out, &right);
 
-    out.clear();
-    let is_replaced = |key: &[u8]| key == input.added;
-    record::write_with(&mut out, record, 1, &added, is_replaced);
-    let mut right = pairs;
-    right.retain(|(key, _)| match key {
-        Value::String(key) => !is_replaced(key.as_bytes()),
-        _ => true,
-    });
-    right.push(new);
-    same(&out, &right);
+    let is_added = |key: &[u8]| key == input.added;
+    for fate in [Pair::Omitted, Pair::Renamed(b"foreign_")] {
+        out.clear();
+        record::write_with(&mut out, record, 1, &added, |key| match is_added(key) {
+            true => fate,
+            false => Pair::Kept,
+        });
+        let mut right = pairs.clone();
+        if fate == Pair::Omitted {
+            right.retain(|(key, _)| !key_bytes(key).is_some_and(is_added));
+        }
+        for (key, _) in &mut right {
+            if key_bytes(key).is_some_and(is_added) {
+                let mut renamed = Vec::new();
+                event::write_str(&mut renamed, &[b"foreign_", input.added].concat());
+                *key = rmpv::decode::read_value(&mut &*renamed).expect("a string was written");
+            }
+        }
+        right.push(new.clone());
+        same(&out, &right);
+    }
+}
+
+/// A key that is a string, or bytes, which are as good.
+fn key_bytes(key: &Value) -> Option<&[u8]> {
+    match key {
+        Value::String(key) => Some(key.as_bytes()),
+        Value::Binary(key) => Some(key),
+        _ => None,
+    }
 }
 
 fn same(bytes: &[u8], right: &[(Value, Value)]) {

@@ -2,6 +2,8 @@
 //! and odd enough to break them.
 
 pub mod fleet;
+#[path = "../../core/src/drain/hostile.rs"]
+pub mod hostile;
 pub mod line;
 pub mod number;
 pub mod option;

@@ -2,6 +2,8 @@
 
 use arbitrary::Arbitrary;
 
+use crate::hostile::{HOSTILE, Random};
+
 const WORDS: [&str; 32] = [
     "session",
     "opened",
@@ -50,6 +52,8 @@ enum Word<'a> {
     Text(&'a str),
     /// The same letter so often: what is longer than a limit.
     Long(u16),
+    /// A part of a line of a family that attacks the parser, of so many bytes.
+    Hostile(u8, u16, u64),
 }
 
 /// A line.
@@ -73,6 +77,11 @@ impl Line<'_> {
                     text.push_str(&format!("{word}{m}="));
                 }
                 Word::Text(word) => text.push_str(word),
+                Word::Hostile(family, len, seed) => {
+                    let (_, family) = HOSTILE[usize::from(*family) % HOSTILE.len()];
+                    let end = text.len() + 1 + usize::from(*len) % 512;
+                    family(&mut Random::new(*seed), end, &mut text);
+                }
                 Word::Long(n) => text.extend(std::iter::repeat_n('x', usize::from(*n) % 5000)),
             }
             text.push_str(SEPARATORS[usize::from(*separator) % SEPARATORS.len()]);

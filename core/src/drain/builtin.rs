@@ -91,6 +91,8 @@ impl Word {
             all &= class(byte);
             to += 1;
         }
+        #[cfg(test)]
+        tests::SCANNED.set(tests::SCANNED.get() + to - from + 1);
         Self { from, to, all }
     }
 
@@ -309,8 +311,15 @@ fn quoted(bytes: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drain::hostile::{HOSTILE, Random};
     use proptest::prelude::*;
+    use std::cell::Cell;
     use std::sync::LazyLock;
+
+    thread_local! {
+        /// Bytes of words that this thread has looked at.
+        pub(super) static SCANNED: Cell<usize> = const { Cell::new(0) };
+    }
 
     /// The masks as they were published, for an engine that has look-around.
     static PUBLISHED: LazyLock<Vec<(fancy_regex::Regex, &str)>> = LazyLock::new(|| {
@@ -374,6 +383,32 @@ mod tests {
         ] {
             assert_eq!(by_one_pass(text), masked, "{text:?}");
             assert_eq!(by_regexes(text), masked, "the regexes: {text:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_read_more_often_than_a_few_times() {
+        let mut random = Random::new(1);
+        let nested = [
+            "0123 ",
+            "abcdef abcdef ",
+            "1.2.3.11:",
+            "aaaaaa:bb:cc:",
+            "0123456789ab ",
+        ];
+        let nested = nested.iter().map(|piece| piece.repeat(4096 / piece.len()));
+        let attacks = HOSTILE.iter().flat_map(|(_, family)| {
+            let mut lines = vec![String::new(); 40];
+            for line in &mut lines {
+                family(&mut random, 4096, line);
+            }
+            lines
+        });
+        for line in nested.chain(attacks) {
+            let before = SCANNED.get();
+            by_one_pass(&line);
+            let scanned = SCANNED.get() - before;
+            assert!(scanned <= 12 * line.len(), "{scanned} bytes of {line:?}");
         }
     }
 

@@ -281,29 +281,29 @@ impl Clusters {
 
     /// Puts a parameter wherever the template of a cluster differs from a line of the same length; returns whether it changed.
     pub fn generalize(&mut self, slot: u32, line: &[Word]) -> bool {
-        let old = &self.slots[slot as usize].template;
-        if old.words == line {
+        let template = &mut self.slots[slot as usize].template;
+        let differs = |(&word, &other): (&Word, &Word)| word != other && word != PARAMETER;
+        if !template.words.iter().zip(line).any(differs) {
             return false;
         }
-        let common = |(&word, &other): (&Word, &Word)| if word == other { word } else { PARAMETER };
-        let words: Vec<Word> = old.words.iter().zip(line).map(common).collect();
-        if words == old.words {
-            return false;
-        }
-        let text = |(&word, text)| {
-            if word == PARAMETER {
+        self.templates -= template.bytes();
+        let old = std::mem::take(&mut template.text);
+        let mut text = String::with_capacity(old.len() + line.len() * PARAMETER_TEXT.len());
+        for ((word, &other), old) in template.words.iter_mut().zip(line).zip(old.split(' ')) {
+            if *word != other {
+                *word = PARAMETER;
+            }
+            text.push_str(if *word == PARAMETER {
                 PARAMETER_TEXT
             } else {
-                text
-            }
-        };
-        let texts: Vec<&str> = words.iter().zip(old.text.split(' ')).map(text).collect();
-        let new = Template {
-            text: texts.join(" "),
-            words,
-        };
-        self.templates = self.templates + new.bytes() - old.bytes();
-        self.slots[slot as usize].template = new;
+                old
+            });
+            text.push(' ');
+        }
+        text.pop();
+        text.shrink_to_fit();
+        template.text = text;
+        self.templates += template.bytes();
         true
     }
 

@@ -24,6 +24,7 @@ impl Miner {
                 self.tree.leaf_for(scratch.line.len(), words).node
             }
         };
+        self.statistics.steps += scratch.line.len() as u64;
         let (words, text) = scratch.template();
         let slot = self.clusters.add(id, size, words, text);
         self.attach(slot, leaf);
@@ -53,6 +54,7 @@ impl Miner {
             .postings
             .get_or_insert_with(|| Box::new(Postings::new()));
         if !postings.has(slot) {
+            self.statistics.steps += cluster.words().len() as u64;
             postings.add(cluster.leaf, slot, cluster.words(), least);
         }
     }
@@ -66,6 +68,7 @@ impl Miner {
         if let Some(postings) = &mut self.postings {
             postings.remove_cluster(slot);
         }
+        self.statistics.steps += self.clusters.get(slot).words().len() as u64;
         self.clusters.remove(slot);
         self.statistics.evicted += 1;
     }

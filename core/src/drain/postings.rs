@@ -4,13 +4,22 @@
 //! So it is enough to list every cluster under its n - k + 1 rarest words, and frequent words cost nothing (prefix filter).
 //!
 //! If all words are frequent, lists are long. Most clusters in them share only that one word with the line. Signatures, four bits
-//! of each of the first words, reject those without a look at the cluster itself.
+//! of each of the first words, reject those without a look at the cluster itself. An epoch per cluster tells which ones the line
+//! has met already.
+//!
+//! The cost of a line is bounded: a cluster is listed under at most [`MAX_LISTED`] words, and a query looks at no more postings than
+//! its [`Budget`] allows, those of the rarest words first, the newest clusters of each word first.
 
+use super::budget::Budget;
 use super::words::{PARAMETER, Word};
 use crate::memory::{allocation, grow, vec};
 
 /// Leaves with at most this many clusters are scanned, because that is faster than a lookup.
 pub(super) const SCAN_MAX: usize = 16;
+/// Maximum number of words under which a cluster is listed; lines of up to 106 words need no more at the default similarity.
+const MAX_LISTED: usize = 64;
+/// When there are too many postings for a line, lists of up to the first length come first, then longer ones.
+const TIERS: [u32; 4] = [2, 8, 32, u32::MAX];
 /// Number of words in a signature.
 const SIGNATURE_WORDS: usize = 16;
 /// Maximum number of lists.
@@ -29,28 +38,61 @@ struct Posting {
     next: u32,
     /// The next posting of the same cluster.
     sibling: u32,
+    /// The position of the word.
+    position: u32,
+}
+
+/// The postings whose hashes have the same leading bits.
+#[derive(Debug, Clone, Copy)]
+struct List {
+    first: u32,
+    len: u32,
+}
+
+const EMPTY: List = List {
+    first: NONE,
+    len: 0,
+};
+
+/// A word of a line or template in a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Queried {
+    /// The length of its list.
+    len: u32,
+    hash: u32,
+    position: u32,
 }
 
 /// A cluster in the index.
 #[derive(Debug, Clone, Copy)]
 struct Listed {
     signature: u64,
-    /// Its first posting.
-    first: u32,
+    /// Its first posting; `None` if it is not in the index, as opposed to one that has lost all of its postings.
+    first: Option<u32>,
+    /// The last query that met it.
+    epoch: u32,
 }
+
+const UNLISTED: Listed = Listed {
+    signature: 0,
+    first: None,
+    epoch: 0,
+};
 
 #[derive(Debug, Clone)]
 pub(super) struct Postings {
-    /// The first posting of each list; a list holds the hashes with the same leading bits. A power of two.
-    lists: Vec<u32>,
+    /// A power of two.
+    lists: Vec<List>,
     postings: Vec<Posting>,
     /// The first free posting, and the number of postings in use.
     free: u32,
     used: usize,
     /// By slot.
     listed: Vec<Listed>,
-    /// For each word of the line or template queried last: the number of clusters that have it, and its hash.
-    query: Vec<(u32, u32)>,
+    /// The words of the line or template queried last.
+    query: Vec<Queried>,
+    /// The number of the last query.
+    epoch: u32,
     /// The leaf of the last query.
     queried_leaf: Option<u32>,
 }
@@ -87,34 +129,33 @@ impl Postings {
             used: 0,
             listed: Vec::new(),
             query: Vec::new(),
+            epoch: 0,
             queried_leaf: None,
         }
     }
 
-    /// Whether the cluster of a slot is listed.
+    /// Whether the cluster of a slot is in the index.
     #[inline]
     pub fn has(&self, slot: u32) -> bool {
         let listed = self.listed.get(slot as usize);
-        listed.is_some_and(|listed| listed.first != NONE)
+        listed.is_some_and(|listed| listed.first.is_some())
     }
 
     /// Lists the cluster of a slot so that every line with at least `least` (1 or more) of its words finds it.
     pub fn add(&mut self, leaf: u32, slot: u32, template: &[Word], least: usize) {
         // The template of a new cluster is the line that was just queried.
         if self.queried_leaf.take() != Some(leaf) {
-            self.look_up(leaf, template, |_| {});
+            self.query(leaf, template);
         }
         let words = &mut self.query;
-        let enough = (words.len() + 1).saturating_sub(least).min(words.len());
-        if enough < words.len() && words.iter().any(|&(len, _)| len > 0) {
-            words.sort_unstable();
+        let enough = (words.len() + 1).saturating_sub(least);
+        let enough = enough.min(words.len()).min(MAX_LISTED);
+        if enough < words.len() && words.iter().any(|word| word.len > 0) {
+            words.select_nth_unstable(enough);
         }
         while self.listed.len() <= slot as usize {
             grow(&mut self.listed, 1);
-            self.listed.push(Listed {
-                signature: 0,
-                first: NONE,
-            });
+            self.listed.push(UNLISTED);
         }
         let lists = 2 * (self.used + enough);
         if lists > self.lists.len() && self.lists.len() < MAX_LISTS {
@@ -122,12 +163,13 @@ impl Postings {
         }
         let mut sibling = NONE;
         for at in 0..enough {
-            let (_, hash) = self.query[at];
-            sibling = self.insert(hash, slot, sibling);
+            let word = self.query[at];
+            sibling = self.insert(word, slot, sibling);
         }
         self.listed[slot as usize] = Listed {
             signature: signature(template),
-            first: sibling,
+            first: Some(sibling),
+            epoch: 0,
         };
     }
 
@@ -138,13 +180,14 @@ impl Postings {
         (hash >> (u32::BITS - self.lists.len().ilog2())) as usize
     }
 
-    fn insert(&mut self, hash: u32, slot: u32, sibling: u32) -> u32 {
+    fn insert(&mut self, word: Queried, slot: u32, sibling: u32) -> u32 {
         let posting = Posting {
-            hash,
+            hash: word.hash,
             slot,
             prev: NONE,
             next: NONE,
             sibling,
+            position: word.position,
         };
         let at = match self.postings.get(self.free as usize) {
             Some(free) => {
@@ -167,7 +210,9 @@ impl Postings {
     #[inline]
     fn push_front(&mut self, at: u32) {
         let list = self.list(self.postings[at as usize].hash);
-        let next = std::mem::replace(&mut self.lists[list], at);
+        let list = &mut self.lists[list];
+        list.len += 1;
+        let next = std::mem::replace(&mut list.first, at);
         let posting = &mut self.postings[at as usize];
         (posting.prev, posting.next) = (NONE, next);
         if let Some(next) = self.postings.get_mut(next as usize) {
@@ -180,9 +225,9 @@ impl Postings {
     fn grow_lists(&mut self, lists: usize) {
         // Frees the old table first: both together could exceed the memory limit.
         self.lists = Vec::new();
-        self.lists = vec![NONE; lists.next_power_of_two().clamp(2, MAX_LISTS)];
+        self.lists = vec![EMPTY; lists.next_power_of_two().clamp(2, MAX_LISTS)];
         for slot in 0..self.listed.len() {
-            let mut at = self.listed[slot].first;
+            let mut at = self.listed[slot].first.unwrap_or(NONE);
             while at != NONE {
                 self.push_front(at);
                 at = self.postings[at as usize].sibling;
@@ -193,12 +238,12 @@ impl Postings {
     /// Removes a posting from its list; the caller repairs the siblings.
     fn remove(&mut self, at: u32) -> Posting {
         let posting = self.postings[at as usize];
+        let list = self.list(posting.hash);
+        let list = &mut self.lists[list];
+        list.len -= 1;
         match self.postings.get_mut(posting.prev as usize) {
             Some(prev) => prev.next = posting.next,
-            None => {
-                let list = self.list(posting.hash);
-                self.lists[list] = posting.next;
-            }
+            None => list.first = posting.next,
         }
         if let Some(next) = self.postings.get_mut(posting.next as usize) {
             next.prev = posting.prev;
@@ -213,55 +258,88 @@ impl Postings {
         let Some(listed) = self.listed.get_mut(slot as usize) else {
             return;
         };
-        let mut at = std::mem::replace(&mut listed.first, NONE);
+        let mut at = listed.first.take().unwrap_or(NONE);
         while at != NONE {
             at = self.remove(at).sibling;
         }
     }
 
-    /// Removes the posting of a cluster for the word at this position, if it has one.
-    pub fn remove_word(&mut self, leaf: u32, slot: u32, position: usize, word: Word) {
-        let hash = hash(leaf, position, word);
-        let Some(mut at) = self.listed.get(slot as usize).map(|listed| listed.first) else {
+    /// Removes those postings of a cluster whose words, by their positions, its template has lost.
+    pub fn remove_words(&mut self, slot: u32, lost: impl Fn(usize) -> bool) {
+        let Some(listed) = self.listed.get(slot as usize) else {
             return;
         };
-        let mut last = NONE;
-        while let Some(posting) = self.postings.get(at as usize)
-            && posting.hash != hash
-        {
-            (last, at) = (at, posting.sibling);
-        }
-        if at == NONE {
-            return;
-        }
-        let Posting { sibling, .. } = self.remove(at);
-        match self.postings.get_mut(last as usize) {
-            Some(last) => last.sibling = sibling,
-            None => self.listed[slot as usize].first = sibling,
+        let (mut last, mut at) = (NONE, listed.first.unwrap_or(NONE));
+        while at != NONE {
+            let Posting {
+                position, sibling, ..
+            } = self.postings[at as usize];
+            if lost(position as usize) {
+                self.remove(at);
+                match self.postings.get_mut(last as usize) {
+                    Some(last) => last.sibling = sibling,
+                    None => self.listed[slot as usize].first = Some(sibling),
+                }
+            } else {
+                last = at;
+            }
+            at = sibling;
         }
     }
 
-    /// Calls `candidate` with every slot whose cluster may have `least` words in common with the line; with some more than once,
-    /// and with some false positives.
+    /// Calls `candidate` with the slots whose clusters may have `least` words in common with the line, as far as the budget
+    /// allows; some are false positives.
     #[inline]
     pub fn candidates(
         &mut self,
         leaf: u32,
         line: &[Word],
         least: usize,
-        mut candidate: impl FnMut(u32),
+        budget: &mut Budget,
+        mut candidate: impl FnMut(u32, &mut Budget),
     ) {
         let own = signature(line);
         // Missing words agree in all signatures, and words beyond the signature may agree.
         let least = (least + SIGNATURE_WORDS).saturating_sub(line.len());
-        let listed = std::mem::take(&mut self.listed);
-        self.look_up(leaf, line, |slot| {
-            if common_places(own, listed[slot as usize].signature) >= least {
-                candidate(slot);
-            }
-        });
-        self.listed = listed;
+        let postings = self.query(leaf, line);
         self.queried_leaf = Some(leaf);
+        self.epoch = self.epoch.wrapping_add(1);
+        if self.epoch == 0 {
+            self.listed.iter_mut().for_each(|listed| listed.epoch = 0);
+            self.epoch = 1;
+        }
+        let epoch = self.epoch;
+        let (query, lists) = (&self.query, &self.lists);
+        let (postings_of, listed) = (&self.postings, &mut self.listed);
+        let bits = lists.len().checked_ilog2().unwrap_or(0);
+        let mut walk = |word: &Queried, budget: &mut Budget| {
+            let mut at = lists[(word.hash >> (u32::BITS - bits)) as usize].first;
+            while let Some(posting) = postings_of.get(at as usize) {
+                if !budget.take_posting() {
+                    return;
+                }
+                at = posting.next;
+                if posting.hash != word.hash {
+                    continue;
+                }
+                let listed = &mut listed[posting.slot as usize];
+                let met = std::mem::replace(&mut listed.epoch, epoch) == epoch;
+                if !met && common_places(own, listed.signature) >= least {
+                    candidate(posting.slot, budget);
+                }
+            }
+        };
+        if budget.allows(postings) {
+            let listed = query.iter().filter(|word| word.len > 0);
+            listed.for_each(|word| walk(word, budget));
+            return;
+        }
+        let mut above = 0;
+        for tier in TIERS {
+            let listed = query.iter().filter(|w| w.len > above && w.len <= tier);
+            listed.for_each(|word| walk(word, budget));
+            above = tier;
+        }
     }
 
     /// Another line follows that has not been queried yet.
@@ -269,31 +347,30 @@ impl Postings {
         self.queried_leaf = None;
     }
 
-    /// Queries the words, and calls `show` with the slots of the clusters listed under them.
+    /// Looks up the lists of the words; returns the sum of their lengths.
     #[inline]
-    fn look_up(&mut self, leaf: u32, words: &[Word], mut show: impl FnMut(u32)) {
+    fn query(&mut self, leaf: u32, words: &[Word]) -> usize {
         self.query.clear();
         self.query.reserve(words.len());
+        let mut sum = 0;
         for (position, &word) in words.iter().enumerate() {
             // A parameter is similar to no word.
             if word == PARAMETER {
                 continue;
             }
             let hash = hash(leaf, position, word);
-            let mut len = 0;
-            let mut at = match self.lists[..] {
-                [] => NONE,
-                ref lists => lists[self.list(hash)],
+            let len = match self.lists[..] {
+                [] => 0,
+                ref lists => lists[self.list(hash)].len,
             };
-            while let Some(posting) = self.postings.get(at as usize) {
-                if posting.hash == hash {
-                    len += 1;
-                    show(posting.slot);
-                }
-                at = posting.next;
-            }
-            self.query.push((len, hash));
+            sum += len as usize;
+            self.query.push(Queried {
+                len,
+                hash,
+                position: position as u32,
+            });
         }
+        sum
     }
 
     /// Memory including itself, in bytes.
@@ -312,7 +389,8 @@ mod tests {
 
     fn candidates(postings: &mut Postings, leaf: u32, line: &[Word], least: usize) -> Vec<u32> {
         let mut found = Vec::new();
-        postings.candidates(leaf, line, least, |slot| found.push(slot));
+        let mut budget = Budget::unlimited();
+        postings.candidates(leaf, line, least, &mut budget, |slot, _| found.push(slot));
         postings.next_line();
         found.sort_unstable();
         found.dedup();
@@ -351,9 +429,9 @@ mod tests {
             if slot.is_multiple_of(2) {
                 return postings.remove_cluster(slot % 501);
             }
-            for (position, word) in template(slot).into_iter().enumerate() {
-                postings.remove_word(3, slot % 501, position, word);
-            }
+            postings.remove_words(slot % 501, |position| position < 4);
+            assert!(postings.has(slot % 501));
+            postings.remove_cluster(slot % 501);
             assert!(!postings.has(slot % 501));
         };
         for slot in 0..20_000 {
@@ -371,7 +449,13 @@ mod tests {
         for slot in 20_000 - 501..20_000 {
             remove(&mut postings, slot);
         }
-        assert!(postings.used == 0 && postings.lists.iter().all(|&first| first == NONE));
+        assert!(
+            postings.used == 0
+                && postings
+                    .lists
+                    .iter()
+                    .all(|list| list.first == NONE && list.len == 0)
+        );
     }
 
     #[test]

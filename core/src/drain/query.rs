@@ -2,7 +2,7 @@
 
 use super::tree::Found;
 use super::words::PARAMETER;
-use super::{ClusterView, Config, Miner, Scratch, common, mask};
+use super::{ClusterView, Config, Miner, Scratch, mask, parameters};
 
 impl Miner {
     /// The cluster whose template matches a line word by word. Learns nothing from the line.
@@ -19,10 +19,12 @@ impl Miner {
         let mut best: Option<(usize, u64)> = None;
         for slot in self.clusters.of(self.tree.members(leaf.node)) {
             let cluster = self.clusters.get(slot);
-            let (same, parameters) = common(cluster.words(), &scratch.line);
-            if same + parameters == scratch.line.len()
-                && best.is_none_or(|(most, _)| parameters > most)
-            {
+            let mut words = cluster.words().iter().zip(&scratch.line);
+            if !words.all(|(word, other)| word == other || *word == PARAMETER) {
+                continue;
+            }
+            let parameters = parameters(cluster.words());
+            if best.is_none_or(|(most, _)| parameters > most) {
                 best = Some((parameters, cluster.id));
             }
         }
