@@ -58,7 +58,7 @@ typedef struct {
 /// The version of this interface: the number in the soname times 65536, plus a count that is raised with every addition. A
 /// program works with every library of the same soname (`bw_abi_version() >> 16`) whose `bw_abi_version()` is at least the
 /// `BW_ABI_VERSION` that the program was compiled with.
-#define BW_ABI_VERSION 4
+#define BW_ABI_VERSION 5
 
 /// The version of the interface that the loaded library has, see `BW_ABI_VERSION`. Any thread may call it at any time.
 uint32_t bw_abi_version(void);
@@ -446,7 +446,7 @@ typedef enum {
   BW_LAD_OUTCOME_TAKEN = 0,
   /// The stream's name is empty or too long, or the time is out of range. It was classified by its text only.
   BW_LAD_OUTCOME_REFUSED = 1,
-  /// The option "max_streams" leaves no room for its stream. It was classified by its text only.
+  /// Of earlier versions: the option "max_streams" left no room for its stream. Now a stream makes room.
   BW_LAD_OUTCOME_FULL = 2,
   /// In a batch only: it is no record, as a string is not within the batch's text, or the stream's name is not UTF-8 or has a
   /// NUL byte.
@@ -462,6 +462,19 @@ typedef enum {
   /// They report a failure.
   BW_LAD_VERDICT_FAILURE = 2,
 } bw_lad_verdict;
+
+/// How a record reached the log, as the caller vouches for it: a program chooses its own name, but not this. Never taken from the
+/// text of a record, or from what its sender chose.
+typedef enum {
+  /// The caller does not know. The name of the program is all there is.
+  BW_LAD_TRANSPORT_UNKNOWN = 0,
+  /// The kernel's ring buffer, read as such.
+  BW_LAD_TRANSPORT_KERNEL = 1,
+  /// A process of the host: the syslog socket, the journal's socket, standard output. It is not the kernel, whatever its name.
+  BW_LAD_TRANSPORT_PROCESS = 2,
+  /// The output of a container, whose name was chosen by who started it.
+  BW_LAD_TRANSPORT_CONTAINER = 3,
+} bw_lad_transport;
 
 /// How a record of a batch was classified: the sum of those that are true, see `bw_lad_observed`.
 typedef enum {
@@ -495,6 +508,8 @@ typedef struct {
   uint32_t priority;
   /// Whether the record has a priority.
   bool has_priority;
+  /// How it reached the log. Since version 5 of the interface; unknown to an earlier program.
+  bw_lad_transport transport;
 } bw_lad_record;
 
 /// How a record was classified.
@@ -557,6 +572,8 @@ typedef struct {
   double *scores;
   /// Filled with sums of `bw_lad_flag`.
   uint8_t *flags;
+  /// How the records reached the log, each one of `bw_lad_transport`. Optional: all unknown. Since version 5 of the interface.
+  const uint8_t *transports;
 } bw_lad_batch;
 
 /// Takes one record and gives in `*observed`, which may be NULL, how it was classified. Events that it causes wait for
@@ -581,7 +598,8 @@ bw_string bw_lad_template(const bw_detector *lad, const char *stream, size_t str
 /// keep the others from being taken. `*processed`, which may be NULL, is how many were records; it is set on failure too. Fetch
 /// the events after each batch.
 ///
-/// `BW_INVALID_ARGUMENT` if an array that must not be is NULL or one is not aligned; nothing is then taken.
+/// `BW_INVALID_ARGUMENT` if an array that must not be is NULL, one is not aligned, or an element of `transports` is no
+/// `bw_lad_transport`; nothing is then taken.
 bw_result bw_lad_observe_many(bw_detector *lad, const bw_lad_batch *batch, size_t *processed, bw_error **error);
 
 /* Detector "drain": templates of log lines and nothing else; "lad" has its own */

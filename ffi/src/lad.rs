@@ -3,7 +3,9 @@
 use std::ffi::{c_char, c_uint};
 
 use bellwether_core::detector::Detector as _;
-use bellwether_core::lad::{Detector, LadOptions, Observed, Outcome, Record, Source, Verdict};
+use bellwether_core::lad::{
+    Detector, LadOptions, Observed, Outcome, Record, Source, Transport, Verdict,
+};
 use bellwether_core::options::OptionError;
 use bellwether_core::units::Time;
 
@@ -36,6 +38,47 @@ impl Wraps for Lad {
     }
 }
 
+/// How a record reached the log, as the caller vouches for it: a program chooses its own name, but not this. Never taken from the
+/// text of a record, or from what its sender chose.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum bw_lad_transport {
+    /// The caller does not know. The name of the program is all there is.
+    BW_LAD_TRANSPORT_UNKNOWN = 0,
+    /// The kernel's ring buffer, read as such.
+    BW_LAD_TRANSPORT_KERNEL = 1,
+    /// A process of the host: the syslog socket, the journal's socket, standard output. It is not the kernel, whatever its name.
+    BW_LAD_TRANSPORT_PROCESS = 2,
+    /// The output of a container, whose name was chosen by who started it.
+    BW_LAD_TRANSPORT_CONTAINER = 3,
+}
+
+/// A `bw_lad_transport` that a caller passes in: any number, since C does not check it.
+pub type input_transport = c_uint;
+
+/// The transport with that number; `what` names where it was.
+pub(crate) fn transport(
+    number: c_uint,
+    what: impl FnOnce() -> String,
+) -> Result<Transport, Failure> {
+    const UNKNOWN: c_uint = bw_lad_transport::BW_LAD_TRANSPORT_UNKNOWN as c_uint;
+    const KERNEL: c_uint = bw_lad_transport::BW_LAD_TRANSPORT_KERNEL as c_uint;
+    const PROCESS: c_uint = bw_lad_transport::BW_LAD_TRANSPORT_PROCESS as c_uint;
+    const CONTAINER: c_uint = bw_lad_transport::BW_LAD_TRANSPORT_CONTAINER as c_uint;
+    Ok(match number {
+        UNKNOWN => Transport::Unknown,
+        KERNEL => Transport::Kernel,
+        PROCESS => Transport::Process,
+        CONTAINER => Transport::Container,
+        other => {
+            return Err(Failure::argument(format!(
+                "{} is {other}; it must be one of bw_lad_transport, {UNKNOWN} to {CONTAINER}",
+                what()
+            )));
+        }
+    })
+}
+
 /// One record of a log.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +101,8 @@ pub struct bw_lad_record {
     pub priority: u32,
     /// Whether the record has a priority.
     pub has_priority: input_bool,
+    /// How it reached the log. Since version 5 of the interface; unknown to an earlier program.
+    pub transport: input_transport,
 }
 
 growable!(bw_lad_record, 104);
@@ -73,7 +118,7 @@ pub enum bw_lad_outcome {
     BW_LAD_OUTCOME_TAKEN = 0,
     /// The stream's name is empty or too long, or the time is out of range. It was classified by its text only.
     BW_LAD_OUTCOME_REFUSED = 1,
-    /// The option "max_streams" leaves no room for its stream. It was classified by its text only.
+    /// Of earlier versions: the option "max_streams" left no room for its stream. Now a stream makes room.
     BW_LAD_OUTCOME_FULL = 2,
     /// In a batch only: it is no record, as a string is not within the batch's text, or the stream's name is not UTF-8 or has a
     /// NUL byte.
@@ -85,7 +130,6 @@ impl From<Outcome> for bw_lad_outcome {
         match outcome {
             Outcome::Taken => Self::BW_LAD_OUTCOME_TAKEN,
             Outcome::Refused => Self::BW_LAD_OUTCOME_REFUSED,
-            Outcome::Full => Self::BW_LAD_OUTCOME_FULL,
         }
     }
 }
@@ -167,7 +211,7 @@ pub unsafe extern "C" fn bw_lad_observe(
                 program: optional_bytes(r.program.data, r.program.size, "bw_lad_record.program")?,
                 unit: optional_bytes(r.unit.data, r.unit.size, "bw_lad_record.unit")?,
                 tag: optional_bytes(r.tag.data, r.tag.size, "bw_lad_record.tag")?,
-                ..Source::default()
+                transport: transport(r.transport, || "bw_lad_record.transport".into())?,
             }
         };
         if !observed.is_null() {
@@ -272,4 +316,26 @@ pub unsafe extern "C" fn bw_lad_template(
         lad.0.template(stream, template_id).map(bw_string::of)
     };
     guard(None, body).unwrap_or(bw_string::NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+
+    #[test]
+    fn the_transport_of_an_earlier_programs_record_is_unknown() {
+        // SAFETY: zeros are numbers, false and pointers that are NULL.
+        let mut record: bw_lad_record = unsafe { std::mem::zeroed() };
+        record.size = bw_lad_record::FIRST_SIZE;
+        record.has_priority = 1;
+        // What follows the struct that it knows is its own.
+        record.transport = 77;
+        // SAFETY: the struct has more bytes than it says.
+        let read = unsafe { bw_lad_record::read(ptr::from_ref(&record)) }.unwrap();
+        assert_eq!((read.has_priority, read.transport), (1, 0));
+        let found = transport(read.transport, || unreachable!("it is known"));
+        assert_eq!(found.unwrap(), Transport::Unknown);
+    }
 }

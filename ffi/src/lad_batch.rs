@@ -1,13 +1,13 @@
 //! Many records in one call.
 
-use bellwether_core::lad::{Observed, Record, Source};
+use bellwether_core::lad::{Observed, Record, Source, Transport};
 use bellwether_core::units::Time;
 
 use crate::batch::{Buffer, Output, array, optional_array};
 use crate::border::{Handle, Input, fallible, growable, readable};
 use crate::detector::bw_detector;
 use crate::error::{bw_error, bw_result};
-use crate::lad::{Lad, bw_lad_outcome};
+use crate::lad::{Lad, bw_lad_outcome, transport};
 use crate::string::{bw_span, bw_string};
 
 /// How a record of a batch was classified: the sum of those that are true, see `bw_lad_observed`.
@@ -59,6 +59,8 @@ pub struct bw_lad_batch {
     pub scores: *mut f64,
     /// Filled with sums of `bw_lad_flag`.
     pub flags: *mut u8,
+    /// How the records reached the log, each one of `bw_lad_transport`. Optional: all unknown. Since version 5 of the interface.
+    pub transports: *const u8,
 }
 
 growable!(bw_lad_batch, 128);
@@ -104,7 +106,8 @@ impl Results {
 /// keep the others from being taken. `*processed`, which may be NULL, is how many were records; it is set on failure too. Fetch
 /// the events after each batch.
 ///
-/// `BW_INVALID_ARGUMENT` if an array that must not be is NULL or one is not aligned; nothing is then taken.
+/// `BW_INVALID_ARGUMENT` if an array that must not be is NULL, one is not aligned, or an element of `transports` is no
+/// `bw_lad_transport`; nothing is then taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_lad_observe_many(
     lad: *mut bw_detector,
@@ -135,6 +138,20 @@ pub unsafe extern "C" fn bw_lad_observe_many(
                 ],
             )
         };
+        // SAFETY: as above.
+        let transports = unsafe { optional_array(b.transports, n, "bw_lad_batch.transports") }?;
+        let transports: Option<Vec<Transport>> = match transports {
+            Some(all) => Some(
+                (0..)
+                    .zip(all)
+                    .map(|(i, &number)| {
+                        let what = || format!("bw_lad_batch.transports[{i}]");
+                        transport(number.into(), what)
+                    })
+                    .collect::<Result<_, _>>()?,
+            ),
+            None => None,
+        };
         // SAFETY: the same of the arrays to fill, which nobody else uses meanwhile.
         let mut results = unsafe {
             Results {
@@ -154,7 +171,7 @@ pub unsafe extern "C" fn bw_lad_observe_many(
                 program: bytes(sources[0], i)?,
                 unit: bytes(sources[1], i)?,
                 tag: bytes(sources[2], i)?,
-                ..Source::default()
+                transport: transports.as_ref().map_or(Transport::Unknown, |all| all[i]),
             })
         };
         lad.change(|lad: &mut Lad| {

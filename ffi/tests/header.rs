@@ -84,7 +84,11 @@ const END: &str = "
 
 /// What cbindgen makes of these source files, without any frame.
 fn section(sources: &[&str]) -> String {
-    let rename = [("input_bool", "bool"), ("input_verdict", "bw_lad_verdict")];
+    let rename = [
+        ("input_bool", "bool"),
+        ("input_verdict", "bw_lad_verdict"),
+        ("input_transport", "bw_lad_transport"),
+    ];
     let config = cbindgen::Config {
         language: cbindgen::Language::C,
         no_includes: true,
@@ -94,9 +98,15 @@ fn section(sources: &[&str]) -> String {
         style: cbindgen::Style::Type,
         export: cbindgen::ExportConfig {
             // No function here has these in its type.
-            include: ["bw_string", "bw_span", "bw_lad_verdict", "bw_lad_flag"]
-                .map(String::from)
-                .into(),
+            include: [
+                "bw_string",
+                "bw_span",
+                "bw_lad_verdict",
+                "bw_lad_transport",
+                "bw_lad_flag",
+            ]
+            .map(String::from)
+            .into(),
             exclude: rename.iter().map(|(input, _)| (*input).into()).collect(),
             rename: rename
                 .iter()

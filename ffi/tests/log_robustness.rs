@@ -89,13 +89,15 @@ fn observe(rng: &mut Rng, lad: *mut bw_detector, clock: f64) -> bool {
         tag: string(&stream),
         priority: rng.u32(..9),
         has_priority: rng.u8(..3),
+        transport: rng.u32(..5),
     };
     // SAFETY: zeros are numbers, false, the first outcome and pointers that are NULL.
     let mut observed: bw_lad_observed = unsafe { std::mem::zeroed() };
     observed.size = size_of::<bw_lad_observed>();
     // SAFETY: the detector is ours, and the structs and their strings have the sizes that they say.
     let code = coded(|error| unsafe { bw_lad_observe(lad, &record, &mut observed, error) });
-    let sound = std::str::from_utf8(&stream).is_ok() && !stream.contains(&0);
+    let is_name = std::str::from_utf8(&stream).is_ok() && !stream.contains(&0);
+    let sound = is_name && record.transport < 4;
     assert_eq!(code == bw_result::BW_OK, sound);
     if sound {
         assert!((0.0..=1.0).contains(&observed.score) && (0.0..=1.0).contains(&observed.severity));

@@ -50,6 +50,20 @@ counters! {
     }
 }
 
+/// How a record reached the log, as the agent vouches for it; `bw_lad_transport`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// The agent does not know.
+    #[default]
+    Unknown = raw::BW_LAD_TRANSPORT_UNKNOWN as isize,
+    /// The kernel's ring buffer, read as such.
+    Kernel = raw::BW_LAD_TRANSPORT_KERNEL as isize,
+    /// A process of the host; it is not the kernel, whatever its name.
+    Process = raw::BW_LAD_TRANSPORT_PROCESS as isize,
+    /// The output of a container.
+    Container = raw::BW_LAD_TRANSPORT_CONTAINER as isize,
+}
+
 /// One record of a log.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Record<'a> {
@@ -67,6 +81,8 @@ pub struct Record<'a> {
     pub unit: &'a [u8],
     /// What the agent calls the input that it comes from.
     pub tag: &'a [u8],
+    /// How it reached the log.
+    pub transport: Transport,
 }
 
 /// What became of a record; `bw_lad_outcome`.
@@ -151,6 +167,7 @@ impl Lad {
             tag: string(record.tag),
             priority: u32::from(record.priority.unwrap_or(0)),
             has_priority: record.priority.is_some(),
+            transport: record.transport as raw::bw_lad_transport,
         };
         let mut observed = raw::bw_lad_observed {
             size: size_of::<raw::bw_lad_observed>(),

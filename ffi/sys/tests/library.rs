@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bellwether_sys::{
     Change, DrainOptions, ErrorKind, Had, HadOptions, LIBRARY_NAME, Lad, LadOptions, Library,
-    Observation, Outcome, Record, RecordOutcome, Value, Verdict, Way, own_folders,
+    Observation, Outcome, Record, RecordOutcome, Transport, Value, Verdict, Way, own_folders,
 };
 
 fn library() -> Library {
@@ -220,14 +220,14 @@ fn a_library_that_is_too_old_or_of_another_soname_or_not_bellwether_is_refused()
     for (source, why) in [
         (
             "unsigned bw_abi_version(void) { return 1; }",
-            "its interface is of version 1, and at least 4 is needed; it is older than what loads it",
+            "its interface is of version 1, and at least 5 is needed; it is older than what loads it",
         ),
         (
-            "unsigned bw_abi_version(void) { return 4; }",
+            "unsigned bw_abi_version(void) { return 5; }",
             "it is incomplete: ",
         ),
         (
-            "unsigned bw_abi_version(void) { return 65540; }",
+            "unsigned bw_abi_version(void) { return 65541; }",
             "its interface is that of libbellwether.so.1, and libbellwether.so.0 is needed; its file was renamed",
         ),
         ("int nothing;", "it is not bellwether: "),
@@ -409,6 +409,7 @@ fn failure(lad: &mut Lad, text: &str) -> (bool, u64) {
             program: b"kernel",
             unit: b"",
             tag: b"host",
+            transport: Transport::Kernel,
         })
         .unwrap();
     assert_eq!(observed.outcome, RecordOutcome::Taken);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bellwether_sys::raw;
 use bellwether_sys::{Change, DrainCounters, ErrorKind, HadCounters, LadCounters};
-use bellwether_sys::{NoticeKind, Outcome, RecordOutcome, Verdict};
+use bellwether_sys::{NoticeKind, Outcome, RecordOutcome, Transport, Verdict};
 
 fn in_package(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -75,6 +75,12 @@ fn every_code_of_the_header_is_known_by_its_name() {
         if name.starts_with("BW_FIELD_") || name.starts_with("BW_LAD_FLAG_") {
             continue;
         }
+        let transports = [
+            Transport::Unknown,
+            Transport::Kernel,
+            Transport::Process,
+            Transport::Container,
+        ];
         let verdicts = [Verdict::None, Verdict::Benign, Verdict::Failure];
         let here = if name.starts_with("BW_HAD_OUTCOME_") {
             format!("BwHadOutcome{:?}", Outcome::from(value))
@@ -85,6 +91,9 @@ fn every_code_of_the_header_is_known_by_its_name() {
         } else if name.starts_with("BW_LAD_VERDICT_") {
             let verdict = verdicts.into_iter().find(|v| *v as u32 == value).unwrap();
             format!("BwLadVerdict{verdict:?}")
+        } else if name.starts_with("BW_LAD_TRANSPORT_") {
+            let transport = transports.into_iter().find(|t| *t as u32 == value).unwrap();
+            format!("BwLadTransport{transport:?}")
         } else if name.starts_with("BW_HAD_NOTICE_") {
             format!("BwHadNotice{:?}", NoticeKind::from(value))
         } else if value == raw::BW_OK {

@@ -123,7 +123,7 @@ static struct {
   char text[64 * RECORDS];
   bw_span streams[RECORDS], texts[RECORDS], programs[RECORDS];
   double times[RECORDS], severities[RECORDS], scores[RECORDS];
-  uint8_t priorities[RECORDS], flags[RECORDS];
+  uint8_t priorities[RECORDS], transports[RECORDS], flags[RECORDS];
   uint64_t template_ids[RECORDS];
   bw_lad_outcome outcomes[RECORDS];
 } records;
@@ -137,11 +137,12 @@ static bw_lad_batch lad_batch(void) {
     text.size = (uint32_t)length - text.start;
     records.streams[i] = host, records.programs[i] = kernel, records.texts[i] = text;
     records.times[i] = 1.7e9 + i, records.priorities[i] = i < 300 ? 255 : 3;
+    records.transports[i] = i % 4 == 1 ? BW_LAD_TRANSPORT_PROCESS : BW_LAD_TRANSPORT_KERNEL;
     records.outcomes[i] = (bw_lad_outcome)77;
   }
   bw_lad_batch batch = {.size = sizeof batch, .count = RECORDS, .text = {records.text, (size_t)length}};
   batch.streams = records.streams, batch.texts = records.texts, batch.times = records.times;
-  batch.priorities = records.priorities, batch.programs = records.programs;
+  batch.priorities = records.priorities, batch.programs = records.programs, batch.transports = records.transports;
   batch.outcomes = records.outcomes, batch.template_ids = records.template_ids;
   batch.severities = records.severities, batch.scores = records.scores, batch.flags = records.flags;
   return batch;
@@ -156,6 +157,7 @@ static void records_same_as_one_by_one(void) {
     bw_lad_record r = {.size = sizeof r, .stream = string("host-1"), .program = string("kernel"), .time = records.times[i]};
     r.text.data = records.text + records.texts[i].start, r.text.size = records.texts[i].size;
     r.has_priority = records.priorities[i] < 8, r.priority = r.has_priority ? records.priorities[i] : 0;
+    r.transport = (bw_lad_transport)records.transports[i];
     bw_lad_observed o = {.size = sizeof o};
     CHECK(bw_lad_observe(single, &r, &o, NULL) == BW_OK);
     CHECK(o.outcome == records.outcomes[i] && o.template_id == records.template_ids[i]);
@@ -198,6 +200,10 @@ static void one_bad_record(void) {
   CHECK(processed == 0);
   least.times = batch.times;
   CHECK(bw_lad_observe_many(lad, &least, NULL, NULL) == BW_OK && counter(lad, "taken") == 8);
+  least.transports = records.transports, records.transports[1] = 4;
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_lad_batch.transports[1] is 4; it must be one of bw_lad_transport, 0 to 3",
+              bw_lad_observe_many, lad, &least, &processed);
+  CHECK(processed == 0 && counter(lad, "taken") == 8);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_lad_batch is NULL", bw_lad_observe_many, lad, NULL, NULL);
   bw_detector_free(lad);
 }

@@ -91,6 +91,10 @@ static void wrong_arguments(bw_detector *lad) {
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_lad_record.program", bw_lad_observe, lad, &r, &observed);
   CHECK(observed.score == 77.0);
 
+  r = record("text", 1.0);
+  r.transport = (bw_lad_transport)4;
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_lad_record.transport is 4; it must be one of bw_lad_transport, 0 to 3", bw_lad_observe, lad,
+              &r, &observed);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_detector is NULL", bw_lad_feedback, NULL, BW_STR("host-1"), 1, BW_LAD_VERDICT_BENIGN);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "stream is NULL", bw_lad_feedback, lad, NULL, 6, 1, BW_LAD_VERDICT_BENIGN);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "verdict is 3", bw_lad_feedback, lad, BW_STR("host-1"), 1, (bw_lad_verdict)3);
@@ -102,6 +106,7 @@ static void an_episode(bw_detector *lad, double *time) {
   calm(lad, time, 300);
   bw_lad_record r = record(DISK, *time);
   r.program = string("ker\xffnel\n");
+  r.transport = BW_LAD_TRANSPORT_KERNEL;
   r.tag = string("host.kmsg");
   bw_lad_observed o = observe(lad, r);
   CHECK(o.failure && o.alarm && !o.training && o.score >= 0.5 && o.severity == o.score);
