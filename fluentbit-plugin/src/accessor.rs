@@ -188,13 +188,33 @@ pub const WANTED_MAX: usize = u128::BITS as usize;
 struct Keys {
     /// How many there are.
     count: usize,
-    /// Those of each length up to 63, the last for all longer ones, each with its number: most keys of a record are ruled out by
-    /// their length.
-    by_length: Vec<Vec<(Box<[u8]>, usize)>>,
+    /// Those of each length up to 63, the last for all longer ones: most keys of a record are ruled out by their length.
+    by_length: Vec<Vec<WantedKey>>,
     /// For each of these lengths, a bit.
     lengths: u64,
 }
 
+/// A key that is wanted.
+#[derive(Debug, Clone)]
+struct WantedKey {
+    /// Some of its bytes, which rule out most others of its length.
+    mark: u32,
+    key: Box<[u8]>,
+    /// Its number.
+    index: usize,
+}
+
+/// A few bytes of a key.
+#[inline]
+fn mark_of(key: &[u8]) -> u32 {
+    match key {
+        [] => 0,
+        [first, .., last] => u32::from_le_bytes([*first, key[key.len() / 2], *last, 0]),
+        [only] => u32::from(*only),
+    }
+}
+
+#[inline]
 fn length_of(key: &[u8]) -> usize {
     key.len().min(63)
 }
@@ -208,7 +228,11 @@ impl Keys {
         let length = length_of(key);
         self.by_length
             .resize(self.by_length.len().max(length + 1), Vec::new());
-        self.by_length[length].push((key.into(), self.count));
+        self.by_length[length].push(WantedKey {
+            mark: mark_of(key),
+            key: key.into(),
+            index: self.count,
+        });
         self.lengths |= 1 << length;
         self.count += 1;
         self.count - 1
@@ -220,10 +244,11 @@ impl Keys {
         if self.lengths & 1 << length == 0 {
             return None;
         }
+        let mark = mark_of(key);
         let mut alike = self.by_length[length].iter();
         alike
-            .find(|(wanted, _)| wanted.first() == key.first() && **wanted == *key)
-            .map(|&(_, index)| index)
+            .find(|wanted| wanted.mark == mark && *wanted.key == *key)
+            .map(|wanted| wanted.index)
     }
 }
 
@@ -260,6 +285,8 @@ struct Values<'a> {
     values: Vec<(Value<'a>, &'a [u8])>,
     /// For each of the values, whether it is there.
     present: u128,
+    /// And whether its key is there more than once.
+    repeated: u128,
 }
 
 /// What a record has under the keys that are wanted.
@@ -300,12 +327,22 @@ impl Paths {
         seen: &Seen<'a>,
         mut take: impl FnMut(usize, Value<'a>) -> Option<T>,
     ) -> Option<T> {
-        let any = |(values, mask): (&Values<'_>, &u128)| values.present & mask != 0;
-        if !seen.0.iter().zip(&self.masks).any(any) {
+        if !self.any(seen) {
             return None;
         }
         let mut paths = self.paths.iter().enumerate();
         paths.find_map(|(at, path)| take(at, seen.get(path)?))
+    }
+
+    /// Whether there is a value where any of them begins.
+    #[inline]
+    pub fn any(&self, seen: &Seen<'_>) -> bool {
+        let [record, metadata, resource] = &seen.0;
+        let [of_record, of_metadata, of_resource] = self.masks;
+        (record.present & of_record)
+            | (metadata.present & of_metadata)
+            | (resource.present & of_resource)
+            != 0
     }
 
     /// All of them.
@@ -320,13 +357,15 @@ impl<'a> Seen<'a> {
         Self(wanted.0.each_ref().map(|keys| Values {
             values: vec![(Value::Nil, &[]); keys.count],
             present: 0,
+            repeated: 0,
         }))
     }
 
     /// Forgets what there was of a root.
     #[inline]
     pub fn clear(&mut self, root: Root) {
-        self.0[root as usize].present = 0;
+        let values = &mut self.0[root as usize];
+        (values.present, values.repeated) = (0, 0);
     }
 
     /// Takes a pair of a root; of a key that comes twice, the first counts.
@@ -340,9 +379,11 @@ impl<'a> Seen<'a> {
         bytes: &'a [u8],
     ) {
         let values = &mut self.0[root as usize];
-        if let Some(index) = wanted.0[root as usize].find(key)
-            && values.present & 1 << index == 0
-        {
+        if let Some(index) = wanted.0[root as usize].find(key) {
+            if values.present & 1 << index != 0 {
+                values.repeated |= 1 << index;
+                return;
+            }
             values.values[index] = (value, bytes);
             values.present |= 1 << index;
         }
@@ -353,6 +394,16 @@ impl<'a> Seen<'a> {
     pub fn get(&self, path: &Path) -> Option<Value<'a>> {
         let (value, bytes) = self.begin(path)?;
         path.accessor.follow(value, bytes)
+    }
+
+    /// The value at the end of a path, unless its key is there more than once.
+    #[inline]
+    pub fn only(&self, path: &Path) -> Option<Value<'a>> {
+        let repeated = self.0[path.accessor.root as usize].repeated;
+        if repeated != 0 && repeated & 1 << path.index != 0 {
+            return None;
+        }
+        self.get(path)
     }
 
     /// The value where a path begins, and its bytes with all that it holds.

@@ -17,7 +17,7 @@ const ADDED: &str =
     "none, or some of template_id, template, severity, family, score, novel, separated by commas";
 
 /// The options of the filter itself.
-pub const OWN: [OwnOption; 13] = [
+pub const OWN: [OwnOption; 14] = [
     OwnOption {
         name: "text_keys",
         kind: TEXT,
@@ -97,6 +97,15 @@ pub const OWN: [OwnOption; 13] = [
         help: "Where events go: auto sends them to the input bellwether if the pipeline has one and else inline; inline appends \
                them to the chunk that caused them; none drops them.",
     },
+    OwnOption {
+        name: "foreign_events",
+        kind: Kind::Choice(&["rename", "accept"]),
+        allowed: "",
+        default: "rename",
+        unit: "",
+        help: "What becomes of event keys that no filter of this process emitted: rename puts foreign_ before them, so that nobody \
+               takes them for events of this host; accept leaves them, for a filter whose records come from other bellwethers only.",
+    },
     STATE_FILE,
     STATE_INTERVAL,
     OwnOption {
@@ -155,6 +164,20 @@ impl Events {
         ("inline", Self::Inline),
         ("none", Self::None),
     ];
+}
+
+/// What becomes of records with the keys of events that are of somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForeignEvents {
+    /// These keys are renamed.
+    #[default]
+    Rename,
+    /// They are events of other hosts.
+    Accept,
+}
+
+impl ForeignEvents {
+    const WORDS: [(&'static str, Self); 2] = [("rename", Self::Rename), ("accept", Self::Accept)];
 }
 
 /// What can be added to a record.
@@ -218,6 +241,8 @@ pub struct Settings {
     pub flagged_keys: Vec<Key>,
     /// Where events go.
     pub events: Events,
+    /// What becomes of others' events.
+    pub foreign_events: ForeignEvents,
     /// Where the state is kept.
     pub state_file: Option<String>,
     /// Seconds between two saves of the state.
@@ -272,6 +297,9 @@ impl Settings {
             "record_keys" => self.record_keys = added(option, value)?,
             "flagged_keys" => self.flagged_keys = added(option, value)?,
             "events" => self.events = option.choice(value, &Events::WORDS)?,
+            "foreign_events" => {
+                self.foreign_events = option.choice(value, &ForeignEvents::WORDS)?;
+            }
             "state_file" => self.state_file = Some(option.text(value)?),
             "state_interval" => self.state_interval = option.number(value)?,
             "debug" => self.debug = option.flag(value)?,
@@ -394,6 +422,7 @@ mod tests {
             ("record_keys", "none"),
             ("flagged_keys", "score, family, score"),
             ("events", "Inline"),
+            ("foreign_events", "accept"),
             ("state_file", "/x"),
             ("state_interval", " 60 "),
             ("debug", "on"),
@@ -412,6 +441,7 @@ mod tests {
         assert_eq!(settings.record_keys, []);
         assert_eq!(settings.flagged_keys, [Key::Score, Key::Family]);
         assert_eq!(settings.events, Events::Inline);
+        assert_eq!(settings.foreign_events, ForeignEvents::Accept);
         assert_eq!((settings.state_interval, settings.debug), (60.0, true));
         assert_eq!(settings.state_file.as_deref(), Some("/x"));
     }

@@ -1,8 +1,14 @@
 //! Events as records: the fields of an event under its time.
 
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+use std::sync::LazyLock;
 
-use crate::msgpack;
+use parking_lot::Mutex;
+
+use crate::msgpack::{self, Reader};
+use crate::record::each_pair;
 
 /// The key whose value says what kind of event it is.
 pub const KIND: &str = "event";
@@ -21,10 +27,118 @@ const KINDS: [&[u8]; 7] = [
     b"failure_risk",
 ];
 
-/// Whether a record with these values of [`KIND`] and [`SCHEMA`] is an event and no line of a log.
-pub fn is_event(kind: msgpack::Value<'_>, schema: msgpack::Value<'_>) -> bool {
-    let kind = matches!(kind, msgpack::Value::Str(kind) if KINDS.contains(&kind));
-    kind && matches!(schema, msgpack::Value::Unsigned(_))
+/// Whether a value of [`KIND`] is the name of a kind of events.
+pub fn is_kind(kind: msgpack::Value<'_>) -> bool {
+    matches!(kind, msgpack::Value::Str(kind) | msgpack::Value::Bin(kind) if KINDS.contains(&kind))
+}
+
+/// Whether a key is one of those by which an event is known.
+pub fn is_mark(key: &[u8]) -> bool {
+    key == KIND.as_bytes() || key == SCHEMA.as_bytes()
+}
+
+/// The fields by which an event is recognized as one that was issued. Other filters may have added to the rest of it.
+const RECOGNIZED: [&str; 7] = [
+    KIND,
+    SCHEMA,
+    "time",
+    "state",
+    "severity",
+    "hypervisor",
+    "incident",
+];
+
+/// How many events are remembered at least.
+const REMEMBERED: usize = 4096;
+
+/// The last events of this process, by a hash with a key of this run that is nowhere written: a record that imitates an event has none
+/// of these hashes, and one that repeats an event says nothing new.
+struct Issued {
+    key: RandomState,
+    hashes: HashSet<u64>,
+    /// The oldest first.
+    order: VecDeque<u64>,
+    limit: usize,
+}
+
+static ISSUED: LazyLock<Mutex<Issued>> = LazyLock::new(|| {
+    Mutex::new(Issued {
+        key: RandomState::new(),
+        hashes: HashSet::new(),
+        order: VecDeque::new(),
+        limit: REMEMBERED,
+    })
+});
+
+impl Issued {
+    /// The hash of an event's map; `None` of what cannot be one.
+    fn hash(&self, map: &[u8]) -> Option<u64> {
+        let mut fields = [const { None }; RECOGNIZED.len()];
+        let mut twice = false;
+        each_pair(map, |key, value, _| {
+            let at = RECOGNIZED.iter().position(|known| known.as_bytes() == key);
+            if let Some(at) = at {
+                twice |= fields[at].replace(value).is_some();
+            }
+        });
+        if twice {
+            return None;
+        }
+        let mut hasher = self.key.build_hasher();
+        for field in fields {
+            match field? {
+                msgpack::Value::Str(text) => text.hash(&mut hasher),
+                // However it is encoded.
+                msgpack::Value::Unsigned(number) => (number as f64).to_bits().hash(&mut hasher),
+                msgpack::Value::Float(number) => number.to_bits().hash(&mut hasher),
+                _ => return None,
+            }
+        }
+        Some(hasher.finish())
+    }
+
+    fn issue(&mut self, map: &[u8]) {
+        let Some(hash) = self.hash(map) else {
+            return;
+        };
+        if self.hashes.insert(hash) {
+            self.order.push_back(hash);
+        }
+        while self.order.len() > self.limit {
+            if let Some(oldest) = self.order.pop_front() {
+                self.hashes.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// Remembers an event that is about to leave the filter: wherever the pipeline brings it past a filter of this process again, it is
+/// [recognized](is_issued).
+pub fn issue(record: &[u8]) {
+    let mut reader = Reader::new(record);
+    let map = reader.next().and_then(|_| {
+        reader.skip()?;
+        let at = reader.at();
+        reader.skip()?;
+        Ok(reader.since(at))
+    });
+    if let Ok(map) = map {
+        ISSUED.lock().issue(map);
+    }
+}
+
+/// Whether a record with this map is an event of this process.
+pub fn is_issued(map: &[u8]) -> bool {
+    let issued = ISSUED.lock();
+    issued
+        .hash(map)
+        .is_some_and(|hash| issued.hashes.contains(&hash))
+}
+
+/// Makes sure that as many events are remembered as can wait in a queue of this length.
+pub fn remember(queue_length: usize) {
+    let mut issued = ISSUED.lock();
+    issued.limit = issued.limit.max(REMEMBERED + queue_length);
 }
 
 /// The value of a field of an event.
@@ -130,10 +244,58 @@ mod tests {
     }
 
     #[test]
-    fn events_are_distinguished_from_records_that_only_look_alike() {
-        assert!(is_event(Packed::Str(b"log_failure"), Packed::Unsigned(1)));
-        assert!(!is_event(Packed::Str(b"login"), Packed::Unsigned(1)));
-        assert!(!is_event(Packed::Str(b"log_failure"), Packed::Str(b"1")));
-        assert!(!is_event(Packed::Unsigned(7), Packed::Unsigned(1)));
+    fn an_event_is_recognized_by_what_it_says_and_a_limited_number_is() {
+        let fields = |time: f64, state: &'static str| {
+            [
+                ("event", FieldValue::Text("log_failure")),
+                ("schema", FieldValue::Integer(1)),
+                ("time", FieldValue::Number(time)),
+                ("state", FieldValue::Text(state)),
+                ("severity", FieldValue::Text("failure")),
+                ("hypervisor", FieldValue::Text("hv1")),
+                ("incident", FieldValue::Text("00ff")),
+                ("message", FieldValue::Text("a disk fails")),
+            ]
+        };
+        let map = |fields: &[(&str, FieldValue<'_>)]| {
+            let bytes = record(1.5, fields);
+            let record = Records::of(&bytes).next(|_, _, _| {}).unwrap().unwrap();
+            record.map.to_vec()
+        };
+        let mut issued = Issued {
+            key: RandomState::new(),
+            hashes: HashSet::new(),
+            order: VecDeque::new(),
+            limit: 3,
+        };
+        let is_issued = |fields: &[(&str, FieldValue<'_>)], issued: &Issued| {
+            let hash = issued.hash(&map(fields));
+            hash.is_some_and(|hash| issued.hashes.contains(&hash))
+        };
+        let event = fields(7.0, "raised");
+        issued.issue(&map(&event));
+        issued.issue(&map(&event));
+        assert!(is_issued(&event, &issued));
+        // In another order and with more.
+        let mut longer = vec![("cluster", FieldValue::Text("a"))];
+        longer.extend(event.iter().rev());
+        assert!(is_issued(&longer, &issued));
+        // What says something else, or twice, or less, is another's.
+        assert!(!is_issued(&fields(7.0, "cleared"), &issued));
+        longer.push(("hypervisor", FieldValue::Text("hv2")));
+        assert!(!is_issued(&longer, &issued));
+        assert!(!is_issued(&event[1..], &issued));
+        for time in 8..11 {
+            issued.issue(&map(&fields(time.into(), "raised")));
+        }
+        assert!(!is_issued(&event, &issued));
+        assert!(is_issued(&fields(10.0, "raised"), &issued));
+        assert_eq!((issued.hashes.len(), issued.order.len()), (3, 3));
+    }
+
+    #[test]
+    fn kinds_of_events_are_known_however_they_are_encoded() {
+        assert!(is_kind(Packed::Str(b"log_failure")) && is_kind(Packed::Bin(b"failure_risk")));
+        assert!(!is_kind(Packed::Str(b"login")) && !is_kind(Packed::Unsigned(7)));
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::abi::{self, Handle, Host, Layout, Level, Metric, Metrics};
 use crate::channel::{Channel, Figures};
 use crate::config;
+use crate::event;
 use crate::host::{check, guard, host};
 
 /// How often events are taken from the queue, in nanoseconds.
@@ -23,7 +24,7 @@ const ALONE: Duration = Duration::from_secs(60);
 pub type Read = fn(&Figures) -> u64;
 
 /// Every metric of a filter: whether it only grows, name, help, value.
-pub const METRICS: [(bool, &CStr, &CStr, Read); 17] = [
+pub const METRICS: [(bool, &CStr, &CStr, Read); 18] = [
     (
         true,
         c"records_total",
@@ -59,6 +60,12 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 17] = [
         c"streamless_total",
         c"Records from untracked streams, beyond max_streams",
         |f| f.detector.full,
+    ),
+    (
+        true,
+        c"foreign_total",
+        c"Records with keys of events, or of the filter's own, of somebody else",
+        |f| f.filter.foreign,
     ),
     (
         true,
@@ -211,6 +218,7 @@ unsafe fn start(host: Host, instance: Handle, config: Handle) -> Result<(), Stri
             host.log(Level::Warning, &format!("[input:bellwether:{name}] {risk}"));
         }
         let limit = config::queue_length(property)?;
+        event::remember(limit);
         let metrics = Metrics::of(instance);
         let of_filters = metrics.iter().flat_map(|metrics| {
             METRICS.iter().filter_map(|&(counter, name, help, read)| {

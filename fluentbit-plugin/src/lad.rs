@@ -61,6 +61,7 @@ impl Detector for LadDetector {
             program: line.program,
             unit: line.unit,
             tag: line.tag,
+            transport: line.transport,
         };
         match self.lad.observe(&record) {
             Ok(observed) => Some(Verdict {

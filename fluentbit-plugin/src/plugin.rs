@@ -9,6 +9,7 @@ use bellwether_agent::limiter::LogLimiter;
 use bellwether_agent::options::{Kind, OwnOption, STATE_FILE, with_unit};
 use bellwether_agent::saver::{Report, Saver};
 use bellwether_agent::state::{self, Restored, library};
+use bellwether_agent::text::clean;
 use bellwether_sys::{LIBRARY_NAME, Lad, LadOptions, Library, OptionInfo, Snapshot};
 use parking_lot::Mutex;
 
@@ -117,8 +118,10 @@ fn core_entries() -> Result<Vec<ConfigOption>, String> {
 enum Topic {
     /// A chunk cannot be read.
     Malformed,
-    /// Many consecutive records have no text.
+    /// Many records have no text.
     Textless,
+    /// Records imitate events.
+    Foreign,
     /// The detector refuses records.
     Refused,
     /// There are more streams than the detector tracks.
@@ -150,7 +153,8 @@ impl Log {
     }
 
     fn line(&self, message: &str) -> String {
-        format!("[filter:bellwether:{}] {message}", self.name)
+        // What a record says is no line of the log of its own.
+        format!("[filter:bellwether:{}] {}", self.name, clean(message))
     }
 }
 
@@ -201,9 +205,17 @@ impl Running {
             && self.limiter.allows(Topic::Textless, now - self.started)
         {
             let message = format!(
-                "many consecutive records have no text and are not classified ({} so far). The last one has the keys: {keys}; name \
-                 the one with the text in the option text_keys",
+                "{} records so far have no text and are not classified. The last one has the keys: {keys}; name the one with the text \
+                 in the option text_keys",
                 self.filter.counters().textless
+            );
+            self.log.log(Level::Warning, &message);
+        }
+        let foreign = self.filter.counters().foreign;
+        if foreign > before.foreign && self.limiter.allows(Topic::Foreign, now - self.started) {
+            let message = format!(
+                "{foreign} records so far had keys of events, or of this filter, that it did not write; they were renamed to foreign_... \
+                 If they are of another bellwether, see the option foreign_events"
             );
             self.log.log(Level::Warning, &message);
         }
@@ -345,9 +357,11 @@ fn snapshot(detector: &mut LadDetector) -> Result<Snapshot, String> {
 /// A flagged line for the log.
 fn found(line: &Line<'_>, verdict: &Verdict<'_>) -> String {
     format!(
-        "{} of {}: severity {}, family {}, score {}, novel {}, template {} {:?}: {}",
+        "{} of {}, {:?} by {:?}: severity {}, family {}, score {}, novel {}, template {} {:?}: {}",
         line.time,
         line.stream,
+        String::from_utf8_lossy(line.program),
+        line.transport,
         verdict.severity,
         verdict.family.unwrap_or("none"),
         verdict.score,

@@ -1,5 +1,7 @@
 //! The keys that are added to records.
 
+use bellwether_agent::text::clean;
+
 use super::line::Verdict;
 use crate::config::{Key, Settings};
 use crate::event::{write_bool, write_float, write_str, write_unsigned};
@@ -40,7 +42,7 @@ fn pair(out: &mut Vec<u8>, key: Key, name: &[u8], verdict: &Verdict<'_>) -> bool
             return false;
         }
         Key::TemplateId => write_unsigned(out, verdict.template_id),
-        Key::Template => write_str(out, verdict.template.as_bytes()),
+        Key::Template => write_str(out, clean(verdict.template).as_bytes()),
         Key::Severity => write_float(out, verdict.severity),
         Key::Score => write_float(out, verdict.score),
         Key::Novel => write_bool(out, verdict.novel),

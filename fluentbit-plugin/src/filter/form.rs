@@ -3,6 +3,8 @@
 //!
 //! Nothing is searched for: a form is known by its first bytes, so that a plain text costs a look at one of them.
 
+use bellwether_sys::Transport;
+
 use super::json::{self, Json, unescaped};
 use super::values::{self, Scale};
 
@@ -30,7 +32,7 @@ pub const TEXT_KEYS: [&[u8]; 10] = [
 ];
 
 /// The keys of an object whose value is its level, the first one that there is, with the scale of its numbers.
-pub const LEVEL_KEYS: [(&[u8], Scale); 11] = [
+pub const LEVEL_KEYS: [(&[u8], Scale); 15] = [
     (b"PRIORITY", Scale::Syslog),
     (b"priority", Scale::Syslog),
     (b"severity", Scale::Syslog),
@@ -42,6 +44,10 @@ pub const LEVEL_KEYS: [(&[u8], Scale); 11] = [
     (b"SeverityText", Scale::Level),
     (b"severity_text", Scale::Level),
     (b"@level", Scale::Level),
+    (b"levelname", Scale::Level),
+    (b"SeverityNumber", Scale::OpenTelemetry),
+    (b"severity_number", Scale::OpenTelemetry),
+    (b"pri", Scale::Facility),
 ];
 
 /// A text, parsed.
@@ -55,6 +61,8 @@ pub struct Parsed<'a> {
     pub program: Option<&'a [u8]>,
     /// The priority that the text names.
     pub priority: Option<u8>,
+    /// How it came, where its form says that it is not the kernel's.
+    pub transport: Transport,
 }
 
 /// Whether a text has none of the forms, as most.
@@ -89,6 +97,7 @@ pub fn parse<'a>(
     loop {
         if let Some(inner) = container(said.text) {
             said.text = inner;
+            said.transport = Transport::Container;
             // What a container says is no line of the host's syslog.
             named = true;
         } else if !named && let Some(line) = syslog(said.text) {
@@ -103,6 +112,11 @@ pub fn parse<'a>(
         {
             said.text = unescaped(object.text, out).trim_ascii_end();
             said.priority = object.priority.or(said.priority);
+            if object.is_containers {
+                said.transport = Transport::Container;
+            }
+            // Nor is what an application says.
+            named = true;
         } else {
             return said;
         }
@@ -113,11 +127,14 @@ pub fn parse<'a>(
 struct Object<'a> {
     text: &'a [u8],
     priority: Option<u8>,
+    /// It is a line of Docker's log of a container.
+    is_containers: bool,
 }
 
 fn object(text: &[u8]) -> Option<Object<'_>> {
     let mut found = Best::default();
     let mut level = Best::default();
+    let mut is_containers = false;
     let whole = json::each_pair(text, |key, value| {
         if let Json::Text(text) = value
             && !text.is_empty()
@@ -128,12 +145,15 @@ fn object(text: &[u8]) -> Option<Object<'_>> {
             && let Some(priority) = values::priority(value.value(), LEVEL_KEYS[rank].1)
         {
             level.take(rank, priority);
+        } else if key == b"stream" {
+            is_containers = matches!(value, Json::Text(b"stdout" | b"stderr"));
         }
     });
     let text = found.value.filter(|_| whole)?;
     Some(Object {
         text,
         priority: level.value,
+        is_containers,
     })
 }
 
@@ -178,12 +198,25 @@ fn container(line: &[u8]) -> Option<&[u8]> {
 
 /// What a line of syslog says, of RFC 5424, of RFC 3164, or as rsyslog writes it to files.
 fn syslog(line: &[u8]) -> Option<Parsed<'_>> {
-    let (priority, rest) = pri(line);
+    let (priority, by_process, rest) = pri(line);
+    // Whoever sends a line chooses its facility; only that it is not the kernel's is believed.
+    let came = |names_process: bool| match by_process || names_process {
+        true => Transport::Process,
+        false => Transport::Unknown,
+    };
     if priority.is_some()
         && let Some(rest) = rest.strip_prefix(b"1 ")
         && let Some(said) = rfc5424(rest)
     {
-        return Some(Parsed { priority, ..said });
+        let transport = match said.transport {
+            Transport::Process => said.transport,
+            _ => came(false),
+        };
+        return Some(Parsed {
+            priority,
+            transport,
+            ..said
+        });
     }
     let (rest, by_syslog) = match (iso(rest), rfc3164(rest)) {
         (Some(rest), _) => (rest, priority.is_some()),
@@ -193,13 +226,14 @@ fn syslog(line: &[u8]) -> Option<Parsed<'_>> {
             return priority.is_some().then_some(Parsed {
                 text: rest,
                 priority,
+                transport: came(false),
                 ..Parsed::default()
             });
         }
     };
     // A program may log to the local syslog without naming the host.
-    let (host, program, text) = match source(rest) {
-        Some((program, _, text)) if by_syslog => (None, Some(program), text),
+    let (host, program, process, text) = match source(rest) {
+        Some((program, process, text)) if by_syslog => (None, Some(program), process, text),
         _ => {
             let (host, rest) = word(rest)?;
             if !is_host(host) {
@@ -210,9 +244,9 @@ fn syslog(line: &[u8]) -> Option<Parsed<'_>> {
                 // that no other would write says which host it is of.
                 Some((program, process, text)) => {
                     let sure = by_syslog || process || program == b"kernel";
-                    (sure.then_some(host), Some(program), text)
+                    (sure.then_some(host), Some(program), process, text)
                 }
-                None if by_syslog => (Some(host), None, rest),
+                None if by_syslog => (Some(host), None, false, rest),
                 None => return None,
             }
         }
@@ -222,11 +256,12 @@ fn syslog(line: &[u8]) -> Option<Parsed<'_>> {
         host,
         program,
         priority,
+        transport: came(process),
     })
 }
 
-/// The severity in "<PRI>", and what follows it.
-fn pri(line: &[u8]) -> (Option<u8>, &[u8]) {
+/// The severity in "<PRI>", whether the facility there is another one than the kernel's, and what follows it.
+fn pri(line: &[u8]) -> (Option<u8>, bool, &[u8]) {
     let parsed = || {
         let rest = line.strip_prefix(b"<")?;
         let end = rest.iter().take(4).position(|&byte| byte == b'>')?;
@@ -235,11 +270,11 @@ fn pri(line: &[u8]) -> (Option<u8>, &[u8]) {
             return None;
         }
         let number: u8 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        (number <= 191).then(|| (number % 8, &rest[end + 1..]))
+        (number <= 191).then(|| (number, &rest[end + 1..]))
     };
     match parsed() {
-        Some((severity, rest)) => (Some(severity), rest),
-        None => (None, line),
+        Some((number, rest)) => (Some(number % 8), number >= 8, rest),
+        None => (None, false, line),
     }
 }
 
@@ -298,7 +333,7 @@ fn rfc5424(rest: &[u8]) -> Option<Parsed<'_>> {
     let (_, rest) = word(rest)?;
     let (host, rest) = word(rest)?;
     let (program, rest) = word(rest)?;
-    let (_, rest) = word(rest)?;
+    let (process, rest) = word(rest)?;
     let (_, rest) = word(rest)?;
     let text = match rest {
         [b'-', text @ ..] => text,
@@ -311,6 +346,10 @@ fn rfc5424(rest: &[u8]) -> Option<Parsed<'_>> {
         host: Some(host).filter(|host| known(host) && is_host(host)),
         program: Some(program).filter(|program| known(program)),
         priority: None,
+        transport: match known(process) {
+            true => Transport::Process,
+            false => Transport::Unknown,
+        },
     })
 }
 

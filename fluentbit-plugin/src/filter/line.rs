@@ -1,5 +1,7 @@
 //! Lines of a log, and what classifies them.
 
+use bellwether_sys::Transport;
+
 /// What a detector says of a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict<'a> {
@@ -41,6 +43,8 @@ pub struct Line<'a> {
     pub unit: &'a [u8],
     /// The tag of the record.
     pub tag: &'a [u8],
+    /// How it came.
+    pub transport: Transport,
 }
 
 /// What classifies lines.

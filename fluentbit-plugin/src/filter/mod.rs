@@ -5,28 +5,32 @@ mod form;
 mod json;
 mod keys;
 mod line;
+mod origin;
 mod values;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use bellwether_sys::Transport;
+
 use added::Added;
 use form::Best;
 use keys::Sources;
+use origin::{FOREIGN, Origin};
 use values::{Scale, name, priority, text};
 
 use crate::abi::Buffer;
 use crate::accessor::{Accessor, Path, Paths, Root, Seen, Wanted};
-use crate::config::{Key, Settings, StreamKey};
+use crate::config::{ForeignEvents, Key, Settings, StreamKey};
 use crate::event;
 use crate::msgpack::{Malformed, Reader, Value};
-use crate::record::{self, Record, Records, Sink, When};
+use crate::record::{self, Pair, Record, Records, Sink, When};
 
 pub use keys::OWN_KEYS;
 pub use line::{Detector, Line, Verdict};
 
-/// This many consecutive records without a text are likely to be a misconfiguration.
+/// This many records without a text, among whatever others, are likely to be of an input whose text is not found.
 const TEXTLESS_MANY: u32 = 50;
 
 /// How many records came to what.
@@ -44,6 +48,8 @@ pub struct FilterCounters {
     pub malformed: u64,
     /// Events.
     pub events: u64,
+    /// Records with keys of events, or of the filter's own, that are of somebody else.
+    pub foreign: u64,
 }
 
 /// See the [module](self).
@@ -62,17 +68,19 @@ pub struct Filter<D> {
     scales: Vec<Scale>,
     sources: Sources,
     kind: Path,
-    schema: Path,
+    accept_foreign: bool,
     host: String,
     prefix: Vec<u8>,
     template_key: Vec<u8>,
+    /// The names of the keys with the prefix that are added to one record or another. A template by another name may be another's.
+    added_names: Vec<Vec<u8>>,
     record_keys: Added,
     flagged_keys: Added,
     counters: FilterCounters,
     newest: f64,
-    /// How many consecutive records had no text.
+    /// How many records have had no text since that was last complained of.
     textless: u32,
-    /// The keys of one of too many such.
+    /// The keys of one of too many such, until that is complained of.
     unread: Option<String>,
     /// Where texts are written that cannot be read in place.
     scratch: [Vec<u8>; form::OBJECTS_MAX],
@@ -98,7 +106,6 @@ impl<D: Detector> Filter<D> {
         let mut wanted = Wanted::default();
         let plain = |key: &str| Accessor::parse(key).expect("the key is not empty");
         let kind = wanted.add(plain(event::KIND));
-        let schema = wanted.add(plain(event::SCHEMA));
         let paths = |wanted: &mut Wanted, accessors: &[Accessor]| -> Paths {
             let accessors = accessors.iter().cloned();
             accessors.map(|accessor| wanted.add(accessor)).collect()
@@ -139,10 +146,16 @@ impl<D: Detector> Filter<D> {
             scales,
             sources,
             kind,
-            schema,
+            accept_foreign: settings.foreign_events == ForeignEvents::Accept,
             host,
             prefix: settings.key_prefix.clone().into_bytes(),
             template_key: settings.name_of(Key::Template).into_bytes(),
+            added_names: Key::WORDS
+                .iter()
+                .map(|&(_, key)| settings.name_of(key))
+                .filter(|name| name.starts_with(&settings.key_prefix))
+                .map(String::into_bytes)
+                .collect(),
             counters: FilterCounters::default(),
             newest: f64::NEG_INFINITY,
             textless: 0,
@@ -174,7 +187,7 @@ impl<D: Detector> Filter<D> {
         self.horizon = time;
     }
 
-    /// The keys of a record without a text, where many consecutive ones have none; it is given once for as many again.
+    /// The keys of a record without a text, where many have none; it is given once for as many again.
     pub fn unread(&mut self) -> Option<String> {
         self.unread.take()
     }
@@ -183,6 +196,7 @@ impl<D: Detector> Filter<D> {
     pub fn release(&mut self, mut send: impl FnMut(&[u8])) {
         while let Some(record) = self.detector.next_event() {
             self.counters.events += 1;
+            event::issue(&record);
             send(&record);
         }
     }
@@ -234,10 +248,20 @@ impl<D: Detector> Filter<D> {
                 }
             };
             keys::take_metadata(&wanted, &mut seen, &record);
-            let count = self.classify(&record, time, &tag, &seen, &mut flagged);
-            if count > 0 {
+            let origin = match seen.begin(&self.kind) {
+                Some(_) => Origin::of(&record, self.accept_foreign),
+                None => Origin::Record,
+            };
+            let count = match origin {
+                Origin::Record => self.classify(&record, time, &tag, &seen, &mut flagged),
+                Origin::Event => continue,
+                Origin::Imitation => 0,
+            };
+            if has_added || origin == Origin::Imitation {
+                self.rewrite(&mut replacement, &record, count, origin);
+            } else if count > 0 {
                 let out = replacement.until(record.start, record.end);
-                write(out, &record, count, &self.added, has_added);
+                record::write_extended(out, &record, count, &self.added);
             }
         }
         self.events(&mut replacement, &mut inline);
@@ -255,17 +279,11 @@ impl<D: Detector> Filter<D> {
         seen: &Seen<'a>,
         flagged: &mut impl FnMut(&Line<'_>, &Verdict<'_>),
     ) -> u32 {
-        if let (Some(kind), Some(schema)) = (seen.get(&self.kind), seen.get(&self.schema))
-            && event::is_event(kind, schema)
-        {
-            return 0;
-        }
         self.counters.records += 1;
         let Some((text, level)) = self.text(seen) else {
             self.miss(record, seen);
             return 0;
         };
-        self.textless = 0;
         let named = self.streams.find(seen, |at, value| {
             let at_pod = at >= self.streams_of_pods && self.sources.has_pod(seen);
             (!at_pod && self.tag_at.is_none_or(|tag| at < tag))
@@ -279,7 +297,11 @@ impl<D: Detector> Filter<D> {
                 text: own.text,
                 ..form::Parsed::default()
             },
-            false => form::parse(own.text, own.program.is_some(), &mut self.scratch),
+            false => {
+                // Where the program is known, and where it cannot be the host's syslog, a line of syslog is only what is said.
+                let named = own.program.is_some() || own.transport != Transport::Unknown;
+                form::parse(own.text, named, &mut self.scratch)
+            }
         };
         let priority = self
             .priorities
@@ -294,9 +316,13 @@ impl<D: Detector> Filter<D> {
             time,
             text: said.text,
             priority: priority.or(level).or(said.priority),
-            program: own.program.or(said.program).unwrap_or_default(),
+            program: own.program.as_deref().or(said.program).unwrap_or_default(),
             unit: own.unit.unwrap_or_default(),
             tag: tag.as_bytes(),
+            transport: match own.transport {
+                Transport::Unknown => said.transport,
+                known => known,
+            },
         };
         if time > self.newest && time <= self.horizon {
             self.newest = time;
@@ -358,6 +384,43 @@ impl<D: Detector> Filter<D> {
         .find_map(|found| found)
     }
 
+    /// Writes a record that has keys of an event, or keys by the names of those that are added: this filter's take the place of the
+    /// latter, and all others are renamed, so that nobody takes them for its own.
+    #[cold]
+    fn rewrite(
+        &mut self,
+        replacement: &mut Replacement<'_>,
+        record: &Record<'_>,
+        count: u32,
+        origin: Origin,
+    ) {
+        let added = if count > 0 { &*self.added } else { &[] };
+        let mut written = Vec::new();
+        let mut reader = Reader::new(added);
+        while let Ok(Value::Str(name)) = reader.next() {
+            written.push(name);
+            reader.skip().expect("a value follows each key");
+        }
+        let (added_names, accept) = (&self.added_names, self.accept_foreign);
+        let is_added = |key: &[u8]| added_names.iter().any(|name| name == key);
+        let fate = |key: &[u8]| match key {
+            key if written.contains(&key) => Pair::Omitted,
+            key if origin == Origin::Imitation && event::is_mark(key) => Pair::Renamed(FOREIGN),
+            key if !accept && is_added(key) => Pair::Renamed(FOREIGN),
+            _ => Pair::Kept,
+        };
+        let mut renamed = false;
+        record::each_pair(record.map, |key, _, _| {
+            renamed |= matches!(fate(key), Pair::Renamed(_));
+        });
+        if !renamed && count == 0 {
+            return;
+        }
+        self.counters.foreign += u64::from(renamed);
+        let out = replacement.until(record.start, record.end);
+        record::write_with(out, record, count, added, fate);
+    }
+
     /// A record has no text.
     #[cold]
     fn miss(&mut self, record: &Record<'_>, seen: &Seen<'_>) {
@@ -382,6 +445,7 @@ impl<D: Detector> Filter<D> {
     ) {
         while let Some(record) = self.detector.next_event() {
             self.counters.events += 1;
+            event::issue(&record);
             if inline(&record) {
                 let end = replacement.chunk.len();
                 replacement.until(end, end).extend_from_slice(&record);
@@ -437,23 +501,6 @@ impl Sink for Buffer {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
-    }
-}
-
-/// Writes a record with this many pairs added to it. `has_added`: there may be such keys in it already.
-#[inline]
-fn write(out: &mut Buffer, record: &Record<'_>, count: u32, added: &[u8], has_added: bool) {
-    if has_added {
-        let mut names = Vec::new();
-        let mut reader = Reader::new(added);
-        while let Ok(Value::Str(name)) = reader.next() {
-            names.push(name);
-            reader.skip().expect("a value follows each key");
-        }
-        let replaced = |key: &[u8]| names.contains(&key);
-        record::write_with(out, record, count, added, replaced);
-    } else {
-        record::write_extended(out, record, count, added);
     }
 }
 

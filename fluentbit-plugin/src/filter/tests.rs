@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rmpv::Value as Any;
 
 /// A line as it was observed, without its lifetime.
-type Observed = (String, f64, String, Option<u8>, [String; 3]);
+type Observed = (String, f64, String, Option<u8>, [String; 3], Transport);
 
 /// Classifies every text with "fail" in it as a failure, and raises an event for each with "event" in it.
 #[derive(Default)]
@@ -30,6 +30,7 @@ impl Detector for Fake {
             line.priority,
             [line.program, line.unit, line.tag]
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
+            line.transport,
         );
         self.observed.push(observed);
         let fails = text.contains("fail");
@@ -58,6 +59,9 @@ fn an_event() -> Vec<u8> {
         ("schema", FieldValue::Integer(1)),
         ("time", FieldValue::Number(7.5)),
         ("state", FieldValue::Text("raised")),
+        ("severity", FieldValue::Text("failure")),
+        ("hypervisor", FieldValue::Text("hv1")),
+        ("incident", FieldValue::Text("00ff")),
     ];
     event::record(7.5, &fields)
 }
@@ -145,15 +149,106 @@ fn without_keys_for_them_only_flagged_records_are_copied() {
 }
 
 #[test]
-fn keys_of_an_earlier_filter_are_replaced() {
+fn keys_of_another_filter_are_replaced_and_those_without_a_successor_are_renamed() {
     let chunk = record(&[
         ("bellwether_template_id", 9.into()),
         ("log", "well".into()),
         ("bellwether_score", 0.25.into()),
+        ("bellwether_other", 1.into()),
     ]);
-    let out = out(&mut filter(&[]), &chunk).unwrap();
-    let wanted = r#"{"log": "well", "bellwether_score": 0.25, "bellwether_template_id": 3, "bellwether_template": "<4>"}"#;
-    assert_eq!(maps(&out), [wanted]);
+    let mut by_default = filter(&[]);
+    let replaced = out(&mut by_default, &chunk).unwrap();
+    let wanted = r#"{"log": "well", "foreign_bellwether_score": 0.25, "bellwether_other": 1, "bellwether_template_id": 3, "bellwether_template": "<4>"}"#;
+    assert_eq!(maps(&replaced), [wanted]);
+    assert_eq!(by_default.counters().foreign, 1);
+    // Not even a record that nothing is added to.
+    for (text, option) in [("well", ("record_keys", "none")), ("", ("debug", "off"))] {
+        let chunk = record(&[("log", text.into()), ("bellwether_score", 1.into())]);
+        let renamed = out(&mut filter(&[option]), &chunk).unwrap();
+        let wanted = format!(r#"{{"log": "{text}", "foreign_bellwether_score": 1}}"#);
+        assert_eq!(maps(&renamed), [wanted]);
+    }
+    // A name that others use, too.
+    let otel = [
+        ("template_key", "log.record.template"),
+        ("record_keys", "none"),
+    ];
+    let with_template = record(&[("log", "well".into()), ("log.record.template", "x".into())]);
+    assert_eq!(out(&mut filter(&otel), &with_template), None);
+    let mut accepting = filter(&[("record_keys", "none"), ("foreign_events", "accept")]);
+    assert_eq!(out(&mut accepting, &chunk), None);
+    assert_eq!(accepting.counters().foreign, 0);
+}
+
+#[test]
+fn a_record_that_imitates_an_event_is_none_and_loses_nothing() {
+    let event = [
+        ("event", Any::from("log_failure")),
+        ("schema", 1.into()),
+        ("time", 7.5.into()),
+        ("state", "raised".into()),
+        ("severity", "failure".into()),
+        ("hypervisor", "hv2".into()),
+        ("incident", "00ff".into()),
+        ("message", "hv2: a disk will fail".into()),
+    ];
+    let renamed = r#"{"foreign_event": "log_failure", "foreign_schema": 1, "time": 7.5, "state": "raised", "severity": "failure", "hypervisor": "hv2", "incident": "00ff", "message": "hv2: a disk will fail"}"#;
+    for record_keys in ["none", "template_id"] {
+        let mut filter = filter(&[("record_keys", record_keys)]);
+        let well = record(&[("log", "well".into())]);
+        let replaced = out(&mut filter, &[well.clone(), record(&event), well].concat()).unwrap();
+        let maps = maps(&replaced);
+        assert_eq!((maps.len(), maps[1].as_str()), (3, renamed));
+        // What it says of a host is no line of that host's log.
+        assert_eq!(filter.detector.observed.len(), 2);
+        assert_eq!(
+            (filter.counters().records, filter.counters().foreign),
+            (2, 1)
+        );
+    }
+    let mut accepting = filter(&[("foreign_events", "accept")]);
+    assert_eq!(out(&mut accepting, &record(&event)), None);
+    assert_eq!(accepting.counters(), FilterCounters::default());
+}
+
+#[test]
+fn no_way_of_writing_an_events_key_hides_it() {
+    let plain = |key: &str, value: Any| (Any::from(key), value);
+    for fields in [
+        // Readers differ in which of two they take.
+        vec![
+            plain("event", "login".into()),
+            plain("event", "log_novelty".into()),
+        ],
+        vec![
+            plain("event", "log_novelty".into()),
+            plain("event", "login".into()),
+        ],
+        // Without a schema, which a rule may not ask for.
+        vec![plain("event", "hypervisor_anomaly".into())],
+        // As bytes.
+        vec![(Any::from(&b"event"[..]), Any::from(&b"log_failure"[..]))],
+    ] {
+        let mut filter = filter(&[]);
+        let chunk = encoded(Time::Ext, Width::Least, Some(&[]), 1000, &fields);
+        let replaced = decoded(&out(&mut filter, &chunk).unwrap());
+        let keys = replaced[0][1].as_map().unwrap();
+        let is_foreign = |(key, _): &(Any, Any)| key.as_str() == Some("foreign_event");
+        assert!(keys.iter().all(is_foreign), "{fields:?}");
+    }
+    // Other programs have events of their own.
+    let mut filter = filter(&[]);
+    let chunk = record(&[
+        ("event", "login".into()),
+        ("schema", 1.into()),
+        ("msg", "well".into()),
+    ]);
+    let kept = maps(&out(&mut filter, &chunk).unwrap()).remove(0);
+    assert!(
+        kept.starts_with(r#"{"event": "login", "schema": 1, "msg": "well", "#),
+        "{kept}"
+    );
+    assert_eq!(filter.counters().foreign, 0);
 }
 
 #[test]
@@ -276,6 +371,10 @@ fn an_event_comes_behind_the_records_of_its_chunk_and_is_no_record_to_a_filter()
         let event = &out_first[out_first.len() - an_event().len()..];
         assert_eq!(out(&mut filter, event), None);
         assert_eq!(filter.counters().records, records);
+        // Another filter of the pipeline knows it, too.
+        let mut second = self::filter(&[]);
+        assert_eq!(out(&mut second, event), None);
+        assert_eq!(second.counters(), FilterCounters::default());
         assert_eq!(filter.counters().events, 1);
     }
 }
@@ -358,7 +457,7 @@ fn flagged_lines_are_shown() {
 fn read_of(chunk: &[u8]) -> (String, String, Option<u8>, String, String) {
     let mut filter = filter(&[]);
     out(&mut filter, chunk);
-    let (stream, _, text, priority, [program, unit, tag]) = filter.detector.observed.remove(0);
+    let (stream, _, text, priority, [program, unit, tag], _) = filter.detector.observed.remove(0);
     assert_eq!(tag, "the.tag");
     (stream, text, priority, program, unit)
 }
@@ -397,6 +496,9 @@ fn the_kernels_ring_buffer_is_read() {
     ]);
     let wanted = read("here", "I/O error, dev sda", Some(3), "kernel", "");
     assert_eq!(read_of(&chunk), wanted);
+    let mut filter = filter(&[]);
+    out(&mut filter, &chunk);
+    assert_eq!(filter.detector.observed[0].5, Transport::Kernel);
 }
 
 #[test]
@@ -423,6 +525,321 @@ fn the_journal_is_read_with_and_without_underscores_and_in_lower_case() {
         let fields: Vec<(&str, Any)> = fields.iter().map(|(k, v)| (&**k, v.clone())).collect();
         assert_eq!(read_of(&record(&fields)), wanted, "{fields:?}");
     }
+}
+
+/// The program and the transport that the detector is given of a record.
+fn came(fields: &[(&str, Any)]) -> (String, Transport) {
+    let mut filter = filter(&[]);
+    out(&mut filter, &record(fields));
+    let (.., [program, _, _], transport) = filter.detector.observed.remove(0);
+    (program, transport)
+}
+
+/// A record of the journal's with these of its fields, as the input `systemd` gives it by its options.
+fn journaled(
+    fields: &[(&str, &str)],
+    strip_underscores: bool,
+    lowercase: bool,
+) -> Vec<(String, Any)> {
+    let named = |&(key, value): &(&str, &str)| {
+        let key = match key.strip_prefix('_') {
+            Some(stripped) if strip_underscores => stripped,
+            _ => key,
+        };
+        let key = if lowercase {
+            key.to_lowercase()
+        } else {
+            key.into()
+        };
+        (key, Any::from(value))
+    };
+    let all = [("MESSAGE", "disk failed"), ("_HOSTNAME", "hv1")];
+    all.iter().chain(fields).map(named).collect()
+}
+
+/// [`came`] of such a record, which all options of the input have to agree on.
+fn came_by_journal(fields: &[(&str, &str)]) -> (String, Transport) {
+    let all = [(false, false), (true, false), (false, true), (true, true)].map(|(strip, lower)| {
+        let fields = journaled(fields, strip, lower);
+        let fields: Vec<(&str, Any)> = fields.iter().map(|(k, v)| (&**k, v.clone())).collect();
+        came(&fields)
+    });
+    assert!(all.iter().all(|one| *one == all[0]), "{fields:?}: {all:?}");
+    all[0].clone()
+}
+
+#[test]
+fn the_journal_tells_the_kernel_from_what_calls_itself_so() {
+    let kernel = ("kernel".to_owned(), Transport::Kernel);
+    let process = |program: &str| (program.to_owned(), Transport::Process);
+    for (fields, wanted) in [
+        (
+            &[("_TRANSPORT", "kernel"), ("SYSLOG_IDENTIFIER", "kernel")][..],
+            kernel.clone(),
+        ),
+        (&[("_TRANSPORT", "kernel")], kernel),
+        // systemd, before there is a journal.
+        (
+            &[("_TRANSPORT", "kernel"), ("SYSLOG_IDENTIFIER", "systemd")],
+            process("systemd"),
+        ),
+        // `logger -t kernel` of root, which ended before journald could look at it.
+        (
+            &[
+                ("_TRANSPORT", "syslog"),
+                ("SYSLOG_IDENTIFIER", "kernel"),
+                ("SYSLOG_FACILITY", "0"),
+                ("_UID", "0"),
+            ],
+            process("kernel"),
+        ),
+        (&[("_TRANSPORT", "audit"), ("_UID", "0")], process("")),
+        (
+            &[
+                ("_TRANSPORT", "stdout"),
+                ("SYSLOG_IDENTIFIER", "smartd"),
+                ("_UID", "0"),
+                ("_COMM", "smartd"),
+                ("_SYSTEMD_UNIT", "smartd.service"),
+            ],
+            process("smartd"),
+        ),
+    ] {
+        assert_eq!(came_by_journal(fields), wanted, "{fields:?}");
+    }
+}
+
+#[test]
+fn a_user_is_not_believed_the_name_of_his_process() {
+    let smartd = "smartd";
+    for (uid, unit, comm, wanted) in [
+        // Services of the system, some of which have users of their own.
+        ("0", Some("smartd.service"), Some("smartd"), smartd),
+        ("0", Some("session-2.scope"), Some("logger"), smartd),
+        ("0", None, None, smartd),
+        (
+            "64045",
+            Some("ceph-osd@3.service"),
+            Some("ceph-osd"),
+            smartd,
+        ),
+        (
+            "64055",
+            Some("machine-qemu\\x2d1\\x2dvm1.scope"),
+            None,
+            smartd,
+        ),
+        // People, and what runs on their behalf.
+        (
+            "1000",
+            Some("session-4.scope"),
+            Some("logger"),
+            "uid 1000 (logger)",
+        ),
+        (
+            "1000",
+            Some("session-c1.scope"),
+            Some("smartd"),
+            "uid 1000 (smartd)",
+        ),
+        (
+            "1000",
+            Some("user@1000.service"),
+            Some("bash"),
+            "uid 1000 (bash)",
+        ),
+        ("1000", Some("cron.service"), Some("sh"), "uid 1000 (sh)"),
+        ("33", Some("crond.service"), Some("sh"), "uid 33 (sh)"),
+        (
+            "1000",
+            Some("sshd@1-[::1]:22.service"),
+            None,
+            "uid 1000 (smartd)",
+        ),
+        // A process that ended before journald could look at it.
+        ("1000", None, None, "uid 1000 (smartd)"),
+        ("33", None, None, "uid 33 (smartd)"),
+        ("-1", Some("smartd.service"), None, "uid unknown (smartd)"),
+    ] {
+        let mut fields = vec![
+            ("_TRANSPORT", "syslog"),
+            ("SYSLOG_IDENTIFIER", smartd),
+            ("_UID", uid),
+        ];
+        fields.extend(unit.map(|unit| ("_SYSTEMD_UNIT", unit)));
+        fields.extend(comm.map(|comm| ("_COMM", comm)));
+        let wanted = (wanted.to_owned(), Transport::Process);
+        assert_eq!(came_by_journal(&fields), wanted, "{fields:?}");
+    }
+}
+
+#[test]
+fn what_a_sender_adds_to_the_journal_is_not_taken_for_journalds_word() {
+    let user = ("uid 1000 (logger)".to_owned(), Transport::Process);
+    let own = [
+        ("_TRANSPORT", "journal"),
+        ("_UID", "1000"),
+        ("_COMM", "logger"),
+        ("SYSLOG_IDENTIFIER", "kernel"),
+    ];
+    let forged = [
+        ("TRANSPORT", "kernel"),
+        ("UID", "0"),
+        ("SYSTEMD_UNIT", "smartd.service"),
+    ];
+    // Beside the fields with underscores, and in their place where these are stripped: whichever comes first.
+    let both: Vec<_> = forged.iter().chain(&own).copied().collect();
+    let fields = |fields: &[(&str, &str)], strip| -> (String, Transport) {
+        let fields = journaled(fields, strip, false);
+        let fields: Vec<(&str, Any)> = fields.iter().map(|(k, v)| (&**k, v.clone())).collect();
+        came(&fields)
+    };
+    assert_eq!(fields(&both, false), user);
+    let unknown = ("uid unknown (logger)".to_owned(), Transport::Process);
+    assert_eq!(fields(&both, true), unknown);
+    let both: Vec<_> = own.iter().chain(&forged).copied().collect();
+    assert_eq!(fields(&both, true), unknown);
+    // A process that ended early has no unit of its own.
+    let ended = [
+        ("_TRANSPORT", "journal"),
+        ("_UID", "1000"),
+        ("SYSLOG_IDENTIFIER", "smartd"),
+        ("SYSTEMD_UNIT", "smartd.service"),
+    ];
+    let user = ("uid 1000 (smartd)".to_owned(), Transport::Process);
+    for strip in [false, true] {
+        assert_eq!(fields(&ended, strip), user);
+    }
+    // Later versions make a list of the two.
+    let list = |a: &str, b: &str| Any::Array(vec![a.into(), b.into()]);
+    let fields = [
+        ("MESSAGE", "disk failed".into()),
+        ("TRANSPORT", list("kernel", "journal")),
+        ("UID", list("0", "1000")),
+        ("COMM", "logger".into()),
+        ("SYSLOG_IDENTIFIER", "kernel".into()),
+    ];
+    assert_eq!(came(&fields), unknown);
+}
+
+#[test]
+fn syslogs_facility_is_believed_only_where_it_is_not_the_kernels() {
+    for (pri, ident, pid, transport) in [
+        (Any::from("27"), "smartd", None, Transport::Process),
+        ("13".into(), "kernel", None, Transport::Process),
+        (13.into(), "kernel", None, Transport::Process),
+        // Of the kernel, or of anyone who says so.
+        ("3".into(), "kernel", None, Transport::Unknown),
+        ("3".into(), "kernel", Some("17"), Transport::Process),
+        ("3".into(), "smartd", Some("17"), Transport::Unknown),
+        ("999".into(), "kernel", None, Transport::Unknown),
+    ] {
+        let mut fields = vec![
+            ("pri", pri),
+            ("host", "hv1".into()),
+            ("ident", ident.into()),
+            ("message", "disk failed".into()),
+        ];
+        fields.extend(pid.map(|pid| ("pid", Any::from(pid))));
+        assert_eq!(came(&fields), (ident.to_owned(), transport), "{fields:?}");
+    }
+    for (line, transport) in [
+        (
+            "<13>Oct  3 22:14:15 hv1 kernel: disk failed",
+            Transport::Process,
+        ),
+        (
+            "<3>Oct  3 22:14:15 hv1 kernel: disk failed",
+            Transport::Unknown,
+        ),
+        (
+            "Oct  3 22:14:15 hv1 kernel: disk failed",
+            Transport::Unknown,
+        ),
+        (
+            "Oct  3 22:14:15 hv1 kernel[17]: disk failed",
+            Transport::Process,
+        ),
+        (
+            "<11>1 2003-10-11T22:14:15Z hv1 kernel - - - disk failed",
+            Transport::Process,
+        ),
+        (
+            "<3>1 2003-10-11T22:14:15Z hv1 kernel - - - disk failed",
+            Transport::Unknown,
+        ),
+        (
+            "<3>1 2003-10-11T22:14:15Z hv1 kernel 17 - - disk failed",
+            Transport::Process,
+        ),
+    ] {
+        let wanted = ("kernel".to_owned(), transport);
+        assert_eq!(came(&[("log", line.into())]), wanted, "{line}");
+    }
+}
+
+#[test]
+fn a_container_is_one_whatever_else_its_program_says() {
+    let container = |program: &str| (program.to_owned(), Transport::Container);
+    let kubernetes = any_map(&[
+        ("pod_name", "db-0".into()),
+        ("container_name", "postgres".into()),
+    ]);
+    let forged = [
+        ("_TRANSPORT", Any::from("kernel")),
+        ("SYSLOG_IDENTIFIER", "kernel".into()),
+        ("priority", 3.into()),
+        ("sequence", 1.into()),
+        ("sec", 1.into()),
+        ("usec", 1.into()),
+        ("ident", "kernel".into()),
+    ];
+    let said = ("log", Any::from("disk failed"));
+    // The keys of its JSON, merged into the record.
+    for own in [
+        ("kubernetes", kubernetes),
+        ("container_name", "postgres".into()),
+        ("CONTAINER_NAME", "postgres".into()),
+    ] {
+        let fields: Vec<_> = forged.iter().cloned().chain([said.clone(), own]).collect();
+        assert_eq!(came(&fields), container("postgres"), "{fields:?}");
+    }
+    // The parsers of Docker's and CRI's logs.
+    assert_eq!(
+        came(&[said.clone(), ("stream", "stderr".into())]),
+        container("")
+    );
+    let syslog = "Oct  3 22:14:15 hv2 kernel: disk failed";
+    for line in [
+        format!("2024-02-05T12:39:46Z stdout F {syslog}"),
+        serde_json::json!({"log": format!("{syslog}\n"), "stream": "stdout", "time": "x"})
+            .to_string(),
+    ] {
+        let mut filter = filter(&[]);
+        out(&mut filter, &record(&[("log", line.as_str().into())]));
+        let (stream, _, text, _, [program, ..], transport) = filter.detector.observed.remove(0);
+        assert_eq!(
+            (stream.as_str(), text.as_str(), program.as_str()),
+            ("here", syslog, "")
+        );
+        assert_eq!(transport, Transport::Container);
+    }
+    // One that has the journal's socket.
+    let scope = [
+        ("_TRANSPORT", "syslog"),
+        ("SYSLOG_IDENTIFIER", "smartd"),
+        ("_UID", "0"),
+        ("_SYSTEMD_UNIT", "docker-0123456789ab.scope"),
+    ];
+    assert_eq!(came_by_journal(&scope), container("smartd"));
+}
+
+#[test]
+fn what_an_application_says_in_json_is_no_line_of_the_hosts_syslog() {
+    let syslog = "Oct  3 22:14:15 hv2 kernel: disk failed";
+    let line = serde_json::json!({"level": "error", "msg": syslog}).to_string();
+    let wanted = read("here", syslog, Some(3), "", "");
+    assert_eq!(read_of(&record(&[("log", line.as_str().into())])), wanted);
 }
 
 #[test]
@@ -504,6 +921,25 @@ fn otlp_is_read_with_its_resource_and_severity() {
         let chunk = [open.clone(), with(&otlp, body), close.clone()].concat();
         assert_eq!(read_of(&chunk), wanted, "{body:?}");
     }
+    // Whoever sends OTLP chooses what it says: the kernel cannot be told from others.
+    for (transport, wanted) in [
+        ("kernel", Transport::Unknown),
+        ("syslog", Transport::Process),
+    ] {
+        let fields = [("MESSAGE", text.clone()), ("_TRANSPORT", transport.into())];
+        let mut filter = filter(&[]);
+        out(&mut filter, &with(&otlp, &fields));
+        assert_eq!(filter.detector.observed[0].5, wanted);
+    }
+    let of_pod = pairs(&[(
+        "resource",
+        any_map(&[("attributes", any_map(&[("k8s.pod.name", "db-0".into())]))]),
+    )]);
+    let of_pod = encoded(Time::Ext, Width::Least, Some(&[]), -1, &of_pod);
+    let mut of_container = filter(&[]);
+    let fields = [("log", text.clone())];
+    out(&mut of_container, &[of_pod, with(&otlp, &fields)].concat());
+    assert_eq!(of_container.detector.observed[0].5, Transport::Container);
     // Behind the group, its resource holds no more.
     let chunk = [open, close, with(&[], &[("log", text.clone())])].concat();
     assert_eq!(read_of(&chunk), read("here", "disk failed", None, "", ""));
@@ -584,21 +1020,19 @@ fn levels_go_by_many_names() {
 }
 
 #[test]
-fn many_records_in_a_row_without_a_text_give_their_keys() {
+fn many_records_without_a_text_give_their_keys() {
     let mut filter = filter(&[]);
     let unread = record(&[("event_text", "disk failed".into()), ("n\n", 1.into())]);
     out(&mut filter, &unread.repeat(49));
     assert_eq!(filter.unread(), None);
-    // Empty lines are no such records, and a text ends the row.
+    // Empty lines are no such records. Those of another input come in between.
     out(&mut filter, &record(&[("log", "".into())]));
-    assert_eq!(filter.unread(), None);
     out(&mut filter, &record(&[("log", "x".into())]));
-    out(&mut filter, &unread.repeat(49));
     assert_eq!(filter.unread(), None);
     out(&mut filter, &unread);
     assert_eq!(filter.unread().as_deref(), Some("event_text, n "));
     assert_eq!(filter.unread(), None);
-    assert_eq!(filter.counters().textless, 100);
+    assert_eq!(filter.counters().textless, 51);
     let fields: Vec<(String, Any)> = (0..1000)
         .map(|n| (format!("{n}{}", "k".repeat(1000)), Any::Nil))
         .collect();
@@ -630,6 +1064,7 @@ fn value() -> impl Strategy<Value = Any> {
         "[ -~]{0,40}".prop_map(|s| Any::from(s.as_str())),
         Just(Any::from("it will fail")),
         Just(Any::from("an event")),
+        Just(Any::from("log_failure")),
         any::<i64>().prop_map(Any::from),
         Just(Any::Nil),
         proptest::collection::vec(
@@ -644,7 +1079,7 @@ proptest! {
     #[test]
     fn no_record_is_lost_changed_or_reordered(
         records in proptest::collection::vec((
-            proptest::collection::vec((prop::sample::select(&["log", "message", "host", "other", "PRIORITY"][..]), value()), 0..20),
+            proptest::collection::vec((prop::sample::select(&["log", "message", "host", "other", "PRIORITY", "event", "bellwether_score"][..]), value()), 0..20),
             prop::sample::select(&TIMES[..]), prop::sample::select(&WIDTHS[..]), any::<bool>(), -2i64..2000,
         ), 0..8),
         none in any::<bool>(),
@@ -659,9 +1094,24 @@ proptest! {
         prop_assert!(events.iter().all(|e| e.to_string().contains("log_failure")));
         for (before, after) in before.iter().zip(&after) {
             prop_assert_eq!(&before[0], &after[0]);
-            let kept: Vec<(Any, Any)> = after[1].as_map().unwrap().iter()
-                .filter(|(k, _)| !k.as_str().unwrap().starts_with("bellwether_")).cloned().collect();
-            prop_assert_eq!(before[1].as_map().unwrap(), &kept);
+            let (before, after) = (before[1].as_map().unwrap(), after[1].as_map().unwrap());
+            // What was renamed is in its place, and what was added is behind all.
+            let named = |(key, value): &(Any, Any)| {
+                let key = key.as_str().unwrap();
+                (key.strip_prefix("foreign_").unwrap_or(key).to_owned(), value.clone())
+            };
+            let is_score = |(key, _): &(String, Any)| key == "bellwether_score";
+            let is_others = |pair: &(String, Any)| !pair.0.starts_with("bellwether_");
+            let others = |pairs: &[(Any, Any)]| -> Vec<_> {
+                pairs.iter().map(named).filter(is_others).collect()
+            };
+            prop_assert_eq!(others(before), others(after));
+            // A score of another filter is there still, or this filter's is in its place.
+            let after: Vec<_> = after.iter().map(named).collect();
+            for score in before.iter().map(named).filter(is_score) {
+                let own = after.iter().any(|pair| is_score(pair) && pair.1.is_f64());
+                prop_assert!(own || after.contains(&score));
+            }
         }
     }
 

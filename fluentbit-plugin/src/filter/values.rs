@@ -22,6 +22,15 @@ pub fn name(value: Value<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
+/// A whole number, or one in digits.
+pub fn number(value: Value<'_>) -> Option<u64> {
+    match value {
+        Value::Unsigned(number) => Some(number),
+        Value::Str(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
 /// What the numbers of a level are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
