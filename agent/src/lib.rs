@@ -7,6 +7,7 @@
 //! | [`options`] | A plugin's own options from one table: defaults, parsing, ranges, errors. |
 //! | [`saver`] | The learned state is written and forced to the disk by a thread of its own. |
 //! | [`state`] | A state file is checked at the start and its detector restored; what is to be logged of that. |
+//! | [`text`] | Names and lines without what misleads their readers. |
 //! | [`thread`] | Threads that leave the agent's signals to the agent. |
 //! | [`doc`] | The tables of options in the book and in man pages. |
 #![warn(missing_docs, missing_debug_implementations)]
@@ -17,4 +18,5 @@ pub mod limiter;
 pub mod options;
 pub mod saver;
 pub mod state;
+pub mod text;
 pub mod thread;

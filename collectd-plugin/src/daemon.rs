@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use bellwether_agent::guard;
+use bellwether_agent::text::clean;
 
 use crate::counter::{seconds, ticks};
 use crate::host::{Gauge, Host, Level, Notification};
@@ -278,10 +279,10 @@ static START: LazyLock<(Instant, f64)> = LazyLock::new(|| (Instant::now(), Daemo
 #[derive(Debug, Clone, Copy)]
 pub struct Daemon;
 
-/// `text` for C: it ends at its first NUL, of which there is none in what collectd carries.
+/// `text` for C, cleaned: names of VMs and hypervisors are chosen by others, and what is dispatched becomes lines, headers and labels
+/// elsewhere. No NUL is left in it.
 fn c_string(text: &str) -> CString {
-    let end = text.find('\0').unwrap_or(text.len());
-    CString::new(&text[..end]).unwrap_or_default()
+    CString::new(clean(text).into_owned()).unwrap_or_default()
 }
 
 impl Host for Daemon {
