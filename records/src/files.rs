@@ -1,31 +1,34 @@
-//! The files that a command names, plain or gzip.
+//! The files that a command names, plain or compressed.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read, Result as IoResult};
+use std::io::{Read, Result as IoResult};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
 
-/// The first bytes of a gzip file.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+use crate::decompress;
 
-/// The content of a file, decompressed where it is gzip.
+/// The endings of the names of compressed files.
+const COMPRESSED: [&str; 4] = [".gz", ".xz", ".zst", ".bz2"];
+
+/// The content of a file, decompressed.
 ///
 /// # Errors
 /// A file that cannot be opened or read.
 pub fn decoded(path: &Path) -> IoResult<Box<dyn Read>> {
-    let mut file = BufReader::new(File::open(path)?);
-    if file.fill_buf()?.starts_with(&GZIP_MAGIC) {
-        Ok(Box::new(MultiGzDecoder::new(file)))
-    } else {
-        Ok(Box::new(file))
-    }
+    Ok(Box::new(decompress::open(path)?))
 }
 
-/// The files that `paths` name. A folder names the files directly in it that have one of the `endings`, also before `.gz`,
-/// sorted by name.
+/// A name without the ending of a compressed file.
+pub fn plain(name: &str) -> &str {
+    let plain = COMPRESSED
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending));
+    plain.unwrap_or(name)
+}
+
+/// The files that `paths` name. A folder names the files directly in it that have one of the `endings`, also before the ending of
+/// a compressed file, sorted by name.
 ///
 /// # Errors
 /// A path that does not exist, and a folder without such a file.
@@ -41,7 +44,7 @@ pub fn files(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>> {
         for entry in path.read_dir().with_context(of_path)? {
             let file = entry.with_context(of_path)?.path();
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let name = name.strip_suffix(".gz").unwrap_or(&name);
+            let name = plain(&name);
             if file.is_file() && endings.iter().any(|ending| name.ends_with(ending)) {
                 inside.push(file);
             }
@@ -59,10 +62,10 @@ pub fn files(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A file's name without its folder, `.gz` and one of the `endings`.
+/// A file's name without its folder, the ending of a compressed file and one of the `endings`.
 pub fn stem(file: &Path, endings: &[&str]) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = plain(&name);
     let stem = endings.iter().find_map(|ending| name.strip_suffix(ending));
     stem.unwrap_or(name).to_owned()
 }

@@ -1,36 +1,19 @@
-//! Recorded logs: files of lines, plain or gzip.
+//! Recorded logs: their records in the order of time, from one file or from the files of one host.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read as _};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-use anyhow::{Context as _, Result};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use anyhow::Result;
 
-use crate::files::{self, decoded, stem};
-use crate::log_line::LogLine;
+use crate::files;
+pub use crate::log_files::{Found, files, find, series};
+use crate::log_files::{Log, LogFile};
+use crate::log_reader::LogReader;
+pub use crate::log_reader::Record;
 
-/// The endings of the names of log files, also before `.gz`.
-const ENDINGS: &[&str] = &[".log", ".txt"];
-/// Lines are truncated to this length, bytes.
-const LINE_MAX_BYTES: u64 = 1 << 20;
-/// In a log without years, a time that is this much before the last one is of the next year; seconds.
-const HALF_A_YEAR: f64 = 183.0 * 86_400.0;
-
-/// The log files that `paths` name ([`files::files`]).
-///
-/// # Errors
-/// A path that does not exist, and a folder without a log file.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    files::files(paths, ENDINGS)
-}
-
-/// The name of the series in a file: the file's name without its folder and endings, "__" read as "/".
-pub fn series(file: &Path) -> String {
-    stem(file, ENDINGS).replace("__", "/")
-}
+/// The most records of one time that are compared with those of other files.
+const SAME_TIME_MAX: usize = 1 << 16;
 
 /// Refuses two files of one series.
 ///
@@ -40,120 +23,169 @@ pub fn refuse_duplicates(files: &[PathBuf]) -> Result<()> {
     files::refuse_duplicates(files, series, "the series")
 }
 
-/// Calls `each` with the time (seconds since the epoch) and the parts of every line of a file. A line without a time takes that
-/// of the line before it; returns how many such lines there are. `year` is that of the first time, where times have none; the
-/// default is the year in which the file was last modified.
+/// Calls `each` with every record of one file. `year` is that of the first time, where times have none; the default is the year that
+/// fits the time at which the file was last modified.
 ///
 /// # Errors
 /// A file that cannot be read, and an error of `each`.
 pub fn each_record(
     path: &Path,
     year: Option<i16>,
-    mut each: impl FnMut(f64, &LogLine<'_>) -> Result<()>,
-) -> Result<u64> {
-    let year = year.map_or_else(|| year_of(path), Ok);
-    let mut year = year.with_context(|| path.display().to_string())?;
-    let (mut untimed, mut time) = (0, 0.0_f64);
-    each_line(path, |line| {
-        let mut parsed = LogLine::parse(line, year);
-        if parsed.time.is_some_and(|t| t < time - HALF_A_YEAR) {
-            let next = LogLine::parse(line, year + 1);
-            if next.time != parsed.time {
-                year += 1;
-                parsed = next;
-            }
-        }
-        untimed += u64::from(parsed.time.is_none());
-        time = parsed.time.unwrap_or(time);
-        each(time, &parsed)
-    })?;
-    Ok(untimed)
-}
-
-/// The year in which a file was last modified.
-fn year_of(file: &Path) -> Result<i16> {
-    let changed = fs::metadata(file)?.modified()?;
-    let seconds = changed
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs());
-    let time = Timestamp::from_second(seconds as i64)?;
-    Ok(time.to_zoned(TimeZone::UTC).year())
-}
-
-/// Calls `each` with every line of a file, without the line ending. Invalid UTF-8 is replaced.
-///
-/// # Errors
-/// A file that cannot be read, and an error of `each`.
-pub fn each_line(path: &Path, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
-    let of_path = || path.display().to_string();
-    let mut reader = BufReader::new(decoded(path).with_context(of_path)?);
-    let mut line = Vec::new();
-    while next_line(&mut reader, &mut line).with_context(of_path)? {
-        each(&String::from_utf8_lossy(&line))?;
+    mut each: impl FnMut(&Record) -> Result<()>,
+) -> Result<()> {
+    let file = LogFile {
+        path: path.to_owned(),
+        series: series(path),
+        is_named: true,
+    };
+    let mut reader = LogReader::open(&file, &file.series, year)?;
+    while let Some(record) = reader.next_record()? {
+        each(&record)?;
     }
     Ok(())
 }
 
-/// Reads a line without its ending; `false` at the end of the file.
-fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
-    line.clear();
-    let length = reader
-        .by_ref()
-        .take(LINE_MAX_BYTES)
-        .read_until(b'\n', line)?;
-    if length == 0 {
-        return Ok(false);
-    }
-    if line.last() != Some(&b'\n') && length as u64 == LINE_MAX_BYTES {
-        reader.skip_until(b'\n')?;
-    }
-    for end in [b'\n', b'\r'] {
-        if line.last() == Some(&end) {
-            line.pop();
-        }
-    }
-    Ok(true)
+/// A log whose files are read one after the other.
+struct Chain<'a> {
+    log: &'a Log,
+    files: VecDeque<&'a LogFile>,
+    reader: Option<LogReader>,
+    /// The next record.
+    head: Option<Record>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Chain<'_> {
+    fn advance(&mut self, year: Option<i16>, warnings: &mut Vec<String>) -> Result<()> {
+        loop {
+            if let Some(reader) = &mut self.reader {
+                self.head = reader.next_record()?;
+                if self.head.is_some() {
+                    return Ok(());
+                }
+                warnings.append(&mut reader.warnings());
+            }
+            let before = self.reader.take();
+            let Some(file) = self.files.pop_front() else {
+                return Ok(());
+            };
+            match LogReader::open(file, &self.log.name, year) {
+                Ok(mut reader) => {
+                    // A year that the user gave is that of the oldest file.
+                    if let Some(before) = before.as_ref().filter(|_| year.is_some()) {
+                        reader.continues(before);
+                    }
+                    self.reader = Some(reader);
+                }
+                // Nobody asked for this file, and the others of its folder can be read.
+                Err(error) if !file.is_named => warnings.push(format!("{error:#}; left out")),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
 
-    fn lines(content: &[u8]) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.log");
-        fs::write(&file, content).unwrap();
-        assert_eq!(
-            files(&[folder.path().to_owned()]).unwrap(),
-            std::slice::from_ref(&file)
-        );
-        let mut lines = Vec::new();
-        each_line(&file, |line| {
-            lines.push(line.to_owned());
-            Ok(())
-        })
-        .unwrap();
-        lines
+/// The records of logs that are read together, merged by time. Of every log, one file is open and one record is held.
+pub struct Records<'a> {
+    chains: Vec<Chain<'a>>,
+    year: Option<i16>,
+    is_begun: bool,
+    /// The time of the last record, and how many there were of each in which log.
+    same_time: (f64, HashMap<u64, Vec<(usize, u64)>>),
+    repeated: u64,
+    warnings: Vec<String>,
+}
+
+impl<'a> Records<'a> {
+    /// The records of these logs; `year` is as for [`each_record`].
+    pub fn new(logs: &'a [Log], year: Option<i16>) -> Self {
+        let chain = |log: &'a Log| Chain {
+            log,
+            files: log.files.iter().collect(),
+            reader: None,
+            head: None,
+        };
+        Self {
+            chains: logs.iter().map(chain).collect(),
+            year,
+            is_begun: false,
+            same_time: (f64::NAN, HashMap::new()),
+            repeated: 0,
+            warnings: Vec::new(),
+        }
     }
 
-    #[test]
-    fn lines_are_read_whatever_their_bytes() {
-        assert_eq!(
-            lines(b"one\r\n\xfftwo\n\nthree"),
-            ["one", "\u{fffd}two", "", "three"]
-        );
+    /// The next record; `None` at the end. A record that two of the logs hold is given once.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn next_record(&mut self) -> Result<Option<Record>> {
+        // A pipe may have nothing more to say for long: a single log is read on only when its next record is wanted.
+        if let [chain] = &mut self.chains[..] {
+            chain.advance(self.year, &mut self.warnings)?;
+            return Ok(chain.head.take());
+        }
+        if !self.is_begun {
+            self.is_begun = true;
+            for chain in &mut self.chains {
+                chain.advance(self.year, &mut self.warnings)?;
+            }
+        }
+        loop {
+            let heads = self.chains.iter().enumerate();
+            let times = heads.filter_map(|(at, chain)| Some((at, chain.head.as_ref()?.time)));
+            // The first of the earliest: the order of the files decides where times are the same.
+            let Some((at, _)) = times.min_by(|a, b| a.1.total_cmp(&b.1)) else {
+                return Ok(None);
+            };
+            let chain = &mut self.chains[at];
+            let record = chain.head.take();
+            chain.advance(self.year, &mut self.warnings)?;
+            match record {
+                Some(record) if self.is_repeated(at, &record) => self.repeated += 1,
+                record => return Ok(record),
+            }
+        }
     }
 
-    #[test]
-    fn a_line_that_is_too_long_is_cut_and_the_next_one_is_whole() {
-        let content = format!("one\r\n{}\n\nthree", "x".repeat(3 << 20));
-        let lengths: Vec<usize> = lines(content.as_bytes()).iter().map(String::len).collect();
-        assert_eq!(lengths, [3, 1 << 20, 0, 5]);
+    /// Whether another log had this record already: syslog daemons write what the kernel says to several files.
+    fn is_repeated(&mut self, log: usize, record: &Record) -> bool {
+        let (time, counts) = &mut self.same_time;
+        if *time != record.time || counts.len() >= SAME_TIME_MAX {
+            *time = record.time;
+            counts.clear();
+        }
+        let mut hasher = DefaultHasher::new();
+        (&record.host, &record.program, &record.text).hash(&mut hasher);
+        let counts = counts.entry(hasher.finish()).or_default();
+        let others = counts
+            .iter()
+            .filter(|(of, _)| *of != log)
+            .map(|(_, count)| *count)
+            .max();
+        let own = match counts.iter_mut().find(|(of, _)| *of == log) {
+            Some((_, count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                counts.push((log, 1));
+                1
+            }
+        };
+        others.is_some_and(|others| own <= others)
     }
 
-    #[test]
-    fn a_series_is_named_by_its_file() {
-        assert_eq!(series(Path::new("logs/hdd__2024_x.log.gz")), "hdd/2024_x");
-        assert_eq!(series(Path::new("messages")), "messages");
+    /// What the user should know about the files that were read.
+    pub fn warnings(self) -> Vec<String> {
+        let mut warnings = self.warnings;
+        if self.repeated > 0 {
+            let names: Vec<&str> = self.chains.iter().map(|chain| &*chain.log.name).collect();
+            warnings.push(format!(
+                "{}: records that several of them hold, taken once: {}",
+                names.join(", "),
+                self.repeated
+            ));
+        }
+        warnings
     }
 }

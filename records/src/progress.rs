@@ -1,8 +1,7 @@
-//! Reading several files at a time, and showing how far it is.
+//! Reading several things at a time, such as files, and showing how far it is.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -18,22 +17,22 @@ pub fn bar(length: usize, what: &str) -> ProgressBar {
     ProgressBar::new(length as u64).with_style(style)
 }
 
-/// Reads `files`, `jobs` at a time (default: the number of cores), and hands the results to `each` in the order of the files,
-/// each as soon as those before it are done.
+/// Reads `items`, such as files, `jobs` at a time (default: the number of cores), and hands the results to `each` in the order of the
+/// items, each as soon as those before it are done.
 ///
 /// # Errors
 /// The first error of `read` or `each`.
-pub fn each_in_order<T: Send>(
-    files: &[PathBuf],
+pub fn each_in_order<I: Sync, T: Send>(
+    items: &[I],
     jobs: Option<NonZeroUsize>,
     bar: &ProgressBar,
-    read: impl Fn(&Path) -> Result<T> + Sync,
+    read: impl Fn(&I) -> Result<T> + Sync,
     mut each: impl FnMut(T) -> Result<()>,
 ) -> Result<()> {
     let jobs = jobs
         .or_else(|| thread::available_parallelism().ok())
         .map_or(1, NonZeroUsize::get)
-        .min(files.len());
+        .min(items.len());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
@@ -42,9 +41,9 @@ pub fn each_in_order<T: Send>(
             scope.spawn(move || {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(file) = files.get(at) else { break };
+                    let Some(item) = items.get(at) else { break };
                     // The receiver is gone after an error: nobody wants the rest.
-                    if sender.send((at, read(file))).is_err() {
+                    if sender.send((at, read(item))).is_err() {
                         break;
                     }
                 }
@@ -73,20 +72,20 @@ mod tests {
     use anyhow::ensure;
     use std::time::Duration;
 
-    fn files() -> Vec<PathBuf> {
-        (0..8).map(|n| PathBuf::from(n.to_string())).collect()
+    fn items() -> Vec<String> {
+        (0..8).map(|n| n.to_string()).collect()
     }
 
-    fn number(file: &Path) -> Result<u64> {
-        Ok(file.to_string_lossy().parse()?)
+    fn number(item: &str) -> Result<u64> {
+        Ok(item.parse()?)
     }
 
     #[test]
     fn results_come_in_the_order_of_the_files_whichever_is_done_first() {
         for jobs in [1, 3, 8] {
             let mut seen = Vec::new();
-            let read = |file: &Path| {
-                let number = number(file)?;
+            let read = |item: &String| {
+                let number = number(item)?;
                 thread::sleep(Duration::from_millis(8 - number));
                 Ok(number)
             };
@@ -95,7 +94,7 @@ mod tests {
                 Ok(())
             };
             each_in_order(
-                &files(),
+                &items(),
                 NonZeroUsize::new(jobs),
                 &bar(8, "files"),
                 read,
@@ -109,8 +108,8 @@ mod tests {
     #[test]
     fn an_error_ends_it_after_the_results_before() {
         let mut seen = Vec::new();
-        let read = |file: &Path| {
-            let number = number(file)?;
+        let read = |item: &String| {
+            let number = number(item)?;
             ensure!(number != 5, "five");
             Ok(number)
         };
@@ -118,7 +117,7 @@ mod tests {
             seen.push(number);
             Ok(())
         };
-        let error = each_in_order(&files(), None, &bar(8, "files"), read, each).unwrap_err();
+        let error = each_in_order(&items(), None, &bar(8, "files"), read, each).unwrap_err();
         assert_eq!(error.to_string(), "five");
         assert_eq!(seen, [0, 1, 2, 3, 4]);
     }

@@ -1,10 +1,12 @@
 //! Runs a command, the `PROGRAM` of the module above, as a user does. Shared by the tests of several crates.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-use std::fmt::Display;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+mod skip;
+
+pub use skip::skip;
 
 /// The command with `arguments`, and nothing to read.
 pub fn command(arguments: &[&str]) -> Command {
@@ -37,11 +39,6 @@ pub fn failure(arguments: &[&str]) -> (Option<i32>, String) {
 /// What is one value of JSON.
 pub fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect("JSON")
-}
-
-/// Reports that a test was skipped, and why. It writes past the test harness, which captures the output of a passing test.
-pub fn skip(why: impl Display) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// `path` in the folder of data and scripts beside the project. Where it is missing, the test is skipped.
