@@ -9,29 +9,29 @@ use anyhow::{Context as _, Result};
 use bellwether_core::drain::{DrainOptions, Miner};
 use bellwether_core::inference::{Finding, Inference as _, Lexicon};
 use bellwether_records::command::usage;
-use bellwether_records::log_line::LogLine;
-use bellwether_records::logs;
+use bellwether_records::logs::{self, Records};
 use bellwether_records::settings::{self, Setting};
 use clap::Args;
 
 const EXAMPLES: &str = "\
 Examples:
   bellwether templates /var/log/syslog /var/log/syslog.2.gz
+  journalctl -o json -b | bellwether templates -
   bellwether templates --set sim_th=0.5 --assign clusters.txt recorded/ | sort -t$'\\t' -k2,2nr | head
 
 \"bellwether options drain\" lists the options for --set.";
 
 /// Print the templates of log lines with line counts and severities
 ///
-/// Each PATH is a log file, plain or gzip, or a folder of files named *.log and *.txt (also .gz). Of a syslog line (see
-/// "bellwether replay logs"), only the message after the source and its colon is parsed. Invalid UTF-8 is replaced.
+/// Each PATH is a log file, a folder of log files, or "-" for the standard input, in any of the forms that "bellwether replay logs"
+/// reads. Of each record only the message is parsed. Invalid UTF-8 is replaced.
 ///
 /// The output has a tab-separated row per template, in the order of their first lines, below a heading: the id; the number of lines;
 /// the highest severity of its lines, 0 to 1, and the family of that failure, or 0 and "-"; the template.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct TemplatesArguments {
-    /// Log files (plain or gzip), or folders of files named *.log and *.txt
+    /// Log files (plain or compressed), folders of log files, or "-" for the standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -39,7 +39,7 @@ pub struct TemplatesArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::drain)]
     settings: Vec<Setting>,
 
-    /// Write the id of each line's template to this file, one per line
+    /// Write the id of each line's template to this file, one per line; 0 for a line that begins no record
     #[arg(long, value_name = "FILE")]
     assign: Option<PathBuf>,
 }
@@ -47,7 +47,8 @@ pub struct TemplatesArguments {
 /// Finds the templates of files of log lines and prints them.
 pub fn print(arguments: &TemplatesArguments) -> Result<()> {
     let mut miner = miner(arguments)?;
-    let files = logs::files(&arguments.paths)?;
+    let found = logs::find(&arguments.paths)?;
+    let mut warnings = found.warnings.clone();
     let assign = arguments.assign.as_ref();
     let of_assign = || assign.map_or(String::new(), |path| path.display().to_string());
     let mut ids = match assign {
@@ -57,26 +58,41 @@ pub fn print(arguments: &TemplatesArguments) -> Result<()> {
     let lexicon = Lexicon::builtin();
     // The worst finding in a line of each template.
     let mut verdicts: BTreeMap<u64, Finding> = BTreeMap::new();
-    for file in &files {
-        logs::each_line(file, |line| {
-            let message = LogLine::parse(line, 1970).text;
+    for log in found.groups.iter().flatten() {
+        let mut records = Records::new(std::slice::from_ref(log), None);
+        let (mut file, mut line) = (None, 0);
+        while let Some(record) = records.next_record()? {
+            let message = record.text.as_str();
             let id = miner.add(message).cluster;
             if let Some(ids) = &mut ids {
-                writeln!(ids, "{id}").with_context(of_assign)?;
+                if file.as_ref() != Some(&record.series) {
+                    (file, line) = (Some(record.series.clone()), 0);
+                }
+                // Lines before it that are no records have no template.
+                for _ in line..record.index {
+                    writeln!(ids, "0").with_context(of_assign)?;
+                }
+                if record.index >= line {
+                    writeln!(ids, "{id}").with_context(of_assign)?;
+                }
+                line = record.index + 1;
             }
-            if let Some(finding) = lexicon.judge(message, "") {
+            if let Some(finding) = lexicon.read(&record.message().with_priority(None)).finding {
                 let worse = |known: &Finding| finding.severity > known.severity;
                 if verdicts.get(&id).is_none_or(worse) {
                     verdicts.insert(id, finding);
                 }
             }
-            Ok(())
-        })?;
+        }
+        warnings.extend(records.warnings());
     }
     if let Some(mut ids) = ids {
         ids.flush().with_context(of_assign)?;
     }
 
+    for warning in &warnings {
+        eprintln!("bellwether: {warning}");
+    }
     let mut clusters: Vec<_> = miner.clusters().collect();
     clusters.sort_unstable_by_key(|cluster| cluster.id);
     let mut out = BufWriter::new(io::stdout().lock());

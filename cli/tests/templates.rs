@@ -10,6 +10,7 @@ const LINES: &str = "\
 2024-03-05T07:25:47+00:00 host sshd[12]: Accepted password for root from 10.0.0.1 port 22 ssh2
 2024-03-05T07:25:48+00:00 host sshd[13]: Accepted password for daemon from 10.0.0.2 port 23 ssh2
 Mar  5 07:25:49 host kernel: Out of memory: Killed process 123 (qemu-system-x86)
+
 2024-03-05T07:25:50+00:00 host sshd[14]: Accepted password for root from 10.0.0.3 port 24 ssh2
 ";
 
@@ -39,7 +40,10 @@ fn templates_are_printed_with_counts_and_verdicts_and_lines_assigned_to_them() {
     let oom = &rows[2];
     assert_eq!((oom[0], oom[1], oom[3]), ("2", "1", "memory"));
     assert!(oom[2].parse::<f32>().unwrap() >= 0.5, "{oom:?}");
-    assert_eq!(std::fs::read_to_string(assigned).unwrap(), "1\n1\n2\n1\n");
+    assert_eq!(
+        std::fs::read_to_string(assigned).unwrap(),
+        "1\n1\n2\n0\n1\n"
+    );
 }
 
 #[test]

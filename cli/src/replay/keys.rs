@@ -20,7 +20,7 @@ use super::output::{Score, score_file};
 /// number of its records, and its highest score.
 #[derive(Debug, Args)]
 pub struct KeysArguments {
-    /// JSON file, plain or gzip: an object of series, each a list of log keys
+    /// JSON file, plain or compressed: an object of series, each a list of log keys
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
 

@@ -24,7 +24,7 @@ Examples:
 
 /// Replay metrics of VMs through HAD and print its events as JSON Lines
 ///
-/// Each PATH is a CSV file, plain or gzip, or a folder of such files. A file holds one hypervisor and is named after it:
+/// Each PATH is a CSV file, plain or compressed, or a folder of such files. A file holds one hypervisor and is named after it:
 /// NAME.csv or NAME.csv.gz. The first line is "t" and the names of the VMs. In all other lines, t is the number of the row, and
 /// the other cells are the values of the metric. The time of a row is its number times the interval. Row numbers rise; a number
 /// that is left out is a row without samples. An empty cell is a missing sample.
@@ -34,7 +34,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct MetricsArguments {
-    /// CSV files (plain or gzip), or folders of files named *.csv and *.csv.gz
+    /// CSV files (plain or compressed), or folders of files named *.csv, also compressed (*.csv.gz)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -137,11 +137,7 @@ fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Re
     if rows == 0 {
         warnings.push(format!("{}: there are no rows in it", file.display()));
     }
-    Ok(Replayed {
-        lines,
-        warnings,
-        ..Replayed::default()
-    })
+    Ok(Replayed { lines, warnings })
 }
 
 /// Warnings about a file: cells that were read as missing samples, and values that the detector did not count.
@@ -176,6 +172,7 @@ fn print_events(feed: &mut Feed<'_>, kinds: &[Kind], out: &mut Vec<u8>) -> Resul
         if kinds.iter().any(|kind| kind.covers(event.kind())) {
             Line {
                 event: &event,
+                series: None,
                 index,
             }
             .write(out)?;

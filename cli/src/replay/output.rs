@@ -7,22 +7,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
-use bellwether_records::progress::{bar, each_in_order};
+use bellwether_records::progress::{ProgressBar, bar, each_in_order};
 
 /// One line of output: the event, and the place in the data at which it was raised.
 #[derive(serde::Serialize)]
 pub struct Line<'a> {
     #[serde(flatten)]
     pub event: &'a Event,
+    /// The file, where the events of several have the same subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<&'a str>,
     pub index: u64,
 }
 
 impl Line<'_> {
     /// Adds it to `out`.
-    pub fn write(&self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn write(&self, out: &mut impl Write) -> Result<()> {
         serde_json::to_writer(&mut *out, self)?;
-        out.push(b'\n');
-        Ok(())
+        Ok(out.write_all(b"\n")?)
     }
 }
 
@@ -36,10 +38,9 @@ pub struct Score<'a> {
 
 impl Score<'_> {
     /// Adds it to `out`.
-    pub fn write(&self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn write(&self, out: &mut impl Write) -> Result<()> {
         serde_json::to_writer(&mut *out, self)?;
-        out.push(b'\n');
-        Ok(())
+        Ok(out.write_all(b"\n")?)
     }
 }
 
@@ -48,8 +49,6 @@ impl Score<'_> {
 pub struct Replayed {
     /// Events, a line each.
     pub lines: Vec<u8>,
-    /// Lines for the file of scores.
-    pub scores: Vec<u8>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
 }
@@ -61,34 +60,26 @@ pub fn in_order(
     what: &str,
     replay: impl Fn(&Path) -> Result<Replayed> + Sync,
 ) -> Result<()> {
-    in_order_with_scores(files, jobs, what, None, replay)
+    let bar = bar(files.len(), what);
+    let mut out = io::stdout().lock();
+    each_in_order(
+        files,
+        jobs,
+        &bar,
+        |file: &PathBuf| replay(file),
+        |replayed| {
+            warn(&bar, &replayed.warnings);
+            Ok(bar.suspend(|| out.write_all(&replayed.lines))?)
+        },
+    )?;
+    Ok(out.flush()?)
 }
 
-/// [`in_order`], which also writes the scores to a file.
-pub fn in_order_with_scores(
-    files: &[PathBuf],
-    jobs: Option<NonZeroUsize>,
-    what: &str,
-    scores: Option<&Path>,
-    replay: impl Fn(&Path) -> Result<Replayed> + Sync,
-) -> Result<()> {
-    let mut out = io::stdout().lock();
-    let mut scores = scores.map(score_file).transpose()?;
-    let bar = bar(files.len(), what);
-    each_in_order(files, jobs, &bar, replay, |replayed| {
-        for warning in &replayed.warnings {
-            bar.suspend(|| eprintln!("bellwether: {warning}"));
-        }
-        bar.suspend(|| out.write_all(&replayed.lines))?;
-        if let Some(scores) = &mut scores {
-            scores.write_all(&replayed.scores)?;
-        }
-        Ok(())
-    })?;
-    if let Some(mut scores) = scores {
-        scores.flush()?;
+/// Prints warnings above a progress bar.
+pub fn warn(bar: &ProgressBar, warnings: &[String]) {
+    for warning in warnings {
+        bar.suspend(|| eprintln!("bellwether: {warning}"));
     }
-    Ok(out.flush()?)
 }
 
 /// The file that scores are written to.

@@ -13,7 +13,7 @@ use super::model::{Host, take};
 /// What an event is listed under that is about no hypervisor but about what collects their samples.
 const COLLECTOR: &str = "collector";
 
-/// Reads files of events, a line of JSON each, plain or gzip: events in the order of their times, by host. Keys that an event
+/// Reads files of events, a line of JSON each, plain or compressed: events in the order of their times, by host. Keys that an event
 /// does not have, such as those that an agent adds, are ignored.
 ///
 /// # Errors

@@ -1,12 +1,12 @@
 //! Recorded logs, replayed, as a report shows them.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use anyhow::Result;
-use bellwether_core::event::{EventKind, State};
+use bellwether_core::event::IncidentId;
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference};
 use bellwether_core::units::Time;
+use bellwether_records::log_files::Log as RecordedLog;
 use bellwether_records::logs;
 
 use super::model::{Host, Log, Records, nothing_in, take};
@@ -16,67 +16,97 @@ const TEMPLATES_MAX: usize = 32;
 /// The longest sample that is shown, characters.
 const SAMPLE_MAX: usize = 400;
 
-/// Replays a file into what a report shows of its host; also returns warnings for the user.
+/// Replays logs that are read together into what a report shows of their hosts; also returns warnings for the user.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn replay(
-    file: &Path,
+    logs: &[RecordedLog],
     options: &LadOptions,
     lexicon: &SharedInference,
     year: Option<i16>,
-) -> Result<(Host, Vec<String>)> {
-    let name = logs::series(file);
-    let mut host = Host {
-        name: name.clone(),
-        ..Host::default()
-    };
-    let mut log = Log::default();
-    let mut open: HashMap<EventKind, usize> = HashMap::new();
+) -> Result<(Vec<Host>, Vec<String>)> {
+    let mut hosts: Vec<Replayed> = Vec::new();
+    let mut at: HashMap<String, usize> = HashMap::new();
     let mut detector = Detector::with_inference(options.clone(), lexicon.clone())?;
-    let untimed = logs::each_record(file, year, |time, line| {
+    let mut records = logs::Records::new(logs, year);
+    while let Some(record) = records.next_record()? {
+        let stream = record.stream();
+        let at = match at.get(stream) {
+            Some(at) => *at,
+            None => {
+                at.insert(stream.to_owned(), hosts.len());
+                hosts.push(Replayed::new(stream));
+                hosts.len() - 1
+            }
+        };
+        let Replayed { host, log, open } = &mut hosts[at];
         let observed = detector.observe(&Record {
-            stream: &name,
-            time: Time::from_secs(time),
-            text: line.text,
-            priority: line.priority,
-            source: line.source(),
+            stream,
+            time: Time::from_secs(record.time),
+            text: &record.text,
+            priority: record.priority,
+            source: record.source(),
         });
-        log.records.push((time, observed.alarm));
+        log.records.push((record.time, observed.alarm));
+        // Templates are numbered from 1.
+        log.templates = log.templates.max(observed.template_id);
         while let Some(event) = detector.next_event() {
-            let (kind, state) = (event.kind(), event.state);
             take(&mut host.incidents, event);
-            match state {
-                State::Raised => open.insert(kind, host.incidents.len() - 1),
-                State::Cleared => open.remove(&kind),
-            };
         }
-        if observed.alarm
-            && let Some(at) = open.get(&EventKind::LogFailure)
-        {
-            let template = detector.template(&name, observed.template_id);
+        if let Some(incident) = observed.incident {
+            let template = detector.template(stream, observed.template_id);
             let template = template.unwrap_or_default();
-            let records = &mut host.incidents[*at].records;
-            count(records, observed.template_id, template, line.text);
+            let records = open.entry(incident).or_default();
+            count(records, observed.template_id, template, &record.text);
         }
-        Ok(())
-    })?;
-    log.templates = detector.counters().templates;
-    for incident in &mut host.incidents {
-        incident.records.sort_by_key(|r| std::cmp::Reverse(r.count));
     }
-    let mut warnings = Vec::new();
-    if log.records.is_empty() {
-        warnings.push(nothing_in(file, "a line"));
+    detector.finish();
+    while let Some(event) = detector.next_event() {
+        let at = at.get(event.hypervisor()).copied();
+        if let Some(at) = at {
+            take(&mut hosts[at].host.incidents, event);
+        }
     }
-    if untimed > 0 {
-        warnings.push(format!(
-            "{}: lines without a time, read whole and at the time of the line before: {untimed}",
-            file.display()
-        ));
+    let mut warnings = records.warnings();
+    if hosts.is_empty() {
+        let files = logs.iter().flat_map(|log| &log.files);
+        warnings = files.map(|file| nothing_in(&file.path, "a line")).collect();
     }
-    host.log = Some(log);
-    Ok((host, warnings))
+    Ok((hosts.into_iter().map(Replayed::finish).collect(), warnings))
+}
+
+/// A host whose log is being replayed.
+struct Replayed {
+    host: Host,
+    log: Log,
+    /// The failing records of each incident.
+    open: HashMap<IncidentId, Vec<Records>>,
+}
+
+impl Replayed {
+    fn new(name: &str) -> Self {
+        Self {
+            host: Host {
+                name: name.to_owned(),
+                ..Host::default()
+            },
+            log: Log::default(),
+            open: HashMap::new(),
+        }
+    }
+
+    fn finish(self) -> Host {
+        let (mut host, mut open) = (self.host, self.open);
+        for incident in &mut host.incidents {
+            if let Some(records) = open.remove(&incident.event.incident) {
+                incident.records = records;
+            }
+            incident.records.sort_by_key(|r| std::cmp::Reverse(r.count));
+        }
+        host.log = Some(self.log);
+        host
+    }
 }
 
 /// Counts a failing record with those of its template.
@@ -113,7 +143,7 @@ mod tests {
         for i in 0..30 {
             lines += &format!("2024-02-05T12:00:{i:02}Z host-1 cron[1]: session {i} opened\n");
         }
-        lines += "2024-02-05T12:01:00Z host-1 kernel: Out of memory: Killed process 17 (qemu)\n";
+        lines += "2024-02-05T12:01:00Z host-1 kernel: I/O error, dev sda, sector 17\n";
         for i in 0..3 {
             lines += &format!(
                 "2024-02-05T12:01:0{i}Z host-1 kernel: Buffer I/O error on dev sda1, logical block {i}\n"
@@ -122,22 +152,23 @@ mod tests {
         std::fs::write(&file, lines).unwrap();
         let options = LadOptions::default();
         let lexicon = inference(&options).unwrap();
-        let (host, warnings) = replay(&file, &options, &lexicon, None).unwrap();
+        let found = logs::find(&[file]).unwrap();
+        let (hosts, warnings) = replay(&found.groups[0], &options, &lexicon, None).unwrap();
         assert!(warnings.is_empty());
-        let log = host.log.unwrap();
+        let [host] = &hosts[..] else {
+            panic!("the file names one host")
+        };
+        let log = host.log.as_ref().unwrap();
         assert_eq!(log.records.len(), 34);
         assert_eq!(log.records.iter().filter(|(_, failed)| *failed).count(), 4);
         assert_eq!(host.incidents.len(), 1);
-        let counts: Vec<_> = host.incidents[0]
-            .records
-            .iter()
-            .map(|r| (r.count, r.sample.as_str()))
-            .collect();
+        let records = host.incidents[0].records.iter();
+        let counts: Vec<_> = records.map(|r| (r.count, r.sample.as_str())).collect();
         assert_eq!(
             counts,
             [
                 (3, "Buffer I/O error on dev sda1, logical block 0"),
-                (1, "Out of memory: Killed process 17 (qemu)")
+                (1, "I/O error, dev sda, sector 17")
             ]
         );
     }

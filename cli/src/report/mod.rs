@@ -46,15 +46,15 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("data").required(true).multiple(true).args(["metrics", "logs", "events"]))]
 pub struct ReportArguments {
-    /// CSV files of metrics (plain or gzip) or folders of them, as for "replay metrics"
+    /// CSV files of metrics (plain or compressed) or folders of them, as for "replay metrics"
     #[arg(long, value_name = "PATH", num_args = 1..)]
     metrics: Vec<PathBuf>,
 
-    /// Log files (plain or gzip) or folders of them, as for "replay logs"
+    /// Log files (plain or compressed) or folders of them, as for "replay logs"
     #[arg(long, value_name = "PATH", num_args = 1..)]
     logs: Vec<PathBuf>,
 
-    /// Files of events, one JSON object per line (plain or gzip)
+    /// Files of events, one JSON object per line (plain or compressed)
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["metrics", "logs"])]
     events: Vec<PathBuf>,
 
@@ -87,7 +87,7 @@ pub struct ReportArguments {
     #[arg(long)]
     lenient: bool,
 
-    /// Year of times in logs without one [default: the year in which the file was last modified]
+    /// Year of the first time of a log, where times have none [default: the latest that is not after the file's last change]
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
     year: Option<i16>,
 
@@ -193,7 +193,7 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
         &files,
         arguments.jobs,
         &bar(files.len(), "hypervisors"),
-        |file| metrics::replay(file, &replay),
+        |file: &PathBuf| metrics::replay(file, &replay),
         |found| keep(report, found),
     )
 }
@@ -202,15 +202,19 @@ fn add_logs(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
     let given = arguments.settings.iter().filter(|s| is_lad_option(&s.name));
     let options = settings::lad_options(given).map_err(usage)?;
     let lexicon = inference(&options).map_err(usage)?;
-    let files = recorded_logs::files(&arguments.logs)?;
-    recorded_logs::refuse_duplicates(&files)?;
-    report.sources.push(words::logs_source(&files));
+    let found = recorded_logs::find(&arguments.logs)?;
+    report.sources.push(words::logs_source(&found));
+    report.warnings.extend(found.warnings);
     each_in_order(
-        &files,
+        &found.groups,
         arguments.jobs,
-        &bar(files.len(), "logs"),
-        |file| logs::replay(file, &options, &lexicon, arguments.year),
-        |found| keep(report, found),
+        &bar(found.groups.len(), "logs"),
+        |group| logs::replay(group, &options, &lexicon, arguments.year),
+        |(hosts, warnings)| {
+            report.hosts.extend(hosts);
+            report.warnings.extend(warnings);
+            Ok(())
+        },
     )
 }
 

@@ -238,7 +238,7 @@ impl Incident {
         match (&self.end, self.event.state) {
             (Some(end), _) => Some(end.time.secs()),
             (None, State::Cleared) => Some(self.event.time.secs()),
-            (None, State::Raised) => None,
+            (None, State::Raised | State::Updated) => None,
         }
     }
 
@@ -276,15 +276,35 @@ impl Incident {
     /// Whether `event` ends it.
     fn is_ended_by(&self, event: &Event) -> bool {
         let ours = &self.event;
+        // A log can have several episodes at a time.
+        let same = ours.kind() != EventKind::LogFailure || ours.incident == event.incident;
         self.until().is_none()
+            && same
             && ours.kind() == event.kind()
             && (ours.metric(), ours.vm(), ours.stream())
                 == (event.metric(), event.vm(), event.stream())
     }
 }
 
-/// Takes an event of a host: it begins an incident or ends the last open one of its kind.
+/// Two logs of a host as one.
+fn merged(one: Option<Log>, other: Option<Log>) -> Option<Log> {
+    match (one, other) {
+        (Some(mut one), Some(other)) => {
+            one.records.extend(other.records);
+            one.records.sort_by(|a, b| a.0.total_cmp(&b.0));
+            one.templates += other.templates;
+            Some(one)
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+/// Takes an event of a host: it begins an incident, or goes on with or ends the last open one of its kind.
 pub fn take(incidents: &mut Vec<Incident>, event: Event) {
+    if event.state == State::Updated && incidents.iter().any(|i| i.event.incident == event.incident)
+    {
+        return;
+    }
     if event.state == State::Cleared
         && let Some(open) = incidents.iter_mut().rev().find(|i| i.is_ended_by(&event))
     {
@@ -349,7 +369,7 @@ impl Report {
                 Some(&i) => {
                     let known = &mut together[i];
                     known.recording = known.recording.take().or(host.recording);
-                    known.log = known.log.take().or(host.log);
+                    known.log = merged(known.log.take(), host.log);
                     known.incidents.extend(host.incidents);
                 }
                 None => {
@@ -388,7 +408,7 @@ mod tests {
 
     pub fn event(kind: EventKind, state: State, time: f64) -> Event {
         let severity = match state {
-            State::Raised => Severity::Failure,
+            State::Raised | State::Updated => Severity::Failure,
             State::Cleared => Severity::Okay,
         };
         let evidence = match kind {

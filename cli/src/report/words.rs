@@ -6,6 +6,7 @@ use bellwether_core::event::{Cause, Direction, Event, EventKind};
 use bellwether_core::had::{Algorithm, HadOptions};
 use bellwether_core::text::duration;
 use bellwether_records::clock::Clock;
+use bellwether_records::logs::Found;
 
 use super::change::Step;
 use super::model::{Host, Incident, Level, Recording, Report};
@@ -72,8 +73,10 @@ pub fn metrics_source(files: &[PathBuf], options: &HadOptions) -> String {
 }
 
 /// What the logs are.
-pub fn logs_source(files: &[PathBuf]) -> String {
-    format!("{}: {}", counted(files.len(), "log"), listed(files))
+pub fn logs_source(found: &Found) -> String {
+    let files = found.groups.iter().flatten().flat_map(|log| &log.files);
+    let files: Vec<PathBuf> = files.map(|file| file.path.clone()).collect();
+    format!("{}: {}", counted(files.len(), "log"), listed(&files))
 }
 
 /// A metric as a person calls it.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use bellwether_core::event::{Cause, Event, EventKind};
-use bellwether_core::text::duration;
+use bellwether_core::text::{duration, split_list};
 use maud::{Markup, html};
 
 use super::super::model::{Host, Incident, Recording};
@@ -82,7 +82,7 @@ fn article(host: &Host, incident: &Incident, is_drawn: bool, page: &Page<'_>) ->
             } @else if let Some(vms) = event.common_change().map(|c| &c.changed_vms).filter(|vms| !vms.is_empty()) {
                 p class="hint" {
                     "VMs that changed the most: "
-                    @for vm in vms.split(',') { bdi class="vmname" { (words::printable(vm)) } " " }
+                    @for vm in split_list(vms) { bdi class="vmname" { (words::printable(&vm)) } " " }
                 }
             }
             (evidence(event))

@@ -41,7 +41,7 @@ pub struct EvaluateLogsArguments {
     #[command(flatten)]
     pub labeled: LabeledArguments,
 
-    /// Scores of another detector, plain or gzip: one {"series": NAME, "index": RECORD, "score": S} per line; may be repeated
+    /// Scores of another detector, plain or compressed: one {"series": NAME, "index": RECORD, "score": S} per line; may be repeated
     #[arg(long, value_name = "FILE")]
     pub scores: Vec<PathBuf>,
 

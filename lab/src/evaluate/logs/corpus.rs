@@ -4,18 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use bellwether_core::lad::{Detector, LadOptions, Record, Sequence, Source, inference};
+use bellwether_core::lad::{Detector, LadOptions, Record, Sequence, inference};
 use bellwether_core::units::Time;
-use bellwether_records::{keys, logs};
+use bellwether_records::keys;
+use bellwether_records::logs::{self, Record as Line};
 use rayon::prelude::*;
-
-/// One line of a log.
-struct Line {
-    /// Seconds since the epoch.
-    time: f64,
-    text: Box<str>,
-    priority: Option<u8>,
-}
 
 /// Series, held in memory so that many detectors can be run over them.
 pub enum Corpus {
@@ -53,13 +46,17 @@ impl Corpus {
         logs::refuse_duplicates(&files)?;
         files.retain(|file| wanted.contains(&*logs::series(file)));
         let read = |file: &PathBuf| {
-            let mut lines = Vec::new();
-            logs::each_record(file, year, |time, line| {
-                lines.push(Line {
-                    time,
-                    text: line.text.into(),
-                    priority: line.priority,
-                });
+            let mut lines: Vec<Line> = Vec::new();
+            logs::each_record(file, year, |line| {
+                // Labels count lines: one that is no record is an empty one.
+                while (lines.len() as u64) < line.index {
+                    let before = lines.last().unwrap_or(line);
+                    lines.push(Line {
+                        text: String::new(),
+                        ..before.clone()
+                    });
+                }
+                lines.push(line.clone());
                 Ok(())
             })?;
             Ok((logs::series(file), TextSeries(lines)))
@@ -140,7 +137,7 @@ impl TextSeries {
                 time: Time::from_secs(line.time),
                 text: &line.text,
                 priority: line.priority,
-                source: Source::default(),
+                source: line.source(),
             });
             while detector.next_event().is_some() {}
             observations.scores.push(observed.score.get());
@@ -214,5 +211,17 @@ mod tests {
         };
         assert_eq!(alarms(text), [99, 199, 299]);
         assert_eq!(alarms(&given["oom/1"]), alarms(text));
+    }
+
+    #[test]
+    fn a_line_that_is_no_record_counts_as_one_for_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("a.log");
+        let line = "2024-02-05T12:00:00Z h kernel: Out of memory: Killed process 17 (qemu)\n";
+        std::fs::write(&log, format!("-- Boot 0 --\n\n{line}")).unwrap();
+        let corpus = Corpus::read_text(&[log], None, &HashSet::from(["a"])).unwrap();
+        let found = corpus.observe(&LadOptions::default()).unwrap();
+        let failing: Vec<bool> = found["a"].scores.iter().map(|score| *score > 0.0).collect();
+        assert_eq!(failing, [false, false, true]);
     }
 }

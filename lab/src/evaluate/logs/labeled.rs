@@ -8,15 +8,15 @@ use clap::Args;
 /// Labeled series: lines, or log keys with verdicts.
 #[derive(Debug, Args)]
 pub struct LabeledArguments {
-    /// Log files (plain or gzip), or folders of files named *.log and *.txt
+    /// Log files (plain or compressed), or folders of log files
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
-    /// JSON file, plain or gzip: when the fault of each series was injected, and when the series failed
+    /// JSON file, plain or compressed: when the fault of each series was injected, and when the series failed
     #[arg(long, value_name = "FILE")]
     pub labels: PathBuf,
 
-    /// JSON file, plain or gzip: an object of series, each a list of log keys
+    /// JSON file, plain or compressed: an object of series, each a list of log keys
     #[arg(long, value_name = "FILE", requires = "verdicts")]
     pub keys: Option<PathBuf>,
 

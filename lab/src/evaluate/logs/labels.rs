@@ -62,7 +62,7 @@ struct Raw {
     lead_s: Vec<(usize, f64)>,
 }
 
-/// The labels in a file of JSON, plain or gzip, in the order of their names.
+/// The labels in a file of JSON, plain or compressed, in the order of their names.
 ///
 /// # Errors
 /// A file that cannot be read or is no such JSON, and a label that contradicts itself.

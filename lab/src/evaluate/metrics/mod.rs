@@ -53,7 +53,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct EvaluateMetricsArguments {
-    /// Folder with labels.json and a CSV file (plain or gzip) per hypervisor
+    /// Folder with labels.json and a CSV file (plain or compressed) per hypervisor
     #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys"])]
     pub folder: Option<PathBuf>,
 

@@ -86,7 +86,7 @@ impl Source {
     }
 }
 
-/// The file of the hypervisor `name`, plain or gzip.
+/// The file of the hypervisor `name`, plain or compressed.
 ///
 /// # Errors
 /// There is none.

@@ -65,7 +65,8 @@ mod tests {
     use crate::generate::logs::host::Host;
     use crate::generate::logs::script;
     use crate::generate::logs::timeline::Timeline;
-    use bellwether_records::log_line::LogLine;
+    use bellwether_records::forms::{Context, parse};
+    use bellwether_records::times::Calendar;
 
     /// 2026-01-05T00:00:00Z.
     const START: i64 = 1_767_571_200_000_000;
@@ -84,10 +85,13 @@ mod tests {
                 let mut line = Vec::new();
                 format.write(&mut line, "hv1", &entry).unwrap();
                 let line = String::from_utf8(line).unwrap();
-                let read = LogLine::parse(line.trim_end_matches('\n'), 2026);
+                let mut context = Context::default();
+                let read = parse(line.trim_end_matches('\n'), &mut context).unwrap();
+                let time = Calendar::new(Some(2026), 0.0).resolve(read.time).unwrap();
+                assert_eq!(read.host, "hv1", "{line}");
                 let text = entry.text.as_str();
                 assert_eq!(read.text, text, "{line}");
-                let off = entry.time as f64 / 1e6 - read.time.unwrap();
+                let off = entry.time as f64 / 1e6 - time;
                 assert!((-1e-6..=accuracy).contains(&off), "{line}");
                 let priority = (format != Format::Iso).then_some(entry.severity);
                 assert_eq!(read.priority, priority, "{line}");

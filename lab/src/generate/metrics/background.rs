@@ -54,7 +54,7 @@ pub enum Background {
 }
 
 impl Background {
-    /// Reads the traces in `folder`: a CSV file a day, plain or gzip, with a heading and then, in each line, a VM's name and
+    /// Reads the traces in `folder`: a CSV file a day, plain or compressed, with a heading and then, in each line, a VM's name and
     /// its CPU percentages at intervals of five minutes.
     ///
     /// # Errors

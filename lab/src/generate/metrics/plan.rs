@@ -65,7 +65,7 @@ pub struct CaseArguments {
     )]
     pub regime: Vec<Regime>,
 
-    /// Folder of recorded VMs to start from: a CSV file per day, plain or gzip, with a heading, and in each row the name of a VM and its
+    /// Folder of recorded VMs to start from: a CSV file per day, plain or compressed, with a heading, and in each row the name of a VM and its
     /// CPU percentages at intervals of 5 minutes [default: synthetic VMs]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
