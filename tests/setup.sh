@@ -48,6 +48,15 @@ for group; do
         check)
             need g++ c++
             need pkg-config pkg-config
+            # What strangers talk to.
+            need openssh-server sshd
+            need openssh-client ssh
+            need dnsmasq-base dnsmasq
+            # What writes and packs the logs that the command reads.
+            need rsyslog rsyslogd
+            need xz-utils xz
+            need zstd zstd
+            need bzip2 bzip2
             need valgrind valgrind
             # valgrind cannot start without the symbols of the dynamic linker.
             have valgrind || need libc6-dbg /usr/share/doc/libc6-dbg
