@@ -146,7 +146,7 @@ quality: setup-build ## Evaluate the detector for metrics on generated hyperviso
 	test ! -d ../shared/data/vm-cpu-traces || \
 	  $(CARGO) run $(LOCKED) --quiet -p bellwether-lab -- evaluate metrics --against lab/tests/quality/traces.json
 
-lexicon-audit: setup-build setup-python ## Check the lexicon against the logging statements of Linux, QEMU, libvirt, ... (fetches 180 MB once)
+lexicon-audit: setup-build setup-python ## Check the lexicon against the logging statements of Linux, QEMU, libvirt, Ceph, ... (fetches 1.5 GB once)
 	@CARGO="$(CARGO)" tests/lexicon-audit.sh
 
 # How long each target runs, and which.
@@ -168,6 +168,8 @@ install: ## Install what was built under PREFIX (/usr/local), collectd's plugin 
 	$(if $(COLLECTD_SKIPPED),,$(INSTALL_COLLECTD))
 	install -m 644 $(RELEASE)/libbellwether_fluentbit.so "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)/flb-filter_bellwether.so"
 	ln -sf flb-filter_bellwether.so "$(DESTDIR)$(FLUENTBIT_PLUGINDIR)/flb-in_bellwether.so"
+	install -d "$(DESTDIR)$(DATADIR)/bellwether"
+	install -m 644 fluentbit-plugin/parsers.conf "$(DESTDIR)$(DATADIR)/bellwether/parsers.conf"
 	@$(call link_library,$(FLUENTBIT_PLUGINDIR))
 	$(RELEASE)/bellwether man --out "$(DESTDIR)$(MANDIR)/man1"
 	$(RELEASE)/bellwether completions bash >"$(DESTDIR)$(DATADIR)/bash-completion/completions/bellwether"
