@@ -373,11 +373,7 @@ fn what_is_not_annotated_passes_byte_for_byte() -> Result<()> {
             encoding.record(-1, &map([("log", LINE.into())])),
             encoding.record(
                 START,
-                &map([
-                    ("event", "log_failure".into()),
-                    ("schema", 1.into()),
-                    ("log", LINE.into()),
-                ]),
+                &map([("event", "login".into()), ("schema", 1.into())]),
             ),
             encoding.record(-2, &map([])),
         ];

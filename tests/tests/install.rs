@@ -102,6 +102,7 @@ fn plugins_under_any_prefix_find_their_library() -> Result<()> {
     let (success, said) = install(&build, &prefix, &[])?;
     ensure!(success, "{said}");
     assert_works(&prefix.join("lib/fluent-bit"))?;
+    assert!(prefix.join("share/bellwether/parsers.conf").is_file());
     // Its folder is the daemon's own, where nothing leads from to the library.
     let link = folder.path().join("opt/collectd").join(LIBRARY);
     if !said.contains("skipped: collectd plugin") {

@@ -5,7 +5,7 @@ use bellwether_tests::documentation::all_blocks;
 use bellwether_tests::fluentbit::{Receiver, Request};
 use serde_json::Value;
 
-use super::{COMPANION, SERVICE, TAIL, fluent_bit, log_with_failure};
+use super::{COMPANION, PARSERS, SERVICE, TAIL, fluent_bit, log_with_failure};
 
 /// What a classic fragment is put behind: an input with the tag that it is about, and the filter.
 const BEFORE: &str =
@@ -49,6 +49,7 @@ fn service(line: &str) -> Option<&str> {
 fn placed(configuration: &str) -> String {
     let paths = [
         "/usr/local/lib/fluent-bit/",
+        "/usr/local/share/bellwether/",
         "/etc/fluent-bit/",
         "/var/lib/fluent-bit/",
         "/var/log/",
@@ -73,9 +74,7 @@ fn every_configuration_in_the_documentation_starts() -> Result<()> {
     let plugins = plugins.context("the documentation shows a plugins.conf")?;
     fluent_bit.write("plugins.conf", &placed(plugins))?;
     fluent_bit.write("syslog", "")?;
-    let parsers =
-        "[PARSER]\n    name syslog-rfc3164\n    format regex\n    regex ^(?<message>.*)$\n";
-    fluent_bit.write("parsers.conf", parsers)?;
+    fluent_bit.write("parsers.conf", PARSERS)?;
     let configurations = configurations(blocks);
     let of = |file| configurations.iter().filter(|(f, _)| *f == file).count();
     assert!(
@@ -92,8 +91,7 @@ fn every_configuration_in_the_documentation_starts() -> Result<()> {
                 "-e@FOLDER@/flb-in_bellwether.so",
             ],
         };
-        let arguments = [loading, &["-R@FOLDER@/parsers.conf"]].concat();
-        fluent_bit.start_with(file, &configuration, &arguments)?;
+        fluent_bit.start_with(file, &configuration, loading)?;
         // It says so once every plugin has started; a dry run starts none.
         fluent_bit.wait(&format!("start of\n{configuration}\n"), |f| {
             f.log().contains("Shutdown Grace Period")

@@ -2,6 +2,7 @@
 //! with jemalloc.
 
 mod documentation;
+mod forged;
 mod inputs;
 mod life;
 mod pipeline;
@@ -67,6 +68,9 @@ fn log_with_failure() -> String {
 const LINES: usize = ORDINARY + 5;
 
 const SERVICE: &str = "[SERVICE]\n    flush 0.2\n    grace 1\n";
+
+/// The parsers that are installed.
+const PARSERS: &str = include_str!("../../../fluentbit-plugin/parsers.conf");
 
 const TAIL: &str = "[INPUT]\n    name tail\n    path @FOLDER@/in.log\n    tag host.log\n    read_from_head on\n    \
                     refresh_interval 1\n";

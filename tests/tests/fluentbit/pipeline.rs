@@ -249,7 +249,7 @@ fn records_of_several_hosts_are_judged_apart() -> Result<()> {
     }
     writeln!(
         text,
-        "{{\"host\":\"b\",\"message\":\"{FAILING}\",\"pri\":\"11\"}}"
+        "{{\"host\":\"b\",\"message\":\"{FAILING}\",\"pri\":\"3\"}}"
     )?;
     fluent_bit.write("in.log", &text)?;
     fluent_bit.write(
