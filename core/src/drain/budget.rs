@@ -54,7 +54,7 @@ impl Budget {
         }
     }
 
-    /// Whether it is enough for so many postings.
+    /// Whether it is enough for this number of postings.
     #[inline]
     pub fn allows(&self, postings: usize) -> bool {
         postings <= self.postings
@@ -89,7 +89,7 @@ impl Budget {
         self.is_exceeded
     }
 
-    /// The postings and words that were looked at.
+    /// The postings and words that were read.
     pub fn steps(&self) -> u64 {
         self.steps as u64
     }
