@@ -78,6 +78,7 @@ impl Detector {
             + self.scratch.bytes()
             + self.quiet.bytes()
             + self.pending.events.bytes()
+            + self.pending.questions.bytes()
     }
 
     /// Evicts the least valuable streams while the state exceeds its limit. The last stream stays: its own limits bound it.

@@ -39,11 +39,17 @@ pub struct Counters {
     /// Open episodes.
     #[serde(skip)]
     pub open_episodes: u64,
+    /// Questions without an answer.
+    #[serde(skip)]
+    pub questions: u64,
+    /// Questions that were given up for want of an answer, or not put for want of room.
+    #[serde(skip)]
+    pub questions_dropped: u64,
 }
 
 impl Counters {
     /// Names and values.
-    pub fn list(&self) -> [(&'static str, u64); 14] {
+    pub fn list(&self) -> [(&'static str, u64); 16] {
         [
             ("taken", self.taken),
             ("refused", self.refused),
@@ -59,6 +65,8 @@ impl Counters {
             ("windows", self.windows),
             ("bytes", self.bytes),
             ("open_episodes", self.open_episodes),
+            ("questions", self.questions),
+            ("questions_dropped", self.questions_dropped),
         ]
     }
 }

@@ -8,6 +8,7 @@ use super::counters::{Counters, Totals};
 use super::options::LadOptions;
 use super::pending::Pending;
 use super::quiet::Quiet;
+use super::questions::Questions;
 use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
 use super::stream::Stream;
 use super::streams::Streams;
@@ -75,6 +76,11 @@ impl Detector {
         let limits = share.within(options.clone());
         Ok(Self {
             blank: Miner::new(limits.drain.clone())?,
+            pending: Pending {
+                events: Queue::new(share.events, 0),
+                questions: Questions::new(options.questions),
+                ..Pending::default()
+            },
             options,
             limits,
             scratch: Scratch::default(),
@@ -82,10 +88,6 @@ impl Detector {
             quiet: Quiet::new(share.quiet),
             streams: Streams::default(),
             guess: 0,
-            pending: Pending {
-                events: Queue::new(share.events, 0),
-                ..Pending::default()
-            },
             counters: Counters::default(),
             totals: Totals::default(),
             swept: f64::NEG_INFINITY,
@@ -179,9 +181,9 @@ impl Detector {
         at
     }
 
-    /// Takes an operator's verdict on a template; `None` withdraws an earlier one. It applies from now on, and to what is already
-    /// known: windows learned from what is a failure are forgotten, an episode without remaining records is cleared, a missed one
-    /// is raised. Returns `false` if there is no such stream or template.
+    /// Takes a verdict on a template; `None` withdraws an earlier one. It applies from now on, and to what is already known: windows
+    /// learned from what is a failure are forgotten, an episode without remaining records is cleared, a missed one is raised. A
+    /// verdict that is not certain does not replace one that is. Returns `false` if there is no such stream or template.
     pub fn feedback(&mut self, stream: &str, template_id: u64, verdict: Option<Verdict>) -> bool {
         let Some(at) = self.streams.find(stream) else {
             return false;
@@ -229,6 +231,8 @@ impl Detector {
             templates_evicted: self.totals.templates_evicted,
             windows: self.totals.windows,
             open_episodes: self.pending.open,
+            questions: self.pending.questions.len() as u64,
+            questions_dropped: self.pending.questions.dropped(),
             ..self.counters
         }
     }

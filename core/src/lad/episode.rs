@@ -46,6 +46,9 @@ pub(super) struct Trigger {
     /// Identifies the source within its stream.
     #[serde(skip)]
     pub(super) speaker: u64,
+    /// Only a verdict that is not certain makes it a failure: a warning is raised.
+    #[serde(skip)]
+    pub(super) warning: bool,
 }
 
 /// An open episode.
@@ -250,6 +253,7 @@ impl Episode {
             family: _,
             trusted: _,
             speaker: _,
+            warning: _,
         } = &self.trigger;
         let texts = [template, phrase, sample].map(|text| allocation(text.capacity()));
         let subject = subject.as_ref().map_or(0, |s| allocation(s.name().len()));
@@ -282,23 +286,25 @@ impl Episodes {
         self.0.is_empty()
     }
 
-    /// The episode that a failure of this family and subject, from this source, belongs to.
-    pub(super) fn find(
-        &mut self,
-        family: Option<Family>,
-        subject: Option<&FailureSubject>,
-        speaker: u64,
-        time: f64,
-    ) -> Option<&mut Episode> {
+    /// The episode that a failure with this trigger, at `time`, belongs to.
+    pub(super) fn find(&mut self, trigger: &Trigger, time: f64) -> Option<&mut Episode> {
+        let (family, speaker) = (trigger.family, trigger.speaker);
+        if trigger.warning {
+            let is_same = |e: &&mut Episode| e.trigger.warning && e.trigger.family == family;
+            return self.0.iter_mut().find(is_same);
+        }
+        let subject = trigger.subject.as_ref();
         let is_report = |e: &Episode| {
-            e.trigger.speaker == speaker && (0.0..=REPORT_GAP_SEC).contains(&(time - e.last))
+            e.trigger.speaker == speaker
+                && !e.trigger.warning
+                && (0.0..=REPORT_GAP_SEC).contains(&(time - e.last))
         };
         let at = match (family, subject) {
             // The lines of a stack trace belong to the report before them.
             (Some(Family::Trace), _) => self.0.iter().rposition(is_report),
             _ => None,
         };
-        let of_family = |e: &Episode| e.trigger.family == family;
+        let of_family = |e: &Episode| e.trigger.family == family && !e.trigger.warning;
         let at = at.or_else(|| {
             self.0
                 .iter()
@@ -356,6 +362,7 @@ mod tests {
             subject: device.map(|name| FailureSubject::Device(name.into())),
             trusted: true,
             speaker: 1,
+            warning: false,
         }
     }
 
@@ -468,9 +475,10 @@ mod tests {
     #[test]
     fn each_family_and_subject_has_an_episode_up_to_a_limit() {
         let mut episodes = Episodes::default();
-        let name = |i: u32| FailureSubject::Device(format!("sd{i}"));
+        let name = |i: u32| format!("sd{i}");
+        let of = |i: u32, family| trigger(family, Some(&name(i)));
         for i in 0..30 {
-            let found = episodes.find(Some(Family::Storage), Some(&name(i)), 1, f64::from(i));
+            let found = episodes.find(&of(i, Family::Storage), f64::from(i));
             if found.is_some() {
                 continue;
             }
@@ -481,8 +489,7 @@ mod tests {
                 .push(Episode::new(trigger, 0, sign(7, f64::from(i), 0.9), false));
         }
         assert_eq!(episodes.0.len(), SUBJECTS_MAX + 1);
-        let family = Some(Family::Network);
-        assert!(episodes.find(family, Some(&name(0)), 1, 30.0).is_none());
+        assert!(episodes.find(&of(0, Family::Network), 30.0).is_none());
     }
 
     #[test]
@@ -492,13 +499,14 @@ mod tests {
         episodes
             .0
             .push(Episode::new(sda, 0, sign(7, 10.0, 0.9), false));
-        let family = Some(Family::Storage);
-        assert!(episodes.find(family, None, 1, 12.0).is_some());
-        assert!(
-            episodes.find(family, None, 2, 12.0).is_none(),
-            "another source"
-        );
-        assert!(episodes.find(family, None, 1, 20.0).is_none(), "later");
-        assert!(episodes.find(Some(Family::Trace), None, 1, 12.0).is_some());
+        let nothing = trigger(Family::Storage, None);
+        assert!(episodes.find(&nothing, 12.0).is_some());
+        let other = Trigger {
+            speaker: 2,
+            ..nothing.clone()
+        };
+        assert!(episodes.find(&other, 12.0).is_none(), "another source");
+        assert!(episodes.find(&nothing, 20.0).is_none(), "later");
+        assert!(episodes.find(&trigger(Family::Trace, None), 12.0).is_some());
     }
 }

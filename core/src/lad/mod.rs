@@ -34,6 +34,7 @@ mod novelty;
 mod options;
 mod paper;
 mod pending;
+mod questions;
 mod quiet;
 mod recent;
 mod record;
@@ -50,7 +51,8 @@ pub use classifier::{SharedInference, inference};
 pub use counters::Counters;
 pub use detector::Detector;
 pub use options::{LadOptions, Mode};
-pub use record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
+pub use questions::{QUESTION_MAX_BYTES, Question};
+pub use record::{CERTAIN_SEVERITY, NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
 pub use sequence::{Sequence, Step};
 pub use source::Source;
 

@@ -39,6 +39,8 @@ options! {
             "Learn unknown windows whose records report no failure.";
         novelty_events: bool = "false", Kind::Flag, "",
             "Report bursts of unknown windows that stand out from the stream's own past, with severity warning (symbolic).";
+        questions: usize = "0", Kind::Integer { min: 0, max: 4096 }, "",
+            "Maximum number of templates to put to an operator or a language model at a time; 0 asks nothing.";
         max_windows: usize = "65536", Kind::Integer { min: 16, max: 16_777_216 }, "per stream",
             "Maximum number of windows to keep; at the limit, one that was not used recently is evicted.";
         max_streams: usize = "1024", Kind::Integer { min: 1, max: 1_000_000 }, "",

@@ -1,11 +1,13 @@
 //! Events that wait to be fetched.
 
+use super::questions::Questions;
 use crate::event::{Event, Queue};
 
-/// Events that wait to be fetched, and what is counted with them.
+/// Events and questions that wait to be fetched, and what is counted with them.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub(super) events: Queue,
+    pub(super) questions: Questions,
     /// Episodes raised so far.
     pub(super) episodes: u64,
     /// Open episodes.

@@ -59,11 +59,26 @@ pub struct Observed {
     pub training: bool,
 }
 
-/// An operator's verdict on a template.
+/// A verdict on a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// Its records report no failure, whatever their text.
+    /// An operator's: its records report no failure, whatever their text.
     Benign,
-    /// Its records report a failure.
+    /// An operator's: its records report a failure.
     Failure,
+    /// That of a language model, or of whoever else is not to be relied on: its records report no failure. It does not count
+    /// against a text with a severity of [`CERTAIN_SEVERITY`] or more.
+    LikelyBenign,
+    /// The same: its records report a failure, of this family if known. It raises a warning at most.
+    LikelyFailure(Option<Family>),
+}
+
+/// A text with this severity reports a failure whatever a [`Verdict::LikelyBenign`] says.
+pub const CERTAIN_SEVERITY: f64 = 0.7;
+
+impl Verdict {
+    /// Whether it is the word of somebody who can be relied on.
+    pub fn is_certain(self) -> bool {
+        matches!(self, Verdict::Benign | Verdict::Failure)
+    }
 }

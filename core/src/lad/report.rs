@@ -47,6 +47,14 @@ fn failure_of(trigger: &Trigger) -> String {
     }
 }
 
+/// How severe an open episode is.
+fn severity(episode: &Episode) -> Severity {
+    match episode.trigger.warning {
+        true => Severity::Warning,
+        false => Severity::Failure,
+    }
+}
+
 /// The evidence that the raised and the cleared event of an episode share.
 fn failure(stream: &Stream, episode: &Episode) -> LogFailure {
     let trigger = &episode.trigger;
@@ -106,7 +114,7 @@ pub(super) fn raised(stream: &Stream, episode: &Episode) -> Event {
         window: episode.window.as_deref().map(str::to_owned),
         ..failure(stream, episode)
     };
-    let kind = (State::Raised, Severity::Failure);
+    let kind = (State::Raised, severity(episode));
     let evidence = Evidence::LogFailure(Box::new(evidence));
     event(stream, kind, episode.since, &text, evidence)
         .of_incident(Time::from_secs(episode.since), episode.ordinal)
@@ -130,7 +138,7 @@ pub(super) fn updated(stream: &Stream, episode: &Episode, time: f64) -> Event {
         sample: Some(trigger.sample.clone()),
         ..failure(stream, episode)
     };
-    let kind = (State::Updated, Severity::Failure);
+    let kind = (State::Updated, severity(episode));
     let evidence = Evidence::LogFailure(Box::new(evidence));
     event(stream, kind, time, &text, evidence)
         .of_incident(Time::from_secs(episode.since), episode.ordinal)

@@ -152,6 +152,11 @@ impl Sequence {
         self.seen < options.training as u64
     }
 
+    /// The log keys of the window, oldest first.
+    pub(super) fn window(&self) -> &[u64] {
+        &self.window
+    }
+
     /// Number of known windows.
     pub fn windows(&self) -> usize {
         match &self.store {

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use rustc_hash::FxHashMap;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,9 @@ use super::counters::{Counters, Totals};
 use super::detector::Detector;
 use super::episode::{Episode, Reported, Trigger};
 use super::pending::Pending;
+use super::questions::Questions;
 use super::quiet::Quiet;
-use super::stream::{Past, Stream};
+use super::stream::{Past, Settled, Stream};
 use super::streams::Streams;
 use crate::drain::{Miner, Restore, Scratch, StateError};
 use crate::event::{Event, LogSource, Queue};
@@ -106,6 +108,7 @@ impl Detector {
             guess: 0,
             pending: Pending {
                 events: Queue::new(self.pending.events.limit(), 0),
+                questions: Questions::new(self.pending.questions.max()),
                 ..Pending::default()
             },
             counters: Counters::default(),
@@ -225,7 +228,17 @@ impl Saved for Detector {
             };
             self.streams.iter().map(of_stream)
         };
-        write_value(out, &LazySeq(episodes))
+        write_value(out, &LazySeq(episodes))?;
+        let warnings = || {
+            let of_stream = |s: &Stream| -> Vec<bool> {
+                let episodes = s.past.episodes.0.iter();
+                episodes.map(|episode| episode.trigger.warning).collect()
+            };
+            self.streams.iter().map(of_stream)
+        };
+        write_value(out, &LazySeq(warnings))?;
+        let settled = || self.streams.iter().map(|stream| &stream.past.settled);
+        write_value(out, &LazySeq(settled))
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -273,6 +286,26 @@ impl Saved for Detector {
                 let stream = detector.stream_at(at)?;
                 let episodes = of_stream.into_iter().map(SavedEpisode::restored);
                 stream.past.episodes.0.extend(episodes);
+                let before = stream.usage;
+                stream.usage = stream.measured();
+                let now = stream.usage;
+                detector.totals -= before;
+                detector.totals += now;
+            }
+        }
+        // Version 3 did not always have them.
+        if version > 2 && !input.is_at_end() {
+            let warnings: Vec<Vec<bool>> = input.next("the warnings")?;
+            for (at, of_stream) in (0..).zip(warnings) {
+                let episodes = &mut detector.stream_at(at)?.past.episodes.0;
+                for (episode, warning) in episodes.iter_mut().zip(of_stream) {
+                    episode.trigger.warning = warning;
+                }
+            }
+            let settled: Vec<FxHashMap<u64, Settled>> = input.next("the settled templates")?;
+            for (at, of_stream) in (0..).zip(settled) {
+                let stream = detector.stream_at(at)?;
+                stream.past.settled = of_stream;
                 let before = stream.usage;
                 stream.usage = stream.measured();
                 let now = stream.usage;

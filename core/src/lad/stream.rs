@@ -1,5 +1,7 @@
 //! One stream, the merged log of one host: its parser, its learned state, and what is open.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -13,10 +15,11 @@ use super::options::{LadOptions, Mode};
 use super::pending::Pending;
 use super::quiet::Quiet;
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
-use super::record::{Observed, Outcome, Record, Verdict};
+use super::questions::Questions;
+use super::record::{CERTAIN_SEVERITY, Observed, Outcome, Record, Verdict};
 use super::report::{self, End};
 use super::sequence::Sequence;
-use crate::drain::{Change, Miner, Scratch};
+use crate::drain::{Change, ClusterView, Miner, Scratch};
 use crate::event::{IncidentId, LogSource};
 use crate::inference::{Family, Finding, Message, Reading};
 use crate::memory::{allocation, table};
@@ -42,6 +45,17 @@ pub(super) struct Stream {
     grown: bool,
 }
 
+/// Why a template needs no question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Settled {
+    /// It was there during training.
+    Normal,
+    /// Its text reports a failure.
+    Failure,
+    /// There was a question.
+    Asked,
+}
+
 /// All of a stream but its parser.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Past {
@@ -51,8 +65,11 @@ pub(super) struct Past {
     pub(super) recent: Recent,
     /// When each template was first seen.
     pub(super) first_seen: FirstSeen,
-    /// An operator's verdicts on templates.
+    /// Verdicts on templates.
     verdicts: FxHashMap<u64, Verdict>,
+    /// Templates that need no question; with the option `questions`. Saved separately.
+    #[serde(skip)]
+    pub(super) settled: FxHashMap<u64, Settled>,
     /// When the last episode began, in seconds, and the number of earlier ones that began at the same time.
     #[serde(skip)]
     began: Option<(f64, u64)>,
@@ -69,11 +86,19 @@ pub(super) struct Past {
     pub(super) last_used: u64,
 }
 
+/// Number of templates that need no question, from which on those that were evicted are forgotten.
+const SETTLED_MIN: usize = 64;
+/// Number of templates of which those of most records are shown as benign: the oldest, which are the commonest.
+const BENIGN_SCAN_MAX: usize = 1024;
+
 /// The classification of a record by its text and by feedback.
+#[derive(Debug, Default)]
 struct Classified {
     severity: f64,
     family: Option<Family>,
     failure: bool,
+    /// Only a verdict that is not certain makes it a failure.
+    warning: bool,
 }
 
 impl Stream {
@@ -85,6 +110,7 @@ impl Stream {
             recent: Recent::default(),
             first_seen: FirstSeen::default(),
             verdicts: FxHashMap::default(),
+            settled: FxHashMap::default(),
             began: None,
             only_episode: None,
             episodes: Episodes::default(),
@@ -196,7 +222,7 @@ impl Stream {
         }
         if step.alarm {
             let trigger = match classified.failure {
-                true => self.trigger(id, record, finding.as_ref(), classified.family),
+                true => self.trigger(id, record, finding.as_ref(), &classified),
                 false => self.trigger_in_window(options, inference),
             };
             let sign = Sign {
@@ -213,7 +239,56 @@ impl Stream {
         if options.mode == Mode::Symbolic && !step.training {
             self.follow_novelty(options, step.novel, record, pending);
         }
+        if options.questions > 0 && (step.novel || step.training || classified.failure) {
+            self.ask(record, &observed, &mut pending.questions);
+        }
         observed
+    }
+
+    /// Puts the templates of an unknown window to question about which nothing is known, the newest first; `observed` is of the
+    /// window's last record.
+    #[cold]
+    fn ask(&mut self, record: &Record<'_>, observed: &Observed, questions: &mut Questions) {
+        let id = observed.template_id;
+        let past = &mut self.past;
+        let capacity = past.settled.capacity();
+        if past.settled.len() >= SETTLED_MIN.max(2 * self.miner.len()) {
+            let miner = &self.miner;
+            past.settled.retain(|&id, _| miner.template(id).is_some());
+        }
+        if observed.failure {
+            past.settled.insert(id, Settled::Failure);
+        } else if observed.training {
+            past.settled.entry(id).or_insert(Settled::Normal);
+        } else {
+            for &of_window in past.sequence.window().iter().rev() {
+                let is_open = !past.verdicts.contains_key(&of_window)
+                    && !past.settled.contains_key(&of_window);
+                // Of an older record, the program is not known any more.
+                let program = match of_window == id {
+                    true => String::from_utf8_lossy(record.source.program),
+                    false => Cow::Borrowed(""),
+                };
+                if is_open && questions.put(&past.name, of_window, &program) {
+                    past.settled.insert(of_window, Settled::Asked);
+                }
+            }
+        }
+        self.grown |= capacity != past.settled.capacity();
+    }
+
+    /// Templates of the stream that are normal, by training or by a verdict: those of most records first.
+    pub(super) fn benign(&self, max: usize) -> Vec<String> {
+        let is_benign = |id: u64| match self.past.verdicts.get(&id) {
+            Some(verdict) => matches!(verdict, Verdict::Benign | Verdict::LikelyBenign),
+            None => self.past.settled.get(&id) == Some(&Settled::Normal),
+        };
+        let clusters = self.miner.clusters().take(BENIGN_SCAN_MAX);
+        let mut benign: Vec<ClusterView<'_>> = clusters.filter(|c| is_benign(c.id)).collect();
+        benign.sort_unstable_by_key(|cluster| std::cmp::Reverse(cluster.size));
+        benign.truncate(max);
+        let text = |cluster: &ClusterView<'_>| cluster.template.to_owned();
+        benign.iter().map(text).collect()
     }
 
     /// The trigger of an episode for a record that reports a failure.
@@ -222,14 +297,21 @@ impl Stream {
         id: u64,
         record: &Record<'_>,
         finding: Option<&Finding>,
-        family: Option<Family>,
+        classified: &Classified,
     ) -> Trigger {
         Trigger {
             source: record.source.into(),
             subject: finding.and_then(|finding| finding.subject.clone()),
             trusted: finding.is_none_or(|finding| finding.source_known),
             speaker: classifier::speaker(record),
-            ..self.trigger_of(id, record.text, family, finding.map(|f| f.reason.clone()))
+            ..self.trigger_of(
+                id,
+                record.text,
+                classified,
+                finding
+                    .filter(|_| !classified.warning)
+                    .map(|f| f.reason.clone()),
+            )
         }
     }
 
@@ -238,19 +320,24 @@ impl Stream {
         &self,
         id: u64,
         text: &str,
-        family: Option<Family>,
+        classified: &Classified,
         phrase: Option<String>,
     ) -> Trigger {
+        let by_feedback = || match classified.warning {
+            true => "likely a failure by feedback",
+            false => "marked as a failure by feedback",
+        };
         Trigger {
             template_id: id,
             template: self.miner.template(id).unwrap_or_default().to_owned(),
-            family,
-            phrase: phrase.unwrap_or_else(|| "marked as a failure by feedback".into()),
+            family: classified.family,
+            phrase: phrase.unwrap_or_else(|| by_feedback().into()),
             sample: shortened(text, LINE_MAX_BYTES),
             source: LogSource::default(),
             subject: None,
             trusted: true,
             speaker: 0,
+            warning: classified.warning,
         }
     }
 
@@ -269,11 +356,17 @@ impl Stream {
                     .classify(options, line.template_id, finding.as_ref());
                 classified.failure.then(|| {
                     let phrase = finding.map(|f| f.reason);
-                    self.trigger_of(line.template_id, &line.text, classified.family, phrase)
+                    self.trigger_of(line.template_id, &line.text, &classified, phrase)
                 })
             });
         triggers.next().unwrap_or_else(|| {
-            self.trigger_of(0, "", None, Some("a failure in an unknown window".into()))
+            let nothing = Classified::default();
+            self.trigger_of(
+                0,
+                "",
+                &nothing,
+                Some("a failure in an unknown window".into()),
+            )
         })
     }
 
@@ -288,14 +381,12 @@ impl Stream {
     ) -> IncidentId {
         let past = &mut self.past;
         let episode = match options.mode {
-            Mode::Symbolic => past.episodes.find(
-                trigger.family,
-                trigger.subject.as_ref(),
-                trigger.speaker,
-                sign.time,
-            ),
+            Mode::Symbolic => past.episodes.find(&trigger, sign.time),
             // As published: a window has no family.
-            Mode::Paper => past.episodes.0.first_mut(),
+            Mode::Paper => {
+                let mut episodes = past.episodes.0.iter_mut();
+                episodes.find(|episode| episode.trigger.warning == trigger.warning)
+            }
         };
         if let Some(episode) = episode {
             episode.extend(sign);
@@ -406,7 +497,7 @@ impl Stream {
         }
     }
 
-    /// Takes an operator's verdict on a template; `None` withdraws an earlier one. Applies it to what is already known. Returns
+    /// Takes a verdict on a template; `None` withdraws an earlier one. Applies it to what is already known. Returns
     /// `false` if there is no such template.
     pub(super) fn feedback(
         &mut self,
@@ -418,8 +509,12 @@ impl Stream {
         if self.miner.template(id).is_none() {
             return false;
         }
-        self.grown = true;
         let verdicts = &mut self.past.verdicts;
+        let is_certain = |verdict: Option<Verdict>| verdict.is_some_and(Verdict::is_certain);
+        if verdict.is_some() && !is_certain(verdict) && is_certain(verdicts.get(&id).copied()) {
+            return true;
+        }
+        self.grown = true;
         if verdicts.len() >= options.drain.max_clusters {
             verdicts.retain(|&id, _| self.miner.template(id).is_some());
         }
@@ -429,25 +524,29 @@ impl Stream {
         };
         let time = self.past.last;
         match verdict {
-            Some(Verdict::Benign) => {
+            Some(verdict @ (Verdict::Benign | Verdict::LikelyBenign)) => {
                 let mut at = 0;
                 while at < self.past.episodes.0.len() {
-                    match self.past.episodes.0[at].without(id) {
+                    let episode = &mut self.past.episodes.0[at];
+                    let may_end = verdict.is_certain() || episode.score < CERTAIN_SEVERITY;
+                    match may_end && episode.without(id) {
                         true => self.clear(at, time, End::Feedback, pending),
                         false => at += 1,
                     }
                 }
             }
-            Some(Verdict::Failure) => {
+            Some(Verdict::Failure | Verdict::LikelyFailure(_)) => {
                 self.past.sequence.unlearn(id);
                 let training = self.past.sequence.is_training(options);
+                // What the texts alone report was raised before.
+                let classified = self.past.classify(options, id, None);
                 let lines = self.past.recent.lines().into_iter();
                 for Line { text, .. } in lines.filter(|line| line.template_id == id) {
-                    let trigger = self.trigger_of(id, &text, None, None);
+                    let trigger = self.trigger_of(id, &text, &classified, None);
                     let sign = Sign {
                         template: id,
                         time,
-                        score: FEEDBACK_SEVERITY,
+                        score: classified.severity,
                         tentative: false,
                     };
                     self.alarm(options, trigger, sign, training, pending);
@@ -493,6 +592,7 @@ impl Stream {
             + past.recent.bytes()
             + past.first_seen.bytes()
             + table(past.verdicts.capacity(), size_of::<(u64, Verdict)>())
+            + table(past.settled.capacity(), size_of::<(u64, Settled)>())
             + past.episodes.bytes()
     }
 }
@@ -527,15 +627,26 @@ impl Past {
         };
         let family = finding.map(|f| f.family);
         let reported = finding.map_or(0.0, |f| Share::rounded(f64::from(f.severity)).get());
+        let threshold = options.severity_threshold;
         let severity = match verdict {
             None => reported,
             Some(Verdict::Benign) => 0.0,
             Some(Verdict::Failure) => FEEDBACK_SEVERITY,
+            Some(Verdict::LikelyBenign) if reported < CERTAIN_SEVERITY => 0.0,
+            Some(Verdict::LikelyBenign) => reported,
+            Some(Verdict::LikelyFailure(_)) => reported.max(threshold),
+        };
+        let (warning, family) = match verdict {
+            Some(Verdict::LikelyFailure(of_verdict)) if reported < threshold => {
+                (true, of_verdict.or(family))
+            }
+            _ => (false, family),
         };
         Classified {
             severity,
             family,
-            failure: severity >= options.severity_threshold,
+            failure: severity >= threshold,
+            warning,
         }
     }
 

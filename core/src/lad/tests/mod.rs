@@ -3,6 +3,7 @@
 mod budget;
 mod episodes;
 mod feedback;
+mod questions;
 mod reports;
 mod restart;
 mod sources;

@@ -1,0 +1,209 @@
+//! Questions: templates that the lexicon leaves open, for an operator or a language model to classify (VMFT-LAD's adaptive
+//! learning; lecture, chapter 4). The detector asks nobody itself: the caller fetches a question whenever it likes, and the answer
+//! comes whenever it comes.
+
+use std::collections::VecDeque;
+
+use smol_str::SmolStr;
+
+use super::detector::Detector;
+use super::record::Verdict;
+use crate::memory::allocation;
+use crate::text::{clean, shortened};
+
+/// Maximum length of a template in a question, in bytes.
+pub const QUESTION_MAX_BYTES: usize = 300;
+/// Maximum number of benign templates beside a question.
+const BENIGN_MAX: usize = 8;
+/// Maximum length of a program's name, in bytes.
+const PROGRAM_MAX_BYTES: usize = 64;
+
+/// A template that completed an unknown window, and whose text reports no failure that the lexicon knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Identifies it in [`Detector::answer`]; unique within the detector's life.
+    pub id: u64,
+    /// The stream that it is from.
+    pub stream: String,
+    /// Its number within its stream.
+    pub template_id: u64,
+    /// The template, shortened to [`QUESTION_MAX_BYTES`]: parameters are placeholders such as `<:NUM:>`.
+    pub template: String,
+    /// The program that wrote its last record, if known.
+    pub program: String,
+    /// Number of records of the template so far.
+    pub count: u64,
+    /// Other templates of the stream that are normal, by training or by a verdict: those of most records first, at most eight.
+    pub benign: Vec<String>,
+}
+
+/// A question that has no answer yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Open {
+    id: u64,
+    stream: SmolStr,
+    template_id: u64,
+    program: SmolStr,
+}
+
+/// The questions without an answer, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    max: usize,
+    open: VecDeque<Open>,
+    /// Number of those, the first ones, that were fetched.
+    fetched: usize,
+    last_id: u64,
+    /// Number of questions that were given up for want of an answer, or not put for want of room.
+    dropped: u64,
+}
+
+impl Questions {
+    /// At most `max` at a time.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            max,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Puts a template to question; `false` if there is no room. The oldest question that was fetched and not answered makes room.
+    pub(super) fn put(&mut self, stream: &str, template_id: u64, program: &str) -> bool {
+        if self.open.len() >= self.max {
+            self.dropped += 1;
+            if self.fetched == 0 {
+                return false;
+            }
+            self.fetched -= 1;
+            self.open.pop_front();
+        }
+        self.last_id += 1;
+        self.open.push_back(Open {
+            id: self.last_id,
+            stream: stream.into(),
+            template_id,
+            program: shortened(&clean(program), PROGRAM_MAX_BYTES).into(),
+        });
+        true
+    }
+
+    /// The next question that was not fetched yet.
+    fn fetch(&mut self) -> Option<Open> {
+        let next = self.open.get(self.fetched)?.clone();
+        self.fetched += 1;
+        Some(next)
+    }
+
+    /// Removes the question with this id, if it is open and was fetched.
+    fn take(&mut self, id: u64) -> Option<Open> {
+        let at = self.open.binary_search_by_key(&id, |open| open.id).ok()?;
+        if at >= self.fetched {
+            return None;
+        }
+        self.fetched -= 1;
+        self.open.remove(at)
+    }
+
+    /// Number of questions without an answer.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Memory in bytes, at most.
+    pub(super) fn bytes(&self) -> usize {
+        let names = |open: &Open| {
+            [&open.stream, &open.program]
+                .into_iter()
+                .filter(|name| name.is_heap_allocated())
+                .map(|name| allocation(name.len() + 2 * size_of::<usize>()))
+                .sum::<usize>()
+        };
+        allocation(self.open.capacity() * size_of::<Open>())
+            + self.open.iter().map(names).sum::<usize>()
+    }
+}
+
+impl Detector {
+    /// The oldest question that was not fetched yet; with the option `questions` above 0. There is one per template and stream, for
+    /// templates in unknown windows that were not there during training. At most as many as the option says wait for an answer;
+    /// beyond that, the oldest that were fetched are given up. After a restart, questions without an answer are not put again.
+    pub fn next_question(&mut self) -> Option<Question> {
+        loop {
+            let open = self.pending.questions.fetch()?;
+            let question = self.question(&open);
+            if question.is_some() {
+                return question;
+            }
+            // The stream or the template was evicted meanwhile.
+            self.pending.questions.take(open.id);
+        }
+    }
+
+    fn question(&self, open: &Open) -> Option<Question> {
+        let stream = self.streams.get(self.streams.find(&open.stream)?)?;
+        let template = stream.miner.template(open.template_id)?;
+        let short = |text: &str| shortened(&clean(text), QUESTION_MAX_BYTES);
+        let template = short(template);
+        let benign = stream.benign(BENIGN_MAX).into_iter().map(|text| short(&text));
+        Some(Question {
+            id: open.id,
+            stream: open.stream.to_string(),
+            template_id: open.template_id,
+            program: open.program.to_string(),
+            count: stream.miner.size(open.template_id).unwrap_or(0),
+            benign: benign.filter(|text| *text != template).collect(),
+            template,
+        })
+    }
+
+    /// Takes the answer to a question; `None` if it remains open whether the template reports a failure. A verdict is applied as
+    /// by [`Detector::feedback`]. Returns `false` if there is no such question, or if its template was evicted meanwhile.
+    pub fn answer(&mut self, id: u64, verdict: Option<Verdict>) -> bool {
+        let Some(open) = self.pending.questions.take(id) else {
+            return false;
+        };
+        match verdict {
+            Some(_) => self.feedback(&open.stream, open.template_id, verdict),
+            None => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_fetched_once_and_answered_once() {
+        let mut questions = Questions::new(4);
+        assert!(questions.put("kvm1", 7, "kernel"));
+        assert_eq!(questions.take(1), None, "nobody has seen it");
+        assert_eq!(questions.fetch().unwrap().template_id, 7);
+        assert_eq!(questions.fetch(), None);
+        assert!(questions.take(1).is_some());
+        assert_eq!(questions.take(1), None);
+        assert_eq!(questions.len(), 0);
+    }
+
+    #[test]
+    fn at_the_limit_what_was_fetched_and_not_answered_makes_room_and_what_waits_does_not() {
+        let mut questions = Questions::new(2);
+        assert!(questions.put("kvm1", 1, "") && questions.put("kvm1", 2, ""));
+        assert!(!questions.put("kvm1", 3, ""));
+        questions.fetch();
+        assert!(questions.put("kvm1", 3, ""));
+        assert_eq!((questions.len(), questions.dropped()), (2, 2));
+        assert_eq!(questions.take(1), None);
+        let fetched = [questions.fetch(), questions.fetch()];
+        assert_eq!(fetched.map(|open| open.unwrap().template_id), [2, 3]);
+        assert!(questions.take(3).is_some() && questions.take(2).is_some());
+    }
+}
