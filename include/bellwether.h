@@ -58,7 +58,7 @@ typedef struct {
 /// The version of this interface: the number in the soname times 65536, plus a count that is raised with every addition. A
 /// program works with every library of the same soname (`bw_abi_version() >> 16`) whose `bw_abi_version()` is at least the
 /// `BW_ABI_VERSION` that the program was compiled with.
-#define BW_ABI_VERSION 5
+#define BW_ABI_VERSION 6
 
 /// The version of the interface that the loaded library has, see `BW_ABI_VERSION`. Any thread may call it at any time.
 uint32_t bw_abi_version(void);
@@ -453,7 +453,8 @@ typedef enum {
   BW_LAD_OUTCOME_INVALID = 3,
 } bw_lad_outcome;
 
-/// An operator's verdict on the records of a template.
+/// A verdict on the records of a template. The first three are an operator's, whose word counts; the last two are those of a
+/// language model, or of whoever else is not to be relied on, and never replace an operator's.
 typedef enum {
   /// None: an earlier verdict is withdrawn.
   BW_LAD_VERDICT_NONE = 0,
@@ -461,6 +462,10 @@ typedef enum {
   BW_LAD_VERDICT_BENIGN = 1,
   /// They report a failure.
   BW_LAD_VERDICT_FAILURE = 2,
+  /// They probably report no failure. It does not count against a text of severity 0.7 or more.
+  BW_LAD_VERDICT_LIKELY_BENIGN = 3,
+  /// They probably report a failure. It raises a warning at most.
+  BW_LAD_VERDICT_LIKELY_FAILURE = 4,
 } bw_lad_verdict;
 
 /// How a record reached the log, as the caller vouches for it: a program chooses its own name, but not this. Never taken from the
@@ -487,6 +492,10 @@ typedef enum {
   /// It is one of the first of its stream.
   BW_LAD_FLAG_TRAINING = 8,
 } bw_lad_flag;
+
+/// A template that the lexicon leaves open, for an operator or a language model to classify. Independent of its detector; its
+/// strings live as long as it.
+typedef struct bw_question bw_question;
 
 /// One record of a log.
 typedef struct {
@@ -576,11 +585,45 @@ typedef struct {
   const uint8_t *transports;
 } bw_lad_batch;
 
+/// What a question is about.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_question_info)`.
+  size_t size;
+  /// Identifies it in `bw_lad_answer`.
+  uint64_t id;
+  /// The stream that it is from.
+  bw_string stream;
+  /// The number of the template within that stream.
+  uint64_t template_id;
+  /// The template, at most 300 bytes: parameters are placeholders such as `<:NUM:>`.
+  bw_string template_text;
+  /// The program that wrote its last record; empty if unknown.
+  bw_string program;
+  /// Number of records of the template so far.
+  uint64_t count;
+  /// Number of templates of the stream that are normal, to compare with; at most eight. `bw_question_benign` gives them.
+  size_t benign_count;
+} bw_question_info;
+
+/// A verdict on a template by its text.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_lad_text_feedback)`.
+  size_t size;
+  /// The stream; none for all streams.
+  bw_string stream;
+  /// The template, as in an event or a question; `<:*:>` in it stands for any word.
+  bw_string template_text;
+  /// The family of a `BW_LAD_VERDICT_LIKELY_FAILURE`, if known.
+  bw_string family;
+  /// The verdict.
+  bw_lad_verdict verdict;
+} bw_lad_text_feedback;
+
 /// Takes one record and gives in `*observed`, which may be NULL, how it was classified. Events that it causes wait for
 /// `bw_detector_next_event`.
 bw_result bw_lad_observe(bw_detector *lad, const bw_lad_record *record, bw_lad_observed *observed, bw_error **error);
 
-/// Applies an operator's verdict on a template of `stream`, from now on and to what it changes: an episode of which nothing is
+/// Applies a verdict on a template of `stream`, from now on and to what it changes: an episode of which nothing is
 /// left is cleared, one that should be there is raised, and what was learned from a failure is forgotten. `BW_NOT_FOUND` if there
 /// is no such stream or template (any more).
 bw_result bw_lad_feedback(bw_detector *lad,
@@ -601,6 +644,36 @@ bw_string bw_lad_template(const bw_detector *lad, const char *stream, size_t str
 /// `BW_INVALID_ARGUMENT` if an array that must not be is NULL, one is not aligned, or an element of `transports` is no
 /// `bw_lad_transport`; nothing is then taken.
 bw_result bw_lad_observe_many(bw_detector *lad, const bw_lad_batch *batch, size_t *processed, bw_error **error);
+
+/// Gives the oldest question that was not fetched yet, or NULL if there is none. There are questions only with the option
+/// "questions" above 0: one for each template that completes an unknown window after training and reports nothing that the lexicon
+/// knows. To be freed by `bw_question_free`.
+bw_question *bw_lad_next_question(bw_detector *lad);
+
+/// Frees `question`. NULL is fine.
+void bw_question_free(bw_question *question);
+
+/// Gives what the question is about in `*info`.
+bw_result bw_question_describe(const bw_question *question, bw_question_info *info, bw_error **error);
+
+/// A normal template of the question's stream; none if `index` is not below `benign_count`.
+bw_string bw_question_benign(const bw_question *question, size_t index);
+
+/// Answers a question, which takes effect as `bw_lad_feedback` does. `BW_LAD_VERDICT_NONE` leaves it open whether the template
+/// reports a failure, for good. A language model answers `BW_LAD_VERDICT_LIKELY_FAILURE`, with a family if it gives one, or
+/// `BW_LAD_VERDICT_LIKELY_BENIGN`: it can be wrong, or be misled by who wrote the record. `BW_NOT_FOUND` if there is no such
+/// question (any more).
+bw_result bw_lad_answer(bw_detector *lad,
+                        uint64_t question_id,
+                        bw_lad_verdict answer,
+                        const char *family_name,
+                        size_t family_len,
+                        bw_error **error);
+
+/// Applies a verdict on a template by its text, and gives in `*applied`, which may be NULL, to how many templates. With a stream,
+/// as `bw_lad_feedback` does. Without, it holds for all streams, also for templates and streams that are still to come; at most
+/// 1024 such verdicts are kept, the newest.
+bw_result bw_lad_feedback_by_text(bw_detector *lad, const bw_lad_text_feedback *feedback, size_t *applied, bw_error **error);
 
 /* Detector "drain": templates of log lines and nothing else; "lad" has its own */
 

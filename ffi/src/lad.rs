@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_uint};
 
 use bellwether_core::detector::Detector as _;
+use bellwether_core::inference::Family;
 use bellwether_core::lad::{
     Detector, LadOptions, Observed, Outcome, Record, Source, Transport, Verdict,
 };
@@ -243,7 +244,8 @@ pub unsafe extern "C" fn bw_lad_observe(
     unsafe { fallible(error, body) }
 }
 
-/// An operator's verdict on the records of a template.
+/// A verdict on the records of a template. The first three are an operator's, whose word counts; the last two are those of a
+/// language model, or of whoever else is not to be relied on, and never replace an operator's.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum bw_lad_verdict {
@@ -253,12 +255,37 @@ pub enum bw_lad_verdict {
     BW_LAD_VERDICT_BENIGN = 1,
     /// They report a failure.
     BW_LAD_VERDICT_FAILURE = 2,
+    /// They probably report no failure. It does not count against a text of severity 0.7 or more.
+    BW_LAD_VERDICT_LIKELY_BENIGN = 3,
+    /// They probably report a failure. It raises a warning at most.
+    BW_LAD_VERDICT_LIKELY_FAILURE = 4,
 }
 
 /// A `bw_lad_verdict` that a caller passes in: any number, since C does not check it.
 pub type input_verdict = c_uint;
 
-/// Applies an operator's verdict on a template of `stream`, from now on and to what it changes: an episode of which nothing is
+/// The verdict with that number, of this family.
+pub(crate) fn verdict(number: c_uint, family: Option<Family>) -> Result<Option<Verdict>, Failure> {
+    const NONE: c_uint = bw_lad_verdict::BW_LAD_VERDICT_NONE as c_uint;
+    const BENIGN: c_uint = bw_lad_verdict::BW_LAD_VERDICT_BENIGN as c_uint;
+    const FAILURE: c_uint = bw_lad_verdict::BW_LAD_VERDICT_FAILURE as c_uint;
+    const LIKELY_BENIGN: c_uint = bw_lad_verdict::BW_LAD_VERDICT_LIKELY_BENIGN as c_uint;
+    const LIKELY_FAILURE: c_uint = bw_lad_verdict::BW_LAD_VERDICT_LIKELY_FAILURE as c_uint;
+    Ok(match number {
+        NONE => None,
+        BENIGN => Some(Verdict::Benign),
+        FAILURE => Some(Verdict::Failure),
+        LIKELY_BENIGN => Some(Verdict::LikelyBenign),
+        LIKELY_FAILURE => Some(Verdict::LikelyFailure(family)),
+        other => {
+            return Err(Failure::argument(format!(
+                "verdict is {other}; it must be one of bw_lad_verdict, {NONE} to {LIKELY_FAILURE}"
+            )));
+        }
+    })
+}
+
+/// Applies a verdict on a template of `stream`, from now on and to what it changes: an episode of which nothing is
 /// left is cleared, one that should be there is raised, and what was learned from a failure is forgotten. `BW_NOT_FOUND` if there
 /// is no such stream or template (any more).
 #[unsafe(no_mangle)]
@@ -270,24 +297,12 @@ pub unsafe extern "C" fn bw_lad_feedback(
     verdict: input_verdict,
     error: *mut *mut bw_error,
 ) -> bw_result {
-    const NONE: c_uint = bw_lad_verdict::BW_LAD_VERDICT_NONE as c_uint;
-    const BENIGN: c_uint = bw_lad_verdict::BW_LAD_VERDICT_BENIGN as c_uint;
-    const FAILURE: c_uint = bw_lad_verdict::BW_LAD_VERDICT_FAILURE as c_uint;
     let body = || {
         // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
         let lad = unsafe { bw_detector::exclusive(lad) }?;
         // SAFETY: the caller passes NULL or that many bytes.
         let stream = unsafe { text(stream, stream_len, "stream") }?;
-        let verdict = match verdict {
-            NONE => None,
-            BENIGN => Some(Verdict::Benign),
-            FAILURE => Some(Verdict::Failure),
-            other => {
-                return Err(Failure::argument(format!(
-                    "verdict is {other}; it must be one of bw_lad_verdict, {NONE} to {FAILURE}"
-                )));
-            }
-        };
+        let verdict = self::verdict(verdict, None)?;
         if lad.change(|lad: &mut Lad| lad.0.feedback(stream, template_id, verdict))? {
             return Ok(());
         }

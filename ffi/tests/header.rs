@@ -28,7 +28,7 @@ const SECTIONS: [(&str, &[&str]); 9] = [
     ),
     (
         "Detector \"lad\": failures of hosts, from their logs",
-        &["lad", "lad_batch"],
+        &["lad", "lad_batch", "question"],
     ),
 ];
 const LAST_SECTION: (&str, &[&str]) = (

@@ -59,6 +59,7 @@ const DRAIN: Half = Half {
 fn detector(rng: &mut Rng) -> *mut bw_detector {
     let first = [
         ("novelty_events", "true"),
+        ("questions", rng.choice(["0", "3", "100"]).unwrap()),
         ("mode", rng.choice(["symbolic", "paper"]).unwrap()),
     ];
     LAD.detector(rng, &first)
@@ -128,12 +129,54 @@ fn interlude(rng: &mut Rng, lad: *mut bw_detector, clock: f64, folder: &Path) ->
     match rng.u8(..100) {
         0..2 => LAD.save_and_load(rng, lad, folder),
         2..30 => {
-            let (id, verdict) = (rng.u64(..200), rng.u32(..4));
+            let (id, verdict) = (rng.u64(..200), rng.u32(..6));
             // SAFETY: the detector is ours, and the string has this length.
             let code = coded(|error| unsafe {
                 bw_lad_feedback(lad, stream, stream_len, id, verdict, error)
             });
-            assert_eq!(code == bw_result::BW_INVALID_ARGUMENT, verdict == 3);
+            assert_eq!(code == bw_result::BW_INVALID_ARGUMENT, verdict == 5);
+        }
+        60..75 => {
+            let template = text(rng);
+            let feedback = bw_lad_text_feedback {
+                size: size_of::<bw_lad_text_feedback>(),
+                stream: match rng.bool() {
+                    true => string(rng.choice(STREAMS).unwrap().as_bytes()),
+                    false => bw_string {
+                        data: ptr::null(),
+                        size: 0,
+                    },
+                },
+                template_text: string(&template),
+                family: string(rng.choice(["", "storage", "vmm"]).unwrap().as_bytes()),
+                verdict: rng.u32(..5),
+            };
+            let mut applied = 0;
+            // SAFETY: the detector is ours, and the strings have the lengths that they say.
+            let code = coded(|error| unsafe {
+                bw_lad_feedback_by_text(lad, &feedback, &mut applied, error)
+            });
+            let is_empty = template.is_empty();
+            assert_eq!(code == bw_result::BW_INVALID_ARGUMENT, is_empty);
+        }
+        75..85 => {
+            // SAFETY: the detector is ours, and so is what it gives.
+            unsafe {
+                let question = bw_lad_next_question(lad);
+                let mut info: bw_question_info = std::mem::zeroed();
+                info.size = size_of::<bw_question_info>();
+                let code = coded(|error| bw_question_describe(question, &mut info, error));
+                assert_eq!(code == bw_result::BW_OK, !question.is_null());
+                for index in 0..=info.benign_count {
+                    let benign = read(bw_question_benign(question, index));
+                    assert_eq!(benign.is_some(), index < info.benign_count);
+                }
+                bw_question_free(question);
+                let answer = rng.u32(..5);
+                let none = ptr::null();
+                let code = coded(|error| bw_lad_answer(lad, info.id, answer, none, 0, error));
+                assert_eq!(code == bw_result::BW_OK, info.id > 0);
+            }
         }
         30..40 => {
             let time = if rng.bool() { hostile(rng) } else { clock };

@@ -31,6 +31,29 @@ impl Miner {
         best.map(|(_, id)| id)
     }
 
+    /// The clusters whose templates `template` covers: word by word the same, where [`PARAMETER_TEXT`](super::PARAMETER_TEXT) in it
+    /// stands for any word.
+    pub(crate) fn instances(&self, template: &str) -> Vec<u64> {
+        let mut scratch = Scratch::default();
+        scratch.masked.push_str(self.config.truncated(template));
+        scratch.split(&self.config.separators, self.config.options.max_tokens);
+        let Some(Found { leaf, .. }) = self.tree.search(&scratch.line) else {
+            return Vec::new();
+        };
+        let clusters = self.clusters.of(self.tree.members(leaf.node));
+        let covered = clusters
+            .map(|slot| self.clusters.get(slot))
+            .filter(|cluster| {
+                let words = cluster.words();
+                words.len() == scratch.line.len()
+                    && words
+                        .iter()
+                        .zip(&scratch.line)
+                        .all(|(word, of_template)| word == of_template || *of_template == PARAMETER)
+            });
+        covered.map(|cluster| cluster.id).collect()
+    }
+
     /// The template of a cluster, or `None` if there is no such cluster (any more).
     pub fn template(&self, cluster: u64) -> Option<&str> {
         let slot = self.clusters.slot(cluster)?;

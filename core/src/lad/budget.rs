@@ -77,6 +77,7 @@ impl Detector {
             + self.streams.bytes()
             + self.scratch.bytes()
             + self.quiet.bytes()
+            + self.standing.bytes()
             + self.pending.events.bytes()
             + self.pending.questions.bytes()
     }

@@ -7,9 +7,10 @@ use super::classifier::{self, SharedInference, inference};
 use super::counters::{Counters, Totals};
 use super::options::LadOptions;
 use super::pending::Pending;
-use super::quiet::Quiet;
 use super::questions::Questions;
+use super::quiet::Quiet;
 use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
+use super::standing::Standing;
 use super::stream::Stream;
 use super::streams::Streams;
 use crate::detector::detector;
@@ -27,6 +28,7 @@ pub struct Detector {
     pub(super) scratch: Scratch,
     pub(super) inference: SharedInference,
     pub(super) quiet: Quiet,
+    pub(super) standing: Standing,
     /// A parser that has learned nothing; that of a new stream is a copy of it.
     pub(super) blank: Miner,
     pub(super) streams: Streams,
@@ -76,6 +78,7 @@ impl Detector {
         let limits = share.within(options.clone());
         Ok(Self {
             blank: Miner::new(limits.drain.clone())?,
+            standing: Standing::new(&options)?,
             pending: Pending {
                 events: Queue::new(share.events, 0),
                 questions: Questions::new(options.questions),
@@ -125,7 +128,7 @@ impl Detector {
         let observed = stream.observe(
             &self.limits,
             &mut self.scratch,
-            (&self.inference, &mut self.quiet),
+            (&self.inference, &mut self.quiet, &self.standing),
             record,
             &mut self.pending,
         );

@@ -42,6 +42,7 @@ mod report;
 mod sequence;
 mod snapshot;
 mod source;
+mod standing;
 mod store;
 mod stream;
 mod streams;

@@ -152,7 +152,10 @@ impl Detector {
         let template = stream.miner.template(open.template_id)?;
         let short = |text: &str| shortened(&clean(text), QUESTION_MAX_BYTES);
         let template = short(template);
-        let benign = stream.benign(BENIGN_MAX).into_iter().map(|text| short(&text));
+        let benign = stream
+            .benign(BENIGN_MAX)
+            .into_iter()
+            .map(|text| short(&text));
         Some(Question {
             id: open.id,
             stream: open.stream.to_string(),

@@ -18,6 +18,7 @@ use super::episode::{Episode, Reported, Trigger};
 use super::pending::Pending;
 use super::questions::Questions;
 use super::quiet::Quiet;
+use super::record::Verdict;
 use super::stream::{Past, Settled, Stream};
 use super::streams::Streams;
 use crate::drain::{Miner, Restore, Scratch, StateError};
@@ -103,6 +104,7 @@ impl Detector {
             scratch: Scratch::default(),
             inference: self.inference.clone(),
             quiet: Quiet::new(self.quiet.limit()),
+            standing: self.standing.blank(),
             blank: self.blank.blank(),
             streams: Streams::default(),
             guess: 0,
@@ -238,7 +240,9 @@ impl Saved for Detector {
         };
         write_value(out, &LazySeq(warnings))?;
         let settled = || self.streams.iter().map(|stream| &stream.past.settled);
-        write_value(out, &LazySeq(settled))
+        write_value(out, &LazySeq(settled))?;
+        let standing: Vec<(&str, Verdict)> = self.standing.iter().collect();
+        write_value(out, &standing)
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -311,6 +315,12 @@ impl Saved for Detector {
                 let now = stream.usage;
                 detector.totals -= before;
                 detector.totals += now;
+            }
+        }
+        if version > 2 && !input.is_at_end() {
+            let standing: Vec<(String, Verdict)> = input.next("the verdicts for all streams")?;
+            for (template, verdict) in standing {
+                detector.standing.set(&template, Some(verdict));
             }
         }
         // The snapshot may have been made with larger limits: the least recently used streams are evicted.

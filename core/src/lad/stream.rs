@@ -13,12 +13,13 @@ use super::first_seen::FirstSeen;
 use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
 use super::pending::Pending;
+use super::questions::Questions;
 use super::quiet::Quiet;
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
-use super::questions::Questions;
 use super::record::{CERTAIN_SEVERITY, Observed, Outcome, Record, Verdict};
 use super::report::{self, End};
 use super::sequence::Sequence;
+use super::standing::Standing;
 use crate::drain::{Change, ClusterView, Miner, Scratch};
 use crate::event::{IncidentId, LogSource};
 use crate::inference::{Family, Finding, Message, Reading};
@@ -88,7 +89,7 @@ pub(super) struct Past {
 
 /// Number of templates that need no question, from which on those that were evicted are forgotten.
 const SETTLED_MIN: usize = 64;
-/// Number of templates of which those of most records are shown as benign: the oldest, which are the commonest.
+/// Number of templates, the most recently used ones, of which those of most records are shown as normal.
 const BENIGN_SCAN_MAX: usize = 1024;
 
 /// The classification of a record by its text and by feedback.
@@ -147,7 +148,7 @@ impl Stream {
         &mut self,
         options: &LadOptions,
         scratch: &mut Scratch,
-        (inference, quiet): (&SharedInference, &mut Quiet),
+        (inference, quiet, standing): (&SharedInference, &mut Quiet, &Standing),
         record: &Record<'_>,
         pending: &mut Pending,
     ) -> Observed {
@@ -159,6 +160,11 @@ impl Stream {
             let is_known = |id| miner.template(id).is_some();
             let first_seen = &mut self.past.first_seen;
             first_seen.add(id, time, miner.len(), is_known);
+            if !standing.is_empty()
+                && let Some(verdict) = standing.of(record.text)
+            {
+                self.past.verdicts.insert(id, verdict);
+            }
         }
         let mut reading = Reading::default();
         if !quiet.has(inference, record) {
@@ -283,7 +289,8 @@ impl Stream {
             Some(verdict) => matches!(verdict, Verdict::Benign | Verdict::LikelyBenign),
             None => self.past.settled.get(&id) == Some(&Settled::Normal),
         };
-        let clusters = self.miner.clusters().take(BENIGN_SCAN_MAX);
+        let skipped = self.miner.len().saturating_sub(BENIGN_SCAN_MAX);
+        let clusters = self.miner.clusters().skip(skipped);
         let mut benign: Vec<ClusterView<'_>> = clusters.filter(|c| is_benign(c.id)).collect();
         benign.sort_unstable_by_key(|cluster| std::cmp::Reverse(cluster.size));
         benign.truncate(max);

@@ -1,6 +1,6 @@
 //! The detector of failing hosts by their logs.
 
-use std::{slice, str};
+use std::{mem, ptr, slice, str};
 
 use crate::detector::{Detector, Kind, counters, found};
 use crate::error::Error;
@@ -47,6 +47,10 @@ counters! {
         windows,
         /// Memory in use, in bytes.
         bytes,
+        /// Questions without an answer.
+        questions,
+        /// Questions given up for want of an answer, or not put for want of room.
+        questions_dropped,
     }
 }
 
@@ -137,7 +141,26 @@ pub struct Observed<'a> {
     pub training: bool,
 }
 
-/// An operator's verdict on the records of a template; `bw_lad_verdict`.
+/// A template that the lexicon leaves open, for an operator or a language model to classify; `bw_question_info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Identifies it in [`Lad::answer`].
+    pub id: u64,
+    /// The stream that it is from.
+    pub stream: String,
+    /// The number of the template within that stream.
+    pub template_id: u64,
+    /// The template, at most 300 bytes.
+    pub template: String,
+    /// The program that wrote its last record; empty if unknown.
+    pub program: String,
+    /// Number of records of the template so far.
+    pub count: u64,
+    /// Templates of the stream that are normal, to compare with; at most eight.
+    pub benign: Vec<String>,
+}
+
+/// A verdict on the records of a template; `bw_lad_verdict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// None: an earlier verdict is withdrawn.
@@ -146,6 +169,10 @@ pub enum Verdict {
     Benign = raw::BW_LAD_VERDICT_BENIGN as isize,
     /// They report a failure.
     Failure = raw::BW_LAD_VERDICT_FAILURE as isize,
+    /// They probably report no failure: the word of a language model.
+    LikelyBenign = raw::BW_LAD_VERDICT_LIKELY_BENIGN as isize,
+    /// They probably report a failure: the same.
+    LikelyFailure = raw::BW_LAD_VERDICT_LIKELY_FAILURE as isize,
 }
 
 /// A detector of failures of hosts, from their logs. Made by [`crate::Library::lad`].
@@ -236,6 +263,89 @@ impl Lad {
             })
         };
         found(taken)
+    }
+
+    /// The oldest question that was not fetched yet; with the option "questions" above 0.
+    pub fn next_question(&mut self) -> Option<Question> {
+        // SAFETY: the handle is ours. The question is freed below, after its strings were copied; each has as many bytes of UTF-8
+        // as it says.
+        unsafe {
+            let functions = self.0.functions();
+            let question = functions.bw_lad_next_question(self.0.as_ptr());
+            if question.is_null() {
+                return None;
+            }
+            let mut info: raw::bw_question_info = mem::zeroed();
+            info.size = size_of::<raw::bw_question_info>();
+            let described = functions.bw_question_describe(question, &mut info, ptr::null_mut());
+            let owned = |string| text(string).unwrap_or_default().to_owned();
+            let benign = 0..info.benign_count;
+            let found = (described == raw::BW_OK).then(|| Question {
+                id: info.id,
+                stream: owned(info.stream),
+                template_id: info.template_id,
+                template: owned(info.template_text),
+                program: owned(info.program),
+                count: info.count,
+                benign: benign
+                    .map(|index| owned(functions.bw_question_benign(question, index)))
+                    .collect(),
+            });
+            functions.bw_question_free(question);
+            found
+        }
+    }
+
+    /// Answers a question; `family` is that of a [`Verdict::LikelyFailure`], or empty. `false` if there is no such question (any
+    /// more).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] for an unknown family.
+    pub fn answer(&mut self, id: u64, verdict: Verdict, family: &str) -> Result<bool, Error> {
+        // SAFETY: the string has as many bytes as its length says.
+        let taken = unsafe {
+            self.0.call(|f, handle, error| {
+                f.bw_lad_answer(
+                    handle,
+                    id,
+                    verdict as raw::bw_lad_verdict,
+                    family.as_ptr().cast(),
+                    family.len(),
+                    error,
+                )
+            })
+        };
+        found(taken)
+    }
+
+    /// Applies a verdict on a template by its text: to a stream, or to all, also to templates and streams that are still to come.
+    /// `family` is that of a [`Verdict::LikelyFailure`], or empty. Returns the number of templates that it was applied to now.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] for an unknown family, an empty template, or a stream's name with a NUL byte.
+    pub fn feedback_by_text(
+        &mut self,
+        stream: Option<&str>,
+        template: &str,
+        verdict: Verdict,
+        family: &str,
+    ) -> Result<usize, Error> {
+        let none = raw::bw_string::NONE;
+        let feedback = raw::bw_lad_text_feedback {
+            size: size_of::<raw::bw_lad_text_feedback>(),
+            stream: stream.map_or(none, |name| string(name.as_bytes())),
+            template_text: string(template.as_bytes()),
+            family: string(family.as_bytes()),
+            verdict: verdict as raw::bw_lad_verdict,
+        };
+        let mut applied = 0;
+        // SAFETY: the struct and its strings have the sizes that they say.
+        unsafe {
+            self.0.call(|f, handle, error| {
+                f.bw_lad_feedback_by_text(handle, &feedback, &mut applied, error)
+            })
+        }?;
+        Ok(applied)
     }
 
     /// The template of a stream with that number, if there is one (still).

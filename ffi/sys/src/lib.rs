@@ -48,7 +48,9 @@ pub use drain::{Change, Drain, DrainCounters, DrainKind};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Field, Value};
 pub use had::{Had, HadCounters, HadKind, NoticeKind, Observation, Outcome, Status};
-pub use lad::{Lad, LadCounters, LadKind, Observed, Record, RecordOutcome, Transport, Verdict};
+pub use lad::{
+    Lad, LadCounters, LadKind, Observed, Question, Record, RecordOutcome, Transport, Verdict,
+};
 pub use library::{LIBRARY_NAME, Library, own_folders};
 pub use options::{OptionInfo, Options};
 pub use snapshot::{Snapshot, Way};

@@ -81,7 +81,13 @@ fn every_code_of_the_header_is_known_by_its_name() {
             Transport::Process,
             Transport::Container,
         ];
-        let verdicts = [Verdict::None, Verdict::Benign, Verdict::Failure];
+        let verdicts = [
+            Verdict::None,
+            Verdict::Benign,
+            Verdict::Failure,
+            Verdict::LikelyBenign,
+            Verdict::LikelyFailure,
+        ];
         let here = if name.starts_with("BW_HAD_OUTCOME_") {
             format!("BwHadOutcome{:?}", Outcome::from(value))
         } else if name.starts_with("BW_LAD_OUTCOME_") {

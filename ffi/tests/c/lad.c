@@ -97,7 +97,7 @@ static void wrong_arguments(bw_detector *lad) {
               &r, &observed);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_detector is NULL", bw_lad_feedback, NULL, BW_STR("host-1"), 1, BW_LAD_VERDICT_BENIGN);
   CHECK_FAILS(BW_INVALID_ARGUMENT, "stream is NULL", bw_lad_feedback, lad, NULL, 6, 1, BW_LAD_VERDICT_BENIGN);
-  CHECK_FAILS(BW_INVALID_ARGUMENT, "verdict is 3", bw_lad_feedback, lad, BW_STR("host-1"), 1, (bw_lad_verdict)3);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "verdict is 5", bw_lad_feedback, lad, BW_STR("host-1"), 1, (bw_lad_verdict)5);
   CHECK_FAILS(BW_NOT_FOUND, "\"host-1\" with a template 1", bw_lad_feedback, lad, BW_STR("host-1"), 1, BW_LAD_VERDICT_BENIGN);
   CHECK(counter(lad, "taken") == 0 && counter(lad, "refused") == 0 && counter(lad, "streams") == 0);
 }
@@ -139,6 +139,61 @@ static void an_episode(bw_detector *lad, double *time) {
   CHECK(!observe(lad, record(DISK, *time)).failure);
   CHECK(bw_lad_feedback(lad, BW_STR("host-1"), o.template_id, BW_LAD_VERDICT_NONE, NULL) == BW_OK);
   CHECK(observe(lad, record(DISK, *time)).failure);
+}
+
+/* What a language model says is a warning at most; what an operator says of a text holds for all hosts. */
+static void questions(void) {
+  bw_options *options = bw_options_new(BW_STR("lad"), NULL);
+  CHECK(bw_options_set(options, BW_STR("questions"), BW_STR("8"), NULL) == BW_OK);
+  bw_detector *lad = bw_detector_new(options, NULL);
+  bw_options_free(options);
+  double time = 1e9;
+  calm(lad, &time, 300);
+  CHECK(bw_lad_next_question(lad) == NULL && bw_lad_next_question(NULL) == NULL);
+  bw_lad_record r = record("spare area 3 below limit", time);
+  r.program = string("nvmed");
+  observe(lad, r);
+  bw_question *question = bw_lad_next_question(lad);
+  CHECK(question != NULL && bw_lad_next_question(lad) == NULL);
+  bw_question_info info = {.size = sizeof info};
+  CHECK(bw_question_describe(question, &info, NULL) == BW_OK);
+  CHECK(is(info.stream, "host-1") && is(info.template_text, "spare area <:NUM:> below limit") && is(info.program, "nvmed"));
+  CHECK(info.count == 1 && info.template_id > 0 && info.benign_count > 0);
+  CHECK(bw_question_benign(question, 0).size > 0 && bw_question_benign(question, info.benign_count).data == NULL);
+  CHECK(bw_question_benign(NULL, 0).data == NULL);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_question is NULL", bw_question_describe, NULL, &info);
+
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "family is \"disks\"; it must be empty or one of memory, storage", bw_lad_answer, lad, info.id,
+              BW_LAD_VERDICT_LIKELY_FAILURE, BW_STR("disks"));
+  CHECK(counter(lad, "questions") == 1);
+  CHECK(bw_lad_answer(lad, info.id, BW_LAD_VERDICT_LIKELY_FAILURE, BW_STR("storage"), NULL) == BW_OK);
+  CHECK_FAILS(BW_NOT_FOUND, "there is no question 1", bw_lad_answer, lad, info.id, BW_LAD_VERDICT_NONE, NULL, 0);
+  bw_question_free(question);
+  bw_question_free(NULL);
+  bw_event *event = bw_detector_next_event(lad);
+  CHECK(event != NULL && says(event, "severity", "warning") && says(event, "family", "storage"));
+  bw_event_free(event);
+
+  bw_lad_text_feedback feedback = {.size = sizeof feedback, .verdict = BW_LAD_VERDICT_BENIGN};
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "template_text is NULL", bw_lad_feedback_by_text, lad, &feedback, NULL);
+  feedback.template_text = string("");
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "template_text is empty", bw_lad_feedback_by_text, lad, &feedback, NULL);
+  feedback.template_text = string("spare area <:*:> below limit");
+  size_t applied = 9;
+  CHECK(bw_lad_feedback_by_text(lad, &feedback, &applied, NULL) == BW_OK && applied == 1);
+  event = bw_detector_next_event(lad);
+  CHECK(event != NULL && says(event, "state", "cleared"));
+  bw_event_free(event);
+  r.stream = string("host-2");
+  CHECK(!observe(lad, r).failure);
+  feedback.verdict = BW_LAD_VERDICT_FAILURE, feedback.stream = string("host-1");
+  CHECK(bw_lad_feedback_by_text(lad, &feedback, NULL, NULL) == BW_OK);
+  CHECK(!observe(lad, r).failure);
+  r.stream = string("host-1");
+  CHECK(observe(lad, r).failure);
+  feedback.verdict = (bw_lad_verdict)9;
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "verdict is 9", bw_lad_feedback_by_text, lad, &feedback, NULL);
+  bw_detector_free(lad);
 }
 
 static void whatever_bytes(bw_detector *lad, double time) {
@@ -217,6 +272,7 @@ int main(void) {
   an_episode(lad, &time);
   whatever_bytes(lad, time);
   a_restart(lad, time);
+  questions();
   /* What was not fetched is freed with the detector. */
   bw_detector_free(lad);
   return 0;

@@ -12,6 +12,8 @@ enum {
   LAD_RECORD = 104,
   LAD_OBSERVED = 72,
   LAD_BATCH = 128,
+  LAD_TEXT_FEEDBACK = 64,
+  QUESTION_INFO = 88,
   DRAIN_ADDED = 24,
 };
 
@@ -133,6 +135,10 @@ static void lad(void) {
   FILLS_NO_MORE(LAD_OBSERVED, observed, bw_lad_observe, lad, &r, it);
   CHECK(counter(lad, "taken") == 11);
 
+  bw_lad_text_feedback feedback = {.size = sizeof feedback, .template_text = string("no such template")};
+  ANY_SIZE(LAD_TEXT_FEEDBACK, feedback, bw_lad_feedback_by_text, lad, it, NULL);
+  REFUSES_UNKNOWN(feedback, bw_lad_feedback_by_text, lad, it, NULL);
+
   bw_span stream = {0, 6}, message = {6, 4};
   double time = 1e9;
   bw_lad_batch batch = {.size = sizeof batch, .count = 1, .text = string("host-1text"), .times = &time};
@@ -152,6 +158,24 @@ static void lad(void) {
   bw_detector_free(lad);
 }
 
+static void question(void) {
+  bw_options *options = bw_options_new(BW_STR("lad"), NULL);
+  CHECK(bw_options_set(options, BW_STR("questions"), BW_STR("1"), NULL) == BW_OK);
+  CHECK(bw_options_set(options, BW_STR("training"), BW_STR("0"), NULL) == BW_OK);
+  CHECK(bw_options_set(options, BW_STR("window_size"), BW_STR("1"), NULL) == BW_OK);
+  bw_detector *lad = bw_detector_new(options, NULL);
+  bw_options_free(options);
+  bw_lad_record r = {.size = sizeof r, .stream = string("host-1"), .text = string("spare area low"), .time = 1e9};
+  CHECK(bw_lad_observe(lad, &r, NULL, NULL) == BW_OK);
+  bw_question *question = bw_lad_next_question(lad);
+  CHECK(question != NULL);
+  bw_question_info info = {.size = sizeof info};
+  ANY_SIZE(QUESTION_INFO, info, bw_question_describe, question, it);
+  FILLS_NO_MORE(QUESTION_INFO, info, bw_question_describe, question, it);
+  bw_question_free(question);
+  bw_detector_free(lad);
+}
+
 static void drain(void) {
   bw_detector *drain = detector("drain");
   bw_drain_added added = {.size = sizeof added};
@@ -165,6 +189,7 @@ int main(void) {
   options();
   had();
   lad();
+  question();
   drain();
   return 0;
 }

@@ -104,7 +104,10 @@ fn an_answer_of_normal_silences_hints_and_no_certain_failure() {
     for id in [hint.template_id, failure.template_id] {
         assert!(detector.feedback("host-1", id, Some(Verdict::LikelyBenign)));
     }
-    assert!(events(&mut detector).is_empty(), "the failure is still open");
+    assert!(
+        events(&mut detector).is_empty(),
+        "the failure is still open"
+    );
     assert!(observe(&mut detector, "host-1", 22.0, "check failed").failure);
     let hint = detector.observe(&Record {
         stream: "host-1",
@@ -166,4 +169,49 @@ fn a_warning_is_still_one_after_a_restart() {
     assert_eq!(restored.counters().open_episodes, 2);
     calm(&mut restored, "host-1", 23, 20);
     assert_eq!(restored.next_question(), None, "all was asked before");
+}
+
+#[test]
+fn a_verdict_by_text_holds_for_all_streams_also_those_to_come_and_after_a_restart() {
+    let mut detector = detector(&[]);
+    observe(&mut detector, "host-1", 0.0, "check of sda failed");
+    observe(&mut detector, "host-2", 0.0, "check of sdb failed");
+    assert_eq!(events(&mut detector).len(), 2);
+    let benign = Some(Verdict::Benign);
+    assert_eq!(
+        detector.feedback_by_text(None, "check of <:*:> failed", benign),
+        2
+    );
+    let cleared = events(&mut detector);
+    assert!(cleared.iter().all(|event| event.state == State::Cleared));
+    assert_eq!(cleared.len(), 2);
+    let saved = detector.snapshot().to_vec();
+    for restored in [false, true] {
+        if restored {
+            detector.restore(&saved).unwrap();
+        }
+        for stream in ["host-1", "host-3"] {
+            assert!(!observe(&mut detector, stream, 1.0, "check of sdc failed").failure);
+        }
+        assert!(observe(&mut detector, "host-3", 1.0, "another check failed").failure);
+    }
+    detector.feedback_by_text(None, "check of <:*:> failed", None);
+    assert!(observe(&mut detector, "host-4", 2.0, "check of sdd failed").failure);
+}
+
+#[test]
+fn a_verdict_by_text_on_one_stream_leaves_the_others_alone() {
+    let mut detector = detector(&[]);
+    observe(&mut detector, "host-1", 0.0, "check failed");
+    observe(&mut detector, "host-2", 0.0, "check failed");
+    let benign = Some(Verdict::Benign);
+    let on = Some("host-1");
+    assert_eq!(detector.feedback_by_text(on, "check failed", benign), 1);
+    assert_eq!(detector.feedback_by_text(on, "no such template", benign), 0);
+    assert_eq!(
+        detector.feedback_by_text(Some("host-9"), "check failed", benign),
+        0
+    );
+    assert!(!observe(&mut detector, "host-1", 1.0, "check failed").failure);
+    assert!(observe(&mut detector, "host-2", 1.0, "check failed").failure);
 }
