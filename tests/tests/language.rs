@@ -26,6 +26,8 @@ const SCOPE: &[&str] = &[
     "lab/tests/cases/README.md",
     "records/README.md",
     "records/src",
+    "report/README.md",
+    "report/src",
     "include",
 ];
 

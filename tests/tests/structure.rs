@@ -14,11 +14,19 @@ const NOT_INSTALLED: [&str; 2] = ["bellwether-lab", "bellwether-tests"];
 /// Crates of the laboratory: their names, or the beginnings of their names.
 const LABORATORY: [&str; 5] = ["bellwether-lab", "comfy-table", "plotters", "rand", "tpe"];
 /// The folders of crates whose import circles are bounded.
-const BOUNDED: [&str; 6] = ["cli", "collectd-plugin", "core", "lab", "records", "tests"];
+const BOUNDED: [&str; 7] = [
+    "cli",
+    "collectd-plugin",
+    "core",
+    "lab",
+    "records",
+    "report",
+    "tests",
+];
 /// The most files of an import circle.
 const CIRCLE_MAX: usize = 4;
 /// The most lines of Rust of the command for operators, its tests included.
-const CLI_LINES_MAX: usize = 6_000;
+const CLI_LINES_MAX: usize = 4_500;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

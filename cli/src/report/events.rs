@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
 use bellwether_records::files::decoded;
 
-use super::model::{Host, take};
+use bellwether_report::model::{Host, take};
 
 /// What an event is listed under that is about no hypervisor but about what collects their samples.
 const COLLECTOR: &str = "collector";

@@ -9,7 +9,7 @@ use bellwether_core::units::Time;
 use bellwether_records::log_files::Log as RecordedLog;
 use bellwether_records::logs;
 
-use super::model::{Host, Log, Records, nothing_in, take};
+use bellwether_report::model::{Host, Log, Records, nothing_in, take};
 
 /// The most templates of an episode that are listed.
 const TEMPLATES_MAX: usize = 32;

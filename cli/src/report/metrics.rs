@@ -9,9 +9,9 @@ use bellwether_core::had::{Algorithm, Detector, HadOptions};
 use bellwether_records::feed::Feed;
 use bellwether_records::series::{Series, hypervisor};
 
-use super::change::{Way, best_step, change_points};
-use super::model::{Host, Incident, Moment, Recording, Vm, Vote, nothing_in, take};
 use crate::replay::metrics::warnings;
+use bellwether_report::change::{Way, best_step, change_points};
+use bellwether_report::model::{Host, Incident, Moment, Recording, Vm, Vote, nothing_in, take};
 
 /// The most rows of one file, and the most values of one file, that are kept for drawing.
 const ROWS_MAX: usize = 1 << 23;
@@ -264,7 +264,7 @@ fn is_frozen(values: &[f32], row: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::model::Level;
+    use bellwether_report::model::Level;
     use std::path::PathBuf;
 
     fn case(name: &str, algorithm: &str) -> Host {

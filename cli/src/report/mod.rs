@@ -1,12 +1,8 @@
 //! One HTML file with the findings of the detectors: `bellwether report`.
 
-mod change;
 mod events;
 mod logs;
 mod metrics;
-mod model;
-mod page;
-mod words;
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -26,7 +22,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use self::model::{Host, Report};
+use bellwether_report::model::{Host, Report};
+use bellwether_report::{page, words};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,8 +8,8 @@ use bellwether_core::text::duration;
 use bellwether_records::clock::Clock;
 use bellwether_records::logs::Found;
 
-use super::change::Step;
-use super::model::{Host, Incident, Level, Recording, Report};
+use crate::change::Step;
+use crate::model::{Host, Incident, Level, Recording, Report};
 
 /// The most names of files that a sentence lists; the rest are counted.
 const LISTED_MAX: usize = 4;

@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use scraper::{Html, Selector};
 
 use super::*;
-use crate::report::change::Step;
-use crate::report::model::{Log, Moment, Recording, Records, Vm, Vote};
+use crate::change::Step;
+use crate::model::{Log, Moment, Recording, Records, Vm, Vote};
 
 /// What would do harm if it came into a page as it is.
 const HOSTILE: &str =

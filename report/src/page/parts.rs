@@ -6,7 +6,7 @@ use bellwether_records::clock::Clock;
 use maud::{Markup, html};
 
 use super::plot::coordinate;
-use crate::report::model::{Host, Incident, Level};
+use crate::model::{Host, Incident, Level};
 
 /// The most anomalies of one host that are shown with the series of its VMs.
 const PINPOINTS_MAX: usize = 3;

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use bellwether_core::event::{Direction, EventKind};
 use maud::{Markup, html};
 
-use super::super::model::{Incident, Recording, Vm, Vote};
-use super::super::words;
 use super::parts::{Page, axis};
 use super::plot::{Columns, HEIGHT, Scale, area, coordinate, line};
+use crate::model::{Incident, Recording, Vm, Vote};
+use crate::words;
 
 /// A name longer than this keeps its last characters when it is cut: they are what distinguishes it from others.
 const NAME_CUT: usize = 16;

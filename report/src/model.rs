@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bellwether_core::event::{Cause, Direction, Event, EventKind, Severity, State};
 
-use super::change::Step;
+use crate::change::Step;
 
 /// All that a page shows.
 #[derive(Debug, Default)]

@@ -20,8 +20,8 @@ use bellwether_records::clock::Clock;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::model::{Host, Incident, Level, Report};
-use super::words;
+use crate::model::{Host, Incident, Level, Report};
+use crate::words;
 use parts::{Page, badge, pinpoints, time};
 
 const STYLE: &str = include_str!("style.css");

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use bellwether_core::event::{Event, EventKind};
 use maud::{Markup, html};
 
-use super::super::model::{Host, Incident, Level, Log};
-use super::super::words;
 use super::parts::{Page, axis, time};
 use super::plot::coordinate;
+use crate::model::{Host, Incident, Level, Log};
+use crate::words;
 
 /// Bars of a line of time, and of the one in a tile.
 const BARS: usize = 240;

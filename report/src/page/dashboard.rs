@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::super::model::{Host, Level, Moment, Recording, Report};
-use super::super::words;
 use super::log;
 use super::parts::{Page, badge};
+use crate::model::{Host, Level, Moment, Recording, Report};
+use crate::words;
 
 /// The height of a VM's bar for one standard deviation, of 50 in each direction.
 const UNITS_PER_DEVIATION: f64 = 10.0;

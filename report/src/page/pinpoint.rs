@@ -7,11 +7,11 @@ use bellwether_core::event::{Cause, Event, EventKind};
 use bellwether_core::text::{duration, split_list};
 use maud::{Markup, html};
 
-use super::super::model::{Host, Incident, Recording};
-use super::super::words;
 use super::parts::{Page, pinpoints, time};
 use super::plot::{Columns, coordinate};
 use super::view::View;
+use crate::model::{Host, Incident, Recording};
+use crate::words;
 
 /// The most incidents of one host that are shown in detail, the worst ones; and the most of the others that are listed.
 const ARTICLES_MAX: usize = 4;
