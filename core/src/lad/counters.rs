@@ -42,7 +42,7 @@ pub struct Counters {
     /// Questions without an answer.
     #[serde(skip)]
     pub questions: u64,
-    /// Questions that were given up for want of an answer, or not put for want of room.
+    /// Questions that were dropped without an answer, or not asked because the limit was reached.
     #[serde(skip)]
     pub questions_dropped: u64,
 }

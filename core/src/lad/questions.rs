@@ -54,7 +54,7 @@ pub(super) struct Questions {
     /// Number of those, the first ones, that were fetched.
     fetched: usize,
     last_id: u64,
-    /// Number of questions that were given up for want of an answer, or not put for want of room.
+    /// Number of questions that were dropped without an answer, or not asked because the limit was reached.
     dropped: u64,
 }
 
@@ -71,7 +71,7 @@ impl Questions {
         self.max
     }
 
-    /// Puts a template to question; `false` if there is no room. The oldest question that was fetched and not answered makes room.
+    /// Adds a question; `false` if the limit is reached. The oldest question that was fetched and not answered is dropped for it.
     pub(super) fn put(&mut self, stream: &str, template_id: u64, program: &str) -> bool {
         if self.open.len() >= self.max {
             self.dropped += 1;

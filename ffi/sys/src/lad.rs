@@ -49,7 +49,7 @@ counters! {
         bytes,
         /// Questions without an answer.
         questions,
-        /// Questions given up for want of an answer, or not put for want of room.
+        /// Questions dropped without an answer, or not asked because the limit was reached.
         questions_dropped,
     }
 }
