@@ -9,7 +9,7 @@ use super::options::LadOptions;
 use super::pending::Pending;
 use super::questions::Questions;
 use super::quiet::Quiet;
-use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
+use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record};
 use super::standing::Standing;
 use super::stream::Stream;
 use super::streams::Streams;
@@ -182,19 +182,6 @@ impl Detector {
         self.guess = at;
         self.streams[at].prefetch(&self.scratch);
         at
-    }
-
-    /// Takes a verdict on a template; `None` withdraws an earlier one. It applies from now on, and to what is already known: windows
-    /// learned from what is a failure are forgotten, an episode without remaining records is cleared, a missed one is raised. A
-    /// verdict that is not certain does not replace one that is. Returns `false` if there is no such stream or template.
-    pub fn feedback(&mut self, stream: &str, template_id: u64, verdict: Option<Verdict>) -> bool {
-        let Some(at) = self.streams.find(stream) else {
-            return false;
-        };
-        let stream = &mut self.streams[at];
-        let known = stream.feedback(&self.limits, template_id, verdict, &mut self.pending);
-        stream.measure(&mut self.totals);
-        known
     }
 
     /// The template with this number, or `None` if there is no such stream or template (any more).

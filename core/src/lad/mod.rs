@@ -29,6 +29,7 @@ mod classifier;
 mod counters;
 mod detector;
 mod episode;
+mod feedback;
 mod first_seen;
 mod novelty;
 mod options;

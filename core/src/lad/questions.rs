@@ -6,22 +6,18 @@ use std::collections::VecDeque;
 
 use smol_str::SmolStr;
 
-use super::detector::Detector;
-use super::record::Verdict;
 use crate::memory::allocation;
 use crate::text::{clean, shortened};
 
 /// Maximum length of a template in a question, in bytes.
 pub const QUESTION_MAX_BYTES: usize = 300;
-/// Maximum number of benign templates beside a question.
-const BENIGN_MAX: usize = 8;
 /// Maximum length of a program's name, in bytes.
 const PROGRAM_MAX_BYTES: usize = 64;
 
 /// A template that completed an unknown window, and whose text reports no failure that the lexicon knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// Identifies it in [`Detector::answer`]; unique within the detector's life.
+    /// Identifies it in [`Detector::answer`](super::Detector::answer); unique within the detector's life.
     pub id: u64,
     /// The stream that it is from.
     pub stream: String,
@@ -39,11 +35,11 @@ pub struct Question {
 
 /// A question that has no answer yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Open {
-    id: u64,
-    stream: SmolStr,
-    template_id: u64,
-    program: SmolStr,
+pub(super) struct Open {
+    pub(super) id: u64,
+    pub(super) stream: SmolStr,
+    pub(super) template_id: u64,
+    pub(super) program: SmolStr,
 }
 
 /// The questions without an answer, oldest first.
@@ -92,14 +88,14 @@ impl Questions {
     }
 
     /// The next question that was not fetched yet.
-    fn fetch(&mut self) -> Option<Open> {
+    pub(super) fn fetch(&mut self) -> Option<Open> {
         let next = self.open.get(self.fetched)?.clone();
         self.fetched += 1;
         Some(next)
     }
 
     /// Removes the question with this id, if it is open and was fetched.
-    fn take(&mut self, id: u64) -> Option<Open> {
+    pub(super) fn take(&mut self, id: u64) -> Option<Open> {
         let at = self.open.binary_search_by_key(&id, |open| open.id).ok()?;
         if at >= self.fetched {
             return None;
@@ -128,55 +124,6 @@ impl Questions {
         };
         allocation(self.open.capacity() * size_of::<Open>())
             + self.open.iter().map(names).sum::<usize>()
-    }
-}
-
-impl Detector {
-    /// The oldest question that was not fetched yet; with the option `questions` above 0. There is one per template and stream, for
-    /// templates in unknown windows that were not there during training. At most as many as the option says wait for an answer;
-    /// beyond that, the oldest that were fetched are given up. After a restart, questions without an answer are not put again.
-    pub fn next_question(&mut self) -> Option<Question> {
-        loop {
-            let open = self.pending.questions.fetch()?;
-            let question = self.question(&open);
-            if question.is_some() {
-                return question;
-            }
-            // The stream or the template was evicted meanwhile.
-            self.pending.questions.take(open.id);
-        }
-    }
-
-    fn question(&self, open: &Open) -> Option<Question> {
-        let stream = self.streams.get(self.streams.find(&open.stream)?)?;
-        let template = stream.miner.template(open.template_id)?;
-        let short = |text: &str| shortened(&clean(text), QUESTION_MAX_BYTES);
-        let template = short(template);
-        let benign = stream
-            .benign(BENIGN_MAX)
-            .into_iter()
-            .map(|text| short(&text));
-        Some(Question {
-            id: open.id,
-            stream: open.stream.to_string(),
-            template_id: open.template_id,
-            program: open.program.to_string(),
-            count: stream.miner.size(open.template_id).unwrap_or(0),
-            benign: benign.filter(|text| *text != template).collect(),
-            template,
-        })
-    }
-
-    /// Takes the answer to a question; `None` if it remains open whether the template reports a failure. A verdict is applied as
-    /// by [`Detector::feedback`]. Returns `false` if there is no such question, or if its template was evicted meanwhile.
-    pub fn answer(&mut self, id: u64, verdict: Option<Verdict>) -> bool {
-        let Some(open) = self.pending.questions.take(id) else {
-            return false;
-        };
-        match verdict {
-            Some(_) => self.feedback(&open.stream, open.template_id, verdict),
-            None => true,
-        }
     }
 }
 

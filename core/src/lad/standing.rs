@@ -2,7 +2,6 @@
 
 use rustc_hash::FxHashMap;
 
-use super::detector::Detector;
 use super::options::LadOptions;
 use super::record::Verdict;
 use crate::drain::{DrainOptions, Miner};
@@ -81,42 +80,6 @@ impl Standing {
             return 0;
         }
         self.templates.bytes() + table(self.verdicts.capacity(), size_of::<(u64, Verdict)>())
-    }
-}
-
-impl Detector {
-    /// Takes a verdict on a template by its text, in the form of [`Detector::template`]; `None` withdraws an earlier one. In
-    /// `template`, `<:*:>` stands for any word, so that it may cover several templates.
-    ///
-    /// With the name of a stream, it is applied to that stream, as by [`Detector::feedback`]. Without, it holds for all streams, also
-    /// for templates and streams that are still to come; at most 1024 such verdicts are kept, the newest. Returns the number of
-    /// templates that it was applied to now.
-    pub fn feedback_by_text(
-        &mut self,
-        stream: Option<&str>,
-        template: &str,
-        verdict: Option<Verdict>,
-    ) -> usize {
-        let of_stream = match stream {
-            Some(stream) => match self.streams.find(stream) {
-                Some(at) => at..at + 1,
-                None => return 0,
-            },
-            None => {
-                self.standing.set(template, verdict);
-                0..self.streams.len()
-            }
-        };
-        let mut applied = 0;
-        for at in of_stream {
-            let stream = &mut self.streams[at];
-            for id in stream.miner.instances(template) {
-                applied +=
-                    usize::from(stream.feedback(&self.limits, id, verdict, &mut self.pending));
-            }
-            stream.measure(&mut self.totals);
-        }
-        applied
     }
 }
 
