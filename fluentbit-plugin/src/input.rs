@@ -57,9 +57,9 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 18] = [
     ),
     (
         true,
-        c"streamless_total",
-        c"Records from untracked streams, beyond max_streams",
-        |f| f.detector.full,
+        c"streams_evicted_total",
+        c"Streams that made room for others, at max_streams or max_memory_mib",
+        |f| f.detector.streams_evicted,
     ),
     (
         true,

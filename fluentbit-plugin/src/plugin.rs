@@ -124,8 +124,8 @@ enum Topic {
     Foreign,
     /// The detector refuses records.
     Refused,
-    /// There are more streams than the detector tracks.
-    MaxStreams,
+    /// Streams are evicted for others.
+    Evicted,
     /// The state cannot be saved.
     State,
 }
@@ -169,6 +169,8 @@ struct Running {
     /// `None` without a state file, and once it has ended.
     saver: Option<Saver<Snapshot>>,
     limiter: LogLimiter<Topic>,
+    /// The number of evicted streams that was last logged.
+    evicted: u64,
     started: Instant,
     /// It has left the pipeline.
     ended: bool,
@@ -282,10 +284,15 @@ impl Running {
             let message = format!("{refused} records could not be classified so far{why}");
             self.log.later(&self.status, Level::Warning, &message);
         }
-        if counters.full > 0 && self.limiter.allows(Topic::MaxStreams, now - self.started) {
+        // Only while it goes on: the number of those before says nothing new.
+        if counters.streams_evicted > self.evicted
+            && self.limiter.allows(Topic::Evicted, now - self.started)
+        {
+            self.evicted = counters.streams_evicted;
             let message = format!(
-                "max_streams reached: {} records from untracked streams were classified by text only",
-                counters.full
+                "max_streams or max_memory_mib reached: {} streams were evicted for others so far, those without an open episode and with \
+                 few records first; what is learned of an evicted host is lost",
+                counters.streams_evicted
             );
             self.log.later(&self.status, Level::Warning, &message);
         }
@@ -474,6 +481,7 @@ unsafe fn start(
         clock: Clock::default(),
         saver: None,
         limiter: LogLimiter::default(),
+        evicted: 0,
         started: Instant::now(),
         ended: false,
         settings,

@@ -313,7 +313,11 @@ impl LogReader {
         let mut buffer = std::mem::take(&mut self.buffer);
         let number = self.lines.next(&mut buffer)?;
         if let Some(index) = number {
-            let text = String::from_utf8_lossy(&buffer);
+            // Almost always it is UTF-8, which is sooner checked than repaired.
+            let text = match std::str::from_utf8(&buffer) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(&buffer),
+            };
             self.take(index, &without_colors(&text));
         }
         self.buffer = buffer;
@@ -368,7 +372,9 @@ impl LogReader {
             }
             return;
         }
-        if line.contains(" [s=")
+        // A weekday begins with no digit.
+        if !line.starts_with(|c: char| c.is_ascii_digit())
+            && line.contains(" [s=")
             && let Some((time, rest)) = syslog::weekday_and_date(line)
             && rest.starts_with("[s=")
         {

@@ -358,6 +358,8 @@ fn a_hundred_thousand_streams_stay_within_the_limits_set() -> Result<()> {
         assert!(grown < more * MIB, "{limit}: {grown} bytes more");
         let (status, log) = host.end()?;
         assert_eq!(status, 0, "{log}");
+        let warnings = log.matches("streams were evicted for others").count();
+        assert_eq!(warnings, 1, "{limit}: {log}");
     }
     Ok(())
 }

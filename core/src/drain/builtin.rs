@@ -17,6 +17,7 @@
 //! continue with, which is checked there. Digits are ASCII digits; Python's `\d` also matches those of other scripts.
 
 use super::candidates::{self, Candidate};
+use super::mask::Values;
 
 /// A placeholder in the masked line and the part of the line that it replaces, as byte offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,11 @@ const SEQ: &str = "<:SEQ:>";
 const HEX: &str = "<:HEX:>";
 const NUM: &str = "<:NUM:>";
 const CMD: &str = "<:CMD:>";
+/// The most digits of a number in [`Values::Numbers`].
+pub(super) const DIGITS_MAX: usize = 10;
+/// The least groups of six lower-case hexadecimal digits in a SEQ, and of four in upper case.
+const LOWER_GROUPS_MIN: usize = 3;
+const UPPER_GROUPS_MIN: usize = 4;
 /// A masked command follows this text.
 const CMD_PREFIX: &[u8] = b"executed cmd ";
 
@@ -107,12 +113,11 @@ impl Word {
     }
 }
 
-/// Appends `text` with all matches replaced to `out`, and calls `replaced` for each. Returns whether a command was among them:
-/// the only match that can contain words.
+/// Appends `text` with all matches replaced to `out`, and calls `replaced` for each. Returns what they were.
 #[inline]
-pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span)) -> bool {
+pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span)) -> Values {
     let bytes = text.as_bytes();
-    let mut commands = false;
+    let mut others = false;
     // Everything before this offset has been written.
     let mut written = 0;
     // The end of the last match of a mask before NUM, which is a boundary for NUM.
@@ -123,8 +128,13 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
             Candidate::Word(at) | Candidate::Quote(at) if at < written => return,
             Candidate::Word(at) => match matched(bytes, Word::at(bytes, at)) {
                 None => return,
-                Some((NUM, to)) => (NUM, signed(bytes, at, written, fence), to),
+                Some((NUM, to)) => {
+                    let from = signed(bytes, at, written, fence);
+                    others |= from < at || to - at > DIGITS_MAX;
+                    (NUM, from, to)
+                }
                 Some((placeholder, to)) => {
+                    others |= placeholder != IP;
                     fence = to;
                     (placeholder, at, to)
                 }
@@ -132,7 +142,7 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
             Candidate::Quote(at) if bytes[..at].ends_with(CMD_PREFIX) => match quoted(bytes, at) {
                 None => return,
                 Some(to) => {
-                    commands = true;
+                    others = true;
                     (CMD, at, to)
                 }
             },
@@ -149,7 +159,11 @@ pub(super) fn mask(text: &str, out: &mut String, mut replaced: impl FnMut(Span))
         written = to;
     });
     out.push_str(&text[written..]);
-    commands
+    match (written, others) {
+        (0, _) => Values::None,
+        (_, false) => Values::Numbers,
+        (_, true) => Values::Others,
+    }
 }
 
 /// The mask that matches at `word`, and the end of the match.
@@ -170,7 +184,9 @@ fn matched(bytes: &[u8], word: Word) -> Option<(&'static str, usize)> {
     {
         return Some((IP, to));
     }
+    // Others are too short, and no word continues them.
     if word.len() >= 4
+        && (next == Some(b' ') || word.len() >= 4 * UPPER_GROUPS_MIN)
         && let Some(to) = lower_seq(bytes, word.from).or_else(|| upper_seq(bytes, word.from))
     {
         return Some((SEQ, to));
@@ -234,7 +250,7 @@ fn ip(bytes: &[u8], from: usize) -> Option<usize> {
 /// The end of a SEQ of lower-case hexadecimal digits that begins at `from`: words of six or more, separated by single spaces. A
 /// long word may count as several, so what matters is how many times six digits fit.
 fn lower_seq(bytes: &[u8], from: usize) -> Option<usize> {
-    seq(bytes, from, 3, |word| {
+    seq(bytes, from, LOWER_GROUPS_MIN, |word| {
         let fits = word.len() >= 6 && word.is(LOWER_HEX) && id(bytes, word.from).is_none();
         fits.then_some(word.len() / 6)
     })
@@ -247,7 +263,7 @@ fn lower_seq(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// The end of a SEQ of upper-case hexadecimal digits that begins at `from`: groups of four digits, separated by single spaces.
 fn upper_seq(bytes: &[u8], from: usize) -> Option<usize> {
-    seq(bytes, from, 4, |word| {
+    seq(bytes, from, UPPER_GROUPS_MIN, |word| {
         let fits = word.len() % 4 == 0
             && word.is(UPPER_HEX)
             && id(bytes, word.from).is_none()

@@ -14,6 +14,18 @@ const MAX_NAME_BYTES: usize = 15;
 /// Maximum memory of a compiled regular expression.
 const REGEX_BYTES: usize = 1 << 20;
 
+/// What the placeholders of a masked line stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// There are none: the masked line is the line.
+    #[default]
+    None,
+    /// Decimal numbers of at most [`builtin::DIGITS_MAX`] digits without a sign, and IP addresses.
+    Numbers,
+    /// Others, which may even hold words.
+    Others,
+}
+
 /// A custom mask.
 #[derive(Debug, Clone)]
 struct Custom {
@@ -46,31 +58,33 @@ impl Masks {
         })
     }
 
-    /// Writes the masked `line` to `out`, using `spare` as a second buffer. Returns whether a placeholder may stand for words:
-    /// those of custom masks and commands may, all other values are digits and punctuation.
+    /// Writes the masked `line` to `out`, using `spare` as a second buffer. Returns what the placeholders stand for.
     #[inline]
-    pub fn apply(&self, line: &str, out: &mut String, spare: &mut String) -> bool {
+    pub fn apply(&self, line: &str, out: &mut String, spare: &mut String) -> Values {
         out.clear();
         if self.custom.is_empty() {
             if self.builtin {
                 return builtin::mask(line, out, |_| {});
             }
             out.push_str(line);
-            return false;
+            return Values::None;
         }
         out.push_str(line);
-        let mut words = false;
+        let mut values = Values::None;
         for custom in &self.custom {
             spare.clear();
-            custom.mask(out, spare, |_| words = true);
+            custom.mask(out, spare, |_| values = Values::Others);
             std::mem::swap(out, spare);
         }
         if self.builtin {
             spare.clear();
-            words |= builtin::mask(out, spare, |_| {});
+            let others = builtin::mask(out, spare, |_| {});
+            if values == Values::None {
+                values = others;
+            }
             std::mem::swap(out, spare);
         }
-        words
+        values
     }
 
     /// The masked `line`, and the parts of the line that its placeholders replace, in order.

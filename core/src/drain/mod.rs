@@ -72,8 +72,9 @@ use self::budget::Budget;
 use self::clusters::Clusters;
 use self::line_cache::LineCache;
 use self::mask::Masks;
+pub(crate) use self::mask::Values;
 use self::postings::Postings;
-pub(crate) use self::scratch::Scratch;
+pub(crate) use self::scratch::{Masked, Scratch};
 use self::tree::{Found, Leaf, Tree};
 use self::words::{PARAMETER, Separators, Word};
 use crate::options::OptionError;
@@ -219,8 +220,12 @@ impl Miner {
     /// Masks a line into `scratch`, for this miner or another with the same options.
     pub(crate) fn mask_into(&self, scratch: &mut Scratch, line: &str) {
         let Config { masks, .. } = &*self.config;
+        let whole = line.len();
         let line = self.config.truncated(line);
-        scratch.words_masked = masks.apply(line, &mut scratch.masked, &mut scratch.spare);
+        scratch.values = masks.apply(line, &mut scratch.masked, &mut scratch.spare);
+        if line.len() < whole {
+            scratch.values = Values::Others;
+        }
         scratch.hash = BuildHasherDefault::<FxHasher>::default().hash_one(&*scratch.masked);
     }
 

@@ -1,5 +1,6 @@
 //! Buffers for a line on its way to its cluster: masked, then split into words.
 
+use super::mask::Values;
 use super::words::{Separators, Word, word};
 use crate::memory::{allocation, vec};
 
@@ -10,8 +11,8 @@ pub(crate) struct Scratch {
     pub(super) masked: String,
     /// The hash of the masked line.
     pub(super) hash: u64,
-    /// Whether a placeholder in it may stand for words.
-    pub(super) words_masked: bool,
+    /// What its placeholders stand for.
+    pub(super) values: Values,
     /// A second buffer for masking.
     pub(super) spare: String,
     /// The byte offsets of the words.
@@ -20,7 +21,28 @@ pub(crate) struct Scratch {
     pub(super) line: Vec<Word>,
 }
 
+/// A masked line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Masked<'a> {
+    /// The text with its placeholders.
+    pub text: &'a str,
+    /// The hash of the text.
+    pub hash: u64,
+    /// What the placeholders stand for.
+    pub values: Values,
+}
+
 impl Scratch {
+    /// The masked line.
+    #[inline]
+    pub(crate) fn masked(&self) -> Masked<'_> {
+        Masked {
+            text: &self.masked,
+            hash: self.hash,
+            values: self.values,
+        }
+    }
+
     /// Splits the masked line into words, `most` at most.
     pub(super) fn split(&mut self, separators: &Separators, most: usize) {
         separators.split(&self.masked, most, &mut self.spans);

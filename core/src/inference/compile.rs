@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::lexicon::Lexicon;
 use super::normal::Numbers;
+use super::numeric;
 use super::opaque::Names;
 use super::phrase::{Meaning, Part, Phrase};
 use super::scan::Scanner;
@@ -19,9 +20,11 @@ type Key = (Vec<(String, bool)>, bool);
 struct Symbols {
     by_key: FxHashMap<Key, u32>,
     patterns: FxHashMap<String, usize>,
-    texts: Vec<String>,
+    /// Each with whether it may continue.
+    texts: Vec<(String, bool)>,
     meanings: Vec<Vec<Meaning>>,
     numbers: Numbers,
+    numeric: numeric::Builder,
 }
 
 impl Symbols {
@@ -38,6 +41,7 @@ impl Symbols {
             let forms = [Some(word.clone()), (split != *word).then_some(split)];
             for mut form in forms.into_iter().flatten() {
                 self.numbers.collect(&form, *open);
+                self.numeric.add(next, &form);
                 // The scanner looks only where words begin.
                 let prefix = form.bytes().take_while(|&byte| !in_word(byte)).count();
                 let pattern = form.split_off(prefix);
@@ -45,10 +49,11 @@ impl Symbols {
                     continue;
                 }
                 let at = *self.patterns.entry(pattern.clone()).or_insert_with(|| {
-                    self.texts.push(pattern);
+                    self.texts.push((pattern, false));
                     self.meanings.push(Vec::new());
                     self.texts.len() - 1
                 });
+                self.texts[at].1 |= *open;
                 let meaning = Meaning {
                     symbol: next,
                     open: *open,
@@ -176,6 +181,7 @@ impl Lexicon {
         }
         Lexicon {
             numbers: symbols.numbers,
+            numeric: symbols.numeric.build(&phrases, &frequency),
             scanner: Scanner::new(&symbols.texts),
             meanings: symbols.meanings,
             by_symbol,

@@ -13,6 +13,7 @@ use super::Inference;
 use super::finding::Reading;
 use super::message::Message;
 use super::normal::Numbers;
+use super::numeric::Numeric;
 use super::opaque::Names;
 use super::phrase::{Meaning, Phrase};
 use super::scan::Scanner;
@@ -49,6 +50,7 @@ pub struct Lexicon {
     pub(super) names: Names,
     pub(super) sources: Sources,
     pub(super) numbers: Numbers,
+    pub(super) numeric: Numeric,
 }
 
 impl Lexicon {
@@ -128,5 +130,9 @@ impl Inference for Lexicon {
 
     fn normalize(&self, text: &str, into: &mut Vec<u8>) {
         self.numbers.normalize(text.as_bytes(), into);
+    }
+
+    fn ignores_numbers(&self, text: &str) -> bool {
+        self.has_no_numeric_phrase(text.as_bytes())
     }
 }

@@ -24,6 +24,7 @@ mod finding;
 mod lexicon;
 mod message;
 mod normal;
+mod numeric;
 mod opaque;
 mod phrase;
 mod reading;
@@ -54,5 +55,11 @@ pub trait Inference {
     /// own normal form.
     fn normalize(&self, text: &str, into: &mut Vec<u8>) {
         into.extend_from_slice(text.as_bytes());
+    }
+
+    /// Whether a message that reports nothing would do so with any other decimal numbers in place of those in `text` that are whole
+    /// words without a sign and have at most ten digits. A cache can then do without these numbers. By default, it is unknown.
+    fn ignores_numbers(&self, _text: &str) -> bool {
+        false
     }
 }

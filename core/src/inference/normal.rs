@@ -1,6 +1,6 @@
 //! The normal form of a message: without the numbers that make no difference to a lexicon.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::words::in_word;
 
@@ -13,8 +13,8 @@ const WORD_MAX_BYTES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Numbers {
     whole: FxHashSet<Box<[u8]>>,
-    /// Words that a text may continue.
-    open: Vec<Box<[u8]>>,
+    /// Words that a text may continue, by their first byte.
+    open: FxHashMap<u8, Vec<Box<[u8]>>>,
     /// By first byte in lower case: the lengths of whole words, one bit each, and the highest bit if an open word begins so. Most
     /// words of a text are sorted out by this.
     begins: Box<[u64; 256]>,
@@ -27,7 +27,7 @@ impl Default for Numbers {
     fn default() -> Self {
         Self {
             whole: FxHashSet::default(),
-            open: Vec::new(),
+            open: FxHashMap::default(),
             begins: Box::new([0; 256]),
         }
     }
@@ -47,10 +47,13 @@ impl Numbers {
                 true => OPEN,
                 false => 1 << word.len().min(WORD_MAX_BYTES),
             };
-            match open && words.peek().is_none() {
-                true if !self.open.contains(&word) => self.open.push(word),
-                true => {}
-                false => _ = self.whole.insert(word),
+            if open && words.peek().is_none() {
+                let others = self.open.entry(word[0]).or_default();
+                if !others.contains(&word) {
+                    others.push(word);
+                }
+            } else {
+                self.whole.insert(word);
             }
         }
     }
@@ -66,28 +69,25 @@ impl Numbers {
         let lower = &mut lower[..cut];
         lower.copy_from_slice(&word[..cut]);
         lower.make_ascii_lowercase();
-        (cut == word.len() && self.whole.contains(&*lower))
-            || self.open.iter().any(|open| lower.starts_with(open))
+        // Few words are open, and most of those differ in their second byte: no call is worth it.
+        let continues = |open: &[u8]| {
+            open.len() <= lower.len() && open.iter().zip(&*lower).all(|(a, b)| a == b)
+        };
+        (cut == word.len() && begins & (1 << cut) != 0 && self.whole.contains(&*lower))
+            || begins & OPEN != 0
+                && self
+                    .open
+                    .get(&lower[0])
+                    .is_some_and(|words| words.iter().any(|open| continues(open)))
     }
 
     /// Appends the normal form of `text`: each word with a digit is cut at its first one, unless the word makes a difference.
     pub fn normalize(&self, text: &[u8], into: &mut Vec<u8>) {
         let mut copied = 0;
         let mut at = 0;
-        while at < text.len() {
-            // Most of a text is no number: skips eight bytes at a time.
-            if let Some(eight) = text.get(at..at + 8)
-                && !has_digit(u64::from_le_bytes(eight.try_into().expect("eight bytes")))
-            {
-                at += 8;
-                continue;
-            }
-            if !text[at].is_ascii_digit() {
-                at += 1;
-                continue;
-            }
-            let digit = at;
+        while let Some(digit) = next_digit(text, at) {
             let mut begin = digit;
+            at = digit + 1;
             while begin > copied && in_word(text[begin - 1]) {
                 begin -= 1;
             }
@@ -104,12 +104,29 @@ impl Numbers {
     }
 }
 
-/// Whether one of eight bytes is an ASCII digit (SIMD within a register).
-fn has_digit(bytes: u64) -> bool {
+/// Where the next ASCII digit is from `at` on.
+#[inline]
+fn next_digit(text: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(eight) = text.get(at..at + 8) {
+        let eight = u64::from_le_bytes(eight.try_into().expect("eight bytes"));
+        match first_digit(eight) {
+            8 => at += 8,
+            within => return Some(at + within),
+        }
+    }
+    let rest = text.get(at..)?.iter().position(u8::is_ascii_digit);
+    rest.map(|within| at + within)
+}
+
+/// The index of the first of eight bytes that is an ASCII digit, or 8 (SIMD within a register).
+#[inline]
+fn first_digit(bytes: u64) -> usize {
     const ONES: u64 = u64::MAX / 255;
-    // Digits become 0 to 9 and nothing else does; then the well-known test for a byte below 10.
+    // Digits become 0 to 9 and nothing else does; then the well-known test for a byte below 10. A borrow may falsify what follows the
+    // first one.
     let off = bytes ^ (ONES * b'0' as u64);
-    off.wrapping_sub(ONES * 10) & !off & (ONES * 0x80) != 0
+    let below = off.wrapping_sub(ONES * 10) & !off & (ONES * 0x80);
+    below.trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) struct Names {
 impl Names {
     /// The rules, compiled.
     pub fn new(rules: Vec<NameRule>) -> Self {
-        let mut patterns: Vec<String> = Vec::new();
+        let mut patterns: Vec<(String, bool)> = Vec::new();
         let mut by_pattern: Vec<Vec<(usize, String)>> = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let literal = match rule.before.is_empty() {
@@ -48,9 +48,9 @@ impl Names {
             let word = |c: char| c.is_alphanumeric() || c == '_';
             let at = literal.find(word).unwrap_or(0);
             let (prefix, pattern) = literal.split_at(at);
-            let known = patterns.iter().position(|known| known == pattern);
+            let known = patterns.iter().position(|(known, _)| known == pattern);
             let at = known.unwrap_or_else(|| {
-                patterns.push(pattern.to_owned());
+                patterns.push((pattern.to_owned(), true));
                 by_pattern.push(Vec::new());
                 patterns.len() - 1
             });

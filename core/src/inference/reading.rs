@@ -13,7 +13,7 @@ use super::syntax::{Gap, Role};
 use super::words::in_word;
 
 /// Maximum number of matches of one message; later ones are ignored.
-const HITS_MAX: usize = 96;
+pub(super) const HITS_MAX: usize = 96;
 /// This many matches need no allocation; most messages have fewer.
 const HITS_INLINE: usize = 24;
 /// Maximum number of hidden ranges of one message.
@@ -33,15 +33,15 @@ type Hits = SmallVec<[Hit; HITS_INLINE]>;
 type Ranges = SmallVec<[(u32, u32); HIDDEN_MAX]>;
 
 /// The symbols of a message.
-struct Present(SmallVec<[u64; SYMBOLS_INLINE / 64]>);
+pub(super) struct Present(SmallVec<[u64; SYMBOLS_INLINE / 64]>);
 
 impl Present {
-    fn new(symbols: usize) -> Self {
+    pub(super) fn new(symbols: usize) -> Self {
         Self(SmallVec::from_elem(0, symbols.div_ceil(64)))
     }
 
     /// Adds a symbol; returns whether it is new.
-    fn insert(&mut self, symbol: u32) -> bool {
+    pub(super) fn insert(&mut self, symbol: u32) -> bool {
         let (word, bit) = (symbol as usize / 64, 1 << (symbol % 64));
         let new = self.0[word] & bit == 0;
         self.0[word] |= bit;
@@ -49,7 +49,7 @@ impl Present {
     }
 
     #[inline]
-    fn has(&self, symbol: u32) -> bool {
+    pub(super) fn has(&self, symbol: u32) -> bool {
         self.0[symbol as usize / 64] >> (symbol % 64) & 1 == 1
     }
 }
@@ -59,7 +59,7 @@ impl Lexicon {
     pub(super) fn read_text(&self, message: &Message<'_>, text: &str) -> Reading {
         let bytes = text.as_bytes();
         let mut hits = Hits::new();
-        let mut indicative = false;
+        let mut present = Present::new(self.by_symbol.len());
         self.scanner.scan(bytes, |pattern, start, end| {
             for meaning in &self.meanings[pattern] {
                 let Some(begin) = meaning.begin(bytes, start, end) else {
@@ -68,7 +68,7 @@ impl Lexicon {
                 if in_placeholder(bytes, start, end) || hits.len() == HITS_MAX {
                     continue;
                 }
-                indicative |= self.indicative[meaning.symbol as usize];
+                present.insert(meaning.symbol);
                 hits.push(Hit {
                     symbol: meaning.symbol,
                     start: begin as u32,
@@ -79,10 +79,14 @@ impl Lexicon {
             }
             hits.len() < HITS_MAX
         });
-        if !indicative {
+        let classes = self.indicated(&hits, &present);
+        if classes == SourceClasses::NONE {
             return Reading::default();
         }
         let origin = self.sources.origin(message, text);
+        if !classes.intersects(origin.classes) {
+            return Reading::default();
+        }
         let opaque = self.names.find(bytes, origin.body, origin.classes);
         hits.retain(|hit| {
             hit.process = opaque.is_process(hit.start, hit.end);
@@ -157,6 +161,20 @@ impl Lexicon {
             reading.pardoned = subject::subject(&text[origin.body..], origin.classes);
         }
         reading
+    }
+
+    /// The classes of the phrases that may indicate something and whose parts are all there, in whatever order.
+    fn indicated(&self, hits: &Hits, present: &Present) -> SourceClasses {
+        let symbols = hits.iter().map(|hit| hit.symbol as usize);
+        let found = symbols
+            .filter(|&symbol| self.indicative[symbol])
+            .flat_map(|symbol| &self.by_symbol[symbol])
+            .map(|&phrase| &self.phrases[phrase as usize])
+            .filter(|phrase| {
+                matches!(phrase.role, Role::Phrase(_) | Role::Word | Role::Report)
+                    && phrase.parts.iter().all(|part| present.has(part.symbol))
+            });
+        found.fold(SourceClasses::NONE, |all, phrase| all | phrase.classes)
     }
 }
 

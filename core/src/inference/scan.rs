@@ -1,6 +1,6 @@
 //! Multi-pattern search: a radix tree behind a prefix filter.
 
-use super::words;
+use super::words::{self, in_word};
 
 /// Bits of each filter; a power of two.
 const FILTER_BITS: usize = 1 << 16;
@@ -9,15 +9,16 @@ const NONE: u32 = u32::MAX;
 /// Size of the table of roots: two bytes of seven bits each.
 const ROOTS: usize = 1 << 14;
 
-/// A radix tree of all patterns, with a prefix filter (a Bloom filter of the first bytes) in front.
+/// A radix tree of all patterns, with a prefix filter (Bloom filters of the first bytes) in front.
 ///
 /// Patterns begin where words begin, and few words begin like a pattern, so the filter rejects most words after a look at eight
-/// bytes. That is several times as fast as an automaton that steps through every byte.
+/// bytes. That is several times as fast as an automaton that steps through every byte. Where the first word of a pattern is whole, the
+/// filter compares whole words: many begin like a short one.
 #[derive(Debug)]
 pub(super) struct Scanner {
-    /// The first eight bytes of the patterns that have eight or more.
-    eight: Filter,
-    /// The first four bytes of the patterns that have four to seven.
+    /// The first word of patterns, cut to eight bytes, where it is whole or as long.
+    word: Filter,
+    /// The first four bytes of the others that have four to seven.
     four: Filter,
     /// The first two or three bytes of the shorter ones.
     short: Filter,
@@ -48,23 +49,29 @@ struct Node {
 type Open<'a> = (usize, &'a [(&'a [u8], u32)], usize);
 
 impl Scanner {
-    /// A scanner for `patterns`: distinct, in lower case, of two bytes or more, beginning with a word character. The number of a
-    /// pattern is its index.
-    pub fn new(patterns: &[String]) -> Scanner {
+    /// A scanner for `patterns`: distinct, in lower case, of two bytes or more, beginning with a word character, each with whether
+    /// its last word may continue. The number of a pattern is its index.
+    pub fn new(patterns: &[(String, bool)]) -> Scanner {
         let mut filters = [Filter::new(), Filter::new(), Filter::new()];
-        let [eight, four, short] = &mut filters;
-        for pattern in patterns {
-            match *pattern.as_bytes() {
-                [_, _, _, _, _, _, _, _, ..] => eight.add(first(pattern.as_bytes(), 0)),
-                [_, _, _, _, ..] => four.add(first(pattern.as_bytes(), 0) & FOUR),
-                [_, _, _] => short.add(first(pattern.as_bytes(), 0)),
+        let [word, four, short] = &mut filters;
+        for (pattern, open) in patterns {
+            let pattern = pattern.as_bytes();
+            let length = pattern.iter().take_while(|&&byte| in_word(byte)).count();
+            if !open || length < pattern.len() {
+                word.add(cut(first(pattern, 0), length));
+                continue;
+            }
+            match *pattern {
+                [_, _, _, _, _, _, _, _, ..] => word.add(first(pattern, 0)),
+                [_, _, _, _, ..] => four.add(first(pattern, 0) & FOUR),
+                [_, _, _] => short.add(first(pattern, 0)),
                 [a, b] => (0..=u8::MAX).for_each(|c| short.add(first(&[a, b, c], 0))),
                 _ => unreachable!("patterns have two bytes or more"),
             }
         }
-        let [eight, four, short] = filters;
+        let [word, four, short] = filters;
         let mut scanner = Scanner {
-            eight,
+            word,
             four,
             short,
             roots: vec![0; ROOTS].into(),
@@ -77,11 +84,11 @@ impl Scanner {
     }
 
     /// Builds the tree of `patterns`.
-    fn build(&mut self, patterns: &[String]) {
+    fn build(&mut self, patterns: &[(String, bool)]) {
         let mut sorted: Vec<(&[u8], u32)> = patterns
             .iter()
             .enumerate()
-            .map(|(index, pattern)| (pattern.as_bytes(), index as u32))
+            .map(|(index, (pattern, _))| (pattern.as_bytes(), index as u32))
             .collect();
         sorted.sort_unstable_by_key(|&(pattern, _)| (Self::root(pattern[0], pattern[1]), pattern));
         let mut open: Vec<Open<'_>> = Vec::new();
@@ -152,12 +159,12 @@ impl Scanner {
     }
 
     /// Calls `found` with number, start and end of every occurrence of a pattern at the beginning of a word, in order of their
-    /// starts, until it returns false.
+    /// starts, until it returns false. Occurrences in which the last word continues may be missing, if it may not.
     #[inline]
     pub fn scan(&self, text: &[u8], mut found: impl FnMut(usize, usize, usize) -> bool) {
         words::begins(text, |at| {
             let first = first(text, at);
-            let may_begin = self.eight.has(first)
+            let may_begin = self.word.has(cut(first, words::length(first)))
                 || self.four.has(first & FOUR)
                 || self.short.has(first & THREE);
             !may_begin || self.walk(text, at, &mut found)
@@ -230,6 +237,15 @@ fn first(text: &[u8], at: usize) -> u64 {
     }
 }
 
+/// The first bytes of eight, so many; the others become zeros.
+#[inline]
+fn cut(eight: u64, length: usize) -> u64 {
+    match length {
+        0..8 => eight & ((1 << (8 * length)) - 1),
+        _ => eight,
+    }
+}
+
 /// A Bloom filter of words of eight bytes, ignoring case.
 #[derive(Debug)]
 struct Filter(Box<[u64]>);
@@ -260,7 +276,6 @@ impl Filter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::in_word;
     use super::*;
 
     const PATTERNS: &[&str] = &[
@@ -278,7 +293,7 @@ mod tests {
     ];
 
     fn scan(text: &str) -> Vec<(usize, usize, usize)> {
-        let patterns: Vec<String> = PATTERNS.iter().map(|&p| p.to_owned()).collect();
+        let patterns: Vec<_> = PATTERNS.iter().map(|&p| (p.to_owned(), true)).collect();
         let mut all = Vec::new();
         Scanner::new(&patterns).scan(text.as_bytes(), |pattern, start, end| {
             all.push((pattern, start, end));
@@ -298,8 +313,27 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_may_not_continue_is_found_whole() {
+        let patterns = ["in", "core", "warp core", "reactors", "impulse"];
+        let patterns = patterns.map(|pattern| (pattern.to_owned(), false));
+        let scanner = Scanner::new(&patterns);
+        let texts = ["In", "core.", "warp cores", "reactors", "impulse"];
+        for (index, text) in texts.into_iter().enumerate() {
+            let mut found = Vec::new();
+            scanner.scan(text.as_bytes(), |pattern, _, _| {
+                found.push(pattern);
+                true
+            });
+            assert!(found.contains(&index), "{text}");
+        }
+        scanner.scan(b"inner cored impulses", |pattern, _, _| {
+            unreachable!("{pattern} is no whole word")
+        });
+    }
+
+    #[test]
     fn it_stops_when_asked_to() {
-        let patterns = ["warp".to_owned()];
+        let patterns = [("warp".to_owned(), true)];
         let mut count = 0;
         Scanner::new(&patterns).scan(b"warp warp warp", |_, _, _| {
             count += 1;

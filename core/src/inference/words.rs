@@ -49,6 +49,12 @@ pub(super) fn begins(text: &[u8], mut begin: impl FnMut(usize) -> bool) {
     }
 }
 
+/// Of eight bytes, how many word characters come before the first other.
+#[inline]
+pub(super) fn length(bytes: u64) -> usize {
+    (!words(bytes) & HIGH).trailing_zeros() as usize / 8
+}
+
 /// The highest bit of each of eight bytes that is a word character.
 #[inline]
 fn words(bytes: u64) -> u64 {

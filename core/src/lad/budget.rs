@@ -113,6 +113,7 @@ impl Detector {
             let stream = &mut self.streams[at as usize];
             stream.end(&self.limits, stream.past.last, &mut self.pending);
         }
+        self.counters.streams_evicted += by_use.len() as u64;
         // From the highest index down: the stream that a removal moves has a higher index than all that are still to be removed.
         by_use.sort_unstable_by_key(|&(_, at)| std::cmp::Reverse(at));
         for (_, at) in by_use {
@@ -126,6 +127,7 @@ impl Detector {
         if let Some(at) = oldest {
             let time = self.streams[at].past.last;
             self.forget(at, time);
+            self.counters.streams_evicted += 1;
         }
     }
 
@@ -138,6 +140,7 @@ impl Detector {
             self.hand = (self.hand + CANDIDATES) % count;
             let time = self.streams[at].past.last;
             self.forget(at, time);
+            self.counters.streams_evicted += 1;
         }
     }
 

@@ -14,7 +14,8 @@ pub struct Counters {
     pub taken: u64,
     /// Records with [`Outcome::Refused`].
     pub refused: u64,
-    /// Records that earlier versions did not take because there were `max_streams` already; now a stream makes room.
+    /// Always 0: in earlier versions, records that were not taken because there were `max_streams` already. Now a stream makes room
+    /// ([`streams_evicted`](Self::streams_evicted)).
     pub full: u64,
     /// Records that reported a failure.
     pub failures: u64,
@@ -26,6 +27,9 @@ pub struct Counters {
     pub events_lost: u64,
     /// Streams that were evicted or silent for too long.
     pub streams_forgotten: u64,
+    /// Streams that were evicted at the limit `max_streams` or `max_memory_mib`, since the detector was created or restored.
+    #[serde(skip)]
+    pub streams_evicted: u64,
     /// Tracked streams.
     pub streams: u64,
     /// Known templates over all streams.
@@ -49,7 +53,7 @@ pub struct Counters {
 
 impl Counters {
     /// Names and values.
-    pub fn list(&self) -> [(&'static str, u64); 16] {
+    pub fn list(&self) -> [(&'static str, u64); 17] {
         [
             ("taken", self.taken),
             ("refused", self.refused),
@@ -59,6 +63,7 @@ impl Counters {
             ("episodes", self.episodes),
             ("events_lost", self.events_lost),
             ("streams_forgotten", self.streams_forgotten),
+            ("streams_evicted", self.streams_evicted),
             ("streams", self.streams),
             ("templates", self.templates),
             ("templates_evicted", self.templates_evicted),

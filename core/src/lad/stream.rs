@@ -167,10 +167,10 @@ impl Stream {
             }
         }
         let mut reading = Reading::default();
-        if !quiet.has(inference, record) {
+        if !quiet.has(inference, record, scratch.masked()) {
             reading = classifier::read(inference, record);
             if reading.is_quiet() {
-                quiet.add();
+                quiet.add(inference, record, scratch.masked());
             }
         }
         let speaker = match reading.is_quiet() && self.past.episodes.is_empty() {

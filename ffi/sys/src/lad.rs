@@ -23,7 +23,7 @@ counters! {
         taken,
         /// Records that were [`RecordOutcome::Refused`].
         refused,
-        /// Records that were [`RecordOutcome::Full`].
+        /// Always 0: a stream makes room where earlier versions did not take a record.
         full,
         /// Records that reported a failure.
         failures,
@@ -37,6 +37,8 @@ counters! {
         events_lost,
         /// Streams evicted to make room for others, or silent for too long.
         streams_forgotten,
+        /// Streams evicted at a limit, `max_streams` or `max_memory_mib`, since the detector was made or loaded.
+        streams_evicted,
         /// Streams that are tracked.
         streams,
         /// Templates, over all streams.

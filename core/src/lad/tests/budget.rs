@@ -20,6 +20,7 @@ fn silent_streams_are_forgotten_and_their_episodes_cleared() {
         ),
         (1, 1)
     );
+    assert_eq!(detector.counters().streams_evicted, 0);
     assert!(observe(&mut detector, "a", 102.0, "all is well").training);
     detector.advance(Time::from_secs(f64::NAN));
     assert_eq!(detector.counters().streams, 2);
@@ -106,6 +107,7 @@ fn memory_stays_within_its_limit_with_any_number_of_streams() {
         "{counters:?}"
     );
     assert!(counters.streams_forgotten > 0);
+    assert_eq!(counters.streams_evicted, counters.streams_forgotten);
     for at in 0..detector.streams.len() {
         let name = detector.streams[at].past.name.clone();
         assert_eq!(detector.streams.find(&name), Some(at));
