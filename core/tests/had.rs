@@ -118,8 +118,10 @@ fn a_common_fall_is_raised_within_fifteen_samples_and_cleared_when_the_vms_are_b
             (State::Cleared, Severity::Okay)
         );
         assert_eq!(cleared.reason(), Some("recovered"));
+        // Where frequent samples are averaged, levels are followed over minutes.
+        let latest = if algorithm == "rank" { 370.0 } else { 290.0 };
         assert!(
-            (260.0..290.0).contains(&tick_of(cleared)),
+            (260.0..latest).contains(&tick_of(cleared)),
             "{algorithm}: {}",
             tick_of(cleared)
         );
@@ -188,9 +190,19 @@ fn vm_statuses_show_how_far_each_vm_has_shifted_and_from_which_level() {
 #[test]
 fn the_slower_scale_of_an_event_still_sees_a_change_that_the_fastest_has_forgotten() {
     let mut detector = detector(&[]);
-    feed(&mut detector, 3, 0..360, |vm, t| {
-        Some(calm(vm, t) * if t >= 300 { 2.0 } else { 1.0 })
-    });
+    // Samples of five minutes are judged as they are.
+    for t in 0..360 {
+        for (vm, name) in (0..).zip(["a", "b", "c"]) {
+            let value = calm(vm, t) * if t >= 300 { 2.0 } else { 1.0 };
+            let seconds = 300.0 * t as f64;
+            detector.observe(&Observation {
+                time: at(1e9 + seconds),
+                interval: Some(Interval::from_secs(300.0)),
+                ..sample("hv", name, 0.0, value)
+            });
+        }
+        detector.advance(at(1e9 + 300.0 * (t + 1) as f64));
+    }
     let shifts = |channel| {
         let statuses = detector.vm_statuses("hv", "cpu", channel);
         statuses.map(|s| s.shift.unwrap()).collect::<Vec<_>>()
@@ -863,7 +875,15 @@ fn a_snapshot_without_the_later_counters_is_read() {
     };
     assert_eq!(counted(&second), counted(&first));
     events.extend(feed(&mut second, 5, 100..230, fault));
-    assert_eq!(events, feed(&mut detector(&[]), 5, 0..230, fault));
+    // What such a state lacks are the means and bars of frequent samples, so scores differ a little.
+    let what = |events: Vec<Event>| -> Vec<_> {
+        let events = events.into_iter();
+        events
+            .map(|e| (e.kind(), e.state, e.time, e.severity))
+            .collect()
+    };
+    let uninterrupted = feed(&mut detector(&[]), 5, 0..230, fault);
+    assert_eq!(what(events), what(uninterrupted));
 }
 
 #[test]

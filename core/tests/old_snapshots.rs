@@ -185,6 +185,30 @@ fn had_continues_from_a_snapshot_of_each_earlier_version() {
         let snapshot = detector.snapshot().to_vec();
         let mut again = had_detector(settings);
         again.restore(&snapshot).unwrap();
+        if name == "had-rank" {
+            // Versions 1 and 2 judged every sample, however frequent: what they learned means nothing to their successor.
+            let is_kept = |event: &serde_json::Value| event["event"] == "hypervisor_silence";
+            let pending = fetched(&mut detector);
+            assert!(!pending.is_empty(), "{version} {name}");
+            assert!(expected(version, name).starts_with(&pending));
+            assert_eq!(fetched(&mut again), pending);
+            let rest = [detector, again].map(|mut detector| {
+                feed_had(&mut detector, HAD_AT..700);
+                fetched(&mut detector)
+            });
+            assert_eq!(rest[0], rest[1], "{version} {name}");
+            let of = |events: &[serde_json::Value]| -> Vec<serde_json::Value> {
+                let kept = events.iter().filter(|event| is_kept(event));
+                kept.cloned().collect()
+            };
+            let all = [pending, rest[0].clone()].concat();
+            assert_eq!(of(&all), of(&expected(version, name)));
+            let is_over = |event: &serde_json::Value| {
+                event["event"] == "hypervisor_anomaly" && event["state"] == "cleared"
+            };
+            assert!(rest[0].iter().any(is_over), "the open incident ends");
+            continue;
+        }
         for mut detector in [detector, again] {
             feed_had(&mut detector, HAD_AT..700);
             assert_eq!(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::iad::Iad;
 use super::method::Method;
 use super::options::{Algorithm, HadOptions};
-use super::rank::Rank;
+use super::rank::{More as RankMore, Rank};
 use super::zscore::Zscore;
 
 /// The state of the selected algorithm.
@@ -29,6 +29,14 @@ impl AnyMethod {
             ))),
             Algorithm::Zscore => Self::Zscore(Zscore::new(options)),
             Algorithm::Iad => Self::Iad(Iad::new(options)),
+        }
+    }
+
+    /// What `rank` saves separately.
+    pub(super) fn more(&self) -> Option<&RankMore> {
+        match self {
+            Self::Rank(rank) => Some(rank.more()),
+            Self::Zscore(_) | Self::Iad(_) => None,
         }
     }
 

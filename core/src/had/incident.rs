@@ -66,6 +66,37 @@ struct Open {
     changed: Vec<Changed>,
     /// Consecutive samples that indicate the opposite of `raised`.
     steady: u32,
+    /// Samples since it was cleared. Not saved: what it prevents may then be prevented for longer.
+    #[serde(skip)]
+    ended: u64,
+}
+
+impl Open {
+    /// Whether an alarm is the cure: most of the VMs that changed are at their former levels again. `level` is that of a slot now.
+    fn is_cure(&self, level: &impl Fn(usize) -> f64) -> bool {
+        let (mut known, mut back) = (0, 0);
+        for vm in &self.changed {
+            let now = level(vm.slot as usize);
+            if !now.is_nan() {
+                known += 1;
+                back += u32::from(Changed { now, ..vm.clone() }.is_back());
+            }
+        }
+        known > 0 && f64::from(back) >= QUORUM * f64::from(known)
+    }
+}
+
+/// How long is what of an incident.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Terms {
+    /// After this many samples without an alarm, a run of alarms ends.
+    pub(super) quiet: u64,
+    /// After this many samples, a lasting change is the new normal.
+    pub(super) memory: u64,
+    /// Samples per judgment: an echo comes this much later.
+    pub(super) pace: u64,
+    /// Samples that count as one where levels are followed.
+    pub(super) stride: u32,
 }
 
 /// The incidents of one metric of one hypervisor.
@@ -102,26 +133,33 @@ impl Incidents {
         (self.since_alarm, self.open) = (None, None);
     }
 
-    /// Takes one tick. After `quiet` samples without an alarm, a run of alarms ends; after `memory` samples, a lasting change is
-    /// the new normal. `values` has the samples by slot; `changed` returns the VMs that changed, with their former levels.
+    /// Takes one tick. `level` is the sample of a slot, NaN for none; `changed` returns the VMs that changed, with their former
+    /// levels.
     pub(super) fn tick(
         &mut self,
         alarm: Option<&Alarm>,
-        values: &[f64],
-        quiet: u64,
-        memory: u64,
+        terms: Terms,
+        level: impl Fn(usize) -> f64,
         changed: impl FnOnce() -> Vec<(usize, f64)>,
     ) -> [Option<Change>; 2] {
+        let quiet = terms.quiet;
         let since = self.since_alarm.map(|s| s + 1);
         let is_over = |limit: u64| since.is_none_or(|s| s > limit);
         let (begins, counts) = match alarm {
             None => (false, false),
             Some(alarm) if alarm.slow => {
-                let begins = is_over(quiet.max(ECHO_SAMPLES));
+                let begins = is_over(quiet.max(ECHO_SAMPLES * terms.pace));
                 (begins, begins || !is_over(quiet))
             }
             Some(_) => (is_over(quiet), true),
         };
+        let is_cure = begins
+            && !self.once_a_run
+            && self.open.as_ref().is_some_and(|open| open.is_cure(&level));
+        if is_cure {
+            self.since_alarm = since;
+            return [self.follow(terms, &level), None];
+        }
         self.since_alarm = if counts { Some(0) } else { since };
 
         if begins {
@@ -140,20 +178,27 @@ impl Incidents {
                 age: 0,
                 changed,
                 steady: 0,
+                ended: 0,
             });
-            self.follow(values, quiet, memory);
+            self.follow(terms, &level);
             return [superseded, Some(Change::Raised)];
         }
-        [self.follow(values, quiet, memory), None]
+        [self.follow(terms, &level), None]
     }
 
     /// Tracks the levels of the VMs that changed.
-    fn follow(&mut self, values: &[f64], quiet: u64, memory: u64) -> Option<Change> {
+    fn follow(&mut self, terms: Terms, level: &impl Fn(usize) -> f64) -> Option<Change> {
+        let Terms { quiet, memory, .. } = terms;
+        let (samples, steady) = (
+            LEVEL_SAMPLES * f64::from(terms.stride),
+            STEADY_SAMPLES * terms.stride,
+        );
         let open = self.open.as_mut()?;
         open.age += 1;
+        open.ended += u64::from(!open.raised);
         let mut reported = 0u32;
         for vm in &mut open.changed {
-            let value = values.get(vm.slot as usize).copied().unwrap_or(f64::NAN);
+            let value = level(vm.slot as usize);
             if value.is_nan() {
                 continue;
             }
@@ -161,9 +206,9 @@ impl Incidents {
             vm.now = if vm.now.is_nan() {
                 value
             } else {
-                vm.now + (value - vm.now) / LEVEL_SAMPLES
+                vm.now + (value - vm.now) / samples
             };
-            if open.age <= 2 * LEVEL_SAMPLES as u64
+            if open.age <= 2 * samples as u64
                 && (vm.now - vm.before).abs() > (vm.farthest - vm.before).abs()
             {
                 vm.farthest = vm.now;
@@ -180,15 +225,14 @@ impl Incidents {
             open.steady = if opposite { open.steady + 1 } else { 0 };
         }
         let is_fresh = self.since_alarm.is_some_and(|s| s <= quiet);
-        if open.raised && open.steady >= STEADY_SAMPLES {
-            open.raised = false;
-            open.steady = 0;
+        if open.raised && open.steady >= steady {
+            (open.raised, open.steady, open.ended) = (false, 0, 0);
             return Some(Change::Cleared(End::Recovered));
         }
         if !open.raised
             && !self.once_a_run
             && is_fresh
-            && open.steady >= STEADY_SAMPLES
+            && open.steady >= steady
             && self.since_alarm == Some(0)
         {
             open.raised = true;
@@ -202,10 +246,14 @@ impl Incidents {
             } else {
                 End::Accustomed
             };
-            self.open = None;
+            match end {
+                // Its return to what was normal before is no failure.
+                End::Accustomed if !self.once_a_run => (open.raised, open.ended) = (false, 0),
+                _ => self.open = None,
+            }
             return Some(Change::Cleared(end));
         }
-        if !open.raised && !is_fresh {
+        if !open.raised && !is_fresh && (self.once_a_run || open.ended > memory) {
             self.open = None;
         }
         None
@@ -224,8 +272,13 @@ mod tests {
     use super::*;
     use crate::event::Direction;
 
-    const QUIET: u64 = 51;
     const MEMORY: u64 = 416;
+    const TERMS: Terms = Terms {
+        quiet: 51,
+        memory: MEMORY,
+        pace: 1,
+        stride: 1,
+    };
 
     fn alarm(slow: bool) -> Alarm {
         Alarm {
@@ -248,9 +301,12 @@ mod tests {
     ) -> Vec<(usize, Change)> {
         let mut all = Vec::new();
         for (t, (alarm, level)) in ticks.into_iter().enumerate() {
-            let changes = incidents.tick(alarm.as_ref(), &[level, level], QUIET, MEMORY, || {
-                vec![(0, 10.0), (1, 10.0)]
-            });
+            let changes = incidents.tick(
+                alarm.as_ref(),
+                TERMS,
+                |_| level,
+                || vec![(0, 10.0), (1, 10.0)],
+            );
             all.extend(changes.into_iter().flatten().map(|change| (t, change)));
         }
         all
@@ -289,6 +345,36 @@ mod tests {
     }
 
     #[test]
+    fn the_cure_of_a_long_incident_is_no_new_one() {
+        let changes = play((0..900).map(|t| {
+            let is_alarm = t == 20 || (301..340).contains(&t);
+            let away = (20..300).contains(&t);
+            (
+                is_alarm.then(|| alarm(false)),
+                if away { 20.0 } else { 10.0 },
+            )
+        }));
+        let kinds: Vec<_> = changes.iter().map(|(_, c)| *c).collect();
+        let cleared = Change::Cleared(End::Recovered);
+        assert_eq!(kinds, [Change::Raised, cleared], "{changes:?}");
+    }
+
+    #[test]
+    fn the_return_to_what_was_normal_before_a_lasting_change_is_no_incident() {
+        let changes = play((0..900).map(|t| {
+            let is_alarm = t == 20 || (601..640).contains(&t);
+            let away = (20..600).contains(&t);
+            (
+                is_alarm.then(|| alarm(false)),
+                if away { 20.0 } else { 10.0 },
+            )
+        }));
+        let kinds: Vec<_> = changes.iter().map(|(_, c)| *c).collect();
+        let cleared = Change::Cleared(End::Accustomed);
+        assert_eq!(kinds, [Change::Raised, cleared], "{changes:?}");
+    }
+
+    #[test]
     fn a_new_alarm_after_the_quiet_time_supersedes_an_incident_that_lasts() {
         let changes = play((0..200).map(|t| {
             (
@@ -309,11 +395,14 @@ mod tests {
     #[test]
     fn a_slow_alarm_soon_after_another_is_its_echo() {
         let at = |times: &'static [usize]| {
-            play((0..800).map(move |t| (times.contains(&t).then(|| alarm(t > 20)), 10.0)))
-                .into_iter()
-                .filter(|(_, c)| *c == Change::Raised)
-                .map(|(t, _)| t)
-                .collect::<Vec<_>>()
+            play((0..800).map(move |t| {
+                let level = if t >= 20 { 20.0 } else { 10.0 };
+                (times.contains(&t).then(|| alarm(t > 20)), level)
+            }))
+            .into_iter()
+            .filter(|(_, c)| *c == Change::Raised)
+            .map(|(t, _)| t)
+            .collect::<Vec<_>>()
         };
         assert_eq!(at(&[20, 200, 379]), [20]);
         assert_eq!(at(&[20, 200, 500]), [20, 500]);
@@ -352,13 +441,10 @@ mod tests {
     #[test]
     fn an_incident_whose_vms_are_all_gone_ends() {
         let mut incidents = Incidents::default();
-        let first = incidents.tick(Some(&alarm(false)), &[1.0], QUIET, MEMORY, || {
-            vec![(0, 5.0)]
-        });
+        let first = incidents.tick(Some(&alarm(false)), TERMS, |_| 1.0, || vec![(0, 5.0)]);
         assert_eq!(first[1], Some(Change::Raised));
         incidents.forget(0);
-        let end =
-            (0..100).find_map(|_| incidents.tick(None, &[f64::NAN], QUIET, MEMORY, Vec::new)[0]);
+        let end = (0..100).find_map(|_| incidents.tick(None, TERMS, |_| f64::NAN, Vec::new)[0]);
         assert_eq!(end, Some(Change::Cleared(End::Gone)));
     }
 }

@@ -62,6 +62,16 @@ pub(crate) trait Method {
     /// Number of samples that the algorithm looks back.
     fn memory(&self) -> usize;
 
+    /// Ticks per judgment: an algorithm may average frequent samples.
+    fn pace(&self) -> u64 {
+        1
+    }
+
+    /// A value of the VM in `slot` at this tick, comparable with [`Method::baseline`].
+    fn adjusted(&self, _slot: usize, value: f64) -> f64 {
+        value
+    }
+
     /// Memory outside of itself in bytes; it changes only with the number of slots.
     fn bytes(&self) -> usize;
 }

@@ -27,6 +27,8 @@ options! {
             "Acceptable number of false alarms per month. Raise it to detect smaller faults (rank).";
         provisional_sec: f64 = "86400", Kind::Number { min: 0.0, max: 31_536_000.0 }, "seconds",
             "Alarms on a hypervisor known for less than this are provisional and have severity warning, because its daily pattern is unknown.";
+        accept_sec: f64 = "259200", Kind::Number { min: 3600.0, max: 31_536_000.0 }, "seconds",
+            "Take a change that lasts for this time as normal, and clear its incident. Until then it stays open unless the VMs return to their former levels (rank).";
         zscore_window_long_sz alias "window_long_sz": usize = "31", Kind::Integer { min: 2, max: 100_000 }, "samples",
             "Length of the long window (zscore).";
         zscore_window_short_sz alias "window_short_sz": usize = "18", Kind::Integer { min: 1, max: 100_000 }, "samples",

@@ -2,6 +2,7 @@
 //!
 //! Version 1: options that shape the state, hypervisors, counters, `swept`, pending events as JSON; then, which may be missing,
 //! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
+//! Version 3: the same, and more of the algorithm `rank`, by hypervisor and series.
 
 use std::io::{self, Write};
 
@@ -14,6 +15,7 @@ use super::notice::Notices;
 use super::observation::{Counters, LaterCounters};
 use super::options::Algorithm;
 use super::presence::{Presence, Presences};
+use super::rank::More as RankMore;
 use super::series::{Member, Series};
 use crate::event::{Event, Queue};
 use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
@@ -62,9 +64,15 @@ impl Detector {
     }
 }
 
+/// What the algorithm of each series saves separately.
+fn more_of(hypervisor: &Hypervisor) -> Vec<Option<&RankMore>> {
+    let series = hypervisor.series.iter();
+    series.map(|series| series.method.more()).collect()
+}
+
 impl Saved for Detector {
     const TAG: Tag = *b"had ";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const OLDEST: u32 = 1;
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -79,7 +87,9 @@ impl Saved for Detector {
         write_value(out, &LazySeq(|| self.pending.iter().map(Event::to_json)))?;
         write_value(out, &self.counters.later())?;
         write_value(out, &self.presences.collector_since)?;
-        write_value(out, &self.alone())
+        write_value(out, &self.alone())?;
+        let more = || self.hypervisors.iter().map(more_of);
+        write_value(out, &LazySeq(more))
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -97,6 +107,10 @@ impl Saved for Detector {
         let alone: Vec<Alone> = match version {
             1 => Vec::new(),
             _ => input.next("the VMs that changed alone")?,
+        };
+        let more: Vec<Vec<Option<RankMore>>> = match version {
+            1 | 2 => Vec::new(),
+            _ => input.next("more of the algorithm")?,
         };
         let mut detector = Self {
             options: self.options.clone(),
@@ -134,8 +148,16 @@ impl Saved for Detector {
             && detector
                 .hypervisors
                 .iter_mut()
-                .flat_map(|h| &mut h.series)
-                .all(|series| series.restore(options));
+                .zip(
+                    more.into_iter()
+                        .map(Some)
+                        .chain(std::iter::repeat_with(|| None)),
+                )
+                .all(|(hypervisor, more)| {
+                    let mut more = more.unwrap_or_default().into_iter();
+                    let mut all = hypervisor.series.iter_mut();
+                    all.all(|series| series.restore(options, more.next().flatten()))
+                });
         if !is_valid {
             return Err(Unusable::Impossible(
                 "a hypervisor in it has values that no hypervisor can have".into(),

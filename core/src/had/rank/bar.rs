@@ -55,8 +55,13 @@ impl Bar {
     /// Takes the evidence of one sample at `hour` (0 to 23) and returns the comparable evidence of the past; `cap` limits the
     /// recent past.
     pub(super) fn pass(&mut self, evidence: f64, cap: f32, hour: usize) -> f64 {
+        self.pass_with(evidence, cap, hour, decay(1))
+    }
+
+    /// The same with another decay factor per sample.
+    pub(super) fn pass_with(&mut self, evidence: f64, cap: f32, hour: usize, decay: f32) -> f64 {
         let evidence = evidence as f32;
-        self.recent *= decay(1);
+        self.recent *= decay;
         let slot = self.oldest as usize;
         self.recent = self.recent.max(self.pending[slot].min(cap));
         self.pending[slot] = evidence;
@@ -87,8 +92,17 @@ impl Bar {
 
     /// Skips `samples` samples without evidence, at least as many as are pending.
     pub(super) fn skip(&mut self, samples: u64) {
+        self.skip_by(decay(samples));
+    }
+
+    /// The same with another decay factor per sample.
+    pub(super) fn skip_with(&mut self, samples: u64, decay: f32) {
+        self.skip_by(f64::from(decay).powf(samples as f64) as f32);
+    }
+
+    fn skip_by(&mut self, decay: f32) {
         let newest = self.pending.iter().fold(0.0f32, |a, b| a.max(*b));
-        self.recent = self.recent.max(newest) * decay(samples);
+        self.recent = self.recent.max(newest) * decay;
         self.pending.fill(0.0);
     }
 }

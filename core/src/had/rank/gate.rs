@@ -158,7 +158,7 @@ mod tests {
                     value,
                     &cursor,
                     true,
-                    [f32::NAN; super::super::CHANNELS].each_mut(),
+                    [f32::NAN; super::super::channel::CHANNELS].each_mut(),
                 );
             }
         }
@@ -211,7 +211,7 @@ mod tests {
                     value,
                     &cursor,
                     true,
-                    [f32::NAN; super::super::CHANNELS].each_mut(),
+                    [f32::NAN; super::super::channel::CHANNELS].each_mut(),
                 );
             }
         }

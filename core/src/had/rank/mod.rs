@@ -1,528 +1,338 @@
 //! `rank`: multi-scale rank shifts, a quorum, and an adaptive threshold from the hypervisor's own past.
 //!
-//! Each VM measures how far its present has shifted in rank against its own recent past, on four time scales (`shift`). The
-//! hypervisor's evidence on a scale is the improbability that this many VMs agree by chance (`channel`, [`quorum`]). It must
-//! exceed a threshold that depends on the number of voters and their noise, on top of what the hypervisor's own past has shown,
-//! recently and at this hour (`bar`); and a step must explain it better than the course of the day (`gate`).
+//! Time is counted in seconds. Samples that come more often than every five minutes are averaged to five minutes for the [`judge`]:
+//! consecutive samples of a load are so alike that they say little more than one. What is large and sudden is seen in the samples
+//! themselves ([`jump`]). Before a VM is judged, the part of its load that its own days before predict is divided out ([`course`]).
+//!
+//! The judge measures for each VM how far its present has shifted in rank against its own recent past, on four time scales
+//! (`shift`). The hypervisor's evidence on a scale is the improbability that this many VMs agree by chance (`channel`,
+//! [`quorum`]). It must exceed a threshold that depends on the number of voters and their noise and on how often this hypervisor
+//! comes near it (`calibration`), on top of what the hypervisor's own past has shown, recently and at this hour (`bar`); and a step
+//! must explain it better than the course of the day (`gate`). VMs that fall to a fraction of what they ever were need none of that
+//! ([`size`]).
 //!
 //! [`quorum`]: super::quorum
 
 mod bar;
+mod calibration;
 mod channel;
+mod course;
 mod gate;
+mod judge;
+mod jump;
 mod shift;
-
-use std::f64::consts::LOG10_2;
+mod size;
 
 use serde::{Deserialize, Serialize};
 
-use self::bar::Bar;
-use self::channel::{
-    CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, Place, RING, Statistic, TABLE,
-};
-use self::shift::{Cursor, Vm};
+use self::course::Course;
+use self::judge::Judge;
+pub(super) use self::judge::present_samples;
+use self::jump::Jumps;
 use super::method::{Alarm, Method, Verdict};
-use super::quorum::{binomial_evidence, normal_evidence, normal_tail, votes_needed};
 use crate::event::Direction;
-use crate::memory::{allocation, vec};
+use crate::memory::vec;
 
-/// The channels of the table and the mixed one.
-const BARS: usize = CHANNELS + 1;
-/// Index of the mixed channel's bar.
-const MIXED_BAR: usize = CHANNELS;
-/// With fewer VMs than this, the settings for few VMs apply.
-const FEW: usize = 5;
-/// A positive answer of the gate is reused for this many samples.
-const GATE_STRIDE: u64 = 4;
-/// A channel that looks back over less than this share of a day cannot mistake the course of the day for a step.
-const GATE_SPAN: f64 = 1.0 / 12.0;
-/// Minimum number of repetitions of one value that count as frozen.
-const FROZEN_MIN: u16 = 6;
-/// Samples before which nothing counts as frozen.
-const FROZEN_AFTER: u64 = 36;
-/// Share of the VMs that must be frozen.
-const FROZEN_QUORUM: f64 = 0.7;
-/// The score of frozen VMs: chance is ruled out, but a stalled source of metrics looks the same.
-const FROZEN_SCORE: f64 = 0.9;
-/// Maximum score without an alarm; 0.5 means an alarm.
-const NO_ALARM_MAX: f64 = 0.499;
-/// A VM with at least this shift (standard deviations) counts for consensus.
-const AGREES: f32 = 1.0;
+/// Seconds between the samples that are judged: more frequent ones are averaged.
+const JUDGED_SEC: f64 = 300.0;
+/// Larger values are as good as this one, so that sums stay finite.
+const VALUE_MAX: f64 = 1e290;
+/// The score of an alarm by size: chance is ruled out.
+const SIZE_SCORE: f64 = 0.9;
 
-/// Sampling interval (seconds) and false alarms per month for which the thresholds were calibrated.
-const MEASURED_INTERVAL: f64 = 300.0;
-/// Samples at shorter intervals (seconds) are so correlated that they add no chances of a false alarm.
-const INDEPENDENT_INTERVAL: f64 = 10.0;
-const MEASURED_FALSE_ALARMS: f64 = 0.1;
-/// Evidence per factor of ten in false alarms.
-const EVIDENCE_PER_DECADE: f64 = 1.0;
-
-/// The last answer of the gate.
+/// The mean of the samples of one VM since the last judgment.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Gate {
-    /// The sample at which it was evaluated.
-    checked_at: u64,
-    /// Whether there was a step.
-    step: bool,
+struct Mean {
+    sum: f64,
+    count: u32,
 }
 
 /// The state of one metric of one hypervisor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Rank {
-    /// The VMs, by slot.
-    vms: Vec<Vm>,
-    bars: [Bar; BARS],
-    gate: Gate,
-    gate_mixed: Gate,
-    /// Number of samples.
-    samples: u64,
+    judge: Judge,
     #[serde(skip)]
-    shared: Shared,
+    more: Box<More>,
 }
 
-/// What follows from the options and is computed again after a restore.
-#[derive(Debug, Clone, Default)]
-struct Shared {
-    /// The metric has a maximum of 100 per core.
-    percent: bool,
-    /// Samples per day.
-    day: f64,
-    /// Added to every threshold.
-    stricter: f64,
-    /// Each VM's shifts at the last tick, by slot.
-    shifts: Vec<[f32; CHANNELS]>,
-    /// Buffer for the voters of one channel.
-    votes: Vec<f32>,
+/// What is not part of a snapshot of version 2 and before; saved separately.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct More {
+    /// Ticks since the last judgment.
+    passed: u32,
+    /// By slot, as what follows.
+    means: Vec<Mean>,
+    courses: Vec<Course>,
+    /// Only where samples are averaged.
+    jumps: Jumps,
+    calibration: calibration::Calibration,
+    /// Judgments in which most VMs were tiny.
+    tiny: u32,
+    #[serde(skip)]
+    setting: Setting,
+    /// The values of the last judgment.
+    #[serde(skip)]
+    values: Vec<f64>,
+    /// The last verdict, without its alarm.
+    #[serde(skip)]
+    last: Verdict,
 }
 
-/// The vote of one channel at one tick.
-#[derive(Debug, Clone, Copy, Default)]
-struct ChannelVote {
-    /// -log10 of the probability of this agreement by chance.
-    evidence: f64,
-    /// VMs that voted.
-    voters: usize,
-    /// Whether they rose.
-    up: bool,
+/// What follows from the options.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    /// Ticks per judgment.
+    factor: u32,
+    /// Seconds between judgments.
+    judged_sec: f64,
 }
 
-/// Length of the short window of the channel with this name; that of the fastest for any other name.
-pub(super) fn present_samples(channel: &str) -> usize {
-    let found = TABLE.iter().find(|c| c.name == channel);
-    found.unwrap_or(&TABLE[FAST]).short
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            factor: 1,
+            judged_sec: JUDGED_SEC,
+        }
+    }
+}
+
+impl Setting {
+    fn of(interval: f64) -> Self {
+        let factor = (JUDGED_SEC / interval).round().clamp(1.0, 1e6) as u32;
+        Self {
+            factor,
+            judged_sec: interval * f64::from(factor),
+        }
+    }
 }
 
 impl Rank {
     /// State without VMs. `percent`: the metric has a maximum of 100 per core. `interval`: seconds between samples.
     pub(super) fn new(percent: bool, interval: f64, false_alarms_per_month: f64) -> Self {
-        let lag = |i: usize| {
-            if i == MIXED_BAR {
-                MIXED.lag
-            } else {
-                TABLE[i].lag
-            }
+        let setting = Setting::of(interval);
+        let more = More {
+            setting,
+            jumps: Jumps::new(interval),
+            ..More::default()
         };
-        let mut rank = Self {
-            vms: Vec::new(),
-            bars: std::array::from_fn(|i| Bar::new(lag(i))),
-            gate: Gate::default(),
-            gate_mixed: Gate::default(),
-            samples: 0,
-            shared: Shared::default(),
-        };
-        rank.configure(percent, interval, false_alarms_per_month);
-        rank
+        Self {
+            judge: Judge::new(percent, setting.judged_sec, false_alarms_per_month),
+            more: Box::new(more),
+        }
     }
 
-    fn configure(&mut self, percent: bool, interval: f64, false_alarms_per_month: f64) {
-        // The same number of false alarms per month is a smaller one per sample if samples come faster.
-        let interval_counted = interval.max(INDEPENDENT_INTERVAL);
-        let stricter = (MEASURED_INTERVAL / interval_counted * MEASURED_FALSE_ALARMS
-            / false_alarms_per_month)
-            .log10();
-        self.shared = Shared {
-            percent,
-            day: 86_400.0 / interval,
-            stricter: EVIDENCE_PER_DECADE * stricter,
-            shifts: vec![[f32::NAN; CHANNELS]; self.vms.len()],
-            votes: Vec::new(),
-        };
-    }
-
-    /// Completes a restored state; `false` if it is not valid.
+    /// Completes a restored state; `false` if it is not valid. `more` is `None` if the state is of a version that judged every
+    /// sample: at short intervals, its windows mean nothing here, and learning begins anew.
     pub(super) fn restore(
         &mut self,
         percent: bool,
         interval: f64,
         false_alarms_per_month: f64,
+        more: Option<More>,
     ) -> bool {
-        self.configure(percent, interval, false_alarms_per_month);
-        let next = Cursor::at(self.samples);
-        self.vms.iter_mut().for_each(|vm| vm.rebuild(&next));
-        self.bars.iter().enumerate().all(|(i, bar)| {
-            bar.fits(if i == MIXED_BAR {
-                MIXED.lag
-            } else {
-                TABLE[i].lag
-            })
-        })
+        let slots = self.judge.slots();
+        let setting = Setting::of(interval);
+        let is_new = more.is_none();
+        if is_new && setting.factor > 1 {
+            *self = Self::new(percent, interval, false_alarms_per_month);
+            self.resize(slots);
+            return true;
+        }
+        let new = || Self::new(percent, interval, false_alarms_per_month).more;
+        self.more = more.map_or_else(new, Box::new);
+        self.more.setting = setting;
+        self.more.jumps.configure(interval);
+        self.more.values = vec![f64::NAN; slots];
+        if is_new {
+            self.more.resize(slots);
+        }
+        self.more.is_valid(slots, interval)
+            && self
+                .judge
+                .restore(percent, setting.judged_sec, false_alarms_per_month)
+    }
+
+    /// What is saved separately.
+    pub(super) fn more(&self) -> &More {
+        &self.more
     }
 
     /// Number of slots.
     pub(super) fn slots(&self) -> usize {
-        self.vms.len()
+        self.judge.slots()
     }
 
-    /// Collects the voters' shifts on channel `c` in `votes`.
-    fn gather_votes(&mut self, c: usize) {
-        self.shared.votes.clear();
-        self.shared.votes.extend(
-            self.shared
-                .shifts
-                .iter()
-                .map(|z| z[c])
-                .filter(|z| !z.is_nan()),
-        );
-    }
-
-    /// The vote of channel `c`.
-    fn vote(&mut self, c: usize) -> ChannelVote {
-        self.gather_votes(c);
-        let votes = &mut self.shared.votes;
-        let n = votes.len();
-        if n < 2 {
-            return ChannelVote {
-                voters: n,
-                ..ChannelVote::default()
+    /// Judges the mean samples since the last judgment.
+    fn judged(&mut self, hour: usize) -> Verdict {
+        let more = &mut *self.more;
+        let factor = more.setting.factor;
+        let courses = more.courses.iter_mut();
+        for ((mean, course), value) in more.means.iter_mut().zip(courses).zip(&mut more.values) {
+            // A VM that was there for less than half of the time is not comparable.
+            let mean = std::mem::take(mean);
+            let raw = match mean.count > 0 && 2 * mean.count >= factor {
+                true => mean.sum / f64::from(mean.count),
+                false => f64::NAN,
             };
+            *value = course.pass(raw, more.setting.judged_sec);
         }
-        let channel = &TABLE[c];
-        let k = votes_needed(n, channel.quorum);
-        let (evidence, up) = match channel.statistic {
-            Statistic::KthLargest => {
-                // A quorum is a majority, so at most one direction has one; usually neither has, and nothing needs to be
-                // selected.
-                let rising = votes.iter().filter(|z| **z > 0.0).count();
-                let falling = votes.iter().filter(|z| **z < 0.0).count();
-                let up = rising >= k;
-                let c = if up {
-                    *votes.select_nth_unstable_by(n - k, f32::total_cmp).1
-                } else if falling >= k {
-                    -*votes.select_nth_unstable_by(k - 1, f32::total_cmp).1
-                } else {
-                    0.0
-                };
-                let evidence = if c > 0.0 {
-                    binomial_evidence(n, k, normal_tail(f64::from(c)))
-                } else {
-                    0.0
-                };
-                (evidence, up)
-            }
-            Statistic::ClippedSum { clip, clip_few } => {
-                let clip = if self.vms.len() < FEW { clip_few } else { clip };
-                let sum: f32 = votes.iter().map(|z| z.clamp(-clip, clip)).sum();
-                let up = sum >= 0.0;
-                let agreeing = votes
-                    .iter()
-                    .filter(|z| if up { **z > 0.0 } else { **z < 0.0 })
-                    .count();
-                let z = f64::from(sum.abs()) / (n as f64).sqrt();
-                (
-                    if agreeing >= k && z > 0.0 {
-                        normal_evidence(z)
-                    } else {
-                        0.0
-                    },
-                    up,
-                )
-            }
+        let mut verdict = self.judge.close(&more.values, hour, &mut more.calibration);
+        let tiny = size::tiny(&self.judge, &more.values);
+        more.tiny = match tiny {
+            Some(_) => more.tiny.saturating_add(1),
+            None => 0,
         };
-        ChannelVote {
-            evidence,
-            voters: n,
-            up,
-        }
-    }
-
-    /// The vote of the mixed channel: large shifts in any direction.
-    fn vote_mixed(&mut self) -> ChannelVote {
-        self.gather_votes(FAST);
-        let votes = &mut self.shared.votes;
-        let n = votes.len();
-        if n < MIXED_VOTERS {
-            return ChannelVote {
-                voters: n,
-                ..ChannelVote::default()
-            };
-        }
-        votes.iter_mut().for_each(|z| *z = z.abs());
-        let k = votes_needed(n, MIXED.quorum);
-        let c = f64::from(*votes.select_nth_unstable_by(n - k, f32::total_cmp).1);
-        let evidence = if c > 0.0 {
-            binomial_evidence(n, k, 2.0 * normal_tail(c))
-        } else {
-            0.0
-        };
-        ChannelVote {
-            evidence,
-            voters: n,
-            up: true,
-        }
-    }
-
-    /// The median noise of the VMs.
-    fn noise(&mut self) -> f64 {
-        let noises = &mut self.shared.votes;
-        noises.clear();
-        noises.extend(self.vms.iter().filter_map(Vm::noise));
-        if noises.is_empty() {
-            return NOISE_NOISY;
-        }
-        let middle = noises.len() / 2;
-        let even = noises.len().is_multiple_of(2);
-        let (below, median, _) = noises.select_nth_unstable_by(middle, f32::total_cmp);
-        let lower = if even {
-            below
-                .iter()
-                .copied()
-                .fold(*median, |a, b| if a == *median || b > a { b } else { a })
-        } else {
-            *median
-        };
-        f64::from(0.5 * (lower + *median))
-    }
-
-    /// Whether the present change is a step rather than the course of the day.
-    fn is_step(&mut self, mixed: bool) -> bool {
-        let known = self.samples + 1;
-        let last = if mixed { self.gate_mixed } else { self.gate };
-        if last.step && self.samples - last.checked_at < GATE_STRIDE {
-            return true;
-        }
-        let cursor = Cursor::at(self.samples).bin;
-        let signs: Option<Vec<f32>> =
-            mixed.then(|| self.shared.shifts.iter().map(|z| z[FAST]).collect());
-        let known = known.min(RING as u64) as usize;
-        let step = gate::is_step(&self.vms, cursor, known, self.shared.day, signs.as_deref());
-        let answer = Gate {
-            checked_at: self.samples,
-            step,
-        };
-        if mixed {
-            self.gate_mixed = answer;
-        } else {
-            self.gate = answer;
-        }
-        step
-    }
-
-    /// Whether a change on `channel` has to pass the gate.
-    fn is_gated(&self, channel: &Channel) -> bool {
-        let spans_part_of_the_day =
-            (channel.short + channel.base) as f64 >= GATE_SPAN * self.shared.day;
-        // With few VMs, the gate costs the fast channel more than it gains.
-        spans_part_of_the_day && !(channel.name == TABLE[FAST].name && self.vms.len() < FEW)
-    }
-
-    /// The number of VMs with a value, and how many of these repeat it longer than ever before, if that is a quorum.
-    fn frozen(&self, values: &[f64]) -> Option<(usize, usize)> {
-        if self.samples < FROZEN_AFTER {
-            return None;
-        }
-        let present = || {
-            self.vms
-                .iter()
-                .zip(values)
-                .filter(|(_, value)| !value.is_nan())
-        };
-        let (n, k) = (
-            present().count(),
-            present().filter(|(vm, _)| vm.frozen(FROZEN_MIN)).count(),
-        );
-        (n >= 2 && k >= votes_needed(n, FROZEN_QUORUM)).then_some((n, k))
-    }
-
-    /// The share of the voters that agree, and their mean distance from their own past, on channel `c`.
-    fn agreement(&self, c: usize, direction: Direction) -> (f64, f64) {
-        // The maximum shift: every sample above (or below) all of the base.
-        let largest =
-            3f32.sqrt() / (1.0 / TABLE[c].short as f32 + 1.0 / TABLE[c].base as f32).sqrt();
-        let (mut voters, mut agreeing, mut distance) = (0u32, 0u32, 0.0f64);
-        for z in self
-            .shared
-            .shifts
-            .iter()
-            .map(|z| z[c])
-            .filter(|z| !z.is_nan())
+        if let Some((tiny, voters)) = tiny
+            && more.tiny >= size::STEADY
+            && verdict.alarm.is_none_or(|alarm| alarm.slow)
         {
-            voters += 1;
-            let along = match direction {
-                Direction::Up => z,
-                Direction::Down => -z,
-                Direction::Mixed | Direction::Frozen => z.abs(),
-            };
-            if along >= AGREES {
-                agreeing += 1;
-                distance += f64::from((along / largest).min(1.0));
-            }
+            verdict.consensus = tiny as f64 / voters as f64;
+            verdict.voters = voters as u32;
+            verdict.score = verdict.score.max(SIZE_SCORE);
+            verdict.alarm = Some(Alarm {
+                channel: "size",
+                slow: false,
+                direction: Direction::Down,
+                distinctiveness: 1.0,
+                consistency: 0.0,
+            });
         }
-        let share = f64::from(agreeing) / f64::from(voters.max(1));
-        (
-            share,
-            if agreeing > 0 {
-                distance / f64::from(agreeing)
-            } else {
-                0.0
-            },
-        )
+        verdict
+    }
+}
+
+impl More {
+    fn resize(&mut self, slots: usize) {
+        self.means.resize(slots, Mean::default());
+        self.courses.resize_with(slots, Course::default);
+        self.values.resize(slots, f64::NAN);
+        self.jumps.resize(slots);
+    }
+
+    fn is_valid(&self, slots: usize, interval: f64) -> bool {
+        self.means.len() == slots
+            && self.courses.len() == slots
+            && self.passed < self.setting.factor
+            && self.means.iter().all(|mean| mean.sum.is_finite())
+            && self.courses.iter().all(Course::is_valid)
+            && self.calibration.is_valid()
+            && self.jumps.is_valid(slots, interval)
     }
 }
 
 impl Method for Rank {
     fn bytes(&self) -> usize {
-        let Shared { shifts, votes, .. } = &self.shared;
-        // There are as many votes as VMs as soon as all vote.
-        let votes = vec(votes).max(allocation(self.vms.len() * size_of::<f32>()));
-        let bars = self.bars.iter().map(Bar::bytes).sum::<usize>();
-        vec(&self.vms) + vec(shifts) + votes + bars
+        let more = &*self.more;
+        self.judge.bytes()
+            + crate::memory::allocation(size_of::<More>())
+            + vec(&more.means)
+            + vec(&more.courses)
+            + vec(&more.values)
+            + more.jumps.bytes()
     }
 
     fn resize(&mut self, slots: usize) {
-        self.vms.resize_with(slots, Vm::default);
-        self.shared.shifts.resize(slots, [f32::NAN; CHANNELS]);
+        self.judge.resize(slots);
+        self.more.resize(slots);
     }
 
     fn reset(&mut self, slot: usize) {
-        self.vms[slot] = Vm::default();
-        self.shared.shifts[slot] = [f32::NAN; CHANNELS];
+        self.judge.reset(slot);
+        let more = &mut *self.more;
+        more.means[slot] = Mean::default();
+        more.courses[slot] = Course::default();
+        more.values[slot] = f64::NAN;
+        more.jumps.reset(slot);
     }
 
     fn close(&mut self, values: &[f64], hour: usize) -> Verdict {
-        let cursor = Cursor::at(self.samples);
-        for ((vm, shifts), value) in self.vms.iter_mut().zip(&mut self.shared.shifts).zip(values) {
-            vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
-        }
-        let noise = self.noise();
-        // All channels have the same voters except while windows fill.
-        let mut place = Place::default();
-        let mut verdict = Verdict::default();
-        let mut best: Option<(f64, Alarm, usize)> = None;
-        for (i, channel) in TABLE.iter().chain([&MIXED]).enumerate() {
-            let vote = if i == MIXED_BAR {
-                self.vote_mixed()
-            } else {
-                self.vote(i)
-            };
-            let past = self.bars[i].pass(vote.evidence, channel.past_cap, hour);
-            verdict.voters = verdict.voters.max(vote.voters as u32);
-            if vote.voters < 2 {
-                continue;
-            }
-            if vote.voters != place.voters {
-                place = Place::new(vote.voters, noise);
-            }
-            let threshold = (channel.threshold.at(&place) + self.shared.stricter).max(LOG10_2);
-            let margin = Bar::margin(vote.evidence, past);
-            let score = if margin > 0.0 {
-                margin / (margin + threshold)
-            } else {
-                0.0
-            };
-            let mut alarmed = margin >= threshold;
-            if alarmed && self.is_gated(channel) && !self.is_step(i == MIXED_BAR) {
-                alarmed = false;
-                verdict.follows_time_of_day = true;
-            }
-            if !alarmed {
-                verdict.score = verdict.score.max(score.min(NO_ALARM_MAX));
-                continue;
-            }
-            let direction = match (i == MIXED_BAR, vote.up) {
-                (true, _) => Direction::Mixed,
-                (false, true) => Direction::Up,
-                (false, false) => Direction::Down,
-            };
-            let alarm = Alarm {
-                channel: channel.name,
-                slow: channel.slow,
-                direction,
-                distinctiveness: 0.0,
-                consistency: (past / vote.evidence).clamp(0.0, 1.0),
-            };
-            // An alarm of a fast channel is preferred over one of a slow channel; among equals, the highest score.
-            if best
-                .as_ref()
-                .is_none_or(|(s, b, _)| (!alarm.slow, score) > (!b.slow, *s))
-            {
-                best = Some((score, alarm, if i == MIXED_BAR { FAST } else { i }));
+        let more = &mut *self.more;
+        for (mean, value) in more.means.iter_mut().zip(values) {
+            if !value.is_nan() {
+                mean.sum += value.min(VALUE_MAX);
+                mean.count += 1;
             }
         }
-        let frozen = match &best {
-            Some((_, alarm, _)) if !alarm.slow => None,
-            _ => self.frozen(values),
+        let jump = more.jumps.pass(values, hour);
+        more.passed += 1;
+        let mut verdict = if more.passed >= more.setting.factor {
+            more.passed = 0;
+            let verdict = self.judged(hour);
+            self.more.last = Verdict {
+                alarm: None,
+                ..verdict
+            };
+            verdict
+        } else {
+            more.last
         };
-        match (frozen, best) {
-            (Some((present, frozen)), _) => {
-                verdict.voters = present as u32;
-                verdict.consensus = frozen as f64 / present as f64;
-                verdict.score = verdict.score.max(FROZEN_SCORE);
-                verdict.alarm = Some(Alarm {
-                    channel: "frozen",
-                    slow: false,
-                    direction: Direction::Frozen,
-                    distinctiveness: 1.0,
-                    consistency: 0.0,
-                });
-            }
-            (None, Some((score, mut alarm, c))) => {
-                (verdict.consensus, alarm.distinctiveness) = self.agreement(c, alarm.direction);
-                verdict.score = verdict.score.max(score);
-                verdict.alarm = Some(alarm);
-            }
-            (None, None) => {
-                let up = self.agreement(FAST, Direction::Up).0;
-                verdict.consensus = up.max(self.agreement(FAST, Direction::Down).0);
+        if let Some(jump) = jump {
+            verdict.voters = verdict.voters.max(jump.voters);
+            verdict.score = verdict.score.max(jump.score);
+            match jump.alarm {
+                Some(alarm) if verdict.alarm.is_none_or(|judged| judged.slow) => {
+                    verdict = Verdict {
+                        alarm: Some(alarm),
+                        ..jump
+                    };
+                }
+                _ if verdict.alarm.is_none() => {
+                    verdict.consensus = verdict.consensus.max(jump.consensus);
+                }
+                _ => {}
             }
         }
-        self.samples += 1;
         verdict
     }
 
     fn skip(&mut self, ticks: u64) {
-        let missing = vec![f64::NAN; self.vms.len()];
-        // After this many missing samples the windows are empty, and only the bars still change.
-        let whole = ticks.min(2 * RING as u64);
-        for _ in 0..whole {
-            let cursor = Cursor::at(self.samples);
-            for ((vm, shifts), value) in self
-                .vms
-                .iter_mut()
-                .zip(&mut self.shared.shifts)
-                .zip(&missing)
-            {
-                vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
-            }
-            self.samples += 1;
+        let more = &mut *self.more;
+        let all = u64::from(more.passed) + ticks;
+        let factor = u64::from(more.setting.factor);
+        more.passed = (all % factor) as u32;
+        more.means.fill(Mean::default());
+        more.jumps.skip(ticks);
+        let judgments = all / factor;
+        if judgments > 0 {
+            let sec = judgments as f64 * more.setting.judged_sec;
+            more.courses.iter_mut().for_each(|course| course.skip(sec));
+            self.judge.skip(judgments);
         }
-        self.samples += ticks - whole;
-        self.bars.iter_mut().for_each(|bar| bar.skip(ticks));
     }
 
     fn baseline(&self, slot: usize) -> Option<f64> {
-        self.vms[slot].baseline()
+        let judged = self.judge.baseline(slot);
+        judged.or_else(|| self.more.jumps.baseline(slot))
     }
 
     fn shift(&self, slot: usize) -> f64 {
-        f64::from(self.shared.shifts[slot][FAST])
+        let (judged, sudden) = (self.judge.shift(slot), self.more.jumps.shift(slot));
+        match sudden.abs() > judged.abs() || judged.is_nan() {
+            true => sudden,
+            false => judged,
+        }
     }
 
     fn shift_on(&self, slot: usize, channel: &str) -> f64 {
-        let c = TABLE.iter().position(|c| c.name == channel);
-        f64::from(self.shared.shifts[slot][c.unwrap_or(FAST)])
+        let judged = self.judge.shift_on(slot, channel);
+        match channel == jump::CHANNEL || judged.is_nan() {
+            true => self.more.jumps.shift(slot),
+            false => judged,
+        }
     }
 
     fn memory(&self) -> usize {
-        RING
+        self.judge.memory()
+    }
+
+    fn pace(&self) -> u64 {
+        u64::from(self.more.setting.factor)
+    }
+
+    fn adjusted(&self, slot: usize, value: f64) -> f64 {
+        let elapsed = f64::from(self.more.passed) / f64::from(self.more.setting.factor);
+        let ahead = elapsed * self.more.setting.judged_sec;
+        self.more.courses[slot].without(value, ahead)
     }
 }

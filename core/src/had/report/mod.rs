@@ -38,7 +38,7 @@ pub(super) fn events_of_tick(
     events.extend(silence_event(
         hypervisor, options, series, tick, others, silence,
     ));
-    let changes = series.follow_incident(&tick.verdict, options.overlap_window_sz as u64);
+    let changes = series.follow_incident(&tick.verdict, options);
     for change in changes.into_iter().flatten() {
         if let Some(since) = others.raised_since(series.metric) {
             if change == Change::Raised {

@@ -7,13 +7,13 @@ use super::ticks::{Row, TICKS_MAX};
 use crate::had::algorithm::AnyMethod;
 use crate::had::eviction::ESTABLISHED;
 use crate::had::options::HadOptions;
-use crate::had::rank::Rank;
+use crate::had::rank::{More as RankMore, Rank};
 use crate::memory::{allocation, table, vec};
 use crate::units::{Interval, Time};
 
 impl Series {
-    /// Completes a restored series; `false` if it is not valid.
-    pub(crate) fn restore(&mut self, options: &HadOptions) -> bool {
+    /// Completes a restored series; `false` if it is not valid. `more` is what `rank` saves separately.
+    pub(crate) fn restore(&mut self, options: &HadOptions, more: Option<RankMore>) -> bool {
         let Some(metric) = options.metrics.get(self.metric as usize) else {
             return false;
         };
@@ -48,6 +48,7 @@ impl Series {
                     metric == "cpu",
                     self.interval,
                     options.false_alarms_per_month,
+                    more,
                 ) && rank.slots() == self.members.len()
             }
             AnyMethod::Zscore(zscore) => zscore.restore(options, self.members.len()),
@@ -113,7 +114,7 @@ mod tests {
     fn is_valid(series: &Series, options: &HadOptions) -> bool {
         let bytes = postcard::to_stdvec(series).unwrap();
         let mut restored: Series = postcard::from_bytes(&bytes).unwrap();
-        restored.restore(options)
+        restored.restore(options, None)
     }
 
     #[test]

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Series;
 use crate::event::Direction;
-use crate::had::incident::Change;
+use crate::had::algorithm::AnyMethod;
+use crate::had::incident::{Change, Terms};
 use crate::had::method::Verdict;
 use crate::had::observation::{Outcome, Sample};
+use crate::had::options::HadOptions;
 
 /// A step of the clock by more ticks than this is processed at once.
 pub(super) const STEP_MAX: i64 = 416;
@@ -14,6 +16,8 @@ pub(super) const STEP_MAX: i64 = 416;
 pub(super) const RECENT_TICKS: i64 = 16;
 /// A tick waits for a VM that reported within this many ticks: after a missed sample, it is still waited for at the next tick.
 const EXPECTED_TICKS: i64 = 3;
+/// Where frequent samples are averaged, the levels of an incident are followed in steps of about this many seconds.
+const FOLLOWED_SEC: f64 = 60.0;
 /// No clock within [`Time::MAX_SECS`](crate::units::Time::MAX_SECS) reaches this many ticks.
 pub(super) const TICKS_MAX: i64 = 1_000_000_000_000_000;
 /// The clock follows the phase of the samples by this share of each deviation.
@@ -217,10 +221,26 @@ impl Series {
         }
     }
 
-    /// Updates the incident with the tick that is being evaluated; `quiet` as for
-    /// [`Incidents::tick`](crate::had::incident::Incidents::tick).
-    pub(crate) fn follow_incident(&mut self, verdict: &Verdict, quiet: u64) -> [Option<Change>; 2] {
+    /// Updates the incident with the tick that is being evaluated.
+    pub(crate) fn follow_incident(
+        &mut self,
+        verdict: &Verdict,
+        options: &HadOptions,
+    ) -> [Option<Change>; 2] {
         let method = self.method.get();
+        let pace = method.pace();
+        let terms = Terms {
+            quiet: (options.overlap_window_sz as u64).saturating_mul(pace),
+            memory: match &self.method {
+                AnyMethod::Rank(_) => (options.accept_sec / self.interval) as u64,
+                AnyMethod::Zscore(_) | AnyMethod::Iad(_) => method.memory() as u64,
+            },
+            pace,
+            stride: match pace {
+                1 => 1,
+                _ => (FOLLOWED_SEC / self.interval).round().max(1.0) as u32,
+            },
+        };
         let changed = || {
             let direction = verdict.alarm.map(|a| a.direction);
             self.members
@@ -240,9 +260,11 @@ impl Series {
         };
         self.incidents.tick(
             verdict.alarm.as_ref(),
-            &self.rows[0].values,
-            quiet,
-            method.memory() as u64,
+            terms,
+            |slot| match self.rows[0].values.get(slot) {
+                Some(value) => method.adjusted(slot, *value),
+                None => f64::NAN,
+            },
             changed,
         )
     }

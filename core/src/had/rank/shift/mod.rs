@@ -22,6 +22,9 @@ pub(super) const MISSING: u8 = 255;
 const BASE_MIN: u16 = 36;
 /// Values are binned from 0 to this; larger ones after a change of scale.
 const FULL_SCALE: f64 = 100.0;
+/// Samples of the past that tell what a VM needs, and the newest that do not belong to it.
+const PAST: usize = 72;
+const PAST_GAP: usize = 4;
 /// A VM whose base and present are both below this has no signal (units of the metric).
 const IDLE: f32 = 0.5;
 /// A VM whose base and present are both above this (percent) cannot rise.
@@ -362,6 +365,25 @@ impl Vm {
         let scale = &self.scales[FAST];
         (scale.base_count >= BASE_MIN)
             .then(|| f64::from(self.level(scale.base_sum, scale.base_count)))
+    }
+
+    /// The median of the last six hours or so before the present, and the least of them but outliers; in the metric's unit.
+    pub(super) fn past(&self, cursor: &Cursor) -> Option<(f64, f64)> {
+        let newest = self.history(cursor.bin).count();
+        let window = self
+            .history(cursor.bin)
+            .skip(newest.saturating_sub(PAST + PAST_GAP))
+            .take(PAST);
+        let mut bins: Vec<u8> = window.filter(|bin| *bin != MISSING).collect();
+        if bins.len() < PAST / 2 {
+            return None;
+        }
+        let outliers = bins.len() / 50;
+        let least = *bins.select_nth_unstable(outliers).1;
+        let middle = bins.len() / 2;
+        let median = *bins.select_nth_unstable(middle).1;
+        let value = |bin: u8| f64::from(cursor.value(bin)) / 256.0 * f64::from(self.unit());
+        Some((value(median), value(least)))
     }
 
     /// Standard deviation of the noise between consecutive samples of ln(1+x); `None` if too few are known.

@@ -1,0 +1,386 @@
+//! Jumps: what is large and sudden, in samples that come more often than they are judged.
+//!
+//! A VM has jumped if the mean of its last few samples lies beyond all of the 48 before, and is clearly larger or smaller.
+//! That most VMs of a host jump in the same direction within the same moment is improbable even if each of them often does; what
+//! the host's own past showed, recently and at this hour, raises the bar as for the other channels.
+//!
+//! VMs that all repeat one value for longer than ever before are frozen, as in the [`judge`](super::judge).
+
+use serde::{Deserialize, Serialize};
+
+use super::bar::Bar;
+use crate::event::Direction;
+use crate::had::method::{Alarm, Verdict};
+use crate::had::quorum::{binomial_evidence, votes_needed};
+use crate::memory::vec;
+
+/// Its name in events.
+pub(super) const CHANNEL: &str = "jump";
+/// Samples of the past; those between them and the present count for neither.
+const BASE: usize = 48;
+/// Samples of the present, at most.
+const PRESENT_MAX: usize = 8;
+/// The present lasts this many seconds, if these are as many samples as it may have.
+const PRESENT_SEC: f64 = 40.0;
+const PRESENT_MIN: usize = 4;
+const RING: usize = BASE + PRESENT_MAX;
+/// Samples of the past that must be known.
+const KNOWN_MIN: usize = 36;
+/// A jump changes the mean by at least this, in ln(1+x).
+const STEP_MIN: f32 = 0.35;
+/// A VM whose past and present are both below this has no signal (units of the metric).
+const IDLE: f32 = 0.5;
+/// How often a single VM jumps in one direction by chance: autocorrelated loads do so, in made-up series, in less than one of
+/// fifty moments.
+const CHANCE: f64 = 0.02;
+const QUORUM: f64 = 0.7;
+/// A VM with at least this shift (standard deviations) counts for consensus.
+const AGREES: f32 = 1.0;
+/// Evidence above the bar for an alarm, while nothing else knows the VMs yet, and later.
+const THRESHOLD_FIRST: f64 = 3.3;
+const THRESHOLD: f64 = 5.0;
+/// That is later, in seconds.
+const FIRST_SEC: f64 = 6.0 * 3600.0;
+/// Samples after which evidence belongs to the past.
+const LAG: usize = 60;
+/// Maximum weight of the recent past.
+const PAST_CAP: f32 = 9.0;
+/// Least time (seconds) and number of repetitions of one value that count as frozen.
+const FROZEN_SEC: f64 = 60.0;
+const FROZEN_MIN: f64 = 6.0;
+/// Minimum number of changes of value before a VM can freeze.
+const MOVES_MIN: u16 = 36;
+/// The score of frozen VMs: chance is ruled out, but a stalled source of metrics looks the same.
+const FROZEN_SCORE: f64 = 0.9;
+/// Maximum score without an alarm; 0.5 means an alarm.
+const NO_ALARM_MAX: f64 = 0.499;
+/// The least spread of the past that a shift is measured by, in ln(1+x).
+const SPREAD_MIN: f32 = 0.05;
+/// No shift is larger.
+const SHIFT_MAX: f32 = 9.0;
+/// Above this interval, samples are judged themselves.
+const INTERVAL_MAX: f64 = 150.0;
+
+/// Units of a stored sample per unit of ln(1+x).
+const UNITS: f32 = 2048.0;
+const MISSING: u16 = u16::MAX;
+
+/// The last samples of one VM.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Vm {
+    /// ln(1+x), in [`UNITS`].
+    #[serde(with = "ring")]
+    logs: [u16; RING],
+    /// Number of consecutive repetitions of the last value, and the largest of earlier runs.
+    repeats: u16,
+    repeats_max: u16,
+    /// Number of times that the value changed.
+    moves: u16,
+    /// The last shift, in standard deviations of the past; NaN if unknown.
+    #[serde(skip, default = "unknown")]
+    shift: f32,
+    /// The mean of the past, in ln(1+x); NaN if unknown.
+    #[serde(skip, default = "unknown")]
+    level: f32,
+}
+
+fn unknown() -> f32 {
+    f32::NAN
+}
+
+/// The ring, serialized as a sequence.
+mod ring {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error};
+
+    use super::RING;
+
+    pub(super) fn serialize<S: Serializer>(logs: &[u16; RING], to: S) -> Result<S::Ok, S::Error> {
+        logs.as_slice().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u16; RING], D::Error> {
+        let logs: Vec<u16> = Vec::deserialize(from)?;
+        let length = logs.len();
+        logs.try_into()
+            .map_err(|_| D::Error::invalid_length(length, &"the last samples"))
+    }
+}
+
+impl Default for Vm {
+    fn default() -> Self {
+        Self {
+            logs: [MISSING; RING],
+            repeats: 0,
+            repeats_max: 0,
+            moves: 0,
+            shift: unknown(),
+            level: unknown(),
+        }
+    }
+}
+
+/// Whether a VM has jumped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Vote {
+    Abstains,
+    Stays,
+    Up,
+    Down,
+}
+
+impl Vm {
+    /// Takes a sample at the place `at` of the ring.
+    fn take(&mut self, at: usize, value: f64) {
+        if value.is_nan() {
+            self.logs[at] = MISSING;
+            return;
+        }
+        let log = value.max(0.0).ln_1p() as f32 * UNITS;
+        let log = log.min(f32::from(MISSING - 1)) as u16;
+        if log == self.logs[(at + RING - 1) % RING] {
+            self.repeats = self.repeats.saturating_add(1);
+        } else {
+            self.repeats_max = self.repeats_max.max(self.repeats);
+            self.moves = self.moves.saturating_add(1);
+            self.repeats = 0;
+        }
+        self.logs[at] = log;
+    }
+
+    /// Whether a VM that used to change repeats one value longer than ever before, and at least `repeats_min` times.
+    fn is_frozen(&self, repeats_min: u16) -> bool {
+        let longest = self.repeats_max.saturating_mul(2).saturating_add(1);
+        self.moves >= MOVES_MIN && self.repeats >= repeats_min.max(longest)
+    }
+
+    /// The vote; `next` is the place of the oldest sample, and the last `present` are the present.
+    fn vote(&mut self, next: usize, present: usize) -> Vote {
+        let oldest_first = || self.logs[next..].iter().chain(&self.logs[..next]);
+        let known = |log: &u16| (*log != MISSING).then(|| f32::from(*log) / UNITS);
+        let past = oldest_first().take(BASE);
+        let now = oldest_first().skip(RING - present);
+        let (mut count, mut sum, mut squares) = (0, 0.0, 0.0);
+        let (mut least, mut largest) = (f32::INFINITY, f32::NEG_INFINITY);
+        for log in past.filter_map(known) {
+            count += 1;
+            sum += log;
+            squares += log * log;
+            least = least.min(log);
+            largest = largest.max(log);
+        }
+        let (mut present_count, mut present_sum) = (0, 0.0);
+        for log in now.filter_map(known) {
+            present_count += 1;
+            present_sum += log;
+        }
+        (self.shift, self.level) = (unknown(), unknown());
+        if count < KNOWN_MIN {
+            return Vote::Abstains;
+        }
+        let mean = sum / count as f32;
+        self.level = mean;
+        if present_count < present {
+            return Vote::Abstains;
+        }
+        let now = present_sum / present as f32;
+        let idle = IDLE.ln_1p();
+        if mean < idle && now < idle {
+            return Vote::Abstains;
+        }
+        let spread = (squares / count as f32 - mean * mean).max(0.0).sqrt();
+        let shift = (now - mean) / spread.max(SPREAD_MIN);
+        self.shift = shift.clamp(-SHIFT_MAX, SHIFT_MAX);
+        match now - mean {
+            step if step >= STEP_MIN && now > largest => Vote::Up,
+            step if step <= -STEP_MIN && now < least => Vote::Down,
+            _ => Vote::Stays,
+        }
+    }
+}
+
+/// The jumps of one metric of one hypervisor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Jumps {
+    /// By slot; none where every sample is judged.
+    vms: Vec<Vm>,
+    bar: Bar,
+    /// The place of the oldest sample in the rings.
+    next: u32,
+    /// Number of samples.
+    samples: u32,
+    #[serde(skip)]
+    present: usize,
+    /// The first samples, in which little is known.
+    #[serde(skip)]
+    first: u32,
+    /// Repetitions of one value that are at least a frozen VM's.
+    #[serde(skip)]
+    repeats_min: u16,
+    /// The decay of remembered evidence over one sample.
+    #[serde(skip)]
+    decay: f32,
+}
+
+impl Default for Jumps {
+    fn default() -> Self {
+        Self::new(f64::INFINITY)
+    }
+}
+
+impl Jumps {
+    /// State without VMs, for samples that are `interval` seconds apart.
+    pub(super) fn new(interval: f64) -> Self {
+        let mut jumps = Self {
+            vms: Vec::new(),
+            bar: Bar::new(LAG),
+            next: 0,
+            samples: 0,
+            first: 0,
+            present: 0,
+            repeats_min: 0,
+            decay: 1.0,
+        };
+        jumps.configure(interval);
+        jumps
+    }
+
+    /// Sets what follows from the interval, in seconds.
+    pub(super) fn configure(&mut self, interval: f64) {
+        let samples = (PRESENT_SEC / interval).round() as usize;
+        self.present = match interval <= INTERVAL_MAX {
+            true => samples.clamp(PRESENT_MIN, PRESENT_MAX),
+            false => 0,
+        };
+        self.first = (FIRST_SEC / interval) as u32;
+        self.repeats_min = (FROZEN_SEC / interval).clamp(FROZEN_MIN, 1e4) as u16;
+        self.decay = match interval.is_finite() {
+            true => 0.5f64.powf(interval / 86_400.0) as f32,
+            false => 1.0,
+        };
+    }
+
+    /// Whether a restored state is possible.
+    pub(super) fn is_valid(&self, slots: usize, interval: f64) -> bool {
+        let vms = if interval <= INTERVAL_MAX { slots } else { 0 };
+        self.vms.len() == vms && (self.next as usize) < RING && self.bar.fits(LAG)
+    }
+
+    pub(super) fn resize(&mut self, slots: usize) {
+        if self.present > 0 {
+            self.vms.resize_with(slots, Vm::default);
+        }
+    }
+
+    pub(super) fn reset(&mut self, slot: usize) {
+        if let Some(vm) = self.vms.get_mut(slot) {
+            *vm = Vm::default();
+        }
+    }
+
+    /// Memory outside of itself in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        vec(&self.vms) + self.bar.bytes()
+    }
+
+    /// Takes the samples of one tick; `None` where every sample is judged.
+    pub(super) fn pass(&mut self, values: &[f64], hour: usize) -> Option<Verdict> {
+        if self.present == 0 {
+            return None;
+        }
+        let at = self.next as usize;
+        self.next = ((at + 1) % RING) as u32;
+        let (mut voters, mut up, mut down) = (0_u32, 0_u32, 0_u32);
+        let (mut there, mut frozen) = (0_u32, 0_u32);
+        let (mut rising, mut falling) = (0_u32, 0_u32);
+        for (vm, value) in self.vms.iter_mut().zip(values) {
+            vm.take(at, *value);
+            there += u32::from(!value.is_nan());
+            frozen += u32::from(!value.is_nan() && vm.is_frozen(self.repeats_min));
+            match vm.vote(self.next as usize, self.present) {
+                Vote::Abstains => continue,
+                Vote::Stays => {}
+                Vote::Up => up += 1,
+                Vote::Down => down += 1,
+            }
+            voters += 1;
+            rising += u32::from(vm.shift >= AGREES);
+            falling += u32::from(vm.shift <= -AGREES);
+        }
+        let agree = up.max(down);
+        let consensus = f64::from(rising.max(falling).max(agree)) / f64::from(voters.max(1));
+        let is_quorum = agree as usize >= votes_needed(voters as usize, QUORUM);
+        let evidence = match is_quorum {
+            true => binomial_evidence(voters as usize, agree as usize, CHANCE),
+            false => 0.0,
+        };
+        let past = self.bar.pass_with(evidence, PAST_CAP, hour, self.decay);
+        let margin = Bar::margin(evidence, past);
+        self.samples = self.samples.saturating_add(1);
+        let threshold = match self.samples <= self.first {
+            true => THRESHOLD_FIRST,
+            false => THRESHOLD,
+        };
+        let score = (margin / (margin.abs() + threshold)).max(0.0);
+        if there >= 2 && frozen as usize >= votes_needed(there as usize, QUORUM) {
+            return Some(Verdict {
+                voters: there,
+                consensus: f64::from(frozen) / f64::from(there),
+                score: FROZEN_SCORE,
+                alarm: Some(Alarm {
+                    channel: "frozen",
+                    slow: false,
+                    direction: Direction::Frozen,
+                    distinctiveness: 1.0,
+                    consistency: 0.0,
+                }),
+                follows_time_of_day: false,
+            });
+        }
+        let alarm = (margin >= threshold).then(|| Alarm {
+            channel: CHANNEL,
+            slow: false,
+            direction: match up > down {
+                true => Direction::Up,
+                false => Direction::Down,
+            },
+            distinctiveness: 1.0,
+            consistency: (past / evidence).clamp(0.0, 1.0),
+        });
+        Some(Verdict {
+            voters,
+            consensus,
+            score: match alarm {
+                Some(_) => score,
+                None => score.min(NO_ALARM_MAX),
+            },
+            alarm,
+            follows_time_of_day: false,
+        })
+    }
+
+    /// Passes over ticks without any value.
+    pub(super) fn skip(&mut self, ticks: u64) {
+        if self.present == 0 {
+            return;
+        }
+        for _ in 0..ticks.min(RING as u64) {
+            let at = self.next as usize;
+            self.vms.iter_mut().for_each(|vm| vm.logs[at] = MISSING);
+            self.next = ((at + 1) % RING) as u32;
+        }
+        self.bar.skip_with(ticks, self.decay);
+    }
+
+    /// The shift of a VM at the last tick, in standard deviations of its past; NaN if unknown.
+    pub(super) fn shift(&self, slot: usize) -> f64 {
+        self.vms
+            .get(slot)
+            .map_or(f64::NAN, |vm| f64::from(vm.shift))
+    }
+
+    /// The level of a VM before the present, in the metric's unit.
+    pub(super) fn baseline(&self, slot: usize) -> Option<f64> {
+        let level = self.vms.get(slot)?.level;
+        (!level.is_nan()).then(|| f64::from(level).exp_m1())
+    }
+}

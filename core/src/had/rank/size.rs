@@ -1,0 +1,41 @@
+//! Size: many VMs that run at a fraction of what they ever needed. Ranks know no size, and neither a noisy past nor the time of day
+//! excuses it.
+
+use super::judge::Judge;
+
+/// A VM is tiny below this share of its median.
+const SHARE: f64 = 0.15;
+/// And below this share of the least of its past.
+const BELOW_LEAST: f64 = 0.7;
+/// A VM whose median is below this (units of the metric) has nothing to lose.
+const BUSY: f64 = 1.0;
+/// Least number of VMs that can tell.
+const VMS_MIN: usize = 3;
+/// Share of them that must be tiny.
+const QUORUM: f64 = 0.45;
+/// Consecutive judgments.
+pub(super) const STEADY: u32 = 2;
+
+/// How many VMs are tiny, and of how many that could be, if these are enough for an alarm.
+pub(super) fn tiny(judge: &Judge, values: &[f64]) -> Option<(usize, usize)> {
+    let (mut voters, mut tiny) = (0, 0);
+    for (slot, &value) in values.iter().enumerate() {
+        // Nearly always, the level alone tells that it is not.
+        let Some(level) = judge.baseline(slot).filter(|_| !value.is_nan()) else {
+            continue;
+        };
+        if value > 0.5 * level {
+            voters += usize::from(level > BUSY);
+            continue;
+        }
+        let Some((median, least)) = judge.past(slot) else {
+            continue;
+        };
+        if median > BUSY {
+            voters += 1;
+            tiny += usize::from(value <= SHARE * median && value < BELOW_LEAST * least);
+        }
+    }
+    let needed = ((QUORUM * voters as f64).ceil() as usize).max(2);
+    (voters >= VMS_MIN && tiny >= needed).then_some((tiny, voters))
+}
