@@ -40,6 +40,7 @@ mod quiet;
 mod recent;
 mod record;
 mod report;
+mod seeds;
 mod sequence;
 mod snapshot;
 mod source;
@@ -55,6 +56,7 @@ pub use detector::Detector;
 pub use options::{LadOptions, Mode};
 pub use questions::{QUESTION_MAX_BYTES, Question};
 pub use record::{CERTAIN_SEVERITY, NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
+pub use seeds::{SeedTemplate, Seeds, TEMPLATES_MAX};
 pub use sequence::{Sequence, Step};
 pub use source::Source;
 
