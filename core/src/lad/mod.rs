@@ -48,6 +48,7 @@ mod standing;
 mod store;
 mod stream;
 mod streams;
+mod unseen;
 
 pub use crate::inference::Transport;
 pub use classifier::{SharedInference, inference};

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -152,6 +153,11 @@ impl Seeds {
         self.miner.joins(&mut self.scratch).is_some()
     }
 
+    /// The same without what a detector does not need.
+    fn templates_only(self) -> Self {
+        Self::of(self.miner)
+    }
+
     fn forget_evicted(&mut self) {
         let miner = &self.miner;
         self.template_hosts
@@ -208,6 +214,57 @@ impl Seeds {
         let named = |(name, value)| (format!("drain_{name}"), value);
         shape.into_iter().map(named).collect()
     }
+}
+
+/// The templates of a fleet, as all streams of a detector share them.
+#[derive(Debug, Clone)]
+pub(super) struct SharedSeeds {
+    /// A look-up changes nothing but its own buffers.
+    seeds: Arc<Mutex<Seeds>>,
+    bytes: usize,
+}
+
+impl SharedSeeds {
+    fn of(seeds: Seeds) -> Self {
+        Self {
+            bytes: seeds.bytes(),
+            seeds: Arc::new(Mutex::new(seeds)),
+        }
+    }
+
+    /// Whether the masked line in `scratch` would join one of the templates.
+    pub(super) fn has(&self, scratch: &mut Scratch) -> bool {
+        let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
+        seeds.miner.joins(scratch).is_some()
+    }
+
+    /// Memory in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The seeds that `options` name, if any.
+///
+/// # Errors
+/// As of [`Seeds::read`]; or they take more than half of `max_memory_mib`.
+pub(super) fn shared(options: &LadOptions) -> Result<Option<SharedSeeds>, OptionError> {
+    if options.seeds.is_empty() {
+        return Ok(None);
+    }
+    let seeds = Seeds::read(options, Path::new(&options.seeds))?;
+    let shared = SharedSeeds::of(seeds.templates_only());
+    let most = (options.max_memory_mib << 20) / 2;
+    if shared.bytes > most {
+        return Err(OptionError::Conflict {
+            name: "seeds",
+            message: format!(
+                "the templates of {} take {} bytes; it takes at most half of \"max_memory_mib\" ({most} bytes)",
+                options.seeds, shared.bytes
+            ),
+        });
+    }
+    Ok(Some(shared))
 }
 
 impl Saved for Seeds {
