@@ -418,8 +418,15 @@ mod tests {
         assert!(says(&default).contains("version 9"));
         std::fs::write(&path, "templates, by hand").unwrap();
         assert!(says(&default).contains("not a snapshot"));
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(FILE_MAX_BYTES + 1).unwrap();
+        assert!(says(&default).contains("more than the"));
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
+        assert!(says(&default).contains("not a regular file"));
+        std::fs::remove_dir(&path).unwrap();
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
         assert!(says(&default).contains("not a regular file"));
     }
 }
