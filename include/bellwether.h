@@ -491,6 +491,8 @@ typedef enum {
   BW_LAD_FLAG_NOVEL = 4,
   /// It is one of the first of its stream.
   BW_LAD_FLAG_TRAINING = 8,
+  /// It is the first of a template that is new to the fleet.
+  BW_LAD_FLAG_UNSEEN = 16,
 } bw_lad_flag;
 
 /// A template that the lexicon leaves open, for an operator or a language model to classify. Independent of its detector; its
@@ -546,6 +548,9 @@ typedef struct {
   bool novel;
   /// It is one of the first of its stream, from which the detector learns what is normal.
   bool training;
+  /// It is the first of a template that is new to its stream and to the fleet; with the option "seeds". Since version 6 of the
+  /// interface.
+  bool unseen;
 } bw_lad_observed;
 
 /// Many records, in flat arrays of `count` elements: for callers to whom a call is expensive. The strings are parts of one text

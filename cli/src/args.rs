@@ -7,6 +7,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
+use crate::learn::Learn;
 use crate::options::OptionsArguments;
 use crate::replay::Replay;
 use crate::report::ReportArguments;
@@ -32,6 +33,9 @@ pub enum Command {
     /// Run recorded data through a detector and print its events
     #[command(subcommand)]
     Replay(Replay),
+    /// Learn from recorded data of a fleet
+    #[command(subcommand)]
+    Learn(Learn),
     Templates(TemplatesArguments),
     Report(ReportArguments),
     /// Print the options of a detector with types, defaults and allowed values

@@ -3,6 +3,7 @@
 
 mod args;
 mod document;
+mod learn;
 mod options;
 mod replay;
 mod report;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Replay(what) => what.run(),
+        Command::Learn(what) => what.run(),
         Command::Templates(arguments) => templates::print(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Options(arguments) => command::print(&options::table(&arguments)?),

@@ -162,6 +162,9 @@ pub struct bw_lad_observed {
     pub novel: bool,
     /// It is one of the first of its stream, from which the detector learns what is normal.
     pub training: bool,
+    /// It is the first of a template that is new to its stream and to the fleet; with the option "seeds". Since version 6 of the
+    /// interface.
+    pub unseen: bool,
 }
 
 growable!(bw_lad_observed, 72);
@@ -181,6 +184,7 @@ impl bw_lad_observed {
             alarm: observed.alarm,
             novel: observed.novel,
             training: observed.training,
+            unseen: observed.unseen,
         }
     }
 }

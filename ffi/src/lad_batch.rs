@@ -22,6 +22,8 @@ pub enum bw_lad_flag {
     BW_LAD_FLAG_NOVEL = 4,
     /// It is one of the first of its stream.
     BW_LAD_FLAG_TRAINING = 8,
+    /// It is the first of a template that is new to the fleet.
+    BW_LAD_FLAG_UNSEEN = 16,
 }
 
 /// Many records, in flat arrays of `count` elements: for callers to whom a call is expensive. The strings are parts of one text
@@ -88,6 +90,7 @@ impl Results {
             (observed.alarm, bw_lad_flag::BW_LAD_FLAG_ALARM),
             (observed.novel, bw_lad_flag::BW_LAD_FLAG_NOVEL),
             (observed.training, bw_lad_flag::BW_LAD_FLAG_TRAINING),
+            (observed.unseen, bw_lad_flag::BW_LAD_FLAG_UNSEEN),
         ];
         let set = flags.into_iter().filter(|(is, _)| *is);
         self.flags.set(i, set.map(|(_, flag)| flag as u8).sum());

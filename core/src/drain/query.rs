@@ -31,6 +31,15 @@ impl Miner {
         best.map(|(_, id)| id)
     }
 
+    /// The cluster that the masked line in `scratch` would join, if it would not start one. Learns nothing from it; the work is
+    /// bounded as for a line that is added.
+    pub(crate) fn joins(&mut self, scratch: &mut Scratch) -> Option<u64> {
+        self.split(scratch);
+        let Found { leaf, .. } = self.tree.search(&scratch.line)?;
+        let slot = self.most_similar(leaf, &scratch.line)?;
+        Some(self.clusters.get(slot).id)
+    }
+
     /// The clusters whose templates `template` covers: word by word the same, where [`PARAMETER_TEXT`](super::PARAMETER_TEXT) in it
     /// stands for any word.
     pub(crate) fn instances(&self, template: &str) -> Vec<u64> {

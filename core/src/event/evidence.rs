@@ -162,7 +162,7 @@ pub struct LogNovelty {
     pub template: Option<String>,
     /// The template's number, stable within its stream.
     pub template_id: Option<u64>,
-    /// How many of the last records are new.
+    /// How many of the last records are new, or how many templates are new to the fleet.
     pub count: Option<u64>,
     /// The last records up to the one that decided, one per line, oldest first.
     pub window: Option<String>,

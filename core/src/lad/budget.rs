@@ -2,6 +2,7 @@
 
 use super::detector::Detector;
 use super::options::{LadOptions, Mode};
+use super::seeds::SharedSeeds;
 use super::stream::Stream;
 use crate::units::Time;
 
@@ -30,15 +31,20 @@ pub(super) struct Shares {
     pub(super) events: usize,
 }
 
-/// The memory that the state may take, in bytes; the rest of `max_memory_mib` is for a snapshot while it is taken. Relative to
+/// The memory that is divided, in bytes: that of the seeds is taken.
+pub(super) fn divided(options: &LadOptions, seeds: Option<&SharedSeeds>) -> usize {
+    (options.max_memory_mib << 20).saturating_sub(seeds.map_or(0, SharedSeeds::bytes))
+}
+
+/// The memory that the state may take without the seeds, in bytes; the rest of `max_memory_mib` is for a snapshot while it is taken. Relative to
 /// their size in memory, long templates take the most space in a snapshot: not quite two fifths.
-fn state_limit(options: &LadOptions) -> usize {
-    (options.max_memory_mib << 20) / 16 * 11
+fn state_limit(divided: usize) -> usize {
+    divided / 16 * 11
 }
 
 impl Shares {
-    pub(super) fn of(options: &LadOptions) -> Self {
-        let sixteenth = (options.max_memory_mib << 20) / 16;
+    pub(super) fn of(divided: usize) -> Self {
+        let sixteenth = divided / 16;
         Self {
             parser: 6 * sixteenth,
             windows: 2 * sixteenth,
@@ -78,16 +84,21 @@ impl Detector {
             + self.scratch.bytes()
             + self.quiet.bytes()
             + self.standing.bytes()
+            + self.seeds_bytes()
             + self.pending.events.bytes()
             + self.pending.questions.bytes()
+    }
+
+    fn seeds_bytes(&self) -> usize {
+        self.seeds.as_ref().map_or(0, SharedSeeds::bytes)
     }
 
     /// Evicts the least valuable streams while the state exceeds its limit. The last stream stays: its own limits bound it.
     #[inline]
     pub(super) fn enforce_memory_limit(&mut self) {
-        let limit = state_limit(&self.options);
+        let limit = state_limit(divided(&self.options, self.seeds.as_ref()));
         if self.totals.bytes > limit / 2 && self.streams.len() > 1 {
-            let held = self.state_bytes();
+            let held = self.state_bytes() - self.seeds_bytes();
             if held > limit {
                 // A little more than needed, so that not every new stream triggers a search through all others.
                 self.evict_bytes(held - (limit - limit / 16));
@@ -167,7 +178,8 @@ impl Detector {
             return;
         }
         let time = time.secs();
-        if self.pending.open > 0 && (time - self.followed).abs() >= FOLLOW_SEC {
+        if self.pending.open + self.pending.unseen > 0 && (time - self.followed).abs() >= FOLLOW_SEC
+        {
             self.followed = time;
             for at in 0..self.streams.len() {
                 let stream = &mut self.streams[at];
@@ -175,6 +187,7 @@ impl Detector {
                     stream.follow_episodes(&self.limits, time, &mut self.pending);
                     stream.measure(&mut self.totals);
                 }
+                stream.follow_unseen(&self.limits, time, &mut self.pending);
             }
         }
         let forget = self.options.forget_sec;

@@ -21,6 +21,9 @@ pub struct Counters {
     pub failures: u64,
     /// Records that completed an unknown window.
     pub novel: u64,
+    /// Records of templates that are new to the fleet; with the option `seeds`. Saved separately.
+    #[serde(skip)]
+    pub unseen: u64,
     /// Episodes that were raised.
     pub episodes: u64,
     /// Events dropped because nobody fetched them in time.
@@ -53,13 +56,14 @@ pub struct Counters {
 
 impl Counters {
     /// Names and values.
-    pub fn list(&self) -> [(&'static str, u64); 17] {
+    pub fn list(&self) -> [(&'static str, u64); 18] {
         [
             ("taken", self.taken),
             ("refused", self.refused),
             ("full", self.full),
             ("failures", self.failures),
             ("novel", self.novel),
+            ("unseen", self.unseen),
             ("episodes", self.episodes),
             ("events_lost", self.events_lost),
             ("streams_forgotten", self.streams_forgotten),

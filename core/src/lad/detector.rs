@@ -10,8 +10,9 @@ use super::pending::Pending;
 use super::questions::Questions;
 use super::quiet::Quiet;
 use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record};
+use super::seeds::{self, SharedSeeds};
 use super::standing::Standing;
-use super::stream::Stream;
+use super::stream::{Shared, Stream};
 use super::streams::Streams;
 use crate::detector::detector;
 use crate::drain::{Miner, Scratch};
@@ -29,6 +30,8 @@ pub struct Detector {
     pub(super) inference: SharedInference,
     pub(super) quiet: Quiet,
     pub(super) standing: Standing,
+    /// Templates of the fleet, one copy for all streams.
+    pub(super) seeds: Option<SharedSeeds>,
     /// A parser that has learned nothing; that of a new stream is a copy of it.
     pub(super) blank: Miner,
     pub(super) streams: Streams,
@@ -59,7 +62,7 @@ impl Detector {
     /// A detector that has learned nothing, and classifies records by the lexicon ([`inference`]).
     ///
     /// # Errors
-    /// Options that contradict each other, or a lexicon that cannot be read or is not well-formed.
+    /// Options that contradict each other; a lexicon that cannot be read or is not well-formed; seeds that cannot be used.
     pub fn new(options: LadOptions) -> Result<Self, OptionError> {
         let inference = inference(&options)?;
         Self::with_inference(options, inference)
@@ -68,17 +71,22 @@ impl Detector {
     /// A detector that has learned nothing, and classifies records by `inference`.
     ///
     /// # Errors
-    /// Options that contradict each other.
+    /// Options that contradict each other, or seeds that cannot be used.
     pub fn with_inference(
         options: LadOptions,
         inference: SharedInference,
     ) -> Result<Self, OptionError> {
         options.validate()?;
-        let share = budget::Shares::of(&options);
-        let limits = share.within(options.clone());
+        let seeds = seeds::shared(&options)?;
+        let share = budget::Shares::of(budget::divided(&options, seeds.as_ref()));
+        let mut limits = share.within(options.clone());
+        if seeds.is_some() {
+            limits.training = 0;
+        }
         Ok(Self {
             blank: Miner::new(limits.drain.clone())?,
             standing: Standing::new(&options)?,
+            seeds,
             pending: Pending {
                 events: Queue::new(share.events, 0),
                 questions: Questions::new(options.questions),
@@ -117,6 +125,7 @@ impl Detector {
         };
         self.counters.failures += u64::from(observed.failure);
         self.counters.novel += u64::from(observed.novel);
+        self.counters.unseen += u64::from(observed.unseen);
         observed
     }
 
@@ -128,7 +137,12 @@ impl Detector {
         let observed = stream.observe(
             &self.limits,
             &mut self.scratch,
-            (&self.inference, &mut self.quiet, &self.standing),
+            &mut Shared {
+                inference: &self.inference,
+                quiet: &mut self.quiet,
+                standing: &self.standing,
+                seeds: self.seeds.as_ref(),
+            },
             record,
             &mut self.pending,
         );
@@ -156,6 +170,7 @@ impl Detector {
             incident: None,
             novel: false,
             training: false,
+            unseen: false,
         }
     }
 

@@ -40,6 +40,7 @@ mod quiet;
 mod recent;
 mod record;
 mod report;
+mod seeds;
 mod sequence;
 mod snapshot;
 mod source;
@@ -47,6 +48,7 @@ mod standing;
 mod store;
 mod stream;
 mod streams;
+mod unseen;
 
 pub use crate::inference::Transport;
 pub use classifier::{SharedInference, inference};
@@ -55,6 +57,7 @@ pub use detector::Detector;
 pub use options::{LadOptions, Mode};
 pub use questions::{QUESTION_MAX_BYTES, Question};
 pub use record::{CERTAIN_SEVERITY, NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
+pub use seeds::{SeedTemplate, Seeds, TEMPLATES_MAX};
 pub use sequence::{Sequence, Step};
 pub use source::Source;
 

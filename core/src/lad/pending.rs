@@ -12,6 +12,8 @@ pub(super) struct Pending {
     pub(super) episodes: u64,
     /// Open episodes.
     pub(super) open: u64,
+    /// Streams with an open condition for templates new to the fleet.
+    pub(super) unseen: u64,
 }
 
 impl Pending {

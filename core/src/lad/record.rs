@@ -57,6 +57,8 @@ pub struct Observed {
     pub novel: bool,
     /// It is one of the first of its stream.
     pub training: bool,
+    /// It reports nothing, and is the first of a template that is new to its stream and not among the option `seeds`.
+    pub unseen: bool,
 }
 
 /// A verdict on a template.

@@ -1,11 +1,13 @@
 //! The events of LAD, with their evidence.
 
 use super::episode::{Episode, Trigger};
+use super::recent::LINE_MAX_BYTES;
 use super::record::Record;
 use super::stream::Stream;
+use super::unseen::Unseen;
 use crate::event::{Event, Evidence, LogFailure, LogNovelty, Severity, State, Subject};
 use crate::inference::FailureSubject;
-use crate::text::duration;
+use crate::text::{duration, shortened};
 use crate::units::Time;
 
 /// Why an episode ended.
@@ -211,4 +213,76 @@ pub(super) fn novelty_cleared(stream: &Stream, since: f64, time: f64, reason: &s
     let kind = (State::Cleared, Severity::Okay);
     let evidence = Evidence::LogNovelty(Box::new(evidence));
     event(stream, kind, time, &text, evidence).of_incident(Time::from_secs(since), 0)
+}
+
+/// The ordinal of incidents for templates new to the fleet: a burst may begin at the same time.
+const UNSEEN_ORDINAL: u64 = 1;
+
+/// The event for templates that are new to the fleet, of which the last record of the stream is one.
+pub(super) fn unseen(
+    stream: &Stream,
+    record: &Record<'_>,
+    state: State,
+    condition: Unseen,
+) -> Event {
+    let past = &stream.past;
+    let sample = shortened(record.text, LINE_MAX_BYTES);
+    let text = match condition.count {
+        1 => format!(
+            "{}: log message new to this fleet, an update or something to investigate: {sample}",
+            past.name
+        ),
+        count => format!(
+            "{}: {count} kinds of log messages new to this fleet in {}, the newest: {sample}",
+            past.name,
+            duration(condition.last - condition.since)
+        ),
+    };
+    let evidence = LogNovelty {
+        stream: past.name.to_string(),
+        source: record.source.into(),
+        template: stream
+            .miner
+            .template(condition.template_id)
+            .map(str::to_owned),
+        template_id: Some(condition.template_id),
+        count: Some(condition.count),
+        window: (state == State::Raised).then(|| past.recent.to_text()),
+        reason: None,
+    };
+    let evidence = Evidence::LogNovelty(Box::new(evidence));
+    let kind = (state, Severity::Warning);
+    event(stream, kind, record.time.secs(), &text, evidence)
+        .of_incident(Time::from_secs(condition.since), UNSEEN_ORDINAL)
+}
+
+/// The event for the end of that.
+pub(super) fn unseen_cleared(stream: &Stream, condition: Unseen, time: f64, end: End) -> Event {
+    let past = &stream.past;
+    let reason = match end {
+        End::Silent(seconds) => format!("no message new to this fleet for {}", duration(seconds)),
+        other => other.reason(),
+    };
+    let text = format!(
+        "{}: {reason}; {} kind{} in {}",
+        past.name,
+        condition.count,
+        if condition.count == 1 { "" } else { "s" },
+        duration(condition.last - condition.since)
+    );
+    let evidence = LogNovelty {
+        stream: past.name.to_string(),
+        count: Some(condition.count),
+        reason: Some(reason),
+        ..LogNovelty::default()
+    };
+    let evidence = Evidence::LogNovelty(Box::new(evidence));
+    event(
+        stream,
+        (State::Cleared, Severity::Okay),
+        time,
+        &text,
+        evidence,
+    )
+    .of_incident(Time::from_secs(condition.since), UNSEEN_ORDINAL)
 }

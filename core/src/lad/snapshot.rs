@@ -21,6 +21,7 @@ use super::quiet::Quiet;
 use super::record::Verdict;
 use super::stream::{Past, Settled, Stream};
 use super::streams::Streams;
+use super::unseen::Unseen;
 use crate::drain::{Miner, Restore, Scratch, StateError};
 use crate::event::{Event, LogSource, Queue};
 use crate::inference::FailureSubject;
@@ -105,6 +106,7 @@ impl Detector {
             inference: self.inference.clone(),
             quiet: Quiet::new(self.quiet.limit()),
             standing: self.standing.blank(),
+            seeds: self.seeds.clone(),
             blank: self.blank.blank(),
             streams: Streams::default(),
             guess: 0,
@@ -242,7 +244,10 @@ impl Saved for Detector {
         let settled = || self.streams.iter().map(|stream| &stream.past.settled);
         write_value(out, &LazySeq(settled))?;
         let standing: Vec<(&str, Verdict)> = self.standing.iter().collect();
-        write_value(out, &standing)
+        write_value(out, &standing)?;
+        write_value(out, &self.counters.unseen)?;
+        let unseen = || self.streams.iter().map(|stream| stream.past.unseen);
+        write_value(out, &LazySeq(unseen))
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -321,6 +326,14 @@ impl Saved for Detector {
             let standing: Vec<(String, Verdict)> = input.next("the verdicts for all streams")?;
             for (template, verdict) in standing {
                 detector.standing.set(&template, Some(verdict));
+            }
+        }
+        if version > 2 && !input.is_at_end() {
+            detector.counters.unseen = input.next("the number of unseen templates")?;
+            let unseen: Vec<Option<Unseen>> = input.next("the unseen templates")?;
+            for (at, of_stream) in (0..).zip(unseen) {
+                detector.pending.unseen += u64::from(of_stream.is_some());
+                detector.stream_at(at)?.past.unseen = of_stream;
             }
         }
         // The snapshot may have been made with larger limits: the least recently used streams are evicted.

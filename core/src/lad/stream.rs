@@ -18,10 +18,12 @@ use super::quiet::Quiet;
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
 use super::record::{CERTAIN_SEVERITY, Observed, Outcome, Record, Verdict};
 use super::report::{self, End};
+use super::seeds::SharedSeeds;
 use super::sequence::Sequence;
 use super::standing::Standing;
+use super::unseen::Unseen;
 use crate::drain::{Change, ClusterView, Miner, Scratch};
-use crate::event::{IncidentId, LogSource};
+use crate::event::{IncidentId, LogSource, State};
 use crate::inference::{Family, Finding, Message, Reading};
 use crate::memory::{allocation, table};
 use crate::text::shortened;
@@ -81,6 +83,9 @@ pub(super) struct Past {
     #[serde(skip)]
     pardons: Pardons,
     novelty: Novelty,
+    /// Saved separately.
+    #[serde(skip)]
+    pub(super) unseen: Option<Unseen>,
     /// The newest time of a record, in seconds.
     pub(super) last: f64,
     /// The number of its last record among those of all streams, for LRU eviction.
@@ -91,6 +96,14 @@ pub(super) struct Past {
 const SETTLED_MIN: usize = 64;
 /// Number of templates, the most recently used ones, of which those of most records are shown as normal.
 const BENIGN_SCAN_MAX: usize = 1024;
+
+/// What all streams of a detector share.
+pub(super) struct Shared<'a> {
+    pub(super) inference: &'a SharedInference,
+    pub(super) quiet: &'a mut Quiet,
+    pub(super) standing: &'a Standing,
+    pub(super) seeds: Option<&'a SharedSeeds>,
+}
 
 /// The classification of a record by its text and by feedback.
 #[derive(Debug, Default)]
@@ -117,6 +130,7 @@ impl Stream {
             episodes: Episodes::default(),
             pardons: Pardons::default(),
             novelty: Novelty::default(),
+            unseen: None,
             last: f64::NEG_INFINITY,
             last_used: 0,
         };
@@ -148,10 +162,16 @@ impl Stream {
         &mut self,
         options: &LadOptions,
         scratch: &mut Scratch,
-        (inference, quiet, standing): (&SharedInference, &mut Quiet, &Standing),
+        shared: &mut Shared<'_>,
         record: &Record<'_>,
         pending: &mut Pending,
     ) -> Observed {
+        let Shared {
+            inference,
+            quiet,
+            standing,
+            seeds,
+        } = shared;
         let time = record.time.secs();
         let added = self.miner.add_masked(scratch);
         let id = added.cluster;
@@ -210,7 +230,15 @@ impl Stream {
             incident: None,
             novel: step.novel,
             training: step.training,
+            unseen: false,
         };
+        if added.change == Change::New
+            && finding.is_none()
+            && !classified.failure
+            && let Some(seeds) = seeds
+        {
+            observed.unseen = past.is_unseen(options, id, seeds, scratch);
+        }
         if !past.episodes.is_empty() {
             let explained = |episode: &Episode| {
                 !episode.is_reported()
@@ -244,6 +272,11 @@ impl Stream {
         }
         if options.mode == Mode::Symbolic && !step.training {
             self.follow_novelty(options, step.novel, record, pending);
+        }
+        if observed.unseen {
+            self.extend_unseen(options, record, pending);
+        } else if self.past.unseen.is_some() {
+            self.follow_unseen(options, time, pending);
         }
         if options.questions > 0 && (step.novel || step.training || classified.failure) {
             self.ask(record, &observed, &mut pending.questions);
@@ -489,6 +522,45 @@ impl Stream {
         });
     }
 
+    /// Takes the last record as one of a template that is new to the fleet.
+    #[cold]
+    fn extend_unseen(&mut self, options: &LadOptions, record: &Record<'_>, pending: &mut Pending) {
+        let (time, id) = (record.time.secs(), self.past.recent.newest().unwrap_or(0));
+        self.follow_unseen(options, time, pending);
+        let (state, unseen) = match &mut self.past.unseen {
+            Some(unseen) => {
+                let due = unseen.extend(id, time);
+                (due.then_some(State::Updated), *unseen)
+            }
+            none => {
+                pending.unseen += 1;
+                (Some(State::Raised), *none.insert(Unseen::new(id, time)))
+            }
+        };
+        if let Some(state) = state {
+            pending.push(report::unseen(self, record, state, unseen));
+        }
+    }
+
+    /// Clears the condition for templates new to the fleet, if it is over at `time`.
+    pub(super) fn follow_unseen(&mut self, options: &LadOptions, time: f64, pending: &mut Pending) {
+        let quiet_sec = options.episode_sec;
+        if self
+            .past
+            .unseen
+            .is_some_and(|unseen| unseen.is_over(time, quiet_sec))
+        {
+            self.clear_unseen(time, End::Silent(quiet_sec), pending);
+        }
+    }
+
+    fn clear_unseen(&mut self, time: f64, end: End, pending: &mut Pending) {
+        if let Some(unseen) = self.past.unseen.take() {
+            pending.unseen -= 1;
+            pending.push(report::unseen_cleared(self, unseen, time, end));
+        }
+    }
+
     /// Clears what is open, because the stream is being forgotten.
     pub(super) fn end(&mut self, options: &LadOptions, time: f64, pending: &mut Pending) {
         // What still waits for the rest of its report is not lost.
@@ -496,6 +568,7 @@ impl Stream {
         while !self.past.episodes.is_empty() {
             self.clear(0, time, End::Forgotten, pending);
         }
+        self.clear_unseen(time, End::Forgotten, pending);
         if let Some(since) = self.past.novelty.end()
             && options.novelty_events
         {
@@ -623,6 +696,26 @@ impl Past {
         };
         self.began = Some((time, ordinal));
         ordinal
+    }
+
+    /// Whether the line in `scratch`, the first of its template `id`, is new to the fleet and no verdict calls it benign. What
+    /// is not needs no question.
+    #[cold]
+    fn is_unseen(
+        &mut self,
+        options: &LadOptions,
+        id: u64,
+        seeds: &SharedSeeds,
+        scratch: &mut Scratch,
+    ) -> bool {
+        if self.verdicts.contains_key(&id) {
+            return false;
+        }
+        let unseen = !seeds.has(scratch);
+        if options.questions > 0 && !unseen {
+            self.settled.insert(id, Settled::Normal);
+        }
+        unseen
     }
 
     /// Classifies a record of the template `id` by its text and by feedback.

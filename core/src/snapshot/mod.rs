@@ -257,6 +257,24 @@ pub(crate) fn load<T: Saved>(detector: &mut T, path: &Path) -> Result<bool, Snap
     Ok(true)
 }
 
+/// The one in the file at `path`, which has at most `limit` bytes, with the options of `blank`. The file is an input that others
+/// keep: it stays as it is, whatever is wrong with it.
+///
+/// # Errors
+/// There is no such file, it is no regular file or too large, or it cannot be used.
+pub(crate) fn read<T: Saved>(blank: &T, path: &Path, limit: u64) -> Result<T, Unusable> {
+    let unreadable = |error: io::Error| Unusable::Unreadable(error.to_string());
+    let mut head = Err(Unusable::Foreign);
+    let mut is_whole = |file: &mut File| {
+        head = container::check::<T>(file);
+        head.is_ok()
+    };
+    let file = state_file::open(path, limit, &mut is_whole).map_err(unreadable)?;
+    let mut file =
+        file.ok_or_else(|| Unusable::Unreadable("there is no such file, or it is empty".into()))?;
+    container::read(blank, &head?, &mut file)
+}
+
 /// Keeps the snapshot at `path` under another name, so that nothing overwrites it, and returns the error for it.
 fn set_aside(path: &Path, reason: Unusable) -> SnapshotError {
     SnapshotError::Unusable {

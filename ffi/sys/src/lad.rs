@@ -29,6 +29,8 @@ counters! {
         failures,
         /// Records that completed an unknown window.
         novel,
+        /// Records of templates that are new to the fleet; with the option `seeds`.
+        unseen,
         /// Episodes that were raised.
         episodes,
         /// Episodes that are open now.
@@ -141,6 +143,8 @@ pub struct Observed<'a> {
     pub novel: bool,
     /// It is one of the first of its stream.
     pub training: bool,
+    /// It is the first of a template that is new to its stream and to the fleet; with the option `seeds`.
+    pub unseen: bool,
 }
 
 /// A template that the lexicon leaves open, for an operator or a language model to classify; `bw_question_info`.
@@ -210,6 +214,7 @@ impl Lad {
             alarm: false,
             novel: false,
             training: false,
+            unseen: false,
         };
         // SAFETY: the structs and their strings have the sizes that they say.
         unsafe {
@@ -238,6 +243,7 @@ impl Lad {
             alarm: observed.alarm,
             novel: observed.novel,
             training: observed.training,
+            unseen: observed.unseen,
         })
     }
 

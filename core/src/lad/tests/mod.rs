@@ -6,6 +6,7 @@ mod feedback;
 mod questions;
 mod reports;
 mod restart;
+mod seeds;
 mod sources;
 
 use std::sync::Arc;
