@@ -64,6 +64,39 @@ impl<Topic: PartialEq> LogLimiter<Topic> {
     }
 }
 
+/// How many lines may still be logged: so many within each period, for what is worth a line each time but can come in floods.
+#[derive(Debug, Clone)]
+pub struct Allowance {
+    lines: u32,
+    period: Duration,
+    /// When the period at hand began.
+    since: Duration,
+    left: u32,
+}
+
+impl Allowance {
+    /// `lines` within each `period`.
+    pub fn new(lines: u32, period: Duration) -> Self {
+        Self {
+            lines,
+            period,
+            since: Duration::ZERO,
+            left: lines,
+        }
+    }
+
+    /// Whether a line is to be logged at `now`, which then counts as logged. `now` is the time since any fixed moment by a clock
+    /// that is never set.
+    pub fn allows(&mut self, now: Duration) -> bool {
+        if now.saturating_sub(self.since) >= self.period {
+            (self.since, self.left) = (now, self.lines);
+        }
+        let allowed = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        allowed
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +119,13 @@ mod tests {
         limiter.reset("state");
         assert!(limiter.allows("state", at(1)));
         assert!(!limiter.allows("state", at(2)));
+    }
+
+    #[test]
+    fn of_a_flood_so_many_lines_are_logged_in_each_period() {
+        let mut allowance = Allowance::new(3, Duration::from_secs(60));
+        let mut logged = |second| (0..9).filter(|_| allowance.allows(at(second))).count();
+        assert_eq!([7, 30, 60, 90, 130].map(&mut logged), [3, 0, 3, 0, 3]);
     }
 
     #[test]

@@ -196,6 +196,14 @@ impl Channel {
         self.queue.lock().limit > 0
     }
 
+    /// How many questions the queue takes without being more than half full: the rest of it is for events. `None` if there is no
+    /// companion input.
+    pub fn room_for_questions(&self) -> Option<usize> {
+        let queue = self.queue.lock();
+        let room = queue.limit.div_ceil(2).saturating_sub(queue.records.len());
+        (queue.limit > 0).then_some(room)
+    }
+
     /// Queues an event for the companion input; whether there is one.
     pub fn send(&self, record: &[u8]) -> bool {
         let mut queue = self.queue.lock();
@@ -253,6 +261,18 @@ mod tests {
         assert_eq!(channel.dropped(), 1);
         channel.deliver(|records| records == b"ab");
         channel.deliver(|_| panic!("nothing waits"));
+    }
+
+    #[test]
+    fn half_of_the_queue_is_for_events_alone() {
+        let channel = Channel::default();
+        assert_eq!(channel.room_for_questions(), None);
+        channel.queue.lock().limit = 5;
+        let rooms = [3, 2, 1, 0, 0].map(|room| {
+            assert_eq!(channel.room_for_questions(), Some(room));
+            channel.send(b"a");
+        });
+        assert_eq!((rooms.len(), channel.dropped()), (5, 0));
     }
 
     #[test]

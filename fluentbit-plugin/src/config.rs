@@ -5,6 +5,7 @@ use bellwether_agent::options::{
 };
 
 use crate::accessor::{self, Accessor};
+use crate::tag::Pattern;
 
 /// The maximum number of keys that one option takes; three options and the filter's own keys fit into what can be wanted of a
 /// record.
@@ -17,7 +18,7 @@ const ADDED: &str =
     "none, or some of template_id, template, severity, family, score, novel, separated by commas";
 
 /// The options of the filter itself.
-pub const OWN: [OwnOption; 14] = [
+pub const OWN: [OwnOption; 15] = [
     OwnOption {
         name: "text_keys",
         kind: TEXT,
@@ -105,6 +106,15 @@ pub const OWN: [OwnOption; 14] = [
         unit: "",
         help: "What becomes of event keys that no filter of this process emitted: rename puts foreign_ before them, so that nobody \
                takes them for events of this host; accept leaves them, for a filter whose records come from other bellwethers only.",
+    },
+    OwnOption {
+        name: "feedback_match",
+        kind: TEXT,
+        allowed: "a tag, in which * stands for any text",
+        default: "",
+        unit: "",
+        help: "Records with this tag and the key bellwether_verdict are verdicts on templates: they silence alarms and raise them. \
+               By default there are none. Only who may do both should be able to send records with this tag.",
     },
     STATE_FILE,
     STATE_INTERVAL,
@@ -243,6 +253,8 @@ pub struct Settings {
     pub events: Events,
     /// What becomes of others' events.
     pub foreign_events: ForeignEvents,
+    /// The tags whose records may be feedback; without it, none may.
+    pub feedback_match: Option<Pattern>,
     /// Where the state is kept.
     pub state_file: Option<String>,
     /// Seconds between two saves of the state.
@@ -300,6 +312,7 @@ impl Settings {
             "foreign_events" => {
                 self.foreign_events = option.choice(value, &ForeignEvents::WORDS)?;
             }
+            "feedback_match" => self.feedback_match = Some(Pattern::new(&option.text(value)?)),
             "state_file" => self.state_file = Some(option.text(value)?),
             "state_interval" => self.state_interval = option.number(value)?,
             "debug" => self.debug = option.flag(value)?,
@@ -407,6 +420,7 @@ mod tests {
         assert_eq!(settings.record_keys, [Key::TemplateId, Key::Template]);
         assert_eq!(settings.flagged_keys.len(), Key::WORDS.len());
         assert_eq!((settings.state_file, settings.events), (None, Events::Auto));
+        assert_eq!(settings.feedback_match, None);
         assert_eq!(queue_length(|_| None), Ok(1024));
     }
 
@@ -423,6 +437,7 @@ mod tests {
             ("flagged_keys", "score, family, score"),
             ("events", "Inline"),
             ("foreign_events", "accept"),
+            ("feedback_match", "feedback.*"),
             ("state_file", "/x"),
             ("state_interval", " 60 "),
             ("debug", "on"),
@@ -442,6 +457,7 @@ mod tests {
         assert_eq!(settings.flagged_keys, [Key::Score, Key::Family]);
         assert_eq!(settings.events, Events::Inline);
         assert_eq!(settings.foreign_events, ForeignEvents::Accept);
+        assert_eq!(settings.feedback_match, Some(Pattern::new("feedback.*")));
         assert_eq!((settings.state_interval, settings.debug), (60.0, true));
         assert_eq!(settings.state_file.as_deref(), Some("/x"));
     }

@@ -16,8 +16,11 @@ pub const KIND: &str = "event";
 /// The key whose value is the version of the event's shape.
 pub const SCHEMA: &str = "schema";
 
-/// The kinds of events, of this plugin and of others of bellwether's.
-const KINDS: [&[u8]; 7] = [
+/// The kind of the records that ask for a verdict on a template.
+pub const QUESTION: &str = "log_question";
+
+/// The kinds of events, of this plugin and of others of bellwether's, and that of questions.
+const KINDS: [&[u8]; 8] = [
     b"log_failure",
     b"log_novelty",
     b"hypervisor_anomaly",
@@ -25,6 +28,7 @@ const KINDS: [&[u8]; 7] = [
     b"collector_silence",
     b"workload_change",
     b"failure_risk",
+    QUESTION.as_bytes(),
 ];
 
 /// Whether a value of [`KIND`] is the name of a kind of events.
@@ -37,16 +41,25 @@ pub fn is_mark(key: &[u8]) -> bool {
     key == KIND.as_bytes() || key == SCHEMA.as_bytes()
 }
 
-/// The fields by which an event is recognized as one that was issued. Other filters may have added to the rest of it.
-const RECOGNIZED: [&str; 7] = [
+/// The fields by which an event is recognized as one that was issued, or a question: [`OF_EVENTS`] or [`OF_QUESTIONS`]. Other
+/// filters may have added to the rest of it.
+const RECOGNIZED: [&str; 9] = [
     KIND,
     SCHEMA,
     "time",
+    "hypervisor",
     "state",
     "severity",
-    "hypervisor",
     "incident",
+    "template",
+    "template_id",
 ];
+
+/// Which of these an event is recognized by.
+const OF_EVENTS: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
+
+/// Which of these a question is recognized by.
+const OF_QUESTIONS: [usize; 6] = [0, 1, 2, 3, 7, 8];
 
 /// How many events are remembered at least.
 const REMEMBERED: usize = 4096;
@@ -74,19 +87,24 @@ impl Issued {
     /// The hash of an event's map; `None` of what cannot be one.
     fn hash(&self, map: &[u8]) -> Option<u64> {
         let mut fields = [const { None }; RECOGNIZED.len()];
-        let mut twice = false;
+        let mut twice = [false; RECOGNIZED.len()];
         each_pair(map, |key, value, _| {
             let at = RECOGNIZED.iter().position(|known| known.as_bytes() == key);
             if let Some(at) = at {
-                twice |= fields[at].replace(value).is_some();
+                twice[at] |= fields[at].replace(value).is_some();
             }
         });
-        if twice {
+        let of_question = fields[0] == Some(msgpack::Value::Str(QUESTION.as_bytes()));
+        let recognized = match of_question {
+            true => &OF_QUESTIONS[..],
+            false => &OF_EVENTS[..],
+        };
+        if recognized.iter().any(|at| twice[*at]) {
             return None;
         }
         let mut hasher = self.key.build_hasher();
-        for field in fields {
-            match field? {
+        for at in recognized {
+            match fields[*at]? {
                 msgpack::Value::Str(text) => text.hash(&mut hasher),
                 // However it is encoded.
                 msgpack::Value::Unsigned(number) => (number as f64).to_bits().hash(&mut hasher),
@@ -152,6 +170,8 @@ pub enum FieldValue<'a> {
     Integer(u64),
     /// True or false.
     Flag(bool),
+    /// A list of strings.
+    Texts(&'a [String]),
 }
 
 /// The record of an event with that time, in seconds since the epoch: its fields in their order.
@@ -168,6 +188,12 @@ pub fn record(time: f64, fields: &[(&str, FieldValue<'_>)]) -> Vec<u8> {
             FieldValue::Number(number) => write_float(&mut out, number),
             FieldValue::Integer(number) => write_unsigned(&mut out, number),
             FieldValue::Flag(flag) => write_bool(&mut out, flag),
+            FieldValue::Texts(texts) => {
+                write_head(&mut out, rmp::encode::write_array_len, texts.len());
+                for text in texts {
+                    write_str(&mut out, text.as_bytes());
+                }
+            }
         }
     }
     out
@@ -291,6 +317,41 @@ mod tests {
         assert!(!is_issued(&event, &issued));
         assert!(is_issued(&fields(10.0, "raised"), &issued));
         assert_eq!((issued.hashes.len(), issued.order.len()), (3, 3));
+    }
+
+    #[test]
+    fn a_question_is_recognized_by_its_template_and_is_no_event_of_another_kind() {
+        let map = |kind: &'static str, template: &str| {
+            let bytes = record(
+                1.5,
+                &[
+                    ("event", FieldValue::Text(kind)),
+                    ("schema", FieldValue::Integer(1)),
+                    ("time", FieldValue::Number(1.5)),
+                    ("hypervisor", FieldValue::Text("hv1")),
+                    ("template", FieldValue::Text(template)),
+                    ("template_id", FieldValue::Integer(7)),
+                    ("benign", FieldValue::Texts(&["a".into(), "b".into()])),
+                ],
+            );
+            let record = Records::of(&bytes).next(|_, _, _| {}).unwrap().unwrap();
+            record.map.to_vec()
+        };
+        let mut issued = Issued {
+            key: RandomState::new(),
+            hashes: HashSet::new(),
+            order: VecDeque::new(),
+            limit: 3,
+        };
+        let question = map(QUESTION, "spare area <:NUM:>");
+        issued.issue(&question);
+        let is_issued = |map: &[u8]| {
+            let hash = issued.hash(map);
+            hash.is_some_and(|hash| issued.hashes.contains(&hash))
+        };
+        assert!(is_issued(&question));
+        assert!(!is_issued(&map(QUESTION, "spare area")));
+        assert!(!is_issued(&map("log_failure", "spare area <:NUM:>")));
     }
 
     #[test]

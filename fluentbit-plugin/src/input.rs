@@ -24,7 +24,7 @@ const ALONE: Duration = Duration::from_secs(60);
 pub type Read = fn(&Figures) -> u64;
 
 /// Every metric of a filter: whether it only grows, name, help, value.
-pub const METRICS: [(bool, &CStr, &CStr, Read); 18] = [
+pub const METRICS: [(bool, &CStr, &CStr, Read); 22] = [
     (
         true,
         c"records_total",
@@ -74,6 +74,27 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 18] = [
         |f| f.filter.malformed,
     ),
     (true, c"events_total", c"Events", |f| f.filter.events),
+    (true, c"questions_total", c"Questions", |f| {
+        f.filter.questions
+    }),
+    (
+        true,
+        c"questions_dropped_total",
+        c"Questions that were dropped without an answer, or not asked, beyond the option questions",
+        |f| f.detector.questions_dropped,
+    ),
+    (
+        true,
+        c"feedback_total",
+        c"Verdicts that were applied",
+        |f| f.filter.feedback,
+    ),
+    (
+        true,
+        c"feedback_refused_total",
+        c"Verdicts that were refused",
+        |f| f.filter.feedback_refused,
+    ),
     (
         true,
         c"episodes_total",

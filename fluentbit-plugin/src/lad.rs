@@ -1,9 +1,10 @@
 //! The detector behind the C ABI, as the filter needs it.
 
+use bellwether_agent::text::clean;
 use bellwether_sys::{Lad, LadCounters, Record, Value};
 
 use crate::event::{self, FieldValue};
-use crate::filter::{Detector, Line, Verdict};
+use crate::filter::{Detector, Feedback, Line, Verdict, is_shown_as};
 
 /// LAD, and why it refused a line last.
 #[derive(Debug)]
@@ -87,5 +88,47 @@ impl Detector for LadDetector {
             .collect();
         let time = event.number("time").unwrap_or_default();
         Some(event::record(time, &fields))
+    }
+
+    fn next_question(&mut self, time: f64) -> Option<Vec<u8>> {
+        let question = self.lad.next_question()?;
+        let (hypervisor, program) = (clean(&question.stream), &*question.program);
+        let mut fields = vec![
+            (event::KIND, FieldValue::Text(event::QUESTION)),
+            (event::SCHEMA, FieldValue::Integer(1)),
+            ("time", FieldValue::Number(time)),
+            ("hypervisor", FieldValue::Text(&hypervisor)),
+            ("template", FieldValue::Text(&question.template)),
+            ("template_id", FieldValue::Integer(question.template_id)),
+            ("program", FieldValue::Text(program)),
+            ("count", FieldValue::Integer(question.count)),
+            ("benign", FieldValue::Texts(&question.benign)),
+        ];
+        fields.retain(|field| *field != ("program", FieldValue::Text("")));
+        Some(event::record(time, &fields))
+    }
+
+    fn apply(&mut self, feedback: &Feedback<'_>) -> Result<usize, String> {
+        let host = feedback.hypervisor.as_deref();
+        // A record may show less of the template than there is.
+        let whole = match (host, feedback.template_id) {
+            (Some(host), Some(id)) => self
+                .lad
+                .template(host, id)
+                .filter(|known| is_shown_as(known, feedback.template))
+                .map(str::to_owned),
+            _ => None,
+        };
+        let template = whole.as_deref().unwrap_or(feedback.template);
+        let applied = self
+            .lad
+            .feedback_by_text(host, template, feedback.verdict, feedback.family)
+            .map_err(|error| error.to_string())?;
+        match host {
+            Some(host) if applied == 0 => Err(format!(
+                "there is no such template of {host}; template and hypervisor must be those of a record, an event or a question"
+            )),
+            _ => Ok(applied),
+        }
     }
 }

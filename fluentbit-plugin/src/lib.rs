@@ -1,5 +1,6 @@
 //! bellwether for Fluent Bit: a filter that learns what is normal in a host's logs, gives every record its template, and raises events
 //! in the same pipeline when the logs indicate that the host is failing.
+//! Verdicts on templates come back as records, too.
 //!
 //! One record's way: `plugin` (Fluent Bit's callback) → `record` (decoded in place) → `filter` (text, stream, priority) → `lad`
 //! (the detector, through the C ABI) → back into the chunk with its keys. An event's: `filter` → `channel` → `input` (the
@@ -26,6 +27,7 @@ mod lad;
 mod msgpack;
 mod plugin;
 mod record;
+mod tag;
 
 use std::cell::UnsafeCell;
 

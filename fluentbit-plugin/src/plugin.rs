@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bellwether_agent::limiter::LogLimiter;
+use bellwether_agent::limiter::{Allowance, LogLimiter};
 use bellwether_agent::options::{Kind, OwnOption, STATE_FILE, with_unit};
 use bellwether_agent::saver::{Report, Saver};
 use bellwether_agent::state::{self, Restored, library};
@@ -17,7 +17,7 @@ use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Layout, Level};
 use crate::channel::{Channel, Status};
 use crate::clock::{self, Clock};
 use crate::config::{self, Events, Settings};
-use crate::filter::{Filter, FilterCounters, Line, Verdict};
+use crate::filter::{Filter, FilterCounters, Heard, Line, Verdict};
 use crate::host::{check, guard, host};
 use crate::housekeeper::{self, Periodic};
 use crate::lad::LadDetector;
@@ -30,6 +30,14 @@ const LINE_WAITS: Duration = Duration::from_secs(10);
 
 /// The longest time that the end of a filter waits for its last save.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many questions leave at most with a chunk, or within a second without one.
+const QUESTIONS_MAX: usize = 16;
+
+/// How many applied verdicts are logged in a minute, and how many refused ones: enough for who gives them by hand.
+const APPLIED_LINES: u32 = 20;
+const REFUSED_LINES: u32 = 5;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The name of the threads that write states.
 const SAVER: &str = "bellwether-save";
@@ -171,6 +179,8 @@ struct Running {
     limiter: LogLimiter<Topic>,
     /// The number of evicted streams that was last logged.
     evicted: u64,
+    applied_lines: Allowance,
+    refused_lines: Allowance,
     started: Instant,
     /// It has left the pipeline.
     ended: bool,
@@ -181,6 +191,7 @@ impl Running {
     fn take(&mut self, chunk: &[u8], tag: &[u8]) -> Option<Buffer> {
         let (now, wall) = (Instant::now(), clock::wall());
         self.filter.set_horizon(clock::horizon(wall));
+        self.filter.set_questions_max(self.questions_max());
         let before = self.filter.counters();
         let (events, debug) = (self.settings.events, self.settings.debug);
         let inline = |record: &[u8]| match events {
@@ -213,11 +224,12 @@ impl Running {
             );
             self.log.log(Level::Warning, &message);
         }
+        self.log_feedback(now);
         let foreign = self.filter.counters().foreign;
         if foreign > before.foreign && self.limiter.allows(Topic::Foreign, now - self.started) {
             let message = format!(
                 "{foreign} records so far had keys of events, or of this filter, that it did not write; they were renamed to foreign_... \
-                 If they are of another bellwether, see the option foreign_events"
+                 If they are of another bellwether, see the option foreign_events; if they are verdicts, feedback_match"
             );
             self.log.log(Level::Warning, &message);
         }
@@ -232,6 +244,34 @@ impl Running {
         replaced
     }
 
+    /// How many questions may leave now: no more than leave room for events.
+    fn questions_max(&self) -> usize {
+        let room = match self.settings.events {
+            Events::Auto => self.channel.room_for_questions(),
+            Events::Inline => None,
+            Events::None => Some(0),
+        };
+        room.unwrap_or(usize::MAX).min(QUESTIONS_MAX)
+    }
+
+    /// Logs what became of records of feedback.
+    fn log_feedback(&mut self, now: Instant) {
+        let since = now - self.started;
+        for heard in self.filter.heard() {
+            match heard {
+                Heard::Applied(count, line) if self.applied_lines.allows(since) => {
+                    let line = format!("feedback {count}: {line}");
+                    self.log.log(Level::Info, &line);
+                }
+                Heard::Refused(count, why) if self.refused_lines.allows(since) => {
+                    let line = format!("feedback refused ({count} so far): {why}");
+                    self.log.log(Level::Warning, &line);
+                }
+                Heard::Applied(..) | Heard::Refused(..) => {}
+            }
+        }
+    }
+
     /// Notes what is to be saved, since the counters were `before`.
     fn changed(&mut self, before: FilterCounters, now: Instant) {
         let after = self.filter.counters();
@@ -241,7 +281,7 @@ impl Running {
         if after.records > before.records {
             saver.learned();
         }
-        if after.events > before.events {
+        if after.events > before.events || after.feedback > before.feedback {
             saver.event(now);
         }
     }
@@ -257,6 +297,7 @@ impl Running {
     /// The periodic work. Runs on the housekeeper's thread.
     fn pass(&mut self, now: Instant) {
         let before = self.filter.counters();
+        self.filter.set_questions_max(self.questions_max());
         if let Some(time) = self.clock.time(now) {
             self.filter.detector().advance(time);
         }
@@ -482,6 +523,8 @@ unsafe fn start(
         saver: None,
         limiter: LogLimiter::default(),
         evicted: 0,
+        applied_lines: Allowance::new(APPLIED_LINES, MINUTE),
+        refused_lines: Allowance::new(REFUSED_LINES, MINUTE),
         started: Instant::now(),
         ended: false,
         settings,

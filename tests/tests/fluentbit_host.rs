@@ -224,6 +224,47 @@ fn a_failure_that_nothing_comes_after_is_in_the_metrics_and_in_the_saved_state()
 }
 
 #[test]
+fn a_verdict_is_saved_soon_and_outlives_a_crash() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("state");
+    let state = format!("state_file={}", path.display());
+    let setup = Setup {
+        properties: vec![
+            "record_keys=none",
+            "training=0",
+            "feedback_match=the.*",
+            &state,
+        ],
+        ..Setup::default()
+    };
+    let mut host = Host::start(&setup)?;
+    let flagged = host.filter(&line(USUAL, 1, FAILING))?;
+    let flagged = records(&flagged.expect("it is flagged"));
+    let template = fields(&flagged[0])["bellwether_template"].clone();
+    wait(&mut host, "state", |_| Ok(path.exists()))?;
+    let before = fs::metadata(&path)?.ino();
+    let verdict = USUAL.record(
+        START + 2,
+        &map([
+            ("bellwether_verdict", "benign".into()),
+            ("template", template),
+            ("hypervisor", fields(&flagged[1])["hypervisor"].clone()),
+        ]),
+    );
+    let replaced = host.filter(&verdict)?.expect("an event comes behind it");
+    let event = &records(&replaced)[1];
+    assert_eq!(fields(event)["state"].as_str(), Some("cleared"), "{event}");
+    // No other record follows.
+    wait(&mut host, "state with the verdict", |_| {
+        Ok(fs::metadata(&path).is_ok_and(|file| file.ino() != before))
+    })?;
+    drop(host);
+    let mut host = Host::start(&setup)?;
+    assert_eq!(host.filter(&line(USUAL, 3, FAILING))?, None);
+    Ok(())
+}
+
+#[test]
 fn the_episode_of_a_host_that_falls_silent_ends_by_time_but_not_that_of_a_recording() -> Result<()>
 {
     let setup = Setup {

@@ -364,6 +364,59 @@ fn a_hundred_thousand_streams_stay_within_the_limits_set() -> Result<()> {
     Ok(())
 }
 
+/// A verdict on a template.
+fn verdict(template: &str) -> Vec<u8> {
+    let fields = map([
+        ("bellwether_verdict", "benign".into()),
+        ("template", template.into()),
+    ]);
+    USUAL.record(START, &fields)
+}
+
+#[test]
+fn verdicts_on_a_hundred_thousand_templates_and_on_huge_ones_stay_within_bounds() -> Result<()> {
+    let mut host = Host::start(&Setup {
+        properties: vec!["feedback_match=the.*"],
+        ..Setup::default()
+    })?;
+    host.filter(&USUAL.record(START, &map([("log", LINE.into())])))?;
+    let mut random = Random(4);
+    let mut words = || {
+        let word = |_| format!("w{:x} ", random.next() >> 40);
+        (0..8).map(word).collect::<String>()
+    };
+    let mut chunk = || {
+        (0..1000)
+            .flat_map(|_| verdict(&words()))
+            .collect::<Vec<u8>>()
+    };
+    // More than are kept.
+    for _ in 0..3 {
+        assert_eq!(host.filter(&chunk())?, None, "it passes as it is");
+    }
+    let before = host.peak_memory_bytes()?;
+    for _ in 0..97 {
+        host.filter(&chunk())?;
+    }
+    let grown = host.peak_memory_bytes()?.saturating_sub(before);
+    assert!(grown < 8 * MIB, "{grown} bytes more");
+    for _ in 0..30 {
+        let huge = verdict(&"w ".repeat(1 << 19));
+        assert_eq!(host.filter(&huge)?, None);
+    }
+    let grown = host.peak_memory_bytes()?.saturating_sub(before);
+    assert!(grown < 16 * MIB, "{grown} bytes more");
+    let log = host.log();
+    let lines = |wanted: &str| log.lines().filter(|line| line.contains(wanted)).count();
+    // A few in each minute, however long this takes.
+    assert!((1..2_000).contains(&lines("by operator, on \"w")), "{log}");
+    assert!(
+        lines("template has 1048576 bytes; it must have at most 16384") >= 1,
+        "{log}"
+    );
+    assert_sound(host)
+}
+
 #[test]
 fn what_is_not_annotated_passes_byte_for_byte() -> Result<()> {
     let mut host = Host::start(&Setup::default())?;

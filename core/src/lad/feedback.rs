@@ -11,7 +11,8 @@ const NORMAL_MAX: usize = 8;
 impl Detector {
     /// Takes a verdict on a template; `None` withdraws an earlier one. It applies from now on, and to what is already known: windows
     /// learned from what is a failure are forgotten, an episode without remaining records is cleared, a missed one is raised. A
-    /// verdict that is not certain does not replace one that is. Returns `false` if there is no such stream or template.
+    /// verdict that is not certain does not replace one that is. A question about the template is answered by it. Returns `false`
+    /// if there is no such stream or template.
     pub fn feedback(&mut self, stream: &str, template_id: u64, verdict: Option<Verdict>) -> bool {
         let Some(at) = self.streams.find(stream) else {
             return false;

@@ -104,6 +104,15 @@ impl Questions {
         self.open.remove(at)
     }
 
+    /// Removes the question about a template, fetched or not, if there is one: a verdict came by another way.
+    pub(super) fn settle(&mut self, stream: &str, template_id: u64) {
+        let is_it = |open: &Open| open.template_id == template_id && open.stream == stream;
+        if let Some(at) = self.open.iter().position(is_it) {
+            self.open.remove(at);
+            self.fetched -= usize::from(at < self.fetched);
+        }
+    }
+
     /// Number of questions without an answer.
     pub(super) fn len(&self) -> usize {
         self.open.len()

@@ -589,6 +589,9 @@ impl Stream {
         if self.miner.template(id).is_none() {
             return false;
         }
+        if verdict.is_some() {
+            pending.questions.settle(&self.past.name, id);
+        }
         let verdicts = &mut self.past.verdicts;
         let is_certain = |verdict: Option<Verdict>| verdict.is_some_and(Verdict::is_certain);
         if verdict.is_some() && !is_certain(verdict) && is_certain(verdicts.get(&id).copied()) {

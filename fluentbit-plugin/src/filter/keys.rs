@@ -119,8 +119,8 @@ const OTLP: [&str; 2] = ["$METADATA['otlp']", "$METADATA['severity_number']"];
 /// Syslog's PRI, and the number of the process.
 const SYSLOG: [&str; 2] = ["pri", "pid"];
 
-/// How many keys of a record are wanted at most beside those of the options: the mark of an event, and all of these.
-pub const OWN_KEYS: usize = 1
+/// How many keys of a record are wanted at most beside those of the options: the marks of an event and of feedback, and all of these.
+pub const OWN_KEYS: usize = 2
     + 5 * FORMS
     + PROGRAMS.len()
     + UNITS.len()

@@ -2,6 +2,8 @@
 
 use bellwether_sys::Transport;
 
+use super::feedback::Feedback;
+
 /// What a detector says of a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict<'a> {
@@ -54,4 +56,13 @@ pub trait Detector {
 
     /// The next event that waits, as a record.
     fn next_event(&mut self) -> Option<Vec<u8>>;
+
+    /// The next question that waits, as a record of this time, in seconds since the epoch.
+    fn next_question(&mut self, time: f64) -> Option<Vec<u8>>;
+
+    /// Applies feedback; gives to how many templates.
+    ///
+    /// # Errors
+    /// It cannot be applied; why.
+    fn apply(&mut self, feedback: &Feedback<'_>) -> Result<usize, String>;
 }

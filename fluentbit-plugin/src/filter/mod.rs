@@ -1,6 +1,7 @@
 //! One chunk's way: record by record to the detector, and back with what it found.
 
 mod added;
+mod feedback;
 mod form;
 mod json;
 mod keys;
@@ -26,12 +27,17 @@ use crate::config::{ForeignEvents, Key, Settings, StreamKey};
 use crate::event;
 use crate::msgpack::{Malformed, Reader, Value};
 use crate::record::{self, Pair, Record, Records, Sink, When};
+use crate::tag::Pattern;
 
+pub use feedback::{Feedback, is_shown_as};
 pub use keys::OWN_KEYS;
 pub use line::{Detector, Line, Verdict};
 
 /// This many records without a text, among whatever others, are likely to be of an input whose text is not found.
 const TEXTLESS_MANY: u32 = 50;
+
+/// What became of this many records of feedback is kept until it is logged; of more, only the number.
+const HEARD_MAX: usize = 32;
 
 /// How many records came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,6 +56,21 @@ pub struct FilterCounters {
     pub events: u64,
     /// Records with keys of events, or of the filter's own, that are of somebody else.
     pub foreign: u64,
+    /// Questions.
+    pub questions: u64,
+    /// Records of feedback that were applied.
+    pub feedback: u64,
+    /// Records of feedback that were refused.
+    pub feedback_refused: u64,
+}
+
+/// What became of a record of feedback, as a line for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// The first of these was applied.
+    Applied(u64, String),
+    /// The first of these was refused.
+    Refused(u64, String),
 }
 
 /// See the [module](self).
@@ -68,6 +89,11 @@ pub struct Filter<D> {
     scales: Vec<Scale>,
     sources: Sources,
     kind: Path,
+    verdict: Path,
+    feedback_match: Option<Pattern>,
+    heard: Vec<Heard>,
+    /// How many questions may leave with the next chunk, or between two.
+    questions_max: usize,
     accept_foreign: bool,
     host: String,
     prefix: Vec<u8>,
@@ -106,6 +132,7 @@ impl<D: Detector> Filter<D> {
         let mut wanted = Wanted::default();
         let plain = |key: &str| Accessor::parse(key).expect("the key is not empty");
         let kind = wanted.add(plain(event::KIND));
+        let verdict = wanted.add(plain(feedback::VERDICT));
         let paths = |wanted: &mut Wanted, accessors: &[Accessor]| -> Paths {
             let accessors = accessors.iter().cloned();
             accessors.map(|accessor| wanted.add(accessor)).collect()
@@ -146,6 +173,10 @@ impl<D: Detector> Filter<D> {
             scales,
             sources,
             kind,
+            verdict,
+            feedback_match: settings.feedback_match.clone(),
+            heard: Vec::new(),
+            questions_max: 0,
             accept_foreign: settings.foreign_events == ForeignEvents::Accept,
             host,
             prefix: settings.key_prefix.clone().into_bytes(),
@@ -192,13 +223,37 @@ impl<D: Detector> Filter<D> {
         self.unread.take()
     }
 
-    /// Takes the events that wait between two chunks.
+    /// What became of the records of feedback since this was asked last.
+    pub fn heard(&mut self) -> Vec<Heard> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// At most this many questions leave with the next chunk, or between two; further ones wait. None by default.
+    pub fn set_questions_max(&mut self, count: usize) {
+        self.questions_max = count;
+    }
+
+    /// Takes the events and questions that wait between two chunks.
     pub fn release(&mut self, mut send: impl FnMut(&[u8])) {
         while let Some(record) = self.detector.next_event() {
             self.counters.events += 1;
             event::issue(&record);
             send(&record);
         }
+        for _ in 0..self.questions_max {
+            let Some(record) = self.next_question() else {
+                return;
+            };
+            send(&record);
+        }
+    }
+
+    fn next_question(&mut self) -> Option<Vec<u8>> {
+        let time = self.newest().unwrap_or_default();
+        let record = self.detector.next_question(time)?;
+        self.counters.questions += 1;
+        event::issue(&record);
+        Some(record)
     }
 
     /// Takes a chunk of records with one tag; gives the records that stand in its place now, or `None` where it stays as it is.
@@ -215,6 +270,8 @@ impl<D: Detector> Filter<D> {
         mut inline: impl FnMut(&[u8]) -> bool,
         mut flagged: impl FnMut(&Line<'_>, &Verdict<'_>),
     ) -> Result<Option<Buffer>, Malformed> {
+        let is_match = |pattern: &Pattern| pattern.matches(tag);
+        let may_be_feedback = self.feedback_match.as_ref().is_some_and(is_match);
         let tag = String::from_utf8_lossy(tag);
         let wanted = self.wanted.clone();
         let mut seen = Seen::new(&wanted);
@@ -252,13 +309,27 @@ impl<D: Detector> Filter<D> {
                 Some(_) => Origin::of(&record, self.accept_foreign),
                 None => Origin::Record,
             };
-            let count = match origin {
-                Origin::Record => self.classify(&record, time, &tag, &seen, &mut flagged),
-                Origin::Event => continue,
-                Origin::Imitation => 0,
+            let has_verdict = seen.begin(&self.verdict).is_some();
+            let count = match (origin, has_verdict) {
+                (_, true) if may_be_feedback => {
+                    self.hear(&record);
+                    0
+                }
+                (Origin::Record, _) => {
+                    if may_be_feedback && feedback::is_misplaced(&record) {
+                        self.misplaced(&tag);
+                    }
+                    self.classify(&record, time, &tag, &seen, &mut flagged)
+                }
+                (Origin::Event, false) => continue,
+                (Origin::Event | Origin::Imitation, _) => 0,
             };
-            if has_added || origin == Origin::Imitation {
-                self.rewrite(&mut replacement, &record, count, origin);
+            let forged = Forged {
+                event: origin == Origin::Imitation,
+                verdict: has_verdict && !may_be_feedback && !self.accept_foreign,
+            };
+            if has_added || forged.event || forged.verdict {
+                self.rewrite(&mut replacement, &record, count, forged);
             } else if count > 0 {
                 let out = replacement.until(record.start, record.end);
                 record::write_extended(out, &record, count, &self.added);
@@ -384,15 +455,50 @@ impl<D: Detector> Filter<D> {
         .find_map(|found| found)
     }
 
-    /// Writes a record that has keys of an event, or keys by the names of those that are added: this filter's take the place of the
-    /// latter, and all others are renamed, so that nobody takes them for its own.
+    /// Takes a record of feedback.
+    #[cold]
+    fn hear(&mut self, record: &Record<'_>) {
+        let applied = Feedback::of(record)
+            .and_then(|feedback| Ok(feedback.applied(self.detector.apply(&feedback)?)));
+        let heard = match applied {
+            Ok(line) => {
+                self.counters.feedback += 1;
+                Heard::Applied(self.counters.feedback, line)
+            }
+            Err(why) => {
+                self.counters.feedback_refused += 1;
+                Heard::Refused(self.counters.feedback_refused, why)
+            }
+        };
+        if self.heard.len() < HEARD_MAX {
+            self.heard.push(heard);
+        }
+    }
+
+    /// A record may be feedback that nobody has taken apart.
+    #[cold]
+    fn misplaced(&mut self, tag: &str) {
+        self.counters.feedback_refused += 1;
+        if self.heard.len() < HEARD_MAX {
+            let why = format!(
+                "a record with the tag {tag} has {} within a text or a map; it must be a key of the record itself: give the input a \
+                 parser for JSON, or lift the map with the filter nest",
+                feedback::VERDICT
+            );
+            self.heard
+                .push(Heard::Refused(self.counters.feedback_refused, why));
+        }
+    }
+
+    /// Writes a record that has keys of an event or of feedback, or keys by the names of those that are added: this filter's take the
+    /// place of the latter, and all others are renamed, so that nobody takes them for its own.
     #[cold]
     fn rewrite(
         &mut self,
         replacement: &mut Replacement<'_>,
         record: &Record<'_>,
         count: u32,
-        origin: Origin,
+        forged: Forged,
     ) {
         let added = if count > 0 { &*self.added } else { &[] };
         let mut written = Vec::new();
@@ -405,7 +511,8 @@ impl<D: Detector> Filter<D> {
         let is_added = |key: &[u8]| added_names.iter().any(|name| name == key);
         let fate = |key: &[u8]| match key {
             key if written.contains(&key) => Pair::Omitted,
-            key if origin == Origin::Imitation && event::is_mark(key) => Pair::Renamed(FOREIGN),
+            key if forged.event && event::is_mark(key) => Pair::Renamed(FOREIGN),
+            key if forged.verdict && feedback::is_mark(key) => Pair::Renamed(FOREIGN),
             key if !accept && is_added(key) => Pair::Renamed(FOREIGN),
             _ => Pair::Kept,
         };
@@ -437,7 +544,7 @@ impl<D: Detector> Filter<D> {
         }
     }
 
-    /// Takes the events that wait, and adds those behind the records that are to be inline.
+    /// Takes the events and questions that wait, and adds those behind the records that are to be inline.
     fn events(
         &mut self,
         replacement: &mut Replacement<'_>,
@@ -447,11 +554,27 @@ impl<D: Detector> Filter<D> {
             self.counters.events += 1;
             event::issue(&record);
             if inline(&record) {
-                let end = replacement.chunk.len();
-                replacement.until(end, end).extend_from_slice(&record);
+                replacement.append(&record);
+            }
+        }
+        for _ in 0..self.questions_max {
+            let Some(record) = self.next_question() else {
+                return;
+            };
+            if inline(&record) {
+                replacement.append(&record);
             }
         }
     }
+}
+
+/// Which keys of a record are an imitation.
+#[derive(Debug, Clone, Copy)]
+struct Forged {
+    /// Those of an event.
+    event: bool,
+    /// Those of feedback.
+    verdict: bool,
 }
 
 /// What stands in the place of a chunk: nothing is copied before the first change.
@@ -485,6 +608,12 @@ impl<'a> Replacement<'a> {
         self.out.extend_from_slice(&self.chunk[self.done..start]);
         self.done = end;
         &mut self.out
+    }
+
+    /// Adds a record behind all of the chunk's.
+    fn append(&mut self, record: &[u8]) {
+        let end = self.chunk.len();
+        self.until(end, end).extend_from_slice(record);
     }
 
     /// All of it; `None` where nothing was changed.

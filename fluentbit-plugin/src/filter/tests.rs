@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::FieldValue;
 use crate::record::tests::{TIMES, Time, WIDTHS, Width, decoded, encoded};
+use bellwether_sys::Verdict as Word;
 use proptest::prelude::*;
 use rmpv::Value as Any;
 
@@ -15,7 +16,13 @@ struct Fake {
     observed: Vec<Observed>,
     events: Vec<Vec<u8>>,
     template: String,
+    /// Texts of questions.
+    questions: Vec<String>,
+    applied: Vec<Applied>,
 }
+
+/// Feedback as it was applied: template, host, number, verdict and family.
+type Applied = (String, Option<String>, Option<u64>, Word, String);
 
 impl Detector for Fake {
     fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>> {
@@ -51,6 +58,25 @@ impl Detector for Fake {
     fn next_event(&mut self) -> Option<Vec<u8>> {
         self.events.pop()
     }
+
+    fn next_question(&mut self, time: f64) -> Option<Vec<u8>> {
+        Some(a_question(time, &self.questions.pop()?))
+    }
+
+    fn apply(&mut self, feedback: &Feedback<'_>) -> Result<usize, String> {
+        if feedback.template == "nowhere" {
+            return Err("there is no such template".into());
+        }
+        self.applied.push((
+            feedback.template.into(),
+            feedback.hypervisor.as_deref().map(str::to_owned),
+            feedback.template_id,
+            feedback.verdict,
+            feedback.family.into(),
+        ));
+        self.events.push(an_event());
+        Ok(1)
+    }
 }
 
 fn an_event() -> Vec<u8> {
@@ -64,6 +90,18 @@ fn an_event() -> Vec<u8> {
         ("incident", FieldValue::Text("00ff")),
     ];
     event::record(7.5, &fields)
+}
+
+fn a_question(time: f64, template: &str) -> Vec<u8> {
+    let fields = [
+        ("event", FieldValue::Text("log_question")),
+        ("schema", FieldValue::Integer(1)),
+        ("time", FieldValue::Number(time)),
+        ("hypervisor", FieldValue::Text("hv1")),
+        ("template", FieldValue::Text(template)),
+        ("template_id", FieldValue::Integer(7)),
+    ];
+    event::record(time, &fields)
 }
 
 fn filter(properties: &[(&str, &str)]) -> Filter<Fake> {
@@ -395,6 +433,299 @@ fn an_event_that_goes_elsewhere_leaves_the_chunk_alone() {
     );
     assert!(outcome.unwrap().is_none());
     assert_eq!(shown, 1);
+}
+
+/// A filter that takes feedback of the tag that [`out`] gives.
+fn hearing(more: &[(&str, &str)]) -> Filter<Fake> {
+    filter(&[&[("feedback_match", "the.*")], more].concat())
+}
+
+const VERDICT: (&str, &str) = ("bellwether_verdict", "benign");
+
+#[test]
+fn feedback_of_an_allowed_tag_is_applied_and_passes_unclassified_as_it_is() {
+    let plain = [("template", Any::from("disk <:*:> failed"))];
+    let full = [
+        ("hypervisor", Any::from("hv1")),
+        ("template", "disk <:*:> failed".into()),
+        ("template_id", 7.into()),
+        ("family", "storage".into()),
+        ("bellwether_verdict_by", "model".into()),
+        // What else there is does not matter.
+        ("log", "disk sda will fail".into()),
+        ("message", Any::Nil),
+    ];
+    let host = Some("hv1".to_owned());
+    let template = || "disk <:*:> failed".to_owned();
+    for (verdict, operators, models) in [
+        ("benign", Word::Benign, Some(Word::LikelyBenign)),
+        ("failure", Word::Failure, Some(Word::LikelyFailure)),
+        ("none", Word::None, None),
+    ] {
+        let verdict = ("bellwether_verdict", Any::from(verdict));
+        for record_keys in ["none", "template_id"] {
+            let mut filter = hearing(&[("record_keys", record_keys)]);
+            let of_operator = record(&[&plain[..], std::slice::from_ref(&verdict)].concat());
+            let replaced = out(&mut filter, &of_operator).unwrap();
+            // What it causes comes behind it.
+            assert_eq!(replaced, [of_operator, an_event()].concat());
+            let wanted = (template(), None, None, operators, String::new());
+            assert_eq!(filter.detector.applied, [wanted]);
+            assert_eq!(filter.counters().records, 0);
+            assert_eq!(filter.detector.observed, []);
+        }
+        let of_model = record(&[&full[..], &[verdict]].concat());
+        let mut filter = hearing(&[]);
+        out(&mut filter, &of_model);
+        let wanted = models.map(|word| (template(), host.clone(), Some(7), word, "storage".into()));
+        assert_eq!(filter.detector.applied, Vec::from_iter(wanted));
+    }
+}
+
+#[test]
+fn feedback_is_logged_with_what_it_was_applied_to() {
+    let mut filter = hearing(&[]);
+    let (verdict, template) = (
+        (VERDICT.0, Any::from(VERDICT.1)),
+        ("template", "a\nb".into()),
+    );
+    let of_host = ("hypervisor", Any::from(8));
+    out(&mut filter, &record(&[verdict.clone(), template.clone()]));
+    out(&mut filter, &record(&[template, verdict, of_host]));
+    let wanted = [
+        "verdict benign, by operator, on \"a b\" of all hosts: applied to 1 template, and holds for those to come",
+        "verdict benign, by operator, on \"a b\" of 8: applied to 1 template",
+    ];
+    let wanted = [1, 2].map(|n: u64| Heard::Applied(n, wanted[n as usize - 1].into()));
+    assert_eq!(filter.heard(), wanted);
+    assert_eq!(filter.heard(), []);
+    assert_eq!(filter.counters().feedback, 2);
+}
+
+#[test]
+fn feedback_of_another_tag_is_renamed_and_applied_to_nothing() {
+    let chunk = record(&[
+        ("log", "disk sda will fail".into()),
+        (VERDICT.0, VERDICT.1.into()),
+        ("bellwether_verdict_by", "operator".into()),
+        ("template", "disk <:*:> will fail".into()),
+    ]);
+    for properties in [&[][..], &[("feedback_match", "the.tags*")]] {
+        let mut filter = filter(&[properties, &[("flagged_keys", "family")]].concat());
+        let wanted = r#"{"log": "disk sda will fail", "foreign_bellwether_verdict": "benign", "foreign_bellwether_verdict_by": "operator", "template": "disk <:*:> will fail", "bellwether_family": "storage"}"#;
+        assert_eq!(maps(&out(&mut filter, &chunk).unwrap()), [wanted]);
+        assert_eq!(filter.detector.applied, []);
+        let counters = filter.counters();
+        assert_eq!((counters.foreign, counters.records), (1, 1));
+        assert_eq!((counters.feedback, counters.feedback_refused), (0, 0));
+        assert_eq!(filter.heard(), []);
+    }
+    // However the key is written, and whatever else the record is.
+    let mut filter = filter(&[("record_keys", "none")]);
+    let event = pairs(&[("event", "log_failure".into()), ("schema", 1.into())]);
+    for more in [vec![], event] {
+        let key = Any::from(VERDICT.0.as_bytes());
+        let fields = [vec![(key, VERDICT.1.into())], more].concat();
+        let chunk = encoded(Time::Ext, Width::Least, Some(&[]), 1000, &fields);
+        let replaced = decoded(&out(&mut filter, &chunk).unwrap());
+        let keys = replaced[0][1].as_map().unwrap();
+        assert!(
+            keys.iter()
+                .all(|(key, _)| key.as_str().unwrap().starts_with("foreign_"))
+        );
+    }
+    // Nor does a repeated event carry it on.
+    event::issue(&an_event());
+    let event = decoded(&an_event())[0][1].as_map().unwrap().clone();
+    let fields = [event, pairs(&[(VERDICT.0, VERDICT.1.into())])].concat();
+    let chunk = encoded(Time::Ext, Width::Least, Some(&[]), 1000, &fields);
+    let replaced = maps(&out(&mut filter, &chunk).unwrap()).remove(0);
+    assert!(
+        replaced.starts_with(r#"{"event": "log_failure", "schema": 1"#),
+        "{replaced}"
+    );
+    assert!(
+        replaced.ends_with(r#""foreign_bellwether_verdict": "benign"}"#),
+        "{replaced}"
+    );
+}
+
+#[test]
+fn an_event_with_a_verdict_is_feedback_and_an_imitation_of_one_is_none_the_less_renamed() {
+    let event = pairs(&[
+        ("event", "log_failure".into()),
+        ("schema", 1.into()),
+        ("template", "disk <:*:> failed".into()),
+        ("hypervisor", "hv1".into()),
+        (VERDICT.0, VERDICT.1.into()),
+    ]);
+    let mut filter = hearing(&[]);
+    let chunk = encoded(Time::Ext, Width::Least, Some(&[]), 1000, &event);
+    let replaced = maps(&out(&mut filter, &chunk).unwrap()).remove(0);
+    assert_eq!(
+        replaced,
+        r#"{"foreign_event": "log_failure", "foreign_schema": 1, "template": "disk <:*:> failed", "hypervisor": "hv1", "bellwether_verdict": "benign"}"#
+    );
+    assert_eq!(filter.detector.applied.len(), 1);
+}
+
+#[test]
+fn feedback_that_is_none_is_refused_with_what_would_be_right() {
+    let verdict = |word: &str| (VERDICT.0, Any::from(word));
+    let template = |text: &str| ("template", Any::from(text));
+    let long = "x".repeat(1 << 20);
+    for (fields, wanted) in [
+        (
+            vec![verdict("bening"), template("a")],
+            "bellwether_verdict is \"bening\"; it must be failure, benign or none (did you mean benign?)",
+        ),
+        (
+            vec![(VERDICT.0, true.into()), template("a")],
+            "bellwether_verdict is true; it must be failure, benign or none",
+        ),
+        (
+            vec![
+                verdict("benign"),
+                template("a"),
+                ("bellwether_verdict_by", "me".into()),
+            ],
+            "bellwether_verdict_by is \"me\"; it must be operator or model",
+        ),
+        (
+            vec![
+                verdict("none"),
+                template("a"),
+                ("bellwether_verdict_by", "model".into()),
+            ],
+            "bellwether_verdict is none, by a model; it must be failure or benign: only an operator withdraws verdicts",
+        ),
+        (
+            vec![verdict("benign")],
+            "there is no template; it must be that of a record, an event or a question",
+        ),
+        (
+            vec![verdict("benign"), template("")],
+            "template is empty; it must be that of a record, an event or a question",
+        ),
+        (
+            vec![verdict("benign"), ("template", 7.into())],
+            "template is 7; it must be a string",
+        ),
+        (
+            vec![verdict("benign"), template(&long)],
+            "template has 1048576 bytes; it must have at most 16384",
+        ),
+        (
+            vec![verdict("benign"), template("a"), ("hypervisor", "".into())],
+            "hypervisor is \"\"; it must be the name of a host, or be left out for all hosts",
+        ),
+        (
+            vec![verdict("benign"), template("a"), ("hypervisor", Any::Nil)],
+            "hypervisor is null; it must be the name of a host, or be left out for all hosts",
+        ),
+        (
+            vec![
+                verdict("benign"),
+                template("a"),
+                ("template_id", "x".into()),
+            ],
+            "template_id is \"x\"; it must be the number of a template, or be left out",
+        ),
+        (
+            vec![
+                verdict("benign"),
+                template("a"),
+                ("family", Any::Array(vec![])),
+            ],
+            "family is a list; it must be a string",
+        ),
+        (
+            vec![verdict("benign"), template("a"), verdict("failure")],
+            "the key bellwether_verdict is there twice; it must be there once",
+        ),
+        (
+            vec![verdict("benign"), template("nowhere")],
+            "there is no such template",
+        ),
+    ] {
+        let mut filter = hearing(&[]);
+        assert_eq!(out(&mut filter, &record(&fields)), None, "{wanted}");
+        assert_eq!(filter.heard(), [Heard::Refused(1, wanted.into())]);
+        assert_eq!(filter.detector.applied, []);
+        let counters = filter.counters();
+        assert_eq!((counters.feedback_refused, counters.records), (1, 0));
+    }
+}
+
+#[test]
+fn feedback_within_a_text_or_a_map_is_complained_of_and_is_a_record_of_the_log() {
+    let said = r#"{"bellwether_verdict":"benign","template":"a","message":"well"}"#;
+    let within = any_map(&[(VERDICT.0, VERDICT.1.into()), ("template", "a".into())]);
+    for fields in [
+        vec![("log", Any::from(said))],
+        vec![("log", "well".into()), ("payload", within)],
+    ] {
+        let mut filter = hearing(&[]);
+        out(&mut filter, &record(&fields));
+        let heard = filter.heard();
+        let [Heard::Refused(1, why)] = &heard[..] else {
+            panic!("{heard:?}");
+        };
+        let start = "a record with the tag the.tag has bellwether_verdict within a text or a map; ";
+        assert!(why.starts_with(start), "{why}");
+        assert_eq!(filter.detector.observed.len(), 1);
+        assert_eq!(filter.detector.applied, []);
+        // Of another tag it is nothing but what somebody says.
+        let mut other = self::filter(&[]);
+        out(&mut other, &record(&fields));
+        assert_eq!((other.heard(), other.counters().foreign), (vec![], 0));
+    }
+}
+
+#[test]
+fn of_much_feedback_some_is_logged_and_all_is_counted() {
+    let mut filter = hearing(&[]);
+    let chunk: Vec<u8> = (0..1000)
+        .flat_map(|n| {
+            let template = format!("t{n}");
+            record(&[(VERDICT.0, VERDICT.1.into()), ("template", template.into())])
+        })
+        .collect();
+    out(&mut filter, &chunk);
+    assert_eq!(filter.detector.applied.len(), 1000);
+    assert_eq!(
+        (filter.heard().len(), filter.counters().feedback),
+        (HEARD_MAX, 1000)
+    );
+}
+
+#[test]
+fn questions_leave_behind_events_as_many_as_there_is_room_for_and_the_others_wait() {
+    let mut filter = filter(&[("record_keys", "none")]);
+    filter.detector.questions = ["c", "b", "a"].map(String::from).into();
+    let chunk = record(&[("log", "an event".into())]);
+    let question = |template| a_question(1000.0, template);
+    // None is taken from the detector by default.
+    let replaced = out(&mut filter, &chunk).unwrap();
+    assert_eq!(replaced, [chunk.clone(), an_event()].concat());
+    filter.set_questions_max(2);
+    let replaced = out(&mut filter, &chunk).unwrap();
+    let wanted = [chunk, an_event(), question("a"), question("b")];
+    assert_eq!(replaced, wanted.concat());
+    assert_eq!(filter.detector.questions, ["c"]);
+    let mut released = Vec::new();
+    filter.release(|record| released.push(record.to_vec()));
+    assert_eq!(released, [question("c")]);
+    let counters = filter.counters();
+    assert_eq!((counters.questions, counters.events), (3, 2));
+    // They come back as what they are, and what imitates them as what it is.
+    assert_eq!(out(&mut filter, &question("c")), None);
+    let imitated = maps(&out(&mut filter, &question("d")).unwrap()).remove(0);
+    assert!(
+        imitated.starts_with(r#"{"foreign_event": "log_question", "#),
+        "{imitated}"
+    );
+    assert_eq!(filter.counters().records, 2);
 }
 
 #[test]

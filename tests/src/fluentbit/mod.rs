@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 use crate::testbed::plugin::Plugin;
 
-pub use real::{FluentBit, find, find_jemalloc, free_port, get, other_versions};
+pub use real::{FluentBit, find, find_jemalloc, free_port, get, other_versions, post};
 pub use receiver::{Receiver, Request};
 
 /// The filter's file, as hosts look for it.

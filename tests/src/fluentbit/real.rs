@@ -332,6 +332,29 @@ impl Drop for FluentBit {
     }
 }
 
+/// Posts JSON to an HTTP server on this machine.
+///
+/// # Errors
+/// Where it does not take it.
+pub fn post(port: u16, path: &str, body: &Value) -> Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let body = body.to_string();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    let status = line.split_whitespace().nth(1);
+    ensure!(
+        status.is_some_and(|status| status.starts_with('2')),
+        "{path}: {line}"
+    );
+    Ok(())
+}
+
 /// What an HTTP server on this machine answers to a GET, without the head.
 ///
 /// # Errors

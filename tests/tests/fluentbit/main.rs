@@ -2,6 +2,7 @@
 //! with jemalloc.
 
 mod documentation;
+mod feedback;
 mod forged;
 mod inputs;
 mod life;

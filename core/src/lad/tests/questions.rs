@@ -76,6 +76,23 @@ fn an_answer_of_failing_raises_a_warning_of_its_family_and_keeps_doing_so() {
 }
 
 #[test]
+fn a_verdict_on_a_template_answers_its_question_whether_it_was_fetched_or_not() {
+    let mut detector = asking("8");
+    let question = ask(&mut detector, 20.0, "spare area 3 below limit");
+    detector.feedback_by_text(None, &question.template, Some(Verdict::LikelyBenign));
+    assert!(!detector.answer(question.id, FAILING));
+    let other = observe(&mut detector, "host-1", 21.0, "link of port 7 is flapping");
+    assert_eq!(detector.counters().questions, 1);
+    detector.feedback("host-1", other.template_id, Some(Verdict::Benign));
+    assert_eq!(detector.next_question(), None);
+    let counters = detector.counters();
+    assert_eq!((counters.questions, counters.questions_dropped), (0, 0));
+    // One that was not asked about before is still asked about.
+    let next = ask(&mut detector, 22.0, "battery of the controller is at 4");
+    assert!(detector.answer(next.id, None));
+}
+
+#[test]
 fn a_failure_beside_a_warning_of_its_family_is_raised_as_a_failure() {
     let mut detector = asking("8");
     let question = ask(&mut detector, 20.0, "spare area 3 below limit");
@@ -125,7 +142,9 @@ fn an_operators_verdict_is_not_replaced_by_an_answer() {
     let question = ask(&mut detector, 20.0, "spare area 3 below limit");
     let benign = Some(Verdict::Benign);
     assert!(detector.feedback("host-1", question.template_id, benign));
-    assert!(detector.answer(question.id, FAILING));
+    assert!(!detector.answer(question.id, FAILING), "it was answered");
+    // Nor by the same word that comes another way.
+    assert!(detector.feedback("host-1", question.template_id, FAILING));
     assert!(!observe(&mut detector, "host-1", 21.0, "spare area 2 below limit").failure);
     assert!(events(&mut detector).is_empty());
 }

@@ -383,7 +383,12 @@ impl Vm {
         let middle = bins.len() / 2;
         let median = *bins.select_nth_unstable(middle).1;
         let value = |bin: u8| f64::from(cursor.value(bin)) / 256.0 * f64::from(self.unit());
-        Some((value(median), value(least)))
+        // A bin is as wide as its rounding; what lies in the lowest one may be nothing at all.
+        let least = match least {
+            0 => 0.0,
+            least => value(least - 1),
+        };
+        Some((value(median), least))
     }
 
     /// Standard deviation of the noise between consecutive samples of ln(1+x); `None` if too few are known.
