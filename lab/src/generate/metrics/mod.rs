@@ -26,10 +26,8 @@ Examples:
   bellwether-lab generate metrics --out cases --scenarios random_easy,normal --vms 5,30
   bellwether-lab generate metrics --out cases --traces traces/ --regime quiet --seed 2 --reps 100
   bellwether-lab generate metrics --out cases --scenarios hard --key ts_increase_delay=0..30 --key ts_stay_width=50
-  bellwether-lab generate metrics --out ar10 --scenarios hard --phi 0.8,0.95 --noise 0.15..0.3 --interval 10 --ts-len 25920 \\
-      --vms 3,5,8,13 --reps 4 --key ts_anomaly_point=69..80 --key ts_stay_width=2160 --seed 7
-  bellwether-lab generate metrics --out wave --scenarios easy,hard --wave 0,0.1,0.2,0.4 --noise 0.05..0.2 --ts-len 2304 \\
-      --vms 5,13 --reps 8 --key ts_anomaly_point=68..75 --seed 7
+  bellwether-lab generate metrics --out ar10 --phi 0.8,0.95 --interval 10 --ts-len 25920 --key ts_stay_width=2160
+  bellwether-lab generate metrics --out wave --wave 0,0.2,0.4 --noise 0.05..0.2 --ts-len 2304 --key ts_anomaly_point=68..75
   bellwether-lab generate metrics --out tenants --scenarios hard,normal --tenants 1 --vms 5,13 --ts-len 2016
   bellwether-lab generate metrics --out estate --phi 0.8 --metrics cpu,disk_ops,net_packets --fault-metrics disk_ops --interval 60
 
