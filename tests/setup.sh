@@ -57,6 +57,8 @@ for group; do
             need xz-utils xz
             need zstd zstd
             need bzip2 bzip2
+            # What writes the databases of metrics that the command reads as dumps.
+            need rrdtool rrdtool
             need valgrind valgrind
             # valgrind cannot start without the symbols of the dynamic linker.
             have valgrind || need libc6-dbg /usr/share/doc/libc6-dbg

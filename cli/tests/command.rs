@@ -198,10 +198,10 @@ fn a_vm_that_comes_back_is_heard_from_its_first_sample_on() {
     });
     std::fs::write(&file, format!("t,a,b,c\n{}", rows.collect::<String>())).unwrap();
     let output = run(&["replay", "metrics", file.to_str().unwrap()]);
-    assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        "",
-        "nothing came too late"
+    let warnings = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !warnings.contains("samples ignored"),
+        "nothing came too late: {warnings}"
     );
 }
 

@@ -27,6 +27,7 @@ mod topic;
 mod virt;
 mod vm;
 mod vms;
+mod votes;
 mod worker;
 
 use bellwether_alloc::HostAllocator;

@@ -37,6 +37,8 @@ pub enum Topic {
     WallStep,
     /// Every hypervisor has one VM; logged once.
     LoneVms,
+    /// Hardly ever do two VMs of a hypervisor vote.
+    NoVotes,
 }
 
 impl Topic {

@@ -26,6 +26,7 @@ use crate::topic::Topic;
 use crate::virt::{self, Kind, METRICS};
 use crate::vm::Vm;
 use crate::vms::{MAX_VMS, NoVm, Vms};
+use crate::votes::Votes;
 
 /// Seconds between two looks at the wall clock's duties.
 const TURN_SEC: f64 = 1.0;
@@ -83,6 +84,7 @@ pub struct Worker {
     /// Samples since the statuses were last read, and how many statuses there were.
     since_values: usize,
     statuses: usize,
+    votes: Votes,
     /// `None` without a state file, and once it has ended.
     saver: Option<Saver<Snapshot>>,
     /// The flush that waits for the state to be saved.
@@ -137,6 +139,7 @@ impl Worker {
             held: None,
             since_values: 0,
             statuses: 0,
+            votes: Votes::default(),
             saver,
             flush: None,
         };
@@ -384,6 +387,7 @@ impl Worker {
             self.next_health = now + self.interval;
             self.health();
             self.lone_vms();
+            self.votes(now);
         }
     }
 
@@ -530,6 +534,20 @@ impl Worker {
                  \"host-is-vm\""
             );
             self.warn(Topic::LoneVms, &message);
+        }
+    }
+
+    /// Hypervisors of which too few VMs vote for a fault to be detected.
+    fn votes(&mut self, now: f64) {
+        if !self.votes.is_due(now) {
+            return;
+        }
+        for status in self.had.statuses() {
+            self.votes
+                .count(status.hypervisor, status.metric, status.vms, status.voters);
+        }
+        if let Some(message) = self.votes.end_turn(now) {
+            self.warn(Topic::NoVotes, &message);
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Script, bellwether, failure, json, shared, stdout};
+use common::{Script, bellwether, bellwether_program, failure, json, shared, stdout};
 use serde_json::Value;
 
 const SCORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/evaluate-metrics");
@@ -434,4 +434,218 @@ fn a_sweep_is_a_row_for_each_value_and_a_line_for_each_number_of_vms() {
     assert!(svg.contains("5 VMs") && svg.contains("8 VMs"));
     let error = usage_error(&["evaluate", "metrics", "--plot", &chart]);
     assert!(error.contains("--pivot"), "{error}");
+}
+
+/// Two small sets below `root`: one at ten seconds, whose name says so to the script that scores sets, and one with a wave of the day.
+fn two_sets(root: &Path) {
+    let out = |set: &str| root.join(set).to_str().unwrap().to_owned();
+    let generate = |arguments: &str, set: &str| {
+        let mut words = vec!["generate", "metrics"];
+        words.extend(arguments.split_whitespace());
+        let out = out(set);
+        words.extend(["--out", &out]);
+        stdout(&words);
+    };
+    generate(
+        "--scenarios easy --phi 0.9,0.95 --noise 0.2 --interval 10 --ts-len 6000 --vms 3,5 --reps 4 --seed 3 \
+         --key ts_stay_width=300 --key ts_anomaly_point=60..80",
+        "ar10",
+    );
+    generate(
+        "--scenarios easy,hard,normal --wave 0,0.4 --noise 0.05..0.2 --ts-len 1200 --vms 5,8 --reps 2 --seed 3 \
+         --key ts_anomaly_point=68..75",
+        "wave",
+    );
+}
+
+/// Found, faults, false alarms and days of a cell with a number of VMs, by the set.
+type Counts = BTreeMap<(String, String, u64), (u64, u64, u64, f64)>;
+
+/// What the replay of the sets comes to: an alarm is true between the fault's beginning and its end, and all days count.
+fn replayed(root: &Path) -> Counts {
+    let mut counts = Counts::new();
+    for set in ["ar10", "wave"] {
+        let folder = root.join(set);
+        let labels = read_json(&folder.join("labels.json"));
+        let interval = labels["interval_s"].as_f64().unwrap();
+        let events = bellwether(&[
+            "replay",
+            "metrics",
+            "--interval",
+            &interval.to_string(),
+            folder.to_str().unwrap(),
+        ]);
+        let mut alarms: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for event in events
+            .lines()
+            .map(json)
+            .filter(|event| event["state"] == "raised")
+        {
+            let of = alarms.entry(event["hypervisor"].as_str().unwrap().to_owned());
+            of.or_default().push(event["index"].as_u64().unwrap());
+        }
+        for (name, label) in labels["hypervisors"].as_object().unwrap() {
+            let rows = fs::read_to_string(folder.join(format!("{name}.csv")))
+                .unwrap()
+                .lines()
+                .count()
+                - 1;
+            let key = (
+                set.to_owned(),
+                label["cell"].as_str().unwrap().to_owned(),
+                label["n_vms"].as_u64().unwrap(),
+            );
+            let count = counts.entry(key).or_default();
+            let range = label["t0"].as_u64().zip(label["end"].as_u64());
+            let alarms = alarms.remove(name).unwrap_or_default();
+            let inside = |row: &u64| range.is_some_and(|(t0, end)| (t0..=end).contains(row));
+            count.0 += u64::from(alarms.iter().any(inside));
+            count.1 += u64::from(range.is_some());
+            count.2 += alarms.iter().filter(|row| !inside(row)).count() as u64;
+            count.3 += rows as f64 * interval / 86_400.0;
+        }
+    }
+    counts
+}
+
+#[test]
+fn sets_have_the_figures_that_a_replay_comes_to_whatever_their_intervals() {
+    let root = tempfile::tempdir().unwrap();
+    two_sets(root.path());
+    let path = root.path().to_str().unwrap();
+    let figures = json(&stdout(&[
+        "evaluate",
+        "metrics",
+        path,
+        "--json",
+        "--baseline",
+        "iad",
+    ]));
+    let expected = replayed(root.path());
+    let sets = figures["sets"].as_array().unwrap();
+    let names: Vec<&str> = sets
+        .iter()
+        .map(|set| set["set"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["ar10", "wave"]);
+    let mut compared = 0;
+    for set in sets {
+        assert_eq!(set["detectors"][1]["detector"], "iad");
+        let rank = &set["detectors"][0];
+        let accepted = rank["accepted_per_1000_days"].as_f64().unwrap();
+        assert!((accepted - 3.285).abs() < 0.01, "{accepted}");
+        for cell in rank["cells"].as_array().unwrap() {
+            let key = (
+                set["set"].as_str().unwrap().to_owned(),
+                cell["cell"].as_str().unwrap().to_owned(),
+                cell["vms"].as_u64().unwrap(),
+            );
+            let (found, faults, false_alarms, days) = expected[&key];
+            let of = |name: &str| cell[name].as_u64().unwrap();
+            assert_eq!(
+                (of("found"), of("faults"), of("false_alarms")),
+                (found, faults, false_alarms),
+                "{key:?}"
+            );
+            assert!(
+                (cell["days"].as_f64().unwrap() - days).abs() < 1e-9,
+                "{key:?}"
+            );
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, expected.len());
+    assert!(expected.values().any(|count| count.0 > 0), "{expected:?}");
+
+    let table = stdout(&["evaluate", "metrics", path, "--baseline", "zscore,iad"]);
+    assert!(table.contains("ar10, a row every 10 s"), "{table}");
+    assert!(table.contains("| accepted | false alarms |"), "{table}");
+    for detector in ["rank", "zscore", "iad"] {
+        assert!(
+            table.matches(&format!(" {detector} |")).count() >= 2 + 6 + 2,
+            "{table}"
+        );
+    }
+    let error = usage_error(&["evaluate", "metrics", path, "--pivot", "f1"]);
+    assert!(error.contains("--pivot takes one folder"), "{error}");
+
+    // The script that scores sets has the same figures.
+    let Some(script) = Script::find_plain("world.py") else {
+        return;
+    };
+    let program = bellwether_program().to_str().unwrap();
+    let theirs = script.run(&[program, path]);
+    for ((set, cell, vms), (found, faults, false_alarms, days)) in &expected {
+        let rate = (1000.0 * *false_alarms as f64 / days).round_ties_even();
+        let figure = format!("n{vms}: {found}/{faults} {rate:.0}");
+        let of_cell = |line: &&str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(set) && words.next() == Some(cell)
+        };
+        let line = theirs.lines().find(of_cell).expect(cell);
+        assert!(line.contains(&figure), "{set} {cell}: {figure} in {line}");
+    }
+    for set in sets {
+        let rate = set["detectors"][0]["false_alarms_per_1000_days"]
+            .as_f64()
+            .unwrap();
+        let line = format!("all: {rate:.1} false alarms per 1000 host-days");
+        assert!(theirs.contains(&line), "{line} in {theirs}");
+    }
+}
+
+#[test]
+fn hypervisors_with_several_metrics_are_replayed_and_evaluated_from_a_folder_a_metric() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().to_str().unwrap();
+    let cases = "--scenarios easy --phi 0.5 --noise 0.1 --metrics cpu,disk_ops,net_packets --fault-metrics disk_ops \
+        --vms 6 --reps 4 --interval 60 --ts-len 1500 --seed 2";
+    let cases: Vec<&str> = cases.split_whitespace().collect();
+    stdout(&[&["generate", "metrics", "--out", path], &cases[..]].concat());
+    for metric in ["cpu", "disk_ops", "net_packets"] {
+        assert_eq!(files(&root.path().join(metric)).len(), 4, "{metric}");
+    }
+    let labels = read_json(&root.path().join("labels.json"));
+    assert_eq!(labels["interval_s"], 60.0);
+    let label = &labels["hypervisors"]["easy-increase-phi50-n06-000"];
+    assert_eq!(label["metrics"], serde_json::json!(["disk_ops"]));
+    let (t0, end) = (
+        label["t0"].as_u64().unwrap(),
+        label["end"].as_u64().unwrap(),
+    );
+
+    let events = bellwether(&["replay", "metrics", "--interval", "60", path]);
+    let raised: Vec<Value> = events
+        .lines()
+        .map(json)
+        .filter(|event| event["state"] == "raised")
+        .collect();
+    let found = raised.iter().filter(|event| {
+        event["hypervisor"] == "easy-increase-phi50-n06-000"
+            && (t0..=end).contains(&event["index"].as_u64().unwrap())
+    });
+    let metrics: Vec<&str> = found
+        .map(|event| event["metric"].as_str().unwrap())
+        .collect();
+    assert_eq!(metrics, ["disk_ops"], "{events}");
+
+    let in_files = json(&stdout(&["evaluate", "metrics", path, "--json"]));
+    let in_memory = json(&stdout(
+        &[&["evaluate", "metrics", "--json"], &cases[..]].concat(),
+    ));
+    let counts = |report: &Value| {
+        let row = &report["detectors"][0]["rows"][0];
+        ["TP", "FP", "FN", "TN", "alarms_outside"].map(|name| row[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&in_files), counts(&in_memory));
+    assert_eq!(counts(&in_files)[0], 2, "{in_files}");
+    let cpu_alone = json(&stdout(&[
+        "evaluate",
+        "metrics",
+        path,
+        "--json",
+        "--set",
+        "metrics=cpu",
+    ]));
+    assert_eq!(counts(&cpu_alone)[0], 0, "the fault does not show in it");
 }

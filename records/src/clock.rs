@@ -49,6 +49,12 @@ impl Clock {
         time.abs() < ELAPSED_BEFORE
     }
 
+    /// A time in UTC as ISO 8601 writes it, "2024-02-05T12:39:46Z", or "40 s" where it counts from the first row of a recording.
+    pub fn utc(time: f64) -> String {
+        let clock = Self::new(TimeZone::UTC);
+        clock.machine(time).unwrap_or_else(|| format!("{time} s"))
+    }
+
     fn zoned(&self, time: f64) -> Zoned {
         let second = (time.round() as i64).clamp(
             Timestamp::MIN.as_second() + DAY,
@@ -232,6 +238,7 @@ mod tests {
         assert_eq!(clock.point(24_000.0), "06:40:00 from the start");
         assert_eq!(clock.point(86_461.0), "1 d 00:01:01 from the start");
         assert_eq!(clock.machine(24_000.0), None);
+        assert_eq!(Clock::utc(24_000.0), "24000 s");
         let ticks = clock.ticks(0.0, 172_200.0, 6);
         let labels: Vec<_> = ticks.iter().map(|(_, label)| label.as_str()).collect();
         assert_eq!(labels, ["start", "12 h", "1 d", "1 d 12 h"]);

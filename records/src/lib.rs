@@ -1,10 +1,10 @@
 //! Recorded metrics and logs: reading them, and running them through the detectors.
 //!
 //! - [`files`] finds the files that a command names, [`decompress`] reads them.
-//! - [`series`] reads the metrics of a hypervisor, [`keys`] log keys that were found and classified elsewhere.
+//! - [`series`] finds and reads the metrics of hypervisors, [`keys`] log keys that were found and classified elsewhere.
 //! - [`logs`] reads the records of logs: [`log_files`] finds the files of a log, [`text`] splits them into lines, [`forms`] has the
 //!   forms of lines, [`times`] their times, and [`log_reader`] reads one file.
-//! - [`feed`] runs a hypervisor's rows through a detector.
+//! - [`feed`] runs a hypervisor's rows through a detector, and [`diagnosis`] says why nothing is found in them.
 //! - [`settings`] has the options of a detector as a command line gives them.
 //! - [`progress`] reads several files at a time, in order, and shows how far it is.
 //! - [`clock`] formats times for people.
@@ -15,6 +15,7 @@
 pub mod clock;
 pub mod command;
 pub mod decompress;
+pub mod diagnosis;
 pub mod feed;
 pub mod files;
 pub mod forms;

@@ -1,271 +1,463 @@
-//! The metrics of one hypervisor as recorded: a CSV file, plain or gzip, with a row per interval and a column per VM.
+//! Recorded metrics of hypervisors, in the forms in which they are recorded.
+//!
+//! [`find`] finds the files that a command names, and [`open`] reads those that belong together into [`Recording`]s, one for each
+//! hypervisor: rows of samples, with a column for each VM and metric. [`Form`] lists the forms.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+mod collectd;
+mod csv;
+mod find;
+mod labels;
+mod limits;
+mod prometheus;
+mod rrd;
+mod table;
+
+use std::collections::BTreeSet;
+use std::io::{BufReader, Read};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
 
-use crate::files::{self, decoded, stem};
+pub use self::csv::Times;
+use self::csv::Wide;
+pub use self::find::{Form, Found, Group, Member, find};
+use self::labels::{NAME, Roles};
+use self::limits::Whole;
+use self::prometheus::LabeledSeries;
+use self::table::{Points, Table};
+use crate::files::{decoded, stem};
 
-/// The times of later rows are not distinct in floating point any more.
-const LAST_ROW: u64 = 1 << 40;
+/// Metrics that folders, files and columns may be named after.
+pub const METRICS: [&str; 9] = [
+    "cpu",
+    "disk_ops",
+    "disk_time",
+    "disk_latency",
+    "net_packets",
+    "net_errors",
+    "net_octets",
+    "steal",
+    "vcpu_delay",
+];
 
-/// A file of recorded metrics, open for reading row by row.
-pub struct Series {
-    path: PathBuf,
-    reader: csv::Reader<Box<dyn Read>>,
-    record: csv::StringRecord,
-    vms: Vec<String>,
-    lenient: bool,
-    last_row: Option<u64>,
-    /// Invalid cells that were read as missing samples.
-    pub bad_cells: u64,
+/// How recorded metrics are to be read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Reading {
+    /// Read an invalid cell of metrics as a missing sample instead of stopping
+    #[arg(long)]
+    pub lenient: bool,
+
+    /// Label of a series that names its VM [default: the first of domain, vm, vm_name, domain_name, guest, instance_name, name,
+    /// instance that all series have]
+    #[arg(long, value_name = "LABEL")]
+    pub vm_label: Option<String>,
+
+    /// Label of a series that names its hypervisor [default: the first of hypervisor, hypervisor_hostname, host, hostname, node,
+    /// instance that all series have, or else the file's name]
+    #[arg(long, value_name = "LABEL")]
+    pub hypervisor_label: Option<String>,
+
+    /// What the first column of a CSV file of metrics counts [default: rows if it is named t, times if it is named time or its numbers
+    /// are too large for rows]
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub times: Option<Times>,
+
+    /// Seconds between two rows; none: what the data have.
+    #[arg(skip)]
+    pub interval: Option<f64>,
+
+    /// Names of metrics besides [`METRICS`].
+    #[arg(skip)]
+    pub metrics: Vec<String>,
 }
 
-impl Series {
-    /// Opens the file and reads its header. With `lenient`, an invalid cell is read as a missing sample.
-    ///
-    /// # Errors
-    /// A file that cannot be read, or whose first line is not `t` and the names of VMs.
-    pub fn open(path: &Path, lenient: bool) -> Result<Self> {
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(decoded(path).with_context(|| path.display().to_string())?);
-        let mut series = Self {
-            path: path.to_owned(),
-            reader,
-            record: csv::StringRecord::new(),
-            vms: Vec::new(),
-            lenient,
-            last_row: None,
-            bad_cells: 0,
-        };
-        series.read_header()?;
-        Ok(series)
+impl Reading {
+    /// The names that are metrics.
+    fn known_metrics(&self) -> Vec<&str> {
+        let more = self.metrics.iter().map(String::as_str);
+        METRICS.into_iter().chain(more).collect()
     }
+}
 
-    fn read_header(&mut self) -> Result<()> {
-        let found = self.read_record()?;
-        let place = format!("{}, line 1", self.path.display());
-        ensure!(
-            found,
-            "{place}: the file is empty; it takes a first line with \"t\" and the names of the VMs"
-        );
-        let mut names = self.record.iter();
-        let first = names.next().unwrap_or_default();
-        ensure!(
-            first == "t",
-            "{place}: the first column is \"{first}\"; it has to be \"t\", the number of the row"
-        );
-        let mut seen = std::collections::HashSet::new();
-        for (column, name) in names.enumerate() {
-            ensure!(
-                !name.is_empty(),
-                "{place}, column {}: a VM without a name",
-                column + 2
-            );
-            ensure!(
-                seen.insert(name),
-                "{place}, column {}: the VM \"{name}\" is there twice",
-                column + 2
-            );
+/// A column of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// The VM.
+    pub vm: String,
+    /// The metric; `None`: the first one that the detector watches.
+    pub metric: Option<String>,
+    /// Seconds between two samples, where they differ from those between two rows.
+    pub interval: Option<f64>,
+}
+
+impl From<String> for Column {
+    fn from(vm: String) -> Self {
+        Self {
+            vm,
+            metric: None,
+            interval: None,
         }
-        self.vms = self.record.iter().skip(1).map(str::to_owned).collect();
-        ensure!(
-            !self.vms.is_empty(),
-            "{place}: there is no column of a VM beside \"t\""
-        );
-        Ok(())
+    }
+}
+
+/// The recorded metrics of one hypervisor, row by row.
+#[derive(Debug)]
+pub struct Recording {
+    /// The hypervisor.
+    pub hypervisor: String,
+    /// The files, for messages.
+    pub place: String,
+    columns: Vec<Column>,
+    /// The time of row 0, seconds since the epoch; `None` where rows have numbers only.
+    pub start: Option<f64>,
+    /// Seconds between two rows, where the data or [`Reading::interval`] say so.
+    pub interval: Option<f64>,
+    notes: Vec<String>,
+    bad_cells: u64,
+    rows: Rows,
+}
+
+#[derive(Debug)]
+enum Rows {
+    Streams(Vec<Stream>),
+    Table(Table),
+}
+
+/// A file that is read row by row.
+#[derive(Debug)]
+struct Stream {
+    wide: Wide,
+    /// Its next row.
+    head: Option<(u64, Vec<Option<f64>>)>,
+}
+
+impl Recording {
+    /// The columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
-    /// The names of the VMs, in the order of the columns.
-    pub fn vms(&self) -> &[String] {
-        &self.vms
+    /// The names of the VMs, each once, in the order of the columns.
+    pub fn vms(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let vms = self.columns.iter().map(|column| column.vm.clone());
+        vms.filter(|vm| seen.insert(vm.clone())).collect()
     }
 
-    /// Reads the next row: returns its number and fills `values` with one value per VM, `None` where it is missing. Returns
-    /// `None` at the end of the file.
+    /// The metrics that columns name, the usual ones first.
+    pub fn metrics(&self) -> Vec<String> {
+        let named: BTreeSet<&String> = self
+            .columns
+            .iter()
+            .filter_map(|c| c.metric.as_ref())
+            .collect();
+        let place = |name: &String| METRICS.iter().position(|known| known == name);
+        let mut metrics: Vec<String> = named.into_iter().cloned().collect();
+        metrics.sort_by_key(|name| place(name).unwrap_or(METRICS.len()));
+        metrics
+    }
+
+    /// Invalid cells that were read as missing samples.
+    pub fn bad_cells(&self) -> u64 {
+        let streams = match &self.rows {
+            Rows::Streams(streams) => &streams[..],
+            Rows::Table(_) => &[],
+        };
+        self.bad_cells + streams.iter().map(|s| s.wide.bad_cells).sum::<u64>()
+    }
+
+    /// What an operator should know about how it was read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Reads the next row: returns its number and fills `values` with one value per column, `None` where it is missing.
+    /// Returns `None` at the end.
     ///
     /// # Errors
-    /// What is wrong with the file, the row or, unless lenient, a cell, and where.
+    /// What is wrong with a file, the row or, unless lenient, a cell, and where.
     pub fn next_row(&mut self, values: &mut Vec<Option<f64>>) -> Result<Option<u64>> {
-        if !self.read_record()? {
-            return Ok(None);
-        }
-        let (cells, columns) = (self.record.len(), self.vms.len() + 1);
-        ensure!(
-            cells == columns,
-            "{}: {cells} cells; the first line has {columns}",
-            self.place()
-        );
-        let number = &self.record[0];
-        let row = match number.parse::<u64>() {
-            Ok(row) if row <= LAST_ROW => row,
-            _ => bail!(
-                "{}, column t: \"{number}\" is not the number of a row, a whole number from 0 on",
-                self.place()
-            ),
+        let streams = match &mut self.rows {
+            Rows::Table(table) => return Ok(table.next_row(values)),
+            Rows::Streams(streams) => streams,
         };
-        if let Some(last) = self.last_row
-            && row <= last
-        {
-            bail!(
-                "{}, column t: {row} comes after {last}; the numbers of the rows have to rise",
-                self.place()
-            );
+        if let [stream] = &mut streams[..] {
+            return stream.wide.next_row(values);
         }
-        self.last_row = Some(row);
-
+        for stream in &mut *streams {
+            if stream.head.is_none() {
+                let mut values = Vec::new();
+                let row = stream.wide.next_row(&mut values)?;
+                stream.head = row.map(|row| (row, values));
+            }
+        }
+        let Some(row) = streams
+            .iter()
+            .filter_map(|s| s.head.as_ref().map(|h| h.0))
+            .min()
+        else {
+            return Ok(None);
+        };
         values.clear();
-        let mut bad_cells = 0;
-        for (vm, cell) in self.vms.iter().zip(self.record.iter().skip(1)) {
-            values.push(match cell.parse::<f64>() {
-                Ok(value) if value.is_finite() && value >= 0.0 => Some(value),
-                _ if cell.is_empty() => None,
-                _ if self.lenient => {
-                    bad_cells += 1;
-                    None
-                }
-                _ => bail!(
-                    "{}, row {row}, column {vm}: \"{cell}\" is not a value; it takes a finite number that is not negative, \
-                     or nothing where the sample is missing (--lenient reads it as missing)",
-                    self.place()
-                ),
-            });
+        for stream in streams {
+            match stream.head.take_if(|head| head.0 == row) {
+                Some((_, some)) => values.extend(some),
+                None => values.extend(stream.wide.names().iter().map(|_| None)),
+            }
         }
-        self.bad_cells += bad_cells;
         Ok(Some(row))
     }
-
-    fn read_record(&mut self) -> Result<bool> {
-        self.reader
-            .read_record(&mut self.record)
-            .with_context(|| self.path.display().to_string())
-    }
-
-    /// The position of the current record: file and line.
-    fn place(&self) -> String {
-        let line = self.record.position().map_or(0, csv::Position::line);
-        format!("{}, line {line}", self.path.display())
-    }
 }
 
-/// The endings of the names of files with metrics, also before `.gz`.
-const ENDINGS: &[&str] = &[".csv"];
-
-/// The files of metrics that `paths` name ([`files::files`]).
+/// Opens the recordings of a group of files.
 ///
 /// # Errors
-/// A path that does not exist, and a folder without a file of metrics.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    files::files(paths, ENDINGS)
+/// What is wrong with a file, and where; files that cannot be put together.
+pub fn open(group: &Group, reading: &Reading) -> Result<Vec<Recording>> {
+    let are_wide = group
+        .members
+        .iter()
+        .filter(|m| m.form == Form::Wide)
+        .count();
+    if are_wide == group.members.len() {
+        return Ok(vec![streamed(group, reading)?]);
+    }
+    ensure!(
+        are_wide == 0,
+        "{}: files with a column a VM and files of other forms cannot be put together; give them in one form",
+        group.place()
+    );
+    let mut points = Vec::new();
+    for member in &group.members {
+        let of_member = || member.path.display().to_string();
+        points.extend(points_of(member, reading).with_context(of_member)?);
+    }
+    let place = group.place();
+    ensure!(!points.is_empty(), "{place}: there is no series in it");
+    // A VM has several disks and network interfaces: collectd's files are added up as its plugin does it.
+    let adds_up = group.members.iter().all(|m| m.collectd.is_some());
+    table::recordings(points, reading, &place, adds_up)
 }
 
-/// The hypervisor that a file is of: the file's name without its folder, `.gz` and `.csv`.
+/// Opens a file with the recording of one hypervisor.
+///
+/// # Errors
+/// What is wrong with it; that it holds several hypervisors.
+pub fn open_file(path: &Path, reading: &Reading) -> Result<Recording> {
+    let found = find(&[path.to_owned()], reading)?;
+    let group = found
+        .groups
+        .first()
+        .with_context(|| path.display().to_string())?;
+    let mut recordings = open(group, reading)?;
+    ensure!(
+        recordings.len() == 1,
+        "{}: it has {} hypervisors; it takes one",
+        path.display(),
+        recordings.len()
+    );
+    Ok(recordings.remove(0))
+}
+
+/// The hypervisor that a file is named after: its name without its folder and its endings.
 pub fn hypervisor(file: &Path) -> String {
-    stem(file, ENDINGS)
+    stem(file, &find::ENDINGS)
 }
 
-/// Refuses two files of one hypervisor.
-///
-/// # Errors
-/// Two such files.
-pub fn refuse_duplicates(files: &[PathBuf]) -> Result<()> {
-    files::refuse_duplicates(files, hypervisor, "of the hypervisor")
+fn streamed(group: &Group, reading: &Reading) -> Result<Recording> {
+    let (mut streams, mut columns, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    for member in &group.members {
+        let wide = Wide::open(&member.path, reading)?;
+        let known = reading.known_metrics();
+        let mut seen = BTreeSet::new();
+        for name in wide.names() {
+            let mut column = csv::column(name, &known);
+            if column.metric.is_none() {
+                column.metric.clone_from(&member.metric);
+            }
+            ensure!(
+                seen.insert((column.vm.clone(), column.metric.clone())),
+                "{}, line 1: the VM \"{}\" is there twice",
+                member.path.display(),
+                column.vm
+            );
+            columns.push(column);
+        }
+        notes.extend(wide.notes.iter().cloned());
+        streams.push(Stream { wide, head: None });
+    }
+    let starts: Vec<f64> = streams.iter().filter_map(|s| s.wide.start).collect();
+    ensure!(
+        starts.is_empty() || starts.len() == streams.len(),
+        "{}: one has times and another one numbers of rows; give both times (a first column named time)",
+        group.place()
+    );
+    let start = starts.into_iter().reduce(f64::min);
+    let intervals = streams.iter().filter_map(|s| s.wide.interval);
+    let interval = reading.interval.or(intervals.reduce(f64::min));
+    let mut at = 0;
+    for stream in &mut streams {
+        let own = stream.wide.interval;
+        for column in &mut columns[at..at + stream.wide.names().len()] {
+            column.interval = own.filter(|own| Some(*own) != interval);
+        }
+        at += stream.wide.names().len();
+        stream.wide.place_rows(start, interval);
+    }
+    notes.sort();
+    notes.dedup();
+    Ok(Recording {
+        hypervisor: group.members[0].hypervisor.clone(),
+        place: group.place(),
+        columns,
+        start,
+        interval: start.and(interval).or(reading.interval),
+        notes,
+        bad_cells: 0,
+        rows: Rows::Streams(streams),
+    })
+}
+
+/// The samples of a file that is read as a whole.
+fn points_of(member: &Member, reading: &Reading) -> Result<Vec<Points>> {
+    let path = &member.path;
+    let whole = || -> Result<BufReader<Whole<Box<dyn Read>>>> {
+        Ok(BufReader::new(Whole::new(decoded(path)?)))
+    };
+    let sources = match member.form {
+        Form::Wide => bail!("it is read row by row"),
+        Form::Json => return placed(prometheus::read_json(whole()?)?, member, reading),
+        Form::Promtool => return placed(prometheus::read_text(whole()?)?, member, reading),
+        Form::Long => return placed(csv::read_long(path, reading)?, member, reading),
+        Form::WideLabeled => return placed(csv::read_labeled(path, reading)?, member, reading),
+        Form::Single => vec![(String::new(), csv::read_single(path, reading)?)],
+        Form::Collectd => {
+            let is_counter = member.collectd.is_some_and(|kind| kind.is_counter);
+            vec![(String::new(), collectd::read_csv(whole()?, is_counter)?)]
+        }
+        Form::RrdXml(_) => rrd::read_xml(whole()?)?,
+        Form::RrdFetched(_) => rrd::read_fetched(whole()?)?,
+    };
+    let scale = member.collectd.map_or(1.0, |kind| kind.scale);
+    let known = reading.known_metrics();
+    let of_source = |(name, points): rrd::Source| {
+        let device = collectd::Kind::of(path).map_or_else(String::new, |(_, device)| device);
+        let column = match &member.vm {
+            Some(vm) => Column::from(vm.clone()),
+            None => csv::column(&name, &known),
+        };
+        let points = points
+            .into_iter()
+            .map(|(time, value)| (time, value * scale));
+        Points {
+            hypervisor: member.hypervisor.clone(),
+            vm: column.vm,
+            metric: column.metric.or_else(|| member.metric.clone()),
+            device: device + &name,
+            points: points.collect(),
+        }
+    };
+    Ok(sources.into_iter().map(of_source).collect())
+}
+
+/// Labeled series as the samples of VMs.
+fn placed(all: Vec<LabeledSeries>, member: &Member, reading: &Reading) -> Result<Vec<Points>> {
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let labels: Vec<_> = all.iter().map(|series| &series.labels).collect();
+    let roles = Roles::find(&labels, reading)?;
+    // One name alone is that of the query, not of one of several metrics.
+    let names: BTreeSet<&str> = labels
+        .iter()
+        .filter_map(|labels| labels.get(NAME))
+        .collect();
+    let several = names.len() > 1;
+    let known = reading.known_metrics();
+    // Series with the same labels are parts of one, as of two queries; others of one VM and metric are devices.
+    let mut by_labels = std::collections::BTreeMap::<_, Vec<(f64, f64)>>::new();
+    for series in all {
+        by_labels
+            .entry(series.labels)
+            .or_default()
+            .extend(series.points);
+    }
+    let place = |(labels, points): (labels::Labels, Vec<(f64, f64)>)| {
+        let vm = labels.get(&roles.vm).unwrap_or_default();
+        let column = csv::column(vm, &known);
+        let hypervisor = roles.hypervisor.as_ref().and_then(|label| {
+            let name = labels.get(label)?;
+            Some(if label == "instance" {
+                without_port(name)
+            } else {
+                name
+            })
+        });
+        let named = labels
+            .get("metric")
+            .filter(|_| roles.vm != "metric")
+            .or_else(|| labels.get(NAME).filter(|_| several));
+        Points {
+            hypervisor: hypervisor.unwrap_or(&member.hypervisor).to_owned(),
+            device: labels.to_string(),
+            vm: column.vm,
+            metric: column
+                .metric
+                .or_else(|| named.map(str::to_owned))
+                .or_else(|| member.metric.clone()),
+            points,
+        }
+    };
+    Ok(by_labels.into_iter().map(place).collect())
+}
+
+/// An instance without the port of its exporter.
+fn without_port(instance: &str) -> &str {
+    match instance.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => instance,
+    }
+}
+
+/// The usual time between two of the times, which rise: the median; near a whole number of seconds, that.
+pub(crate) fn spacing(times: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut last = None;
+    let mut steps = Vec::new();
+    for time in times {
+        if let Some(last) = last.replace(time)
+            && time > last
+        {
+            steps.push(time - last);
+        }
+    }
+    if steps.is_empty() {
+        return None;
+    }
+    let middle = (steps.len() - 1) / 2;
+    let (_, median, _) = steps.select_nth_unstable_by(middle, f64::total_cmp);
+    let whole = median.round();
+    let is_near = whole >= 1.0 && (*median - whole).abs() <= 0.02 * whole;
+    Some(if is_near {
+        whole
+    } else {
+        (*median * 1e3).round().max(1.0) / 1e3
+    })
+}
+
+/// What is wrong with a given interval where samples are `found` seconds apart.
+fn mismatch(given: f64, found: f64) -> Option<String> {
+    ((given - found).abs() > 0.1 * found).then(|| {
+        let what = if given < found {
+            "most rows have no sample, and VMs without samples do not vote"
+        } else {
+            "samples of one row are averaged"
+        };
+        format!(
+            "the interval is given as {given} s, and the samples are {found} s apart: {what}; leave --interval out, or give {found}"
+        )
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write as _;
-
-    type Rows = Vec<(u64, Vec<Option<f64>>)>;
-
-    fn read(content: &[u8], lenient: bool) -> Result<(Rows, u64)> {
-        let mut file = tempfile::NamedTempFile::new()?;
-        file.write_all(content)?;
-        let mut series = Series::open(file.path(), lenient)?;
-        let (mut rows, mut values) = (Vec::new(), Vec::new());
-        while let Some(row) = series.next_row(&mut values)? {
-            rows.push((row, values.clone()));
-        }
-        Ok((rows, series.bad_cells))
-    }
-
-    fn error(content: &str) -> String {
-        format!("{:#}", read(content.as_bytes(), false).unwrap_err())
-    }
-
-    #[test]
-    fn a_cell_is_a_value_or_a_missing_sample() {
-        let (rows, bad) = read(b"t,a,b\n0,1.5,\n1, 2 ,0\n4,,\n", false).unwrap();
-        assert_eq!(
-            rows,
-            [
-                (0, vec![Some(1.5), None]),
-                (1, vec![Some(2.0), Some(0.0)]),
-                (4, vec![None, None])
-            ]
-        );
-        assert_eq!(bad, 0);
-    }
-
-    #[test]
-    fn a_gzip_file_reads_as_what_it_holds() {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(b"t,a\n0,1\n").unwrap();
-        let (rows, _) = read(&encoder.finish().unwrap(), false).unwrap();
-        assert_eq!(rows, [(0, vec![Some(1.0)])]);
-    }
-
-    #[test]
-    fn an_error_says_where_and_what_would_be_right() {
-        for (content, says) in [
-            ("", "line 1: the file is empty"),
-            (
-                "time,a\n",
-                "the first column is \"time\"; it has to be \"t\"",
-            ),
-            ("t\n", "no column of a VM"),
-            ("t,a,a\n", "column 3: the VM \"a\" is there twice"),
-            ("t,a,\n", "column 3: a VM without a name"),
-            ("t,a\n0,1,2\n", "line 2: 3 cells; the first line has 2"),
-            (
-                "t,a\n0,1\nx,2\n",
-                "line 3, column t: \"x\" is not the number of a row",
-            ),
-            ("t,a\n3,1\n3,2\n", "line 3, column t: 3 comes after 3"),
-            (
-                "t,a\n0,1\n1,-2\n",
-                "line 3, row 1, column a: \"-2\" is not a value",
-            ),
-            (
-                "t,a\n0,nan\n",
-                "column a: \"nan\" is not a value; it takes a finite number",
-            ),
-        ] {
-            let error = error(content);
-            assert!(error.contains(says), "{content:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn lenient_reads_bad_cells_as_missing_and_counts_them() {
-        let (rows, bad) = read(b"t,a,b\n0,x,-1\n1,2,3\n", true).unwrap();
-        assert_eq!(rows[0].1, [None, None]);
-        assert_eq!(bad, 2);
-    }
-
-    #[test]
-    fn a_hypervisor_is_named_by_its_file() {
-        for (file, name) in [
-            ("a/hv1.csv", "hv1"),
-            ("hv1.example.org.csv.gz", "hv1.example.org"),
-            ("hv1", "hv1"),
-        ] {
-            assert_eq!(hypervisor(Path::new(file)), name);
-        }
-    }
-}
+mod tests;

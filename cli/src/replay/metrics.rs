@@ -1,14 +1,16 @@
-//! Recorded metrics through HAD: CSV files in, events as JSON Lines out.
+//! Recorded metrics through HAD: files in, events as JSON Lines out.
 
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bellwether_core::event::EventKind;
 use bellwether_core::had::{Counters, HadOptions};
 use bellwether_records::command::usage;
-use bellwether_records::feed::Feed;
-use bellwether_records::series::{self, Series, hypervisor};
+use bellwether_records::diagnosis::Diagnosis;
+use bellwether_records::feed::{Feed, options_for};
+use bellwether_records::series::{self, Group, Reading, Recording};
 use bellwether_records::settings::{self, DEFAULT_INTERVAL, Setting};
 use clap::{Args, ValueEnum};
 
@@ -19,22 +21,39 @@ Examples:
   bellwether replay metrics hv1.csv hv2.csv.gz
   bellwether replay metrics --set algorithm=zscore --set threshold=2.2 recorded/
   bellwether replay metrics --interval 10 --kinds all recorded/ | jq -r .message
+  curl -fsS \"http://prometheus:9090/api/v1/query_range?query=...&start=...&end=...&step=60\" >fleet.json
+  bellwether replay metrics fleet.json
+  bellwether replay metrics --vm-label vmname --hypervisor-label cluster_node grafana.csv
+  bellwether replay metrics /var/lib/collectd/csv
 
-\"bellwether options had\" lists the options for --set.";
+\"bellwether options had\" lists the options for --set. The book's chapter \"The command\" has an example of each form.";
 
 /// Replay metrics of VMs through HAD and print its events as JSON Lines
 ///
-/// Each PATH is a CSV file, plain or compressed, or a folder of such files. A file holds one hypervisor and is named after it:
-/// NAME.csv or NAME.csv.gz. The first line is "t" and the names of the VMs. In all other lines, t is the number of the row, and
-/// the other cells are the values of the metric. The time of a row is its number times the interval. Row numbers rise; a number
-/// that is left out is a row without samples. An empty cell is a missing sample.
+/// Each PATH is a file, plain or compressed, or a folder of such files. The form of a file is recognized by its content:
 ///
-/// Each file gets its own detector. Events are printed in the order of the files and, within a file, by time. Each line is a JSON
-/// object: the event, and "index", the row at which the incident was raised.
+/// CSV with a column per VM: the first line is "t" and the names of the VMs. In all other lines, t is the number of the row. The time of
+/// a row is its number times the interval. Row numbers rise; a number that is left out is a row without samples. An empty cell is a missing
+/// sample. If the first column is named "time", or its numbers are too large for rows, it has times: seconds or milliseconds since the
+/// epoch, or dates. A file holds one hypervisor and is named after it: NAME.csv or NAME.csv.gz.
+///
+/// Prometheus: the JSON of a range query (/api/v1/query_range, promtool -o json), what promtool prints, and CSV of Grafana with a column
+/// per series or a line per sample. Labels name the VM and the hypervisor; a file may hold several hypervisors.
+///
+/// collectd: the folder of its plugin csv, or a host's in it. Counters become rates as in bellwether's plugin. rrdtool: what "rrdtool
+/// dump", "fetch" and "xport" print, also in the folders of collectd's plugin rrdtool. A folder of dumps of one data source each is
+/// a hypervisor, and each dump a VM.
+///
+/// Several metrics: a folder per metric (cpu/hv1.csv, disk_ops/hv1.csv), columns named VM:METRIC, or several names in an answer
+/// of Prometheus. Each metric is evaluated by itself.
+///
+/// Each hypervisor gets its own detector. Events are printed in the order of the files and, within a file, by hypervisor and time. Each
+/// line is a JSON object: the event, and "index", the row at which the incident was raised. Where two VMs hardly ever voted, a line
+/// on the standard error says why.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct MetricsArguments {
-    /// CSV files (plain or compressed), or folders of files named *.csv, also compressed (*.csv.gz)
+    /// Files of metrics (plain or compressed), or folders of files named *.csv, *.json, *.xml, *.tsv or *.txt, also compressed (*.csv.gz)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -42,7 +61,7 @@ pub struct MetricsArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::had)]
     settings: Vec<Setting>,
 
-    /// Seconds between two rows; the same as --set interval=SECONDS [default: 300]
+    /// Seconds between two rows; the same as --set interval=SECONDS [default: as in the data where these have times, or else 300]
     #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
@@ -56,9 +75,8 @@ pub struct MetricsArguments {
     )]
     kinds: Vec<Kind>,
 
-    /// Read an invalid cell as a missing sample instead of stopping
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    reading: Reading,
 
     /// Number of files to read at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
@@ -96,11 +114,60 @@ impl Kind {
 /// Replays files of metrics and prints the events.
 pub fn print(arguments: &MetricsArguments) -> Result<()> {
     let options = detector_options(arguments)?;
-    let files = series::files(&arguments.paths)?;
-    series::refuse_duplicates(&files)?;
-    in_order(&files, arguments.jobs, "hypervisors", |file| {
-        replay(file, &options, arguments)
-    })
+    let given: Vec<&Setting> = arguments
+        .settings
+        .iter()
+        .chain(&arguments.interval)
+        .collect();
+    let reading = reading(&arguments.reading, &options, &given);
+    let found = series::find(&arguments.paths, &reading)?;
+    for warning in &found.warnings {
+        eprintln!("bellwether: {warning}");
+    }
+    let mut hypervisors = Hypervisors::default();
+    in_order(
+        &found.groups,
+        arguments.jobs,
+        "hypervisors",
+        |group| replay(group, &options, &given, &reading, &arguments.kinds),
+        |replayed| hypervisors.add(&replayed.hypervisors),
+    )
+}
+
+/// How metrics are to be read, with the settings that were given.
+pub fn reading(reading: &Reading, options: &HadOptions, given: &[&Setting]) -> Reading {
+    let is_given = |name: &str| given.iter().any(|setting| setting.name == name);
+    Reading {
+        interval: is_given("interval").then_some(options.interval),
+        metrics: if is_given("metrics") {
+            options.metrics.clone()
+        } else {
+            Vec::new()
+        },
+        ..reading.clone()
+    }
+}
+
+/// The hypervisors of all files.
+#[derive(Debug, Default)]
+pub struct Hypervisors(HashMap<String, String>);
+
+impl Hypervisors {
+    /// Adds hypervisors, each with the files that it is in.
+    ///
+    /// # Errors
+    /// One that is in other files, too: nobody could distinguish their events.
+    pub fn add(&mut self, hypervisors: &[(String, String)]) -> Result<()> {
+        for (name, place) in hypervisors {
+            if let Some(other) = self.0.insert(name.clone(), place.clone()) {
+                bail!(
+                    "{other} and {place} both have the hypervisor \"{name}\"; put its samples into one file, one after the other, or \
+                     name another label by --hypervisor-label"
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The detector's options.
@@ -120,28 +187,108 @@ fn detector_options(arguments: &MetricsArguments) -> Result<HadOptions, clap::Er
     settings::had_options(defaults.iter().chain(given)).map_err(usage)
 }
 
-fn replay(file: &Path, options: &HadOptions, arguments: &MetricsArguments) -> Result<Replayed> {
-    let mut series = Series::open(file, arguments.lenient)?;
-    let hypervisor = hypervisor(file);
-    let mut feed = Feed::new(options, &hypervisor, series.vms().to_vec())?;
-    let mut lines = Vec::new();
-    let mut values = Vec::new();
-    let mut rows = 0_u64;
-    while let Some(row) = series.next_row(&mut values)? {
-        rows += 1;
-        feed.row(row, &values);
-        print_events(&mut feed, &arguments.kinds, &mut lines)?;
+/// Replays the hypervisors of files that are read together.
+fn replay(
+    group: &Group,
+    options: &HadOptions,
+    given: &[&Setting],
+    reading: &Reading,
+    kinds: &[Kind],
+) -> Result<Replayed> {
+    let mut replayed = Replayed::default();
+    for recording in series::open(group, reading)? {
+        let options = options_for(options, &recording, given);
+        let hypervisor = (recording.hypervisor.clone(), recording.place.clone());
+        replay_one(recording, &options, kinds, &mut replayed)?;
+        replayed.hypervisors.push(hypervisor);
     }
-
-    let mut warnings = warnings(file, series.bad_cells, &feed.counters());
-    if rows == 0 {
-        warnings.push(format!("{}: there are no rows in it", file.display()));
-    }
-    Ok(Replayed { lines, warnings })
+    Ok(replayed)
 }
 
-/// Warnings about a file: cells that were read as missing samples, and values that the detector did not count.
-pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String> {
+fn replay_one(
+    mut recording: Recording,
+    options: &HadOptions,
+    kinds: &[Kind],
+    replayed: &mut Replayed,
+) -> Result<()> {
+    let hypervisor = recording.hypervisor.clone();
+    let columns = recording.columns().to_vec();
+    let mut feed = Feed::new(options, &hypervisor, columns)?;
+    if let Some(start) = recording.start {
+        feed = feed.starting_at(start);
+    }
+    let mut account = Account::new(&recording, options);
+    let mut values = Vec::new();
+    while let Some(row) = recording.next_row(&mut values)? {
+        feed.row(row, &values);
+        account.row(row, &values, &mut feed);
+        print_events(&mut feed, kinds, &mut replayed.lines)?;
+    }
+    replayed
+        .warnings
+        .extend(account.warnings(&recording, &feed.counters()));
+    Ok(())
+}
+
+/// What is to be said about a recording that is replayed.
+pub struct Account {
+    rows: u64,
+    notices: BTreeSet<String>,
+    diagnosis: Diagnosis,
+}
+
+/// The most notices of a detector that are repeated for a recording.
+const NOTICES_MAX: usize = 4;
+
+impl Account {
+    /// Begins with the first row.
+    pub fn new(recording: &Recording, options: &HadOptions) -> Self {
+        Self {
+            rows: 0,
+            notices: BTreeSet::new(),
+            diagnosis: Diagnosis::new(recording.columns(), options),
+        }
+    }
+
+    /// Takes a row that the detector has observed.
+    pub fn row(&mut self, row: u64, values: &[Option<f64>], feed: &mut Feed<'_>) {
+        self.rows += 1;
+        self.diagnosis.row(row, values, feed.detector());
+        while let Some(notice) = feed.next_notice() {
+            if self.notices.len() < NOTICES_MAX {
+                self.notices.insert(notice.message);
+            }
+        }
+    }
+
+    /// Warnings about the recording: how it was read, cells that were read as missing samples, values that the detector did not count,
+    /// and why no VMs voted.
+    pub fn warnings(&self, recording: &Recording, counters: &Counters) -> Vec<String> {
+        let place = &recording.place;
+        let mut warnings: Vec<String> = recording.notes().to_vec();
+        warnings.extend(counted(recording.bad_cells(), counters));
+        warnings.extend(self.notices.iter().cloned());
+        if self.rows == 0 {
+            warnings.push("there are no rows in it".to_owned());
+        }
+        warnings.extend(self.diagnosis.warnings());
+        let hypervisor = &recording.hypervisor;
+        let is_named = place.contains(hypervisor.as_str());
+        let of = if is_named {
+            String::new()
+        } else {
+            format!("{hypervisor}: ")
+        };
+        let line = |warning: String| match warning.strip_prefix(&format!("{hypervisor}: ")) {
+            Some(rest) => format!("{place}: {hypervisor}: {rest}"),
+            None => format!("{place}: {of}{warning}"),
+        };
+        warnings.into_iter().map(line).collect()
+    }
+}
+
+/// How many cells and samples did not count, and why.
+fn counted(bad_cells: u64, counters: &Counters) -> impl Iterator<Item = String> {
     [
         (bad_cells, "invalid cells, read as missing samples"),
         (
@@ -154,7 +301,7 @@ pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String>
         ),
         (
             counters.refused,
-            "samples refused, with names or values out of range",
+            "samples refused, with names, times or values out of range",
         ),
         (
             counters.late,
@@ -163,8 +310,7 @@ pub fn warnings(file: &Path, bad_cells: u64, counters: &Counters) -> Vec<String>
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{}: {what}: {count}", file.display()))
-    .collect()
+    .map(|(count, what)| format!("{what}: {count}"))
 }
 
 fn print_events(feed: &mut Feed<'_>, kinds: &[Kind], out: &mut Vec<u8>) -> Result<()> {

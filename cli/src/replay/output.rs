@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
@@ -44,34 +44,32 @@ impl Score<'_> {
     }
 }
 
-/// What the replay of one file gave.
+/// What the replay of one file, or of files that belong together, gave.
 #[derive(Default)]
 pub struct Replayed {
+    /// The hypervisors that it has, and the files of each, for messages.
+    pub hypervisors: Vec<(String, String)>,
     /// Events, a line each.
     pub lines: Vec<u8>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// Replays `files`, several at a time, and prints the events in the order of the files, each as soon as possible.
-pub fn in_order(
-    files: &[PathBuf],
+/// Replays `items`, such as files, several at a time, and prints the events in their order, each as soon as possible.
+pub fn in_order<I: Sync>(
+    items: &[I],
     jobs: Option<NonZeroUsize>,
     what: &str,
-    replay: impl Fn(&Path) -> Result<Replayed> + Sync,
+    replay: impl Fn(&I) -> Result<Replayed> + Sync,
+    mut check: impl FnMut(&Replayed) -> Result<()>,
 ) -> Result<()> {
-    let bar = bar(files.len(), what);
+    let bar = bar(items.len(), what);
     let mut out = io::stdout().lock();
-    each_in_order(
-        files,
-        jobs,
-        &bar,
-        |file: &PathBuf| replay(file),
-        |replayed| {
-            warn(&bar, &replayed.warnings);
-            Ok(bar.suspend(|| out.write_all(&replayed.lines))?)
-        },
-    )?;
+    each_in_order(items, jobs, &bar, replay, |replayed: Replayed| {
+        check(&replayed)?;
+        warn(&bar, &replayed.warnings);
+        Ok(bar.suspend(|| out.write_all(&replayed.lines))?)
+    })?;
     Ok(out.flush()?)
 }
 

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use bellwether_core::event::{Direction, EventKind, Severity, State};
+use bellwether_core::event::{Direction, Event, EventKind, Severity, State};
 use bellwether_core::had::{Algorithm, Detector, HadOptions};
-use bellwether_records::feed::Feed;
-use bellwether_records::series::{Series, hypervisor};
+use bellwether_records::feed::{Feed, options_for};
+use bellwether_records::series::{self, Column, Group, Reading, Recording as Recorded};
+use bellwether_records::settings::Setting;
 
-use crate::replay::metrics::warnings;
+use crate::replay::metrics::Account;
 use bellwether_report::change::{Way, best_step, change_points};
 use bellwether_report::model::{Host, Incident, Moment, Recording, Vm, Vote, nothing_in, take};
 
@@ -29,9 +30,11 @@ const FROZEN_MIN: usize = 6;
 pub struct Replay<'a> {
     /// The detector's options.
     pub options: &'a HadOptions,
-    /// Whether a cell that is no valid value is a missing sample.
-    pub lenient: bool,
-    /// The time of row 0, seconds since the epoch.
+    /// The settings of the command line.
+    pub given: &'a [&'a Setting],
+    /// How the file is read.
+    pub reading: &'a Reading,
+    /// The time of row 0 where the file has none, seconds since the epoch.
     pub start: f64,
 }
 
@@ -40,8 +43,11 @@ struct Gathered {
     recording: Recording,
     /// The number of the file's first row.
     first: u64,
+    /// The places of its metric's columns among all.
+    places: Vec<usize>,
     /// Each VM's shifts by row.
     shifts: Vec<Vec<f32>>,
+    /// The VMs' places among `shifts`.
     columns: HashMap<String, usize>,
     incidents: Vec<Incident>,
     /// How significant the recording's moment is: the severity of an incident that was raised about then, the score, and the number
@@ -51,64 +57,133 @@ struct Gathered {
     raised: Option<(usize, Severity, String, usize)>,
 }
 
-/// Replays a file into what a report shows of its hypervisor; also returns warnings for the user.
+/// What was found of files that are read together.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// A host for each hypervisor and metric.
+    pub hosts: Vec<Host>,
+    /// Warnings for the user.
+    pub warnings: Vec<String>,
+    /// The hypervisors, and the files of each.
+    pub hypervisors: Vec<(String, String)>,
+}
+
+/// Replays files that are read together into what a report shows of their hypervisors.
 ///
 /// # Errors
 /// A file that cannot be read, is wrong, or is too long to be drawn.
-pub fn replay(file: &Path, replay: &Replay<'_>) -> Result<(Host, Vec<String>)> {
-    let name = hypervisor(file);
-    let options = replay.options;
-    let mut series = Series::open(file, replay.lenient)?;
-    let feed = Feed::new(options, &name, series.vms().to_vec())?;
-    let mut feed = feed.starting_at(replay.start);
-    let mut gathered: Option<Gathered> = None;
+pub fn replay(group: &Group, replay: &Replay<'_>) -> Result<Found> {
+    let mut found = Found::default();
+    for recording in series::open(group, replay.reading)? {
+        found
+            .hypervisors
+            .push((recording.hypervisor.clone(), recording.place.clone()));
+        replay_one(recording, replay, &mut found)?;
+    }
+    Ok(found)
+}
+
+fn replay_one(mut recording: Recorded, replay: &Replay<'_>, found: &mut Found) -> Result<()> {
+    let options = &options_for(replay.options, &recording, replay.given);
+    let name = recording.hypervisor.clone();
+    let start = recording.start.unwrap_or(replay.start);
+    let columns = recording.columns().to_vec();
+    let feed = Feed::new(options, &name, columns.clone())?;
+    let mut feed = feed.starting_at(start);
+    let mut account = Account::new(&recording, options);
+    // Those of one metric each, by its name.
+    let mut all: Vec<Gathered> = Vec::new();
     let mut values = Vec::new();
-    while let Some(row) = series.next_row(&mut values)? {
+    while let Some(row) = recording.next_row(&mut values)? {
         feed.row(row, &values);
-        let gathered = gathered.get_or_insert_with(|| Gathered::new(replay, row, series.vms()));
-        let rows = row - gathered.first;
+        account.row(row, &values, &mut feed);
+        if all.is_empty() {
+            let metrics = options.metrics.iter();
+            let gathered =
+                metrics.map(|metric| Gathered::new(options, start, row, metric, &columns));
+            all = gathered
+                .filter(|gathered| !gathered.places.is_empty())
+                .collect();
+            // Also a recording of other metrics is drawn, and the warnings say that it is not evaluated.
+            if all.is_empty() {
+                let metric = columns[0].metric.as_deref().unwrap_or_default();
+                all.push(Gathered::new(options, start, row, metric, &columns));
+            }
+        }
+        let rows = row - all[0].first;
         ensure!(
             rows < ROWS_MAX as u64 && rows < (VALUES_MAX / values.len()) as u64,
             "{}: too long to be drawn: row {row} of {} VMs; at most {ROWS_MAX} rows and {VALUES_MAX} values are",
-            file.display(),
+            recording.place,
             values.len()
         );
-        gathered.take(&mut feed, &name, row, &values);
+        for gathered in &mut all {
+            gathered.take_values(&feed, &name, row, &values);
+        }
+        while let Some((event, _)) = feed.next_event() {
+            let metric = event.metric();
+            let of = all.iter().position(|g| metric == Some(&g.recording.metric));
+            all[of.unwrap_or(0)].take_event(event, &feed, &name, row);
+        }
+        for gathered in &mut all {
+            gathered.note_moment(feed.detector(), &name, row);
+        }
     }
-    let mut warnings = warnings(file, series.bad_cells, &feed.counters());
-    if gathered.is_none() {
-        warnings.push(nothing_in(file, "a row of samples"));
+    found
+        .warnings
+        .extend(account.warnings(&recording, &feed.counters()));
+    if all.is_empty() {
+        found
+            .warnings
+            .push(nothing_in(Path::new(&recording.place), "a row of samples"));
+        found.hosts.push(Host {
+            name,
+            ..Host::default()
+        });
+        return Ok(());
     }
-    let mut host = Host {
-        name,
-        ..Host::default()
-    };
-    if let Some(gathered) = gathered {
-        (host.recording, host.incidents) = gathered.finish(options);
+    let several = all.len() > 1;
+    for gathered in all {
+        let metric = gathered.recording.metric.clone();
+        let (recording, incidents) = gathered.finish(options);
+        found.hosts.push(Host {
+            name: if several {
+                format!("{name} {metric}")
+            } else {
+                name.clone()
+            },
+            recording,
+            incidents,
+            ..Host::default()
+        });
     }
-    Ok((host, warnings))
+    Ok(())
 }
 
 impl Gathered {
-    /// Begins with the file's first row.
-    fn new(replay: &Replay<'_>, first: u64, vms: &[String]) -> Self {
-        let options = replay.options;
+    /// Begins with the first row of a metric. `start`: the time of row 0.
+    fn new(options: &HadOptions, start: f64, first: u64, metric: &str, columns: &[Column]) -> Self {
+        let default = options.metrics.first().map_or("", String::as_str);
+        let is_of = |column: &Column| column.metric.as_deref().unwrap_or(default) == metric;
+        let places = (0..columns.len()).filter(|at| is_of(&columns[*at]));
+        let places: Vec<usize> = places.collect();
+        let names = || places.iter().map(|at| &columns[*at].vm);
         let vm = |name: &String| Vm {
             name: name.clone(),
             ..Vm::default()
         };
-        let columns = vms.iter().cloned().zip(0..).collect();
         Self {
             recording: Recording {
-                metric: options.metrics.first().cloned().unwrap_or_default(),
-                start: replay.start + first as f64 * options.interval,
+                metric: metric.to_owned(),
+                start: start + first as f64 * options.interval,
                 interval: options.interval,
-                vms: vms.iter().map(vm).collect(),
+                vms: names().map(vm).collect(),
                 ..Recording::default()
             },
             first,
-            shifts: vec![Vec::new(); vms.len()],
-            columns,
+            shifts: vec![Vec::new(); places.len()],
+            columns: names().cloned().zip(0..).collect(),
+            places,
             incidents: Vec::new(),
             significance: (None, -1.0, 0.0),
             raised: None,
@@ -116,60 +191,76 @@ impl Gathered {
     }
 
     /// Takes a row that the detector has observed.
-    fn take(&mut self, feed: &mut Feed<'_>, hypervisor: &str, row: u64, values: &[Option<f64>]) {
+    fn take_values(&mut self, feed: &Feed<'_>, hypervisor: &str, row: u64, values: &[Option<f64>]) {
         let at = (row - self.first) as usize;
         let recording = &mut self.recording;
         recording.consensus.resize(at, f32::NAN);
         recording.score.resize(at, f32::NAN);
         recording.voters.resize(at, 0);
-        for ((vm, shifts), value) in recording.vms.iter_mut().zip(&mut self.shifts).zip(values) {
+        let columns = recording
+            .vms
+            .iter_mut()
+            .zip(&mut self.shifts)
+            .zip(&self.places);
+        for ((vm, shifts), place) in columns {
             vm.values.resize(at, f32::NAN);
-            vm.values.push(value.map_or(f32::NAN, |v| v as f32));
+            vm.values
+                .push(values[*place].map_or(f32::NAN, |v| v as f32));
             shifts.resize(at + 1, f32::NAN);
         }
-        let status = feed.detector().statuses().next();
-        let (consensus, score, voters) = status.map_or((f64::NAN, f64::NAN, 0), |s| {
-            (s.consensus.get(), s.score.get(), s.voters)
-        });
+        let (consensus, score, voters) = self.status(feed.detector());
+        let recording = &mut self.recording;
         recording.consensus.push(consensus as f32);
         recording.score.push(score as f32);
         recording.voters.push(voters);
-        let metric = recording.metric.clone();
-        for vm in feed.detector().vm_statuses(hypervisor, &metric, "") {
+        for vm in feed
+            .detector()
+            .vm_statuses(hypervisor, &self.recording.metric, "")
+        {
             if let (Some(column), Some(shift)) = (self.columns.get(vm.vm), vm.shift) {
                 self.shifts[*column][at] = shift as f32;
             }
         }
-        while let Some((event, _)) = feed.next_event() {
-            let is_raised =
-                (event.kind(), event.state) == (EventKind::HypervisorAnomaly, State::Raised);
-            let severity = event.severity;
-            let channel = event
-                .common_change()
-                .map_or_else(String::new, |change| change.channel.clone());
-            take(&mut self.incidents, event);
-            if is_raised && let Some(incident) = self.incidents.last_mut() {
-                incident.present = feed.detector().present_samples(&channel);
-                incident.votes = vec![Vote::default(); self.shifts.len()];
-                for vm in feed.detector().vm_statuses(hypervisor, &metric, &channel) {
-                    if let Some(column) = self.columns.get(vm.vm) {
-                        incident.votes[*column].shift = vm.shift;
-                    }
+    }
+
+    /// Consensus, score and voters of the metric after the last row.
+    fn status(&self, detector: &Detector) -> (f64, f64, u32) {
+        let mut statuses = detector.statuses();
+        let status = statuses.find(|status| status.metric == self.recording.metric);
+        status.map_or((f64::NAN, f64::NAN, 0), |s| {
+            (s.consensus.get(), s.score.get(), s.voters)
+        })
+    }
+
+    /// Takes an event of the metric, which was raised at a row.
+    fn take_event(&mut self, event: Event, feed: &Feed<'_>, hypervisor: &str, row: u64) {
+        let at = (row - self.first) as usize;
+        let is_raised =
+            (event.kind(), event.state) == (EventKind::HypervisorAnomaly, State::Raised);
+        let severity = event.severity;
+        let channel = event
+            .common_change()
+            .map_or_else(String::new, |change| change.channel.clone());
+        take(&mut self.incidents, event);
+        if is_raised && let Some(incident) = self.incidents.last_mut() {
+            incident.present = feed.detector().present_samples(&channel);
+            incident.votes = vec![Vote::default(); self.shifts.len()];
+            for vm in feed
+                .detector()
+                .vm_statuses(hypervisor, &self.recording.metric, &channel)
+            {
+                if let Some(column) = self.columns.get(vm.vm) {
+                    incident.votes[*column].shift = vm.shift;
                 }
-                self.raised = Some((at, severity, channel, incident.present));
             }
+            self.raised = Some((at, severity, channel, incident.present));
         }
-        self.note_moment(feed.detector(), hypervisor, at, (consensus, score, voters));
     }
 
     /// Keeps the row if it is the most significant one so far.
-    fn note_moment(
-        &mut self,
-        detector: &Detector,
-        hypervisor: &str,
-        at: usize,
-        (consensus, score, voters): (f64, f64, u32),
-    ) {
+    fn note_moment(&mut self, detector: &Detector, hypervisor: &str, row: u64) {
+        let at = (row - self.first) as usize;
+        let (consensus, score, voters) = self.status(detector);
         let about = self.raised.as_ref().filter(|r| at <= r.0 + r.3);
         let significance = (about.map(|r| r.1), score, consensus * f64::from(voters));
         if score.is_nan() || voters < 2 || significance <= self.significance {
@@ -267,6 +358,19 @@ mod tests {
     use bellwether_report::model::Level;
     use std::path::PathBuf;
 
+    /// The hosts that a file gives.
+    fn hosts(file: &Path, options: &HadOptions, start: f64) -> Result<Vec<Host>> {
+        let reading = Reading::default();
+        let settings = Replay {
+            options,
+            given: &[],
+            reading: &reading,
+            start,
+        };
+        let found = series::find(&[file.to_owned()], &reading)?;
+        Ok(replay(&found.groups[0], &settings)?.hosts)
+    }
+
     fn case(name: &str, algorithm: &str) -> Host {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("tests/cases")
@@ -279,12 +383,7 @@ mod tests {
         ] {
             options.set(name, value).unwrap();
         }
-        let settings = Replay {
-            options: &options,
-            lenient: false,
-            start: 0.0,
-        };
-        replay(&file, &settings).unwrap().0
+        hosts(&file, &options, 0.0).unwrap().remove(0)
     }
 
     #[test]
@@ -338,12 +437,7 @@ mod tests {
             text += &format!("{t},{}\n", values.join(","));
         }
         std::fs::write(&file, text).unwrap();
-        let settings = Replay {
-            options: &HadOptions::default(),
-            lenient: false,
-            start: 0.0,
-        };
-        let (host, _) = replay(&file, &settings).unwrap();
+        let host = hosts(&file, &HadOptions::default(), 0.0).unwrap().remove(0);
         let votes = &host.incidents[0].votes;
         let seen: Vec<_> = votes.iter().map(|v| (v.agrees, v.follows)).collect();
         let agrees = (true, false);
@@ -369,12 +463,7 @@ mod tests {
         let file = folder.path().join("hv.csv");
         std::fs::write(&file, "t,a,b\n3,1,2\n6,3,\n").unwrap();
         let options = HadOptions::default();
-        let settings = Replay {
-            options: &options,
-            lenient: false,
-            start: 1e9,
-        };
-        let (host, _) = replay(&file, &settings).unwrap();
+        let host = hosts(&file, &options, 1e9).unwrap().remove(0);
         let recording = host.recording.unwrap();
         assert_eq!(recording.start, 1e9 + 30.0);
         assert_eq!(recording.rows(), 4);
@@ -382,7 +471,35 @@ mod tests {
         assert_eq!(known, [false, true, true, false]);
         assert!(recording.vms[1].values[3].is_nan());
         std::fs::write(&file, "t,a,b\n0,1,2\n99999999999,3,\n").unwrap();
-        let error = replay(&file, &settings).unwrap_err().to_string();
+        let error = hosts(&file, &options, 1e9).unwrap_err().to_string();
         assert!(error.contains("too long to be drawn"), "{error}");
+    }
+
+    #[test]
+    fn each_metric_of_a_hypervisor_is_a_host_of_the_page_with_its_own_incidents() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hv.csv");
+        let mut text =
+            "time,a,b,c,d,e,a:disk_ops,b:disk_ops,c:disk_ops,d:disk_ops,e:disk_ops\n".to_owned();
+        for t in 0..300 {
+            let noise = |vm: usize| (t * (vm + 3)) % 5 + (t * t + vm) % 3;
+            let cpu = (0..5).map(|vm| (20 + noise(vm)).to_string());
+            let level = if t < 200 { 100 } else { 300 };
+            let disk = (0..5).map(|vm| (level + 3 * noise(vm + 1)).to_string());
+            let values: Vec<String> = cpu.chain(disk).collect();
+            text += &format!("{},{}\n", 1_772_496_000 + 300 * t, values.join(","));
+        }
+        std::fs::write(&file, text).unwrap();
+        let hosts = hosts(&file, &HadOptions::default(), 0.0).unwrap();
+        let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+        assert_eq!(names, ["hv cpu", "hv disk_ops"]);
+        assert!(hosts[0].incidents.is_empty(), "{:?}", hosts[0].incidents);
+        assert_eq!(hosts[1].incidents[0].event.metric(), Some("disk_ops"));
+        assert_eq!(hosts[1].incidents[0].votes.len(), 5);
+        let recording = hosts[1].recording.as_ref().unwrap();
+        assert_eq!(
+            (recording.start, recording.interval),
+            (1_772_496_000.0, 300.0)
+        );
     }
 }

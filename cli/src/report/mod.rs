@@ -15,15 +15,17 @@ use bellwether_records::clock::Clock;
 use bellwether_records::command::usage;
 use bellwether_records::logs as recorded_logs;
 use bellwether_records::progress::{bar, each_in_order};
-use bellwether_records::series;
+use bellwether_records::series::{self, Reading};
 use bellwether_records::settings::{self, DEFAULT_INTERVAL, Setting};
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use bellwether_report::model::{Host, Report};
+use bellwether_report::model::Report;
 use bellwether_report::{page, words};
+
+use crate::replay::metrics::{Hypervisors, reading};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +45,7 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("data").required(true).multiple(true).args(["metrics", "logs", "events"]))]
 pub struct ReportArguments {
-    /// CSV files of metrics (plain or compressed) or folders of them, as for "replay metrics"
+    /// Files of metrics (plain or compressed) or folders of them, in any form that "replay metrics" reads
     #[arg(long, value_name = "PATH", num_args = 1..)]
     metrics: Vec<PathBuf>,
 
@@ -67,12 +69,13 @@ pub struct ReportArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<Setting>,
 
-    /// Seconds between two rows of metrics; the same as --set interval=SECONDS [default: 300]
+    /// Seconds between two rows of metrics; the same as --set interval=SECONDS [default: as in the data where these have times, or else
+    /// 300]
     #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
-    /// Time of row 0 of the metrics, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: unknown, times count
-    /// from row 0]
+    /// Time of row 0 of metrics without times, such as 2026-03-03T06:40 (in the time zone) or 2026-03-03T06:40:00Z [default: unknown, times
+    /// count from row 0]
     #[arg(long, value_name = "TIME")]
     start: Option<String>,
 
@@ -80,9 +83,8 @@ pub struct ReportArguments {
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     time_zone: TimeZone,
 
-    /// Read an invalid cell of metrics as a missing sample instead of stopping
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    reading: Reading,
 
     /// Year of the first time of a log, where times have none [default: the latest that is not after the file's last change]
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
@@ -168,8 +170,9 @@ pub fn report(arguments: &ReportArguments) -> Result<()> {
 fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
     let interval = Setting::new("interval", DEFAULT_INTERVAL);
     let given = arguments.settings.iter().filter(|s| is_had_option(&s.name));
-    let given = given.chain(&arguments.interval);
-    let options = settings::had_options([&interval].into_iter().chain(given)).map_err(usage)?;
+    let given: Vec<&Setting> = given.chain(&arguments.interval).collect();
+    let all = [&interval].into_iter().chain(given.iter().copied());
+    let options = settings::had_options(all).map_err(usage)?;
     let start = match &arguments.start {
         None => 0.0,
         Some(text) => start(text, &arguments.time_zone).ok_or_else(|| {
@@ -178,20 +181,29 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
             ))
         })?,
     };
+    let reading = reading(&arguments.reading, &options, &given);
     let replay = metrics::Replay {
         options: &options,
-        lenient: arguments.lenient,
+        given: &given,
+        reading: &reading,
         start,
     };
-    let files = series::files(&arguments.metrics)?;
-    series::refuse_duplicates(&files)?;
+    let found = series::find(&arguments.metrics, &reading)?;
+    report.warnings.extend(found.warnings.iter().cloned());
+    let files = found.paths();
     report.sources.push(words::metrics_source(&files, &options));
+    let mut hypervisors = Hypervisors::default();
     each_in_order(
-        &files,
+        &found.groups,
         arguments.jobs,
-        &bar(files.len(), "hypervisors"),
-        |file: &PathBuf| metrics::replay(file, &replay),
-        |found| keep(report, found),
+        &bar(found.groups.len(), "hypervisors"),
+        |group| metrics::replay(group, &replay),
+        |found| {
+            hypervisors.add(&found.hypervisors)?;
+            report.hosts.extend(found.hosts);
+            report.warnings.extend(found.warnings);
+            Ok(())
+        },
     )
 }
 
@@ -213,12 +225,6 @@ fn add_logs(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
             Ok(())
         },
     )
-}
-
-fn keep(report: &mut Report, (host, warnings): (Host, Vec<String>)) -> Result<()> {
-    report.hosts.push(host);
-    report.warnings.extend(warnings);
-    Ok(())
 }
 
 #[cfg(test)]

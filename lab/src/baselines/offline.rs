@@ -64,6 +64,7 @@ fn calms_down(above: &[bool], options: &HadOptions) -> bool {
 mod tests {
     use super::*;
     use crate::generate::metrics::background::{Background, Regime};
+    use crate::generate::metrics::values::DAY;
     use bellwether_core::had::bare::Bare;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
@@ -75,7 +76,7 @@ mod tests {
         let mut alarmed = 0;
         for seed in 0..6 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let (vms, _) = Background::Synthetic
+            let (vms, _) = Background::Synthetic(DAY)
                 .normal(&mut rng, 4, 800, false, Regime::Quiet)
                 .unwrap();
             let mut online = Bare::new(&options, vms.len());

@@ -14,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::table::markdown;
 use crate::baselines::offline;
 use crate::generate::metrics::background::{Background, Regime};
+use crate::generate::metrics::values::DAY;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,7 +67,7 @@ pub fn print(arguments: &EvaluateOnlineArguments) -> Result<()> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let (rows, vms) = (rows as usize, arguments.vms as usize);
         let (values, _) =
-            Background::Synthetic.normal(&mut rng, vms, rows, false, Regime::Quiet)?;
+            Background::Synthetic(DAY).normal(&mut rng, vms, rows, false, Regime::Quiet)?;
         let by_row: Vec<Vec<f64>> = (0..rows)
             .map(|row| values.iter().map(|vm| vm[row]).collect())
             .collect();

@@ -12,10 +12,10 @@ pub use program::*;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bellwether-lab");
 
-/// The standard output of `bellwether`, the command for operators, which is built first. The run has to succeed.
-pub fn bellwether(arguments: &[&str]) -> String {
+/// `bellwether`, the command for operators, which is built first.
+pub fn bellwether_program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let program = BUILT.get_or_init(|| {
+    BUILT.get_or_init(|| {
         let folder = Path::new(PROGRAM).parent().expect("cargo's target folder");
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--locked", "--manifest-path"]);
@@ -29,8 +29,12 @@ pub fn bellwether(arguments: &[&str]) -> String {
         let status = build.status().expect("cargo starts");
         assert!(status.success(), "bellwether is built");
         folder.join("bellwether")
-    });
-    let output = Command::new(program)
+    })
+}
+
+/// The standard output of `bellwether`, the command for operators. The run has to succeed.
+pub fn bellwether(arguments: &[&str]) -> String {
+    let output = Command::new(bellwether_program())
         .args(arguments)
         .stdin(Stdio::null())
         .output()
@@ -52,6 +56,17 @@ impl Script {
             .output();
         if !numpy.is_ok_and(|output| output.status.success()) {
             skip("there is no python3 with numpy");
+            return None;
+        }
+        Some(Self(script))
+    }
+
+    /// A script that needs nothing but Python.
+    pub fn find_plain(name: &str) -> Option<Self> {
+        let script = shared(&format!("eval/{name}"))?;
+        let python = Command::new("python3").arg("--version").output();
+        if !python.is_ok_and(|output| output.status.success()) {
+            skip("there is no python3");
             return None;
         }
         Some(Self(script))

@@ -2,9 +2,11 @@
 
 use anyhow::{Context as _, Result, bail};
 use bellwether_core::event::{EventKind, State};
-use bellwether_core::had::HadOptions;
+use bellwether_core::had::{Algorithm, HadOptions};
 use bellwether_records::feed::Feed;
+use bellwether_records::series::Column;
 
+use super::tables::MONTH_DAYS;
 use crate::baselines::{self, Baseline};
 use crate::generate::metrics::plan::Case;
 use crate::generate::metrics::values::vm_name;
@@ -20,7 +22,8 @@ pub struct Candidate {
 
 #[derive(Debug, Clone)]
 enum Method {
-    Had(Box<HadOptions>),
+    /// A detector of the core, and whether it watches all metrics that a hypervisor has.
+    Had(Box<HadOptions>, bool),
     Baseline(Baseline),
 }
 
@@ -28,11 +31,24 @@ enum Method {
 const ALGORITHMS: &[&str] = &["rank", "zscore", "iad"];
 
 impl Candidate {
-    /// A detector of the core, called `name` in tables.
-    pub fn had(name: String, options: HadOptions) -> Self {
+    /// A detector of the core, called `name` in tables. `all_metrics`: it watches all that a hypervisor has, and not only those of
+    /// its options.
+    pub fn had(name: String, options: HadOptions, all_metrics: bool) -> Self {
         Self {
             name,
-            method: Method::Had(Box::new(options)),
+            method: Method::Had(Box::new(options), all_metrics),
+        }
+    }
+
+    /// The false alarms per 1000 days that its options accept on hypervisors with this number of metrics, each of which has its own;
+    /// `None` where it has no such option.
+    pub fn accepted_per_1000_days(&self, metrics: usize) -> Option<f64> {
+        match &self.method {
+            Method::Had(options, all) if options.algorithm == Algorithm::Rank => {
+                let metrics = if *all { metrics } else { options.metrics.len() };
+                Some(options.false_alarms_per_month * metrics as f64 * 1000.0 / MONTH_DAYS)
+            }
+            _ => None,
         }
     }
 
@@ -56,11 +72,12 @@ impl Candidate {
             let mut had = HadOptions::default();
             had.set("algorithm", name)?;
             had.set("interval", &interval.to_string())?;
+            let metrics_given = options.iter().any(|(option, _)| *option == "metrics");
             for (option, value) in options {
                 had.set(option, value)?;
             }
             had.validate()?;
-            Method::Had(Box::new(had))
+            Method::Had(Box::new(had), !metrics_given)
         } else if let Some(baseline) = Baseline::new(name, &options)? {
             Method::Baseline(baseline)
         } else {
@@ -86,7 +103,16 @@ impl Candidate {
     /// Options that contradict each other.
     pub fn alarms(&self, case: &Case) -> Result<Vec<u64>> {
         match &self.method {
-            Method::Had(options) => had_alarms(options, case),
+            Method::Had(options, all) if *all && !case.others.is_empty() => {
+                let others = case.others.iter().map(|(metric, _)| metric);
+                let metrics = [&case.metric].into_iter().chain(others);
+                let options = HadOptions {
+                    metrics: metrics.cloned().collect(),
+                    ..(**options).clone()
+                };
+                had_alarms(&options, case)
+            }
+            Method::Had(options, _) => had_alarms(options, case),
             Method::Baseline(baseline) => {
                 Ok(baseline.alarms(&case.values, fnv1a(case.hypervisor.as_bytes())))
             }
@@ -95,14 +121,30 @@ impl Candidate {
 }
 
 fn had_alarms(options: &HadOptions, case: &Case) -> Result<Vec<u64>> {
-    let names = (0..case.values.len()).map(vm_name).collect();
-    let mut feed = Feed::new(options, &case.hypervisor, names)?;
+    let first = case.others.is_empty().then_some((None, &case.values));
+    let first = first.unwrap_or((Some(&case.metric), &case.values));
+    let others = case
+        .others
+        .iter()
+        .map(|(metric, values)| (Some(metric), values));
+    let (mut columns, mut series) = (Vec::new(), Vec::new());
+    for (metric, values) in [first].into_iter().chain(others) {
+        for (at, vm) in values.iter().enumerate() {
+            columns.push(Column {
+                metric: metric.cloned(),
+                ..Column::from(vm_name(at))
+            });
+            series.push(vm);
+        }
+    }
+    let mut feed = Feed::new(options, &case.hypervisor, columns)?;
     let mut alarms = Vec::new();
-    let mut values = Vec::with_capacity(case.values.len());
-    for row in 0..case.values.first().map_or(0, Vec::len) {
+    let mut values = Vec::with_capacity(series.len());
+    let rows = series.iter().map(|vm| vm.len()).max().unwrap_or(0);
+    for row in 0..rows {
         values.clear();
-        let present = |value: f64| (!value.is_nan()).then_some(value);
-        values.extend(case.values.iter().map(|vm| present(vm[row])));
+        let present = |vm: &&Vec<f64>| vm.get(row).copied().filter(|value| !value.is_nan());
+        values.extend(series.iter().map(present));
         feed.row(row as u64, &values);
         while let Some((event, index)) = feed.next_event() {
             if event.kind() == EventKind::HypervisorAnomaly && event.state == State::Raised {
@@ -139,8 +181,11 @@ mod tests {
                 scenario: "rise".to_owned(),
                 shape: None,
                 t0: Some(200),
+                metrics: Vec::new(),
             },
+            metric: "cpu".to_owned(),
             values: (0..5).map(vm).collect(),
+            others: Vec::new(),
         }
     }
 
@@ -156,6 +201,38 @@ mod tests {
                 "{name}: {alarms:?}"
             );
         }
+    }
+
+    #[test]
+    fn all_metrics_of_a_hypervisor_are_watched_unless_some_are_named() {
+        let mut case = case();
+        let quiet =
+            |vm: usize| (0..400).map(move |row| 10.0 + ((row * 7 + vm * 3) % 11) as f64 / 10.0);
+        let changed = std::mem::replace(
+            &mut case.values,
+            (0..5).map(|vm| quiet(vm).collect()).collect(),
+        );
+        case.others = vec![("disk_ops".to_owned(), changed)];
+        let alarms = |text: &str| {
+            Candidate::parse(text, 300.0)
+                .unwrap()
+                .alarms(&case)
+                .unwrap()
+        };
+        assert!(!alarms("rank").is_empty());
+        assert!(alarms("rank:metrics=cpu").is_empty());
+        let accepted = |text: &str| {
+            let candidate = Candidate::parse(text, 300.0).unwrap();
+            candidate
+                .accepted_per_1000_days(2)
+                .map(|rate| (rate * 100.0).round() / 100.0)
+        };
+        assert_eq!(accepted("rank:false_alarms_per_month=0.1"), Some(6.57));
+        assert_eq!(
+            accepted("rank:false_alarms_per_month=0.1:metrics=cpu"),
+            Some(3.29)
+        );
+        assert_eq!(accepted("zscore"), None);
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Verdicts {
         self.0.values().flatten().collect()
     }
 
+    /// The verdicts by cell and number of VMs.
+    pub fn by_cell(&self) -> impl Iterator<Item = (&str, usize, &[Verdict])> {
+        let all = self.0.iter();
+        all.map(|((cell, vms), verdicts)| (cell.as_str(), *vms, verdicts.as_slice()))
+    }
+
     /// The rows: per cell one for each number of VMs and one for all.
     pub fn rows(&self, seed: u64) -> Vec<Row> {
         let mut groups: BTreeMap<(&str, usize), Vec<&Verdict>> = BTreeMap::new();

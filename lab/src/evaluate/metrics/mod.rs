@@ -8,6 +8,7 @@ mod chart;
 pub mod evaluation;
 mod report;
 pub mod score;
+mod sets;
 pub mod source;
 mod tables;
 
@@ -36,6 +37,8 @@ Examples:
   bellwether-lab evaluate metrics --sweep false_alarms_per_month=0.01,0.1,1,10 --pivot f1,false_alarms_per_month
   bellwether-lab evaluate metrics --baseline iad:iad_window_sz=30:iad_change_threshold=0.05 cases/
   bellwether-lab evaluate metrics --detections events.jsonl cases/
+  bellwether-lab evaluate metrics --baseline zscore,iad sets/
+  bellwether-lab evaluate metrics sets/ar10 sets/wave
   bellwether-lab evaluate metrics --json >before.json; bellwether-lab evaluate metrics --against before.json
 
 \"bellwether options had\" lists the options for --set.";
@@ -43,7 +46,12 @@ Examples:
 /// Run HAD over labeled hypervisors and print how good it is
 ///
 /// The hypervisors are generated in memory, as by "bellwether-lab generate metrics", or read from a FOLDER with labels.json and a CSV
-/// file per hypervisor.
+/// file per hypervisor. Each folder has its own interval, which labels.json names.
+///
+/// Several FOLDERs, or one that holds such folders, are sets that are evaluated beside each other: for each set and cell, by the number
+/// of VMs, how many of the faults were found and how many false alarms there were in 1000 days of one hypervisor; and for each set, how
+/// many the options accept, and the recall. There an alarm is a true one from the beginning to the end of a fault, and all days
+/// count.
 ///
 /// An alarm is a true one from the beginning of a fault to --tolerance rows after its end. A hypervisor with a fault is a true
 /// positive if it has a true alarm. A hypervisor with any other alarm is a false positive, with or without a fault. F1, precision and
@@ -53,9 +61,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct EvaluateMetricsArguments {
-    /// Folder with labels.json and a CSV file (plain or compressed) per hypervisor
-    #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys"])]
-    pub folder: Option<PathBuf>,
+    /// Folders with labels.json and a CSV file (plain or compressed) per hypervisor, or per hypervisor and metric in folders named
+    /// after metrics; or a folder of such folders
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys",
+        "interval_s", "phi", "wave", "noise", "tenants", "alike", "metrics", "fault_metrics"])]
+    pub folders: Vec<PathBuf>,
 
     #[command(flatten)]
     pub cases: CaseArguments,
@@ -73,17 +83,18 @@ pub struct EvaluateMetricsArguments {
     pub baseline: Vec<String>,
 
     /// Evaluate these alarms instead of running a detector: JSON Lines with "hypervisor" and "index", the row
-    #[arg(long, value_name = "FILE", requires = "folder", conflicts_with_all = ["settings", "baseline"])]
+    #[arg(long, value_name = "FILE", requires = "folders", conflicts_with_all = ["settings", "baseline"])]
     pub detections: Option<PathBuf>,
 
     /// Compare with the figures in this file, which --json printed. The same hypervisors are generated again. The exit status is 1 if a
     /// scenario is worse by more than 0.005, in F1 or, where it has no faults, in the share of hypervisors with a false alarm
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "baseline", "pivot", "scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys", "seed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["folders", "baseline", "pivot", "scenarios", "shapes", "vms", "reps", "regime",
+        "traces", "ts_len", "keys", "seed", "interval_s", "phi", "wave", "noise", "tenants", "alike", "metrics", "fault_metrics"])]
     pub against: Option<PathBuf>,
 
-    /// Number of rows after the end of a fault in which an alarm still counts as true
-    #[arg(long, value_name = "ROWS", default_value_t = 51)]
-    pub tolerance: u64,
+    /// Number of rows after the end of a fault in which an alarm still counts as true [default: 51, and 0 for several sets]
+    #[arg(long, value_name = "ROWS")]
+    pub tolerance: Option<u64>,
 
     /// Ignore true alarms that come more than this number of rows after the beginning of the fault
     #[arg(long, value_name = "ROWS")]
@@ -102,10 +113,16 @@ pub struct EvaluateMetricsArguments {
     pub json: bool,
 }
 
+/// Rows after the end of a fault in which an alarm is still a true one.
+const TOLERANCE_ROWS: u64 = 51;
+
 /// Evaluates and prints.
 pub fn print(arguments: &EvaluateMetricsArguments) -> Result<()> {
     if let Some(file) = &arguments.against {
         return compare(arguments, file);
+    }
+    if let Some(sets) = sets::sets(&arguments.folders)? {
+        return sets::print(arguments, &sets);
     }
     let report = evaluate(arguments, &arguments.cases)?;
     let text = if arguments.json {
@@ -151,11 +168,11 @@ fn compare(arguments: &EvaluateMetricsArguments, file: &Path) -> Result<()> {
 /// What is wrong with the arguments or the files.
 fn evaluate(arguments: &EvaluateMetricsArguments, cases: &CaseArguments) -> Result<Report> {
     let tolerance = Tolerance {
-        after: arguments.tolerance,
+        after: arguments.tolerance.unwrap_or(TOLERANCE_ROWS),
         strict: arguments.strict,
     };
     let seed = cases.seed;
-    if let (Some(folder), Some(detections)) = (&arguments.folder, &arguments.detections) {
+    if let (Some(folder), Some(detections)) = (arguments.folders.first(), &arguments.detections) {
         let labels = Labels::read(folder)?;
         let verdicts = evaluation::score_alarms(&labels, &alarms(detections)?, tolerance)
             .with_context(|| detections.display().to_string())?;
@@ -168,7 +185,7 @@ fn evaluate(arguments: &EvaluateMetricsArguments, cases: &CaseArguments) -> Resu
             detectors: vec![evaluated],
         });
     }
-    let source = match &arguments.folder {
+    let source = match arguments.folders.first() {
         Some(folder) => Source::folder(folder)?,
         None => Source::generated(cases)?,
     };
@@ -178,7 +195,7 @@ fn evaluate(arguments: &EvaluateMetricsArguments, cases: &CaseArguments) -> Resu
     bar.finish_and_clear();
     let detectors = candidates.into_iter().zip(verdicts);
     Ok(Report {
-        cases: arguments.folder.is_none().then(|| cases.clone()),
+        cases: arguments.folders.is_empty().then(|| cases.clone()),
         detectors: detectors
             .map(|(candidate, verdicts)| Evaluated {
                 detector: candidate.name,
@@ -204,7 +221,8 @@ fn candidates(arguments: &EvaluateMetricsArguments, interval: f64) -> Result<Vec
                 option => format!("{name}:{option}={}", setting.value),
             },
         );
-        candidates.push(Candidate::had(name, options));
+        let names_metrics = given().any(|setting| setting.name == "metrics");
+        candidates.push(Candidate::had(name, options, !names_metrics));
     }
     for text in &arguments.baseline {
         let candidate = Candidate::parse(text, interval)

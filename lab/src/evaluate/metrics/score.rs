@@ -40,6 +40,8 @@ pub struct Verdict {
     pub outside: u64,
     /// Days in which an alarm would be outside, where the length is known.
     pub calm_days: Option<f64>,
+    /// All days, where the length is known.
+    pub days: Option<f64>,
 }
 
 /// The verdict on the alarms, rows in any order, of a hypervisor with this `label`. `interval`: seconds between two rows.
@@ -52,6 +54,7 @@ pub fn verdict(label: &Label, alarms: &[u64], tolerance: Tolerance, interval: f6
             delay: None,
             outside: alarms.len() as u64,
             calm_days: rows.map(days),
+            days: rows.map(days),
         };
     };
     let limit = end.saturating_add(tolerance.after);
@@ -66,6 +69,7 @@ pub fn verdict(label: &Label, alarms: &[u64], tolerance: Tolerance, interval: f6
         outside: alarms.iter().filter(|a| !inside(**a)).count() as u64,
         calm_days: rows
             .map(|rows| days(rows.saturating_sub(limit.saturating_add(1)) + t0.min(rows))),
+        days: rows.map(days),
     }
 }
 
@@ -262,6 +266,7 @@ mod tests {
             cell: None,
             day: None,
             end: fault.map(|f| f.1),
+            metrics: Vec::new(),
             n_vms: 5,
             samples: Some(288),
             scenario: "x".to_owned(),

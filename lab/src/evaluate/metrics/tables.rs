@@ -9,7 +9,7 @@ use super::score::Figures;
 use crate::evaluate::table::markdown;
 
 /// The days of a month, on average.
-const MONTH_DAYS: f64 = 365.25 / 12.0;
+pub const MONTH_DAYS: f64 = 365.25 / 12.0;
 
 /// What a table may be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,7 +81,8 @@ fn f1(figures: &Figures) -> Option<f64> {
     figures.f1.filter(|_| figures.tp + figures.fn_ > 0)
 }
 
-fn number(value: Option<f64>, digits: usize) -> String {
+/// A number, or a dash.
+pub fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
 }
 

@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Normal};
 use serde::{Deserialize, Serialize};
 
+use super::estate::Estate;
 use super::synthetic;
 use super::values::{DAY, Values};
 use crate::hash::fnv1a;
@@ -49,8 +50,10 @@ pub enum Background {
     Days(BTreeMap<String, Day>),
     /// VMs that were recorded on two consecutive days.
     Contiguous(Day),
-    /// Made up.
-    Synthetic,
+    /// Made up: a mixture of workloads, with this number of samples a day.
+    Synthetic(usize),
+    /// Made up to order.
+    Estate(Estate),
 }
 
 impl Background {
@@ -109,7 +112,7 @@ impl Background {
         match self {
             Self::Days(days) => days.values_mut().for_each(|day| day.retain(mine)),
             Self::Contiguous(day) => day.retain(mine),
-            Self::Synthetic => {}
+            Self::Synthetic(_) | Self::Estate(_) => {}
         }
     }
 
@@ -118,7 +121,7 @@ impl Background {
         match self {
             Self::Days(days) => days.values().map(Vec::len).min().unwrap_or(0),
             Self::Contiguous(day) => day.len(),
-            Self::Synthetic => usize::MAX,
+            Self::Synthetic(_) | Self::Estate(_) => usize::MAX,
         }
     }
 
@@ -126,11 +129,20 @@ impl Background {
     pub fn rows(&self) -> usize {
         match self {
             Self::Contiguous(day) => day.first().map_or(0, |(_, values)| values.len()),
-            Self::Days(_) | Self::Synthetic => usize::MAX,
+            Self::Days(_) | Self::Synthetic(_) | Self::Estate(_) => usize::MAX,
         }
     }
 
-    /// The metrics of `vms` VMs of one hypervisor over `rows` samples of five minutes, and the day that they are from. `idle`:
+    /// Samples of a day.
+    pub fn day(&self) -> usize {
+        match self {
+            Self::Days(_) | Self::Contiguous(_) => DAY,
+            Self::Synthetic(day) => *day,
+            Self::Estate(estate) => estate.day,
+        }
+    }
+
+    /// The CPU percentages of `vms` VMs of one hypervisor over `rows` samples, and the day that they are from. `idle`:
     /// only VMs that do almost nothing.
     ///
     /// A recorded day is extended by running to and fro in it, from a phase that all VMs of the hypervisor share; so there is
@@ -170,18 +182,19 @@ impl Background {
                     "contiguous".to_owned(),
                 )
             }
-            Self::Synthetic => (
-                synthetic::hypervisor(rng, vms, rows, idle),
+            Self::Synthetic(day) => (
+                synthetic::hypervisor(rng, vms, rows, idle, *day),
                 "synthetic".to_owned(),
             ),
+            Self::Estate(estate) => (estate.values(rng, vms, rows, idle), "synthetic".to_owned()),
         };
-        if !matches!(self, Self::Synthetic) {
+        if matches!(self, Self::Days(_) | Self::Contiguous(_)) {
             for value in values.iter_mut().flat_map(|vm: &mut Vec<f64>| vm) {
                 *value = (*value + rng.random_range(-0.5..0.5)).clamp(0.0, 100.0);
             }
         }
         if regime == Regime::Quiet {
-            quieten(rng, &mut values);
+            quieten(rng, &mut values, self.day());
         }
         Ok((values, name))
     }
@@ -247,7 +260,7 @@ fn day(file: &Path) -> Result<Day> {
 /// Brings the noise from one sample to the next (PlanetLab: standard deviation 0.8 of the mean) to what the VMs of clouds show
 /// (0.02 to 0.4): deviations from the VM's mean are scaled by a factor between 0.03 and 0.5. What that takes away comes back as
 /// workload of each VM alone: about one change of level a day and, in three of ten VMs, spikes of one sample.
-fn quieten(rng: &mut ChaCha8Rng, values: &mut Values) {
+fn quieten(rng: &mut ChaCha8Rng, values: &mut Values, day: usize) {
     let levels = Normal::new(0.0, 0.4).expect("a standard deviation above zero");
     for vm in values {
         let mean = vm.iter().sum::<f64>() / vm.len() as f64;
@@ -256,7 +269,7 @@ fn quieten(rng: &mut ChaCha8Rng, values: &mut Values) {
             *value = mean + scale * (*value - mean);
         }
         for row in 0..vm.len() {
-            if rng.random_bool(1.0 / DAY as f64) {
+            if rng.random_bool(1.0 / day as f64) {
                 let factor: f64 = levels.sample(rng);
                 let factor = factor.exp();
                 vm[row..].iter_mut().for_each(|value| *value *= factor);
@@ -362,7 +375,7 @@ mod tests {
             let mut ratios = Vec::new();
             for seed in 0..30 {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                let (values, _) = Background::Synthetic
+                let (values, _) = Background::Synthetic(DAY)
                     .normal(&mut rng, 20, 575, false, regime)
                     .unwrap();
                 for vm in values {

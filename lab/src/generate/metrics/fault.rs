@@ -58,7 +58,7 @@ const fn span<T>(from: T, to: T) -> Span<T> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generator {
     /// When the fault begins, percent of the series' length.
-    pub ts_anomaly_point: f64,
+    pub ts_anomaly_point: Span<f64>,
     /// Share of the VMs that the fault reaches, 0 to 1.
     pub ts_percentage_affected: f64,
     /// How long after the fault's beginning a VM begins to change.
@@ -100,7 +100,7 @@ impl Generator {
         };
         let easy = delay == 0;
         let generator = Self {
-            ts_anomaly_point: 50.0,
+            ts_anomaly_point: span(50.0, 50.0),
             ts_percentage_affected: 0.9,
             ts_increase_delay: span(0, delay),
             ts_increase_width: span(1, if easy { 1 } else { 15 }),
@@ -119,7 +119,9 @@ impl Generator {
     /// What is wrong with the name or the value, and what would be right.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         match name {
-            "ts_anomaly_point" => self.ts_anomaly_point = number(name, value, 1.0, 99.0)?,
+            "ts_anomaly_point" => {
+                self.ts_anomaly_point = ends(name, value, |end| number(name, end, 1.0, 99.0))?;
+            }
             "ts_percentage_affected" => {
                 self.ts_percentage_affected = number(name, value, 0.0, 1.0)?
             }
@@ -252,15 +254,23 @@ impl Course {
     }
 }
 
-/// Puts a fault into the metrics of a hypervisor. Values stay within 0..=100.
+/// Puts a fault into a metric of a hypervisor. Values stay within 0..=`most`.
 pub fn inject(
     rng: &mut ChaCha8Rng,
     values: &mut Values,
     generator: &Generator,
     shape: Shape,
+    most: f64,
 ) -> Injected {
     let (vms, rows) = (values.len(), values[0].len());
-    let t0 = ((rows as f64 * generator.ts_anomaly_point / 100.0) as usize).clamp(1, rows - 1);
+    let point = generator.ts_anomaly_point;
+    // A point that is given takes no draw, so that the rest stays as it was.
+    let point = if point.from < point.to {
+        rng.random_range(point.from..=point.to)
+    } else {
+        point.from
+    };
+    let t0 = ((rows as f64 * point / 100.0) as usize).clamp(1, rows - 1);
     let count = (generator.ts_percentage_affected * vms as f64 + 0.5).floor() as usize;
     let mut affected = index::sample(rng, vms, count.min(vms)).into_vec();
     affected.sort_unstable();
@@ -289,7 +299,7 @@ pub fn inject(
                 _ if falls => *value / course.factor(row),
                 _ => *value * course.factor(row),
             }
-            .clamp(0.0, 100.0);
+            .clamp(0.0, most);
         }
     }
     Injected {
@@ -323,7 +333,7 @@ mod tests {
         let mut values = flat(levels);
         let (_, generator) = Generator::preset(preset).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let injected = inject(&mut rng, &mut values, &generator, shape);
+        let injected = inject(&mut rng, &mut values, &generator, shape, 100.0);
         (values, injected)
     }
 
@@ -381,7 +391,7 @@ mod tests {
         let before = values.clone();
         let (_, generator) = Generator::preset("hard").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let fault = inject(&mut rng, &mut values, &generator, Shape::Freeze);
+        let fault = inject(&mut rng, &mut values, &generator, Shape::Freeze, 100.0);
         for &vm in &fault.affected {
             let start = (fault.t0..)
                 .find(|&row| values[vm][row] != before[vm][row])
@@ -413,6 +423,7 @@ mod tests {
             &mut values,
             &generator,
             Shape::Increase,
+            100.0,
         );
         let vm = fault.affected[0];
         assert_eq!(fault.end, 574);

@@ -29,6 +29,9 @@ pub struct Label {
     pub day: Option<String>,
     /// The last row at which the fault shows.
     pub end: Option<u64>,
+    /// The metrics in which the fault shows, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<String>,
     /// How many VMs there are.
     pub n_vms: usize,
     /// How many rows there are.

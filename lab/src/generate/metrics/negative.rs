@@ -9,7 +9,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
 use super::background::{Background, Regime};
-use super::values::{DAY, Values};
+use super::values::Values;
 
 /// The fewest rows that all of these fit into.
 pub const LEAST_ROWS: usize = 320;
@@ -69,7 +69,7 @@ impl Negative {
         match self {
             Self::Normal | Self::Idle => {}
             Self::Tenant30 => roll_out(rng, &mut values),
-            Self::Diurnal => wave(rng, &mut values),
+            Self::Diurnal => wave(rng, &mut values, background.day()),
             Self::Churn => come_and_go(rng, &mut values),
             Self::Constant => {
                 for vm in index::sample(rng, vms, (vms / 2).max(1)) {
@@ -115,12 +115,12 @@ fn roll_out(rng: &mut ChaCha8Rng, values: &mut Values) {
     }
 }
 
-fn wave(rng: &mut ChaCha8Rng, values: &mut Values) {
+fn wave(rng: &mut ChaCha8Rng, values: &mut Values, day: usize) {
     let swing = rng.random_range(0.2..0.4);
-    let phase = rng.random_range(0..DAY);
+    let phase = rng.random_range(0..day);
     for vm in values {
         for (row, value) in vm.iter_mut().enumerate() {
-            *value *= 1.0 + swing * (TAU * (row + phase) as f64 / DAY as f64).sin();
+            *value *= 1.0 + swing * (TAU * (row + phase) as f64 / day as f64).sin();
         }
     }
 }
@@ -160,13 +160,20 @@ fn glitch(rng: &mut ChaCha8Rng, values: &mut Values) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::metrics::values::DAY;
     use rand::SeedableRng as _;
 
     fn make(kind: Negative, vms: usize) -> Values {
         let mut rng = ChaCha8Rng::seed_from_u64(8);
-        kind.values(&mut rng, &Background::Synthetic, vms, 575, Regime::Quiet)
-            .unwrap()
-            .0
+        kind.values(
+            &mut rng,
+            &Background::Synthetic(DAY),
+            vms,
+            575,
+            Regime::Quiet,
+        )
+        .unwrap()
+        .0
     }
 
     fn missing(values: &Values) -> usize {
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn a_wave_of_the_day_is_common_to_all() {
         let mut values: Values = vec![vec![10.0; 575]; 3];
-        wave(&mut ChaCha8Rng::seed_from_u64(1), &mut values);
+        wave(&mut ChaCha8Rng::seed_from_u64(1), &mut values, DAY);
         assert!(values.iter().all(|vm| *vm == values[0]));
         let top = values[0].iter().copied().fold(0.0, f64::max);
         assert!((12.0..=14.0).contains(&top), "{top}");

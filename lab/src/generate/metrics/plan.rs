@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use bellwether_records::series::METRICS;
 use clap::{Args, ValueEnum as _};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::background::{Background, Regime};
-use super::fault::{Generator, KEYS, PRESETS, Shape, inject};
+use super::estate::{Estate, following, scale};
+use super::fault::{Generator, KEYS, PRESETS, Shape, Span, inject};
 use super::label::Label;
 use super::negative::{LEAST_ROWS, Negative};
 use super::values::{INTERVAL_S, Values};
@@ -17,6 +19,10 @@ use crate::hash::fnv1a;
 
 /// The most VMs of a hypervisor.
 const MOST_VMS: usize = 512;
+/// The most rows of a hypervisor.
+const MOST_ROWS: usize = 1_000_000;
+/// Seconds of a day.
+const DAY_S: f64 = 86_400.0;
 
 /// Which hypervisors to generate.
 #[derive(Debug, Clone, PartialEq, Args, Serialize, Deserialize)]
@@ -81,9 +87,66 @@ pub struct CaseArguments {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub part: Option<String>,
 
-    /// Number of rows per hypervisor, five minutes each
+    /// Number of rows per hypervisor
     #[arg(long, alias = "ts_len", value_name = "N", default_value_t = 575)]
     pub ts_len: usize,
+
+    /// Seconds between two rows of synthetic VMs; recorded ones have five minutes. The lengths of faults are in rows
+    #[arg(long = "interval", value_name = "SECONDS", default_value_t = INTERVAL_S)]
+    #[serde(default = "five_minutes")]
+    pub interval_s: f64,
+
+    /// Make VMs to order whose noise correlates by this from one row to the next (an autoregressive process of order 1), separated by commas;
+    /// each gets cells of its own [default of --wave, --noise and --tenants: 0.5]
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        conflicts_with = "traces"
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub phi: Vec<f64>,
+
+    /// Make VMs to order that share a wave of the day of this amplitude, a share of the level, separated by commas; each gets cells of its own
+    #[arg(
+        long,
+        value_name = "SHARES",
+        value_delimiter = ',',
+        conflicts_with = "traces"
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub wave: Vec<f64>,
+
+    /// Make VMs to order with noise of this standard deviation, a share of the level or a range FROM..TO of shares from which each VM draws
+    /// [default of --phi, --wave and --tenants: 0.1..0.3]
+    #[arg(long, value_name = "SHARE", conflicts_with = "traces")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub noise: Option<String>,
+
+    /// Make VMs to order that belong to this number of tenants in turn; those of a tenant move alike
+    #[arg(long, value_name = "N", conflicts_with = "traces")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tenants: Option<usize>,
+
+    /// Share of the variance of their noise that the VMs of a tenant have in common [default: 0.9]
+    #[arg(long, value_name = "SHARE", requires = "tenants")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alike: Option<f64>,
+
+    /// Metrics per VM, separated by commas; those after cpu follow it, with noise of their own. Several are written to a folder each
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "cpu"
+    )]
+    #[serde(default = "only_cpu")]
+    pub metrics: Vec<String>,
+
+    /// Metrics in which faults show, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub fault_metrics: Vec<String>,
 
     /// Set one of the lecture's generator keys for all faults: a number, or a range FROM..TO to draw from; may be repeated
     #[arg(long = "key", value_name = "KEY=VALUE")]
@@ -93,6 +156,14 @@ pub struct CaseArguments {
     /// Random seed; the same seed gives the same hypervisors
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+fn five_minutes() -> f64 {
+    INTERVAL_S
+}
+
+fn only_cpu() -> Vec<String> {
+    vec![METRICS[0].to_owned()]
 }
 
 /// A scenario.
@@ -108,8 +179,12 @@ struct Cell {
     scenario: Scenario,
     regime: Regime,
     vms: usize,
-    /// Scenario and shape, and the regime where there are several.
+    /// Scenario and shape, the regime where there are several, and how the VMs were ordered.
     name: String,
+    /// What is ordered of the VMs, as in names.
+    order: String,
+    /// Where its VMs are from.
+    background: usize,
 }
 
 /// Hypervisors that can be made one by one, in any order.
@@ -119,7 +194,10 @@ pub struct Plan {
     reps: usize,
     rows: usize,
     seed: u64,
-    background: Background,
+    interval: f64,
+    backgrounds: Vec<Background>,
+    metrics: Vec<String>,
+    fault_metrics: Vec<String>,
 }
 
 /// A hypervisor's metrics and the truth about it.
@@ -129,8 +207,12 @@ pub struct Case {
     pub hypervisor: String,
     /// The truth.
     pub label: Label,
-    /// Its metrics.
+    /// Its first metric.
+    pub metric: String,
+    /// The values of that.
     pub values: Values,
+    /// Further metrics, of the same VMs.
+    pub others: Vec<(String, Values)>,
 }
 
 impl Plan {
@@ -139,16 +221,25 @@ impl Plan {
     /// # Errors
     /// What is wrong with the arguments or the traces, and what would be right.
     pub fn new(arguments: &CaseArguments) -> Result<Self> {
-        let background = background(arguments)?;
-        let rows = arguments.ts_len;
+        let interval = arguments.interval_s;
         ensure!(
-            (LEAST_ROWS..=100_000).contains(&rows),
-            "--ts-len {rows}: it takes a number from {LEAST_ROWS} to 100000"
+            (0.1..=21_600.0).contains(&interval),
+            "--interval {interval}: it takes 0.1 to 21600 seconds"
         );
         ensure!(
-            rows <= background.rows(),
+            arguments.traces.is_none() || interval == INTERVAL_S,
+            "--interval {interval}: recorded VMs have a sample every {INTERVAL_S} seconds; leave --traces out"
+        );
+        let (backgrounds, orders) = backgrounds(arguments)?;
+        let rows = arguments.ts_len;
+        ensure!(
+            (LEAST_ROWS..=MOST_ROWS).contains(&rows),
+            "--ts-len {rows}: it takes a number from {LEAST_ROWS} to {MOST_ROWS}"
+        );
+        ensure!(
+            rows <= backgrounds[0].rows(),
             "--ts-len {rows}: the two days of traces have {} rows",
-            background.rows()
+            backgrounds[0].rows()
         );
         ensure!(
             (1..=100_000).contains(&arguments.reps),
@@ -156,29 +247,35 @@ impl Plan {
             arguments.reps
         );
         for vms in &arguments.vms {
-            let most = background.vms().min(MOST_VMS);
+            let most = backgrounds[0].vms().min(MOST_VMS);
             ensure!(
                 (1..=most).contains(vms),
                 "--vms {vms}: it takes numbers from 1 to {most}"
             );
         }
+        let fault_metrics = metrics(arguments)?;
         let scenarios = scenarios(arguments)?;
         let mut cells = Vec::new();
         for &regime in &arguments.regime {
-            for scenario in &scenarios {
-                let mut name = match scenario {
-                    Scenario::Fault(name, _, shape) => format!("{name}-{}", shape.word()),
-                    Scenario::Negative(kind) => kind.word().to_owned(),
-                };
-                if arguments.regime.len() > 1 {
-                    name = format!("{}-{name}", regime.word());
+            for (background, order) in orders.iter().enumerate() {
+                for scenario in &scenarios {
+                    let mut name = match scenario {
+                        Scenario::Fault(name, _, shape) => format!("{name}-{}", shape.word()),
+                        Scenario::Negative(kind) => kind.word().to_owned(),
+                    };
+                    name += order;
+                    if arguments.regime.len() > 1 {
+                        name = format!("{}-{name}", regime.word());
+                    }
+                    cells.extend(arguments.vms.iter().map(|&vms| Cell {
+                        scenario: scenario.clone(),
+                        regime,
+                        vms,
+                        name: name.clone(),
+                        order: order.clone(),
+                        background,
+                    }));
                 }
-                cells.extend(arguments.vms.iter().map(|&vms| Cell {
-                    scenario: scenario.clone(),
-                    regime,
-                    vms,
-                    name: name.clone(),
-                }));
             }
         }
         Ok(Self {
@@ -186,8 +283,16 @@ impl Plan {
             reps: arguments.reps,
             rows,
             seed: arguments.seed,
-            background,
+            interval,
+            backgrounds,
+            metrics: arguments.metrics.clone(),
+            fault_metrics,
         })
+    }
+
+    /// How many metrics each hypervisor has.
+    pub fn metrics(&self) -> usize {
+        self.metrics.len()
     }
 
     /// How many hypervisors there are.
@@ -208,25 +313,57 @@ impl Plan {
             Scenario::Fault(name, _, shape) => format!("{name}-{}", shape.word()),
             Scenario::Negative(kind) => kind.word().to_owned(),
         };
-        let own = format!("{}-{shape}-n{:02}-{rep:03}", cell.regime.word(), cell.vms);
+        let own = format!(
+            "{}-{shape}{}-n{:02}-{rep:03}",
+            cell.regime.word(),
+            cell.order,
+            cell.vms
+        );
         rng.set_stream(fnv1a(own.as_bytes()));
+        let background = &self.backgrounds[cell.background];
+        let shows_in = |metric: &str| self.fault_metrics.iter().any(|m| m == metric);
 
         let mut fault = None;
+        let mut others = Vec::new();
+        let mut add_others = |cpu: &Values| {
+            for metric in &self.metrics[1..] {
+                // Of its own, so that the CPU is the same with and without other metrics.
+                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                rng.set_stream(fnv1a(format!("{own}-{metric}").as_bytes()));
+                others.push((metric.clone(), following(&mut rng, cpu, metric)));
+            }
+        };
         let (mut values, day) = match &cell.scenario {
             Scenario::Fault(_, generator, shape) => {
                 let (mut values, day) =
-                    self.background
-                        .normal(&mut rng, cell.vms, self.rows, false, cell.regime)?;
+                    background.normal(&mut rng, cell.vms, self.rows, false, cell.regime)?;
+                add_others(&values);
                 if rep % 2 == 0 {
-                    fault = Some((inject(&mut rng, &mut values, generator, *shape), *shape));
+                    // The same draws in every metric: the same VMs change at the same time.
+                    for (metric, values) in &mut others {
+                        if shows_in(metric) {
+                            let most = scale(metric).1;
+                            let injected =
+                                inject(&mut rng.clone(), values, generator, *shape, most);
+                            fault = Some((injected, *shape));
+                        }
+                    }
+                    if shows_in(&self.metrics[0]) {
+                        let injected = inject(&mut rng, &mut values, generator, *shape, 100.0);
+                        fault = Some((injected, *shape));
+                    }
                 }
                 (values, day)
             }
             Scenario::Negative(kind) => {
-                kind.values(&mut rng, &self.background, cell.vms, self.rows, cell.regime)?
+                let (values, day) =
+                    kind.values(&mut rng, background, cell.vms, self.rows, cell.regime)?;
+                add_others(&values);
+                (values, day)
             }
         };
-        for value in values.iter_mut().flatten() {
+        let of_others = others.iter_mut().flat_map(|(_, values)| values);
+        for value in values.iter_mut().chain(of_others).flatten() {
             *value = (*value * 100.0).round() / 100.0;
         }
         let label = Label {
@@ -243,24 +380,137 @@ impl Plan {
             .to_owned(),
             shape: fault.as_ref().map(|(_, shape)| shape.word().to_owned()),
             t0: fault.as_ref().map(|(f, _)| f.t0 as u64),
+            metrics: match &fault {
+                Some(_) if self.metrics.len() > 1 => self.fault_metrics.clone(),
+                _ => Vec::new(),
+            },
             affected: fault.map(|(f, _)| f.affected).unwrap_or_default(),
         };
         Ok(Case {
             hypervisor,
             label,
+            metric: self.metrics[0].clone(),
             values,
+            others,
         })
     }
 
     /// Seconds between two rows.
     pub fn interval(&self) -> f64 {
-        INTERVAL_S
+        self.interval
     }
+}
+
+/// Where VMs are from, with what is ordered of each as in names: one, or one for each --phi and --wave.
+fn backgrounds(arguments: &CaseArguments) -> Result<(Vec<Background>, Vec<String>)> {
+    let is_ordered = !arguments.phi.is_empty()
+        || !arguments.wave.is_empty()
+        || arguments.noise.is_some()
+        || arguments.tenants.is_some();
+    if !is_ordered {
+        return Ok((vec![background(arguments)?], vec![String::new()]));
+    }
+    ensure!(
+        arguments.regime == [Regime::Raw],
+        "--regime: VMs made to order have the noise of --noise; leave --regime out"
+    );
+    let within = |name: &str, value: f64, most: f64| {
+        ensure!(
+            (0.0..=most).contains(&value),
+            "{name} {value}: it takes numbers from 0 to {most}"
+        );
+        Ok(value)
+    };
+    let text = arguments.noise.as_deref().unwrap_or("0.1..0.3");
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let noise = from.trim().parse().ok().zip(to.trim().parse().ok());
+    let noise = noise.map(|(from, to): (f64, f64)| Span { from, to });
+    let noise = noise.filter(|noise| noise.from <= noise.to);
+    let noise = noise.with_context(|| format!("--noise {text}: it takes a share, or FROM..TO"))?;
+    within("--noise", noise.from, 2.0)?;
+    within("--noise", noise.to, 2.0)?;
+    let tenants = arguments.tenants.unwrap_or(0);
+    ensure!(
+        tenants <= MOST_VMS,
+        "--tenants {tenants}: it takes a number up to {MOST_VMS}"
+    );
+    let alike = within("--alike", arguments.alike.unwrap_or(0.9), 1.0)?;
+    let of_one = |values: &[f64], default: f64| match values {
+        [] => vec![default],
+        values => values.to_vec(),
+    };
+    let (mut all, mut orders) = (Vec::new(), Vec::new());
+    for phi in of_one(&arguments.phi, 0.5) {
+        for wave in of_one(&arguments.wave, 0.0) {
+            let mut order = String::new();
+            if !arguments.phi.is_empty() {
+                order += &format!("-phi{}", percent(phi));
+            }
+            if !arguments.wave.is_empty() {
+                order += &format!("-amp{}", percent(wave));
+            }
+            if tenants > 0 {
+                order += &format!("-tenants{tenants}");
+            }
+            all.push(Background::Estate(Estate {
+                phi: within("--phi", phi, 0.9999)?,
+                noise,
+                wave: within("--wave", wave, 1.0)?,
+                tenants,
+                alike,
+                day: rows_of_a_day(arguments.interval_s),
+            }));
+            orders.push(order);
+        }
+    }
+    Ok((all, orders))
+}
+
+/// A share in percent as in names: two digits or more.
+fn percent(share: f64) -> String {
+    let percent = (share * 1e4).round() / 1e2;
+    if percent < 10.0 {
+        format!("0{percent}")
+    } else {
+        percent.to_string()
+    }
+}
+
+fn rows_of_a_day(interval: f64) -> usize {
+    ((DAY_S / interval).round() as usize).max(1)
+}
+
+/// The metrics in which faults show, after checking all of them.
+fn metrics(arguments: &CaseArguments) -> Result<Vec<String>> {
+    let all = &arguments.metrics;
+    for (at, metric) in all.iter().enumerate() {
+        ensure!(
+            METRICS.contains(&metric.as_str()) && !all[..at].contains(metric),
+            "--metrics: \"{metric}\" is there twice or no metric; there are {}",
+            METRICS.join(", ")
+        );
+    }
+    ensure!(
+        all.first().is_some_and(|first| first == METRICS[0]),
+        "--metrics: the first one is {}, which the others follow",
+        METRICS[0]
+    );
+    for metric in &arguments.fault_metrics {
+        ensure!(
+            all.contains(metric),
+            "--fault-metrics: \"{metric}\" is none of --metrics {}",
+            all.join(",")
+        );
+    }
+    Ok(match arguments.fault_metrics.is_empty() {
+        true => all.clone(),
+        false => arguments.fault_metrics.clone(),
+    })
 }
 
 fn background(arguments: &CaseArguments) -> Result<Background> {
     let Some(folder) = &arguments.traces else {
-        return Ok(Background::Synthetic);
+        return Ok(Background::Synthetic(rows_of_a_day(arguments.interval_s)));
     };
     let mut background = Background::traces(folder)?;
     if let Some(days) = &arguments.contiguous {
@@ -395,6 +645,62 @@ mod tests {
     }
 
     #[test]
+    fn vms_to_order_have_cells_for_each_phi_and_wave_at_any_interval() {
+        let plan = plan(
+            "--scenarios easy,normal --vms 5 --reps 2 --phi 0.8,0.985 --wave 0,0.2 --interval 10 --ts-len 2000 \
+             --key ts_anomaly_point=60..80",
+        )
+        .unwrap();
+        let cases: Vec<Case> = (0..plan.len()).map(|at| plan.case(at).unwrap()).collect();
+        let mut cells: Vec<&str> = cases.iter().map(|case| case.label.cell()).collect();
+        cells.dedup();
+        assert_eq!(cells.len(), 8, "{cells:?}");
+        assert_eq!(
+            cells[..2],
+            ["easy-increase-phi80-amp00", "normal-phi80-amp00"]
+        );
+        assert_eq!(cells[7], "normal-phi98.5-amp20");
+        assert_eq!(plan.interval(), 10.0);
+        let points: Vec<u64> = cases.iter().filter_map(|case| case.label.t0).collect();
+        assert!(
+            points.iter().all(|t0| (1200..=1600).contains(t0)),
+            "{points:?}"
+        );
+        assert!(points.iter().any(|t0| *t0 != points[0]));
+    }
+
+    #[test]
+    fn a_fault_shows_in_the_metrics_that_were_asked_for_and_the_cpu_is_as_without_others() {
+        let line = "--scenarios easy --vms 6 --reps 1 --phi 0.5 --seed 4";
+        let alone = plan(line).unwrap().case(0).unwrap();
+        let all = plan(&format!("{line} --metrics cpu,disk_ops,net_packets")).unwrap();
+        let all = all.case(0).unwrap();
+        assert!(same(&alone, &all));
+        assert_eq!(all.label.metrics, ["cpu", "disk_ops", "net_packets"]);
+        let disks = plan(&format!(
+            "{line} --metrics cpu,disk_ops --fault-metrics disk_ops"
+        ));
+        let disks = disks.unwrap().case(0).unwrap();
+        assert_eq!(
+            (&disks.label.affected, &disks.label.t0),
+            (&all.label.affected, &all.label.t0)
+        );
+        assert_eq!(disks.label.metrics, ["disk_ops"]);
+        let (vm, t0) = (disks.label.affected[0], disks.label.t0.unwrap() as usize);
+        let change = |values: &Values| {
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+            mean(&values[vm][t0..t0 + 150]) / mean(&values[vm][t0 - 150..t0])
+        };
+        assert!(change(&disks.values) < 1.3, "{}", change(&disks.values));
+        assert!(
+            change(&disks.others[0].1) > 1.6,
+            "{}",
+            change(&disks.others[0].1)
+        );
+        assert!(change(&all.values) > 1.6);
+    }
+
+    #[test]
     fn bad_arguments_are_refused_with_what_would_be_right() {
         for (line, says) in [
             ("--scenarios hardest", "\"hardest\"; there are easy"),
@@ -406,6 +712,19 @@ mod tests {
                 "none of the scenarios has a fault",
             ),
             ("--traces /nowhere", "/nowhere"),
+            ("--phi 1.5", "--phi 1.5: it takes numbers from 0 to 0.9999"),
+            (
+                "--noise much",
+                "--noise much: it takes a share, or FROM..TO",
+            ),
+            ("--phi 0.8 --regime quiet", "leave --regime out"),
+            (
+                "--interval 0",
+                "--interval 0: it takes 0.1 to 21600 seconds",
+            ),
+            ("--metrics cpu,heat", "\"heat\" is there twice or no metric"),
+            ("--metrics disk_ops", "the first one is cpu"),
+            ("--fault-metrics disk_ops", "none of --metrics cpu"),
         ] {
             let error = format!("{:#}", plan(line).unwrap_err());
             assert!(error.contains(says), "{line}: {error}");

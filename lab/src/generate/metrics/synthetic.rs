@@ -34,8 +34,10 @@ impl Workload {
         }
     }
 
-    /// The level that it keeps to at each of `rows` samples, percent.
-    fn levels(self, rng: &mut ChaCha8Rng, rows: usize) -> Vec<f64> {
+    /// The level that it keeps to at each of `rows` samples, of which a day has `day`, percent.
+    fn levels(self, rng: &mut ChaCha8Rng, rows: usize, day: usize) -> Vec<f64> {
+        // How long a sample is, in samples of five minutes.
+        let length = DAY as f64 / day as f64;
         match self {
             Self::Autoregressive => vec![log_uniform(rng, 3.0, 40.0); rows],
             Self::Idle => vec![log_uniform(rng, 0.3, 2.5); rows],
@@ -43,7 +45,7 @@ impl Workload {
                 let level = log_uniform(rng, 5.0, 40.0);
                 let swing = rng.random_range(0.2..0.6);
                 let phase = rng.random_range(0.0..TAU);
-                let at = |row: usize| TAU * row as f64 / DAY as f64 + phase;
+                let at = |row: usize| TAU * row as f64 / day as f64 + phase;
                 (0..rows)
                     .map(|row| level * (1.0 + swing * at(row).sin()))
                     .collect()
@@ -53,8 +55,9 @@ impl Workload {
                 let mut work = None;
                 (0..rows)
                     .map(|_| {
-                        let (starts, ends) =
-                            (rng.random_bool(1.0 / 60.0), rng.random_bool(1.0 / 6.0));
+                        let mut happens =
+                            |per_row: f64| rng.random_bool((per_row * length).min(1.0));
+                        let (starts, ends) = (happens(1.0 / 60.0), happens(1.0 / 6.0));
                         work = match work {
                             None if starts => Some(rng.random_range(20.0..80.0)),
                             Some(_) if ends => None,
@@ -65,7 +68,7 @@ impl Workload {
                     .collect()
             }
             Self::Batch => {
-                let period = [DAY / 24, DAY / 6, DAY / 2, DAY][rng.random_range(0..4)];
+                let period = [day / 24, day / 6, day / 2, day][rng.random_range(0..4)].max(1);
                 let busy = (period as f64 * rng.random_range(0.1..0.5)).ceil() as usize;
                 let (low, high) = (rng.random_range(1.0..5.0), rng.random_range(30.0..90.0));
                 let offset = rng.random_range(0..period);
@@ -78,9 +81,9 @@ impl Workload {
     }
 }
 
-/// The CPU percentages of `vms` VMs over `rows` samples of five minutes. From one sample to the next they are as noisy as
-/// PlanetLab's. `idle`: all do almost nothing.
-pub fn hypervisor(rng: &mut ChaCha8Rng, vms: usize, rows: usize, idle: bool) -> Values {
+/// The CPU percentages of `vms` VMs over `rows` samples, of which a day has `day`. From one sample to the next they are as noisy as
+/// PlanetLab's of five minutes. `idle`: all do almost nothing.
+pub fn hypervisor(rng: &mut ChaCha8Rng, vms: usize, rows: usize, idle: bool, day: usize) -> Values {
     (0..vms)
         .map(|_| {
             let workload = if idle {
@@ -88,7 +91,7 @@ pub fn hypervisor(rng: &mut ChaCha8Rng, vms: usize, rows: usize, idle: bool) -> 
             } else {
                 Workload::draw(rng)
             };
-            let levels = workload.levels(rng, rows);
+            let levels = workload.levels(rng, rows, day);
             noisy(rng, levels)
         })
         .collect()
@@ -128,7 +131,7 @@ mod tests {
 
     #[test]
     fn synthetic_vms_are_percentages_and_differ() {
-        let vms = hypervisor(&mut rng(), 60, 575, false);
+        let vms = hypervisor(&mut rng(), 60, 575, false, DAY);
         assert!(vms.iter().flatten().all(|v| (0.0..=100.0).contains(v)));
         let means: Vec<f64> = vms.iter().map(|vm| mean(vm)).collect();
         assert!(means.iter().filter(|m| **m < 4.0).count() > 5);
@@ -137,7 +140,7 @@ mod tests {
 
     #[test]
     fn idle_vms_do_almost_nothing() {
-        let vms = hypervisor(&mut rng(), 60, 575, true);
+        let vms = hypervisor(&mut rng(), 60, 575, true, DAY);
         assert!(vms.iter().all(|vm| mean(vm) < 4.0));
     }
 
@@ -153,8 +156,8 @@ mod tests {
     #[test]
     fn a_diurnal_vm_returns_after_a_day_and_a_batch_job_after_its_period() {
         let mut rng = rng();
-        let wave = Workload::Diurnal.levels(&mut rng, 2 * DAY);
-        let jobs = Workload::Batch.levels(&mut rng, 2 * DAY);
+        let wave = Workload::Diurnal.levels(&mut rng, 2 * DAY, DAY);
+        let jobs = Workload::Batch.levels(&mut rng, 2 * DAY, DAY);
         assert!((0..DAY).all(|row| (wave[row] - wave[row + DAY]).abs() < 1e-9));
         assert!((0..DAY).all(|row| jobs[row] == jobs[row + DAY]));
         assert!(wave.iter().any(|v| *v > 1.3 * mean(&wave)));
@@ -164,7 +167,7 @@ mod tests {
     #[test]
     fn bursts_are_short_and_rare() {
         let mut rng = rng();
-        let levels = Workload::Bursts.levels(&mut rng, 20_000);
+        let levels = Workload::Bursts.levels(&mut rng, 20_000, DAY);
         let busy = levels.iter().filter(|v| **v >= 20.0).count() as f64 / 20_000.0;
         assert!((0.05..0.15).contains(&busy), "{busy}");
     }

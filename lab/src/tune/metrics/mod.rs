@@ -49,7 +49,8 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub struct TuneMetricsArguments {
     /// Folder with labels.json and a CSV file (plain or compressed) per hypervisor
-    #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys"])]
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["scenarios", "shapes", "vms", "reps", "regime", "traces", "ts_len", "keys", "interval_s", "phi", "wave", "noise", "tenants",
+        "alike", "metrics", "fault_metrics"])]
     pub folder: Option<PathBuf>,
 
     /// Test on this folder and train on all of FOLDER, instead of splitting FOLDER
@@ -187,7 +188,11 @@ impl Metrics {
     ) -> Result<Vec<evaluation::Verdicts>> {
         let candidates = candidates
             .iter()
-            .map(|values| Ok(Candidate::had(values.join(":"), self.setup.with(values)?)))
+            .map(|values| {
+                let options = self.setup.with(values)?;
+                let all_metrics = options.metrics == HadOptions::default().metrics;
+                Ok(Candidate::had(values.join(":"), options, all_metrics))
+            })
             .collect::<Result<Vec<Candidate>>>()?;
         evaluation::run(&self.sources[half], &candidates, self.tolerance, || {
             done(candidates.len());

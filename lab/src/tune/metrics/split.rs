@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 use bellwether_records::command::usage;
-use bellwether_records::series::Series;
+use bellwether_records::series::{Reading, open_file};
 
 use super::TuneMetricsArguments;
 use crate::evaluate::metrics::source::{self, Source};
@@ -74,8 +74,8 @@ fn hypervisors(folder: &Path) -> Result<(Hypervisors, f64)> {
 
 /// The names that say which VMs a hypervisor has.
 fn vms(folder: &Path, hypervisor: &str, local: bool) -> Result<Vec<String>> {
-    let file = source::file(folder, hypervisor)?;
-    let series = Series::open(&file, false)?;
+    let files = source::files(folder, hypervisor)?;
+    let series = open_file(&files[0].1, &Reading::default())?;
     let name = |vm: &String| {
         if local {
             format!("{hypervisor}/{vm}")
