@@ -14,7 +14,7 @@ const BARS: usize = CHANNELS + 1;
 /// Blocks per day.
 const BLOCKS_PER_DAY: f64 = 4.0;
 /// Blocks that must be known before they count.
-const KNOWN_MIN: u16 = 6;
+const KNOWN_MIN: u16 = 9;
 /// The time constant of mean and deviation, in blocks: five days.
 const MEMORY: f32 = 20.0;
 /// The scale of a Gumbel distribution per mean absolute deviation.

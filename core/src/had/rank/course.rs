@@ -86,6 +86,11 @@ impl Default for Course {
 }
 
 impl Course {
+    /// Whether anything is divided out.
+    pub(super) fn is_known(&self) -> bool {
+        self.weight > 0.0
+    }
+
     /// Whether a restored state is possible.
     pub(super) fn is_valid(&self) -> bool {
         let numbers = self.expected.iter().chain(&self.products);

@@ -46,6 +46,10 @@ const INDEPENDENT_INTERVAL: f64 = 10.0;
 const MEASURED_FALSE_ALARMS: f64 = 0.1;
 /// Evidence added to every threshold on the first day, when the course of the day is unknown.
 const FIRST_DAY: f64 = 4.0;
+/// Evidence added to the thresholds of slow channels while their windows hold samples from before the course of the day was
+/// known, beside samples without it.
+const UNSETTLED: f64 = 3.0;
+const SETTLED_DAYS: f64 = 2.5;
 /// Evidence per factor of ten in false alarms.
 const EVIDENCE_PER_DECADE: f64 = 1.0;
 
@@ -390,12 +394,14 @@ impl Judge {
         self.shared.shifts[slot] = [f32::NAN; CHANNELS];
     }
 
-    /// Judges one sample: `values` has one value per slot, NaN for none; `hour` is the hour of the day, 0 to 23.
+    /// Judges one sample: `values` has one value per slot, NaN for none; `hour` is the hour of the day, 0 to 23; `has_course` says
+    /// that the course of the day was divided out of most of them.
     pub(super) fn close(
         &mut self,
         values: &[f64],
         hour: usize,
         calibration: &mut Calibration,
+        has_course: bool,
     ) -> Verdict {
         let cursor = Cursor::at(self.samples);
         for ((vm, shifts), value) in self.vms.iter_mut().zip(&mut self.shared.shifts).zip(values) {
@@ -406,6 +412,7 @@ impl Judge {
             true => FIRST_DAY,
             false => 0.0,
         };
+        let settles = has_course && (self.samples as f64) < SETTLED_DAYS * self.shared.day;
         // All channels have the same voters except while windows fill.
         let mut place = Place::default();
         let mut verdict = Verdict::default();
@@ -424,7 +431,12 @@ impl Judge {
             if vote.voters != place.voters {
                 place = Place::new(vote.voters, noise);
             }
-            let ordinary = channel.threshold.at(&place) + self.shared.stricter + first_day;
+            let unsettled = match settles && channel.slow {
+                true => UNSETTLED,
+                false => 0.0,
+            };
+            let extra = self.shared.stricter + first_day + unsettled;
+            let ordinary = channel.threshold.at(&place) + extra;
             let ordinary = ordinary.max(LOG10_2);
             let threshold = calibration.threshold(i, ordinary);
             let margin = Bar::margin(vote.evidence, past);

@@ -177,7 +177,11 @@ impl Rank {
             };
             *value = course.pass(raw, more.setting.judged_sec);
         }
-        let mut verdict = self.judge.close(&more.values, hour, &mut more.calibration);
+        let with_course = more.courses.iter().filter(|course| course.is_known());
+        let has_course = 2 * with_course.count() > more.courses.len();
+        let mut verdict = self
+            .judge
+            .close(&more.values, hour, &mut more.calibration, has_course);
         let tiny = size::tiny(&self.judge, &more.values);
         more.tiny = match tiny {
             Some(_) => more.tiny.saturating_add(1),
