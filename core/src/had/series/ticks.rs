@@ -17,7 +17,7 @@ pub(super) const RECENT_TICKS: i64 = 16;
 /// A tick waits for a VM that reported within this many ticks: after a missed sample, it is still waited for at the next tick.
 const EXPECTED_TICKS: i64 = 3;
 /// Where frequent samples are averaged, the levels of an incident are followed in steps of about this many seconds.
-const FOLLOWED_SEC: f64 = 60.0;
+const FOLLOWED_SEC: f64 = 30.0;
 /// No clock within [`Time::MAX_SECS`](crate::units::Time::MAX_SECS) reaches this many ticks.
 pub(super) const TICKS_MAX: i64 = 1_000_000_000_000_000;
 /// The clock follows the phase of the samples by this share of each deviation.
