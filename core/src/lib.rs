@@ -15,6 +15,7 @@
 //! - [`event`]: the events that detectors report, and their JSON.
 //! - [`options`]: every option once, with its type, default, range, unit and a line of help.
 //! - [`snapshot`]: the learned state of a detector, saved and restored.
+//! - [`state_file`]: files that are written whole or not at all.
 //! - [`units`]: points in time, intervals and shares.
 #![warn(missing_docs, missing_debug_implementations)]
 #![forbid(unsafe_code)]
@@ -28,7 +29,7 @@ pub mod lad;
 mod memory;
 pub mod options;
 pub mod snapshot;
-mod state_file;
+pub mod state_file;
 pub mod text;
 pub mod units;
 

@@ -124,6 +124,12 @@ fn the_figures_are_those_of_the_script_on_real_series() {
     assert_same(&by_script, &evaluated(&scored));
     let observed = [&["--labels", &labels], &given[..], &as_published].concat();
     assert_same(&by_script, &evaluated(&observed));
+    let named = format!("GPT-3.5={verdicts}");
+    let named = ["--keys", &keys, "--verdicts", &named];
+    let observed = [&["--labels", &labels], &named[..], &as_published].concat();
+    let row = evaluated(&observed);
+    assert_eq!(row["detector"], "bellwether, GPT-3.5");
+    assert_same(&by_script, &row);
 }
 
 #[test]

@@ -14,11 +14,12 @@ const NOT_INSTALLED: [&str; 2] = ["bellwether-lab", "bellwether-tests"];
 /// Crates of the laboratory: their names, or the beginnings of their names.
 const LABORATORY: [&str; 5] = ["bellwether-lab", "comfy-table", "plotters", "rand", "tpe"];
 /// The folders of crates whose import circles are bounded.
-const BOUNDED: [&str; 7] = [
+const BOUNDED: [&str; 8] = [
     "cli",
     "collectd-plugin",
     "core",
     "lab",
+    "language-model",
     "records",
     "report",
     "tests",

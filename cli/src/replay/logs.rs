@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use bellwether_core::event::{IncidentId, State};
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
 use bellwether_core::units::{Share, Time};
+use bellwether_language_model::{Client, ModelArguments, Reader};
 use bellwether_records::command::usage;
 use bellwether_records::log_files::Log;
 use bellwether_records::logs::{self, Records};
@@ -19,11 +21,15 @@ use clap::Args;
 
 use super::output::{Line, Score, score_file, warn};
 
+/// Maximum number of open questions while a language model is asked, unless the option `questions` says otherwise.
+const QUESTIONS: usize = 64;
+
 const EXAMPLES: &str = "\
 Examples:
   bellwether replay logs /var/log
   journalctl -o json --since -2d | bellwether replay logs -
   bellwether replay logs --set episode_sz=100 --scores scores.jsonl recorded/ | jq -r .message
+  bellwether replay logs --language-model http://127.0.0.1:8080 --model some-model --model-cache answers /var/log
 
 \"bellwether options lad\" lists the options for --set.";
 
@@ -66,11 +72,18 @@ pub struct LogsArguments {
     /// Number of logs to read at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    model: ModelArguments,
 }
 
 /// Replays logs and prints the events.
 pub fn print(arguments: &LogsArguments) -> Result<()> {
-    let options = settings::lad_options(&arguments.settings).map_err(usage)?;
+    let mut options = settings::lad_options(&arguments.settings).map_err(usage)?;
+    let client = arguments.model.client().map_err(usage)?.map(Mutex::new);
+    if client.is_some() && options.questions == 0 {
+        options.questions = QUESTIONS;
+    }
     let found = logs::find(&arguments.paths)?;
     let lexicon = inference(&options).map_err(usage)?;
     let bar = bar(found.groups.len(), "logs");
@@ -81,6 +94,7 @@ pub fn print(arguments: &LogsArguments) -> Result<()> {
         options: &options,
         lexicon: &lexicon,
         year: arguments.year,
+        client: client.as_ref(),
     };
     if let [group] = &found.groups[..] {
         // Whatever is alone is printed as it comes: a pipe need not end.
@@ -90,6 +104,7 @@ pub fn print(arguments: &LogsArguments) -> Result<()> {
         };
         let warnings = replay.run(group, &mut out, &mut scores)?;
         warn(&bar, &warnings);
+        warn(&bar, &replay.notices());
         return Ok(scores.flush()?);
     }
     let run = |group: &Vec<Log>| {
@@ -111,6 +126,7 @@ pub fn print(arguments: &LogsArguments) -> Result<()> {
             Ok(())
         },
     )?;
+    warn(&bar, &replay.notices());
     if let Some(mut scores) = scores {
         scores.flush()?;
     }
@@ -122,9 +138,21 @@ struct Replay<'a> {
     options: &'a LadOptions,
     lexicon: &'a SharedInference,
     year: Option<i16>,
+    client: Option<&'a Mutex<Client>>,
 }
 
 impl Replay<'_> {
+    /// What the language model's client has to say.
+    fn notices(&self) -> Vec<String> {
+        let client = self
+            .client
+            .map(|client| client.lock().unwrap_or_else(PoisonError::into_inner));
+        let notices = client
+            .map(|mut client| client.notices())
+            .unwrap_or_default();
+        notices.iter().map(ToString::to_string).collect()
+    }
+
     /// Replays logs that are read together; writes events and scores, and returns warnings for the user.
     fn run(
         &self,
@@ -134,6 +162,7 @@ impl Replay<'_> {
     ) -> Result<Vec<String>> {
         let mut detector = Detector::with_inference(self.options.clone(), self.lexicon.clone())?;
         let mut records = Records::new(logs, self.year);
+        let reader = self.client.map(|client| Reader::new(client, today()));
         // Where the open incidents began.
         let mut began: HashMap<IncidentId, (Arc<str>, u64)> = HashMap::new();
         while let Some(record) = records.next_record()? {
@@ -156,6 +185,9 @@ impl Replay<'_> {
             if let Some(incident) = observed.incident {
                 began.entry(incident).or_insert_with(place);
             }
+            if let Some(reader) = &reader {
+                reader.follow(&mut detector);
+            }
             write_events(&mut detector, &mut began, place, out)?;
         }
         detector.finish();
@@ -163,6 +195,12 @@ impl Replay<'_> {
         write_events(&mut detector, &mut began, end, out)?;
         Ok(records.warnings())
     }
+}
+
+/// The time of day.
+fn today() -> Time {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Time::from_secs(now.unwrap_or_default().as_secs_f64())
 }
 
 /// Writes the events that wait, each with where its incident began; `now` is where the log is.
@@ -210,6 +248,7 @@ mod tests {
             options: &options,
             lexicon: &lexicon,
             year: Some(2023),
+            client: None,
         };
         let group = &logs::find(&[file]).unwrap().groups[0];
         let (mut lines, mut scores) = (Vec::new(), Vec::new());

@@ -145,7 +145,7 @@ fn flags(flags: OFlags) -> i32 {
 ///
 /// # Errors
 /// Why it cannot.
-pub(crate) fn prepare(path: &Path) -> io::Result<Way> {
+pub fn prepare(path: &Path) -> io::Result<Way> {
     let real = resolved(path)?;
     create_folder(folder_of(&real))?;
     let exists = old_state(&real)?.is_some();
@@ -369,14 +369,14 @@ fn cannot_be_replaced(error: &io::Error) -> bool {
 }
 
 /// Writes the new state.
-pub(crate) type Fill<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
+pub type Fill<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 
 /// Writes the output of `fill` to the file at `path`. `fill` is called at most once; its errors are passed on.
 ///
 /// # Errors
 /// Any error of the system. A reader then finds the old state or the new one, whole, except if the file had to be overwritten in
 /// place with no copy beside it.
-pub(crate) fn write(path: &Path, fill: Fill<'_>) -> io::Result<()> {
+pub fn write(path: &Path, fill: Fill<'_>) -> io::Result<()> {
     let real = resolved(path)?;
     let old = old_state(&real)?;
     let mut new = match Temporary::create(&real) {
@@ -447,7 +447,7 @@ fn sync_folder(real: &Path) -> io::Result<()> {
 /// # Errors
 /// [`ErrorKind::FileTooLarge`] if the file has more than `limit` bytes and no copy can be used. It is not a regular file, or any
 /// error of the system.
-pub(crate) fn open(
+pub fn open(
     path: &Path,
     limit: u64,
     is_whole: &mut dyn FnMut(&mut File) -> bool,
@@ -494,7 +494,7 @@ fn open_copy(real: &Path, state: &Metadata, limit: u64) -> Option<File> {
 }
 
 /// Renames the file at `path`, so that nothing overwrites it; returns the new name, or `None` if that is impossible.
-pub(crate) fn set_aside(path: &Path) -> Option<PathBuf> {
+pub fn set_aside(path: &Path) -> Option<PathBuf> {
     let real = resolved(path).ok()?;
     let free = (0..100)
         .map(|i| match i {

@@ -1,10 +1,12 @@
 //! The options of LAD.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use bellwether_core::lad::LadOptions;
 use bellwether_records::command::usage;
+use bellwether_records::keys;
 use bellwether_records::settings::{self, Setting};
 use clap::{ArgGroup, Args, ValueEnum};
 use rayon::prelude::*;
@@ -47,6 +49,11 @@ Examples:
 pub struct TuneLogsArguments {
     #[command(flatten)]
     pub labeled: LabeledArguments,
+
+    /// CSV file with the columns "key" and "faulty" (true or false): whether records with that key are failures. Keys without a row are
+    /// not
+    #[arg(long, value_name = "CSV", requires = "keys")]
+    pub verdicts: Option<PathBuf>,
 
     /// Use only series whose names match this regular expression [default: all]
     #[arg(long, value_name = "REGEX")]
@@ -177,7 +184,7 @@ pub fn run(arguments: &TuneLogsArguments) -> Result<()> {
         "{:?} {:?} {:?} {:?} {:?} {:?}",
         arguments.labeled.paths,
         arguments.labeled.keys,
-        arguments.labeled.verdicts,
+        arguments.verdicts,
         problem.setup.options,
         problem.threshold,
         labels
@@ -192,9 +199,12 @@ fn split(arguments: &TuneLogsArguments) -> Result<[Part; 2]> {
         labels.retain(|label| only.is_match(&label.name));
     }
     let wanted: HashSet<&str> = labels.iter().map(|label| &*label.name).collect();
-    let corpus = match (&arguments.labeled.keys, &arguments.labeled.verdicts) {
-        (Some(keys), Some(verdicts)) => Corpus::read_keys(keys, verdicts, &wanted)?,
-        _ => Corpus::read_text(&arguments.labeled.paths, arguments.year, &wanted)?,
+    let corpus = match (&arguments.labeled.keys, &arguments.verdicts) {
+        (Some(keys), Some(verdicts)) => {
+            Corpus::read_keys(keys, keys::verdicts(verdicts)?, &wanted)?
+        }
+        (Some(_), None) => return Err(usage("--keys takes verdicts on them: --verdicts").into()),
+        (None, _) => Corpus::read_text(&arguments.labeled.paths, arguments.year, &wanted)?,
     };
     let there: HashSet<String> = corpus.names().into_iter().map(str::to_owned).collect();
     let labeled = labels.len();

@@ -10,6 +10,7 @@ use regex::Regex;
 
 use super::baselines::Baseline;
 use super::labeled::{LabeledArguments, score};
+use super::models::VerdictsArguments;
 use super::tables::Section;
 use crate::evaluate::sweep::{Sweep, lad_sweep};
 
@@ -18,6 +19,8 @@ Examples:
   bellwether-lab evaluate logs --labels labels.json recorded/
   bellwether-lab evaluate logs --labels labels.json --set window_size=6 --threshold 0.5 --json recorded/ | jq .detectors[].figures
   bellwether-lab evaluate logs --labels labels.json --keys keys.json --verdicts verdicts.csv --set mode=paper --set push=false
+  bellwether-lab evaluate logs --labels labels.json --keys keys.json --templates templates.csv --language-model http://127.0.0.1:8080 \
+    --model some-model --write-verdicts verdicts/ --baseline paper
   bellwether-lab evaluate logs --labels labels.json --sweep window_size=2,4,8 --sweep training=100,200 --tables alarms recorded/
   bellwether-lab evaluate logs --labels labels.json --scores theirs.jsonl --all
 
@@ -40,6 +43,9 @@ Examples:
 pub struct EvaluateLogsArguments {
     #[command(flatten)]
     pub labeled: LabeledArguments,
+
+    #[command(flatten)]
+    pub verdicts: VerdictsArguments,
 
     /// Scores of another detector, plain or compressed: one {"series": NAME, "index": RECORD, "score": S} per line; may be repeated
     #[arg(long, value_name = "FILE")]

@@ -66,12 +66,11 @@ impl Corpus {
         ))
     }
 
-    /// Reads log keys and a verdict on each, as `replay keys` does.
+    /// Reads log keys, of which those in `faulty` are failures, as `replay keys` does.
     ///
     /// # Errors
     /// Files that cannot be read or have another form.
-    pub fn read_keys(keys: &Path, verdicts: &Path, wanted: &HashSet<&str>) -> Result<Self> {
-        let faulty = keys::verdicts(verdicts)?;
+    pub fn read_keys(keys: &Path, faulty: HashSet<u64>, wanted: &HashSet<&str>) -> Result<Self> {
         let mut series: Vec<_> = keys::series(keys)?.into_iter().collect();
         series.retain(|(name, _)| wanted.contains(&**name));
         Ok(Self::Keys { series, faulty })
@@ -200,10 +199,7 @@ mod tests {
 
         let keys = folder.path().join("keys.json");
         std::fs::write(&keys, serde_json::json!({"oom/1": text.keys}).to_string()).unwrap();
-        let verdicts = folder.path().join("verdicts.csv");
-        let failing = text.keys[99];
-        std::fs::write(&verdicts, format!("key,faulty\n{failing},true\n")).unwrap();
-        let given = Corpus::read_keys(&keys, &verdicts, &wanted).unwrap();
+        let given = Corpus::read_keys(&keys, HashSet::from([text.keys[99]]), &wanted).unwrap();
         let given = given.observe(&options).unwrap();
         let alarms = |observations: &Observations| -> Vec<usize> {
             let scores = observations.scores.iter().enumerate();

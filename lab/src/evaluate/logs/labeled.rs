@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-/// Labeled series: lines, or log keys with verdicts.
+/// Labeled series: lines, or log keys.
 #[derive(Debug, Args)]
 pub struct LabeledArguments {
     /// Log files (plain or compressed), or folders of log files
@@ -16,14 +16,9 @@ pub struct LabeledArguments {
     #[arg(long, value_name = "FILE")]
     pub labels: PathBuf,
 
-    /// JSON file, plain or compressed: an object of series, each a list of log keys
-    #[arg(long, value_name = "FILE", requires = "verdicts")]
+    /// JSON file, plain or compressed: an object of series, each a list of log keys; it takes verdicts on them
+    #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
-
-    /// CSV file with the columns "key" and "faulty" (true or false): whether records with that key are failures. Keys without a row are
-    /// not
-    #[arg(long, value_name = "CSV", requires = "keys")]
-    pub verdicts: Option<PathBuf>,
 }
 
 /// A score.

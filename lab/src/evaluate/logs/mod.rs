@@ -12,6 +12,7 @@ pub mod figures;
 pub mod labeled;
 pub mod labels;
 mod migration;
+mod models;
 mod nab;
 mod operating;
 mod roc;

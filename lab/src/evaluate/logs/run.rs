@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::arguments::EvaluateLogsArguments;
 use super::corpus::Corpus;
 use super::labels::Label;
+use super::models;
 use super::scores;
 use crate::evaluate::sweep::combinations;
 
@@ -49,11 +50,13 @@ pub fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<
     let mut corpora = Vec::new();
     if !arguments.labeled.paths.is_empty() {
         let corpus = Corpus::read_text(&arguments.labeled.paths, arguments.year, &wanted)?;
-        corpora.push(("", corpus));
+        corpora.push((String::new(), corpus));
     }
-    if let (Some(keys), Some(verdicts)) = (&arguments.labeled.keys, &arguments.labeled.verdicts) {
-        let corpus = Corpus::read_keys(keys, verdicts, &wanted)?;
-        corpora.push((", given keys", corpus));
+    if let Some(keys) = &arguments.labeled.keys {
+        for (name, faulty) in models::verdicts(&arguments.verdicts, keys, options.training)? {
+            let corpus = Corpus::read_keys(keys, faulty, &wanted)?;
+            corpora.push((format!(", {name}"), corpus));
+        }
     }
     let mut detectors = Vec::new();
     for (of, corpus) in corpora {
