@@ -251,6 +251,10 @@ fn every_event_in_the_documentation_is_one() -> Result<()> {
             .filter(|c| c.language == "json");
         for shown in json {
             let shown: Value = serde_json::from_str(&shown.text).context(page.clone())?;
+            // A question is a record of the Fluent Bit filter, and a verdict one that it takes.
+            if shown["event"] == "log_question" || shown.get("bellwether_verdict").is_some() {
+                continue;
+            }
             let event: Event = serde_json::from_value(shown.clone()).context(page.clone())?;
             assert_eq!(serde_json::to_value(event)?, shown, "{page}");
             events += 1;
