@@ -58,7 +58,7 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 22] = [
     (
         true,
         c"streams_evicted_total",
-        c"Streams that made room for others, at max_streams or max_memory_mib",
+        c"Streams evicted for others at max_streams or max_memory_mib",
         |f| f.detector.streams_evicted,
     ),
     (

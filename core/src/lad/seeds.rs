@@ -190,7 +190,7 @@ impl Seeds {
             .map(|(&family, &count)| (family, count))
     }
 
-    /// Number of templates that made room for others.
+    /// Number of templates evicted for others.
     pub fn evicted(&self) -> u64 {
         self.miner.statistics().evicted
     }

@@ -2,7 +2,7 @@
 //! the last days well. A common rise every morning is then no change, and a fault as large as that rise is one.
 //!
 //! The deviation from the day's level that is expected of a time of day is the median of up to three days before. Whether it
-//! predicts is told by the regression of what came on what was expected, over the last days but the last hours: the part that it
+//! predicts follows from the regression of what came on what was expected, over the last days but the last hours: the part that it
 //! explains (r²) and the slope. Where there is no rhythm, nothing is divided out.
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub(super) struct Course {
 mod means {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error};
 
-    use super::RING;
+    use crate::had::rank::course::RING;
 
     pub(super) fn serialize<S: Serializer>(means: &[u16; RING], to: S) -> Result<S::Ok, S::Error> {
         means.as_slice().serialize(to)

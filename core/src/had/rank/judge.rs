@@ -103,7 +103,7 @@ struct ChannelVote {
 }
 
 /// Length of the short window of the channel with this name; that of the fastest for any other name.
-pub(in crate::had) fn present_samples(channel: &str) -> usize {
+pub(super) fn present_samples(channel: &str) -> usize {
     let found = TABLE.iter().find(|c| c.name == channel);
     found.unwrap_or(&TABLE[FAST]).short
 }

@@ -92,7 +92,7 @@ fn unknown() -> f32 {
 mod ring {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error};
 
-    use super::RING;
+    use crate::had::rank::jump::RING;
 
     pub(super) fn serialize<S: Serializer>(logs: &[u16; RING], to: S) -> Result<S::Ok, S::Error> {
         logs.as_slice().serialize(to)

@@ -27,7 +27,6 @@ use serde::{Deserialize, Serialize};
 
 use self::course::Course;
 use self::judge::Judge;
-pub(super) use self::judge::present_samples;
 use self::jump::Jumps;
 use super::method::{Alarm, Method, Verdict};
 use crate::event::Direction;
@@ -39,6 +38,11 @@ const JUDGED_SEC: f64 = 300.0;
 const VALUE_MAX: f64 = 1e290;
 /// The score of an alarm by size: chance is ruled out.
 const SIZE_SCORE: f64 = 0.9;
+
+/// Length of the short window of the channel with this name; that of the fastest for any other name.
+pub(super) fn present_samples(channel: &str) -> usize {
+    judge::present_samples(channel)
+}
 
 /// The mean of the samples of one VM since the last judgment.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -123,7 +127,7 @@ impl Rank {
     }
 
     /// Completes a restored state; `false` if it is not valid. `more` is `None` if the state is of a version that judged every
-    /// sample: at short intervals, its windows mean nothing here, and learning begins anew.
+    /// sample: at short intervals, its windows mean nothing here, and learning begins again.
     pub(super) fn restore(
         &mut self,
         percent: bool,
