@@ -108,7 +108,7 @@ const NO_SHIFT: [u8; 2] = [255, 0];
 mod pairs {
     use serde::{Deserializer, Serializer, de::Error};
 
-    use super::SHIFTS;
+    use crate::had::rank::channel::SHIFTS;
 
     pub(super) fn serialize<S: Serializer>(
         pairs: &[[u8; 2]; SHIFTS],
