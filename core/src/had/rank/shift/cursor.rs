@@ -64,10 +64,10 @@ pub(super) fn sigmas(a: i32, b: i32) -> f32 {
 
 /// The positions in all rings; the same for all VMs of a hypervisor, so computed once per tick.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Cursor {
+pub(crate) struct Cursor {
     pub(super) constants: &'static Constants,
     /// Of the newest bin.
-    pub(in super::super) bin: usize,
+    pub(crate) bin: usize,
     /// Per channel, of the bin that leaves the short window and enters the base.
     pub(super) enter: [usize; CHANNELS],
     /// Per channel, of the bin that leaves the base.
@@ -89,7 +89,7 @@ impl Cursor {
     }
 
     /// The positions at sample number `t`.
-    pub(in super::super) fn at(t: u64) -> Self {
+    pub(crate) fn at(t: u64) -> Self {
         // The index `by` before `newest`, less than one turn away: needs no division except one per ring.
         let back = |newest: usize, by: usize, ring: usize| {
             if newest >= by {

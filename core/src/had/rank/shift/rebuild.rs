@@ -9,7 +9,7 @@ use super::{
 
 impl Vm {
     /// Rebuilds derived state after a restore; `cursor` is the position of the next sample. Invalid bytes count as missing.
-    pub(in super::super) fn rebuild(&mut self, cursor: &Cursor) {
+    pub(crate) fn rebuild(&mut self, cursor: &Cursor) {
         for bin in &mut self.bins {
             if usize::from(*bin) >= BINS {
                 *bin = MISSING;
