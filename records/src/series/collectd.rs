@@ -173,7 +173,7 @@ fn only_rises(rows: &[(f64, Vec<f64>)]) -> bool {
 /// The rates of counters, each at the end of its interval. There is none where a counter falls, for the VM was restarted or has
 /// migrated, nor after a gap.
 fn rates(rows: &[(f64, Vec<f64>)]) -> Vec<(f64, f64)> {
-    let interval = super::spacing(rows.iter().map(|row| row.0)).unwrap_or(GAP_SEC);
+    let interval = super::reading::spacing(rows.iter().map(|row| row.0)).unwrap_or(GAP_SEC);
     let longest = GAP_SEC.max(GAP_INTERVALS * interval);
     let mut rates = Vec::with_capacity(rows.len());
     let mut last: Option<&(f64, Vec<f64>)> = None;

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use super::labels::Labels;
 use super::limits::{LAST_ROW, ShortLines};
 use super::prometheus::{LabeledSeries, check_samples};
-use super::{Column, Reading, mismatch, spacing};
+use super::reading::{Column, Reading, mismatch, spacing};
 use crate::clock::Clock;
 use crate::files::decoded;
 use crate::times;

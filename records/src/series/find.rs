@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use super::collectd;
 use super::csv::{delimiter, is_time, is_value};
 use super::labels::Labels;
-use super::{METRICS, Reading, collectd};
+use super::reading::{METRICS, Reading};
 use crate::files::{decoded, plain, stem};
 
 /// What is read of a file to recognize its form.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::Reading;
+use super::reading::Reading;
 
 /// The label that is the name of a metric.
 pub const NAME: &str = "__name__";

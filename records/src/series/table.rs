@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, bail, ensure};
 
 use super::limits::LAST_ROW;
-use super::{Column, Reading, Recording, Rows, mismatch, spacing};
+use super::reading::{Column, Reading, mismatch, spacing};
+use super::{Recording, Rows};
 use crate::clock::Clock;
 
 /// The samples of one device of a VM, or of the VM itself.
