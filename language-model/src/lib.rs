@@ -5,7 +5,7 @@
 //!
 //! - Only enums leave this crate: a [`Verdict`] and a family. No text of a model and no text of a server reaches an answer, a notice
 //!   or an error.
-//! - The model passes an [exam](Settings::seed) before the first question and once a day; in every batch two templates with known
+//! - The model passes an exam before the first question and once a day; in every batch two templates with known
 //!   verdicts stand between the others. If one of them is wrong, no answer of the batch counts.
 //! - Templates have no parameters and at most [`TEMPLATE_MAX_BYTES`], and are quoted as JSON.
 //! - Time, requests, templates and bytes are bounded. What could not be answered is [`Verdict::Unknown`].

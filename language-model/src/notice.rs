@@ -1,4 +1,4 @@
-//! What an operator should know, and what happened so often.
+//! What an operator should know: notices and counters.
 
 use std::fmt;
 
