@@ -64,7 +64,7 @@ impl<Topic: PartialEq> LogLimiter<Topic> {
     }
 }
 
-/// How many lines may still be logged: so many within each period, for what is worth a line each time but can come in floods.
+/// A number of lines that may be logged within each period, for what is worth a line each time but can come in floods.
 #[derive(Debug, Clone)]
 pub struct Allowance {
     lines: u32,

@@ -4,8 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use bellwether_core::lad::{Record, Seeds, inference};
-use bellwether_core::units::Time;
+use bellwether_core::lad::{Seeds, inference};
 use bellwether_records::command::usage;
 use bellwether_records::logs::{self, Records};
 use bellwether_records::progress::bar;
@@ -76,16 +75,7 @@ impl LearnLogsArguments {
             for group in &found.groups {
                 let mut records = Records::new(group, None);
                 while let Some(record) = records.next_record()? {
-                    seeds.learn(
-                        &lexicon,
-                        &Record {
-                            stream: record.stream(),
-                            time: Time::from_secs(record.time),
-                            text: &record.text,
-                            priority: record.priority,
-                            source: record.source(),
-                        },
-                    );
+                    seeds.learn(&lexicon, &record.observation());
                 }
                 warnings.extend(records.warnings());
                 bar.inc(1);

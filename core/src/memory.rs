@@ -1,5 +1,7 @@
 //! Memory accounting: what data structures take, as the allocator counts it.
 
+use smol_str::SmolStr;
+
 /// Memory of an allocation of `bytes` bytes, including the overhead of glibc's allocator on 64 bits; 0 for none.
 #[inline]
 pub(crate) fn allocation(bytes: usize) -> usize {
@@ -31,6 +33,15 @@ pub(crate) fn table(capacity: usize, entry: usize) -> usize {
 pub(crate) fn grow<T>(vec: &mut Vec<T>, more: usize) {
     if vec.capacity() - vec.len() < more {
         vec.reserve_exact(vec.len() / 8 + 4 * more);
+    }
+}
+
+/// Memory of a text outside of itself in bytes.
+pub(crate) fn small_text(text: &SmolStr) -> usize {
+    // A text on the heap follows two counts of those who share it.
+    match text.is_heap_allocated() {
+        true => allocation(2 * size_of::<usize>() + text.len()),
+        false => 0,
     }
 }
 

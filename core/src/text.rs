@@ -83,7 +83,7 @@ pub fn split_list(list: &str) -> Vec<String> {
 }
 
 /// `text` [cleaned](clean) and shortened to at most `max` bytes (at least three) at a character boundary.
-pub(crate) fn shortened(text: &str, max: usize) -> String {
+pub fn shortened(text: &str, max: usize) -> String {
     // A control character of two bytes becomes a space of one: cleaning never makes a text longer.
     if text.len() <= max {
         return clean(text).into_owned();

@@ -54,7 +54,7 @@ pub unsafe extern "C" fn bw_lad_next_question(lad: *mut bw_detector) -> *mut bw_
         // SAFETY: the caller passes NULL or a detector that no other thread uses meanwhile.
         let lad = unsafe { bw_detector::exclusive(lad) }.ok()?;
         let next = lad.change(|lad: &mut Lad| lad.0.next_question()).ok()??;
-        Some(Box::into_raw(Box::new(bw_question(next))))
+        Some(bw_question(next).give())
     };
     guard(None, body).unwrap_or(std::ptr::null_mut())
 }

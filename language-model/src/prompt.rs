@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bellwether_core::inference::Family;
-use bellwether_core::text::clean;
+use bellwether_core::text::shortened;
 use serde_json::{Value, json};
 
 use crate::question::Verdict;
@@ -98,25 +98,6 @@ pub(crate) fn neutral(template: &str) -> String {
     }
     plain += rest;
     shortened(&plain, TEMPLATE_MAX_BYTES)
-}
-
-/// `text` cleaned and cut to `max` bytes.
-pub(crate) fn shortened(text: &str, max: usize) -> String {
-    // Cleaning never makes a text longer; what is cut off need not be cleaned.
-    let mut end = text.len().min(4 * max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut clean = clean(&text[..end]).into_owned();
-    if clean.len() > max || end < text.len() {
-        let mut end = clean.len().min(max - '…'.len_utf8());
-        while !clean.is_char_boundary(end) {
-            end -= 1;
-        }
-        clean.truncate(end);
-        clean.push('…');
-    }
-    clean
 }
 
 /// The name of a program as it is sent.

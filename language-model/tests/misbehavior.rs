@@ -69,7 +69,7 @@ fn after(deeds: impl IntoIterator<Item = Deed>) -> (Answer, usize, Vec<Notice>) 
     (answer, stub.take_seen().len(), client.notices())
 }
 
-/// The server does `deed` again and again: the question stays open for the reason `fault`, after so many requests.
+/// The server does `deed` again and again: the question stays open for the reason `fault`, after that number of requests.
 fn always(deed: &Deed, fault: Fault, requests: usize) {
     let (answer, sent, notices) = after(vec![deed.clone(); 10]);
     assert_eq!(answer, UNKNOWN, "{deed:?}");

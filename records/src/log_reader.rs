@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use bellwether_core::inference::Message;
-use bellwether_core::lad::{Source, Transport};
+use bellwether_core::lad::{self, Source, Transport};
+use bellwether_core::units::Time;
 
 use crate::decompress::{self, STDIN};
 use crate::files::stem;
@@ -72,8 +73,19 @@ impl Record {
         }
     }
 
+    /// The record for a detector, as one of its stream.
+    pub fn observation(&self) -> lad::Record<'_> {
+        lad::Record {
+            stream: self.stream(),
+            time: Time::from_secs(self.time),
+            text: &self.text,
+            priority: self.priority,
+            source: self.source(),
+        }
+    }
+
     /// Its source.
-    pub fn source(&self) -> Source<'_> {
+    fn source(&self) -> Source<'_> {
         Source {
             transport: self.transport,
             program: self.program.as_bytes(),

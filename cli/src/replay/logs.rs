@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use bellwether_core::event::{IncidentId, State};
-use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference, inference};
+use bellwether_core::lad::{Detector, LadOptions, SharedInference, inference};
 use bellwether_core::units::{Share, Time};
 use bellwether_language_model::{Client, ModelArguments, Reader};
 use bellwether_records::command::usage;
@@ -166,13 +166,7 @@ impl Replay<'_> {
         // Where the open incidents began.
         let mut began: HashMap<IncidentId, (Arc<str>, u64)> = HashMap::new();
         while let Some(record) = records.next_record()? {
-            let observed = detector.observe(&Record {
-                stream: record.stream(),
-                time: Time::from_secs(record.time),
-                text: &record.text,
-                priority: record.priority,
-                source: record.source(),
-            });
+            let observed = detector.observe(&record.observation());
             if observed.score > Share::ZERO {
                 Score {
                     series: &record.series,

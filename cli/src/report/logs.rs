@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use anyhow::Result;
 use bellwether_core::event::IncidentId;
 use bellwether_core::lad::{Detector, LadOptions, Record, SharedInference};
-use bellwether_core::units::Time;
 use bellwether_records::log_files::Log as RecordedLog;
 use bellwether_records::logs;
 
@@ -43,10 +42,7 @@ pub fn replay(
         let Replayed { host, log, open } = &mut hosts[at];
         let observed = detector.observe(&Record {
             stream,
-            time: Time::from_secs(record.time),
-            text: &record.text,
-            priority: record.priority,
-            source: record.source(),
+            ..record.observation()
         });
         log.records.push((record.time, observed.alarm));
         // Templates are numbered from 1.

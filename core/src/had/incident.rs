@@ -50,9 +50,9 @@ struct Changed {
 }
 
 impl Changed {
-    /// Whether it is closer to its former level than to the one during the incident.
-    fn is_back(&self) -> bool {
-        (self.now - self.before).abs() < 0.5 * (self.farthest - self.before).abs()
+    /// Whether the level `now` is closer to its former one than to the one during the incident.
+    fn is_back(&self, now: f64) -> bool {
+        (now - self.before).abs() < 0.5 * (self.farthest - self.before).abs()
     }
 }
 
@@ -79,14 +79,14 @@ impl Open {
             let now = level(vm.slot as usize);
             if !now.is_nan() {
                 known += 1;
-                back += u32::from(Changed { now, ..vm.clone() }.is_back());
+                back += u32::from(vm.is_back(now));
             }
         }
         known > 0 && f64::from(back) >= QUORUM * f64::from(known)
     }
 }
 
-/// How long is what of an incident.
+/// The durations that govern an incident.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Terms {
     /// After this many samples without an alarm, a run of alarms ends.
@@ -215,7 +215,7 @@ impl Incidents {
             }
         }
         if reported > 0 {
-            let back = open.changed.iter().filter(|vm| vm.is_back()).count() as f64;
+            let back = open.changed.iter().filter(|vm| vm.is_back(vm.now)).count() as f64;
             let share = back / open.changed.len() as f64;
             let opposite = if open.raised {
                 share >= QUORUM

@@ -32,6 +32,19 @@ pub(crate) struct Alarm {
     pub consistency: f64,
 }
 
+impl Alarm {
+    /// An alarm of a fast channel for what neither chance nor the past explains.
+    pub(crate) const fn certain(channel: &'static str, direction: Direction) -> Self {
+        Self {
+            channel,
+            slow: false,
+            direction,
+            distinctiveness: 1.0,
+            consistency: 0.0,
+        }
+    }
+}
+
 /// An algorithm with the state of one metric of one hypervisor.
 ///
 /// VMs have slots, numbered from 0. Values are in the metric's unit, one per slot, NaN for none.

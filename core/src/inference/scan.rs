@@ -237,7 +237,7 @@ fn first(text: &[u8], at: usize) -> u64 {
     }
 }
 
-/// The first bytes of eight, so many; the others become zeros.
+/// The first `length` bytes of eight; the others become zeros.
 #[inline]
 fn cut(eight: u64, length: usize) -> u64 {
     match length {

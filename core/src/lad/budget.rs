@@ -36,8 +36,8 @@ pub(super) fn divided(options: &LadOptions, seeds: Option<&SharedSeeds>) -> usiz
     (options.max_memory_mib << 20).saturating_sub(seeds.map_or(0, SharedSeeds::bytes))
 }
 
-/// The memory that the state may take without the seeds, in bytes; the rest of `max_memory_mib` is for a snapshot while it is taken. Relative to
-/// their size in memory, long templates take the most space in a snapshot: not quite two fifths.
+/// The memory that the state may take without the seeds, in bytes; the rest of `max_memory_mib` is for a snapshot while it is taken.
+/// Relative to their size in memory, long templates take the most space in a snapshot: not quite two fifths.
 fn state_limit(divided: usize) -> usize {
     divided / 16 * 11
 }

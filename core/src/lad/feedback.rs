@@ -3,7 +3,7 @@
 use super::detector::Detector;
 use super::questions::{Open, QUESTION_MAX_BYTES, Question};
 use super::record::Verdict;
-use crate::text::{clean, shortened};
+use crate::text::shortened;
 
 /// Maximum number of normal templates beside a question.
 const NORMAL_MAX: usize = 8;
@@ -75,7 +75,7 @@ impl Detector {
     fn question(&self, open: &Open) -> Option<Question> {
         let stream = self.streams.get(self.streams.find(&open.stream)?)?;
         let template = stream.miner.template(open.template_id)?;
-        let short = |text: &str| shortened(&clean(text), QUESTION_MAX_BYTES);
+        let short = |text: &str| shortened(text, QUESTION_MAX_BYTES);
         let template = short(template);
         let benign = stream
             .benign(NORMAL_MAX)

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use smol_str::SmolStr;
 
-use crate::memory::allocation;
-use crate::text::{clean, shortened};
+use crate::memory::{allocation, small_text};
+use crate::text::shortened;
 
 /// Maximum length of a template in a question, in bytes.
 pub const QUESTION_MAX_BYTES: usize = 300;
@@ -82,7 +82,7 @@ impl Questions {
             id: self.last_id,
             stream: stream.into(),
             template_id,
-            program: shortened(&clean(program), PROGRAM_MAX_BYTES).into(),
+            program: shortened(program, PROGRAM_MAX_BYTES).into(),
         });
         true
     }
@@ -124,13 +124,7 @@ impl Questions {
 
     /// Memory in bytes, at most.
     pub(super) fn bytes(&self) -> usize {
-        let names = |open: &Open| {
-            [&open.stream, &open.program]
-                .into_iter()
-                .filter(|name| name.is_heap_allocated())
-                .map(|name| allocation(name.len() + 2 * size_of::<usize>()))
-                .sum::<usize>()
-        };
+        let names = |open: &Open| small_text(&open.stream) + small_text(&open.program);
         allocation(self.open.capacity() * size_of::<Open>())
             + self.open.iter().map(names).sum::<usize>()
     }

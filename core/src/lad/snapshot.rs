@@ -295,11 +295,6 @@ impl Saved for Detector {
                 let stream = detector.stream_at(at)?;
                 let episodes = of_stream.into_iter().map(SavedEpisode::restored);
                 stream.past.episodes.0.extend(episodes);
-                let before = stream.usage;
-                stream.usage = stream.measured();
-                let now = stream.usage;
-                detector.totals -= before;
-                detector.totals += now;
             }
         }
         // Version 3 did not always have them.
@@ -313,13 +308,7 @@ impl Saved for Detector {
             }
             let settled: Vec<FxHashMap<u64, Settled>> = input.next("the settled templates")?;
             for (at, of_stream) in (0..).zip(settled) {
-                let stream = detector.stream_at(at)?;
-                stream.past.settled = of_stream;
-                let before = stream.usage;
-                stream.usage = stream.measured();
-                let now = stream.usage;
-                detector.totals -= before;
-                detector.totals += now;
+                detector.stream_at(at)?.past.settled = of_stream;
             }
         }
         if version > 2 && !input.is_at_end() {
@@ -335,6 +324,10 @@ impl Saved for Detector {
                 detector.pending.unseen += u64::from(of_stream.is_some());
                 detector.stream_at(at)?.past.unseen = of_stream;
             }
+        }
+        // What was saved apart from a stream has its size as well.
+        for at in 0..detector.streams.len() {
+            detector.streams[at].remeasure(&mut detector.totals);
         }
         // The snapshot may have been made with larger limits: the least recently used streams are evicted.
         while detector.streams.len() > detector.options.max_streams {

@@ -25,7 +25,7 @@ use super::unseen::Unseen;
 use crate::drain::{Change, ClusterView, Miner, Scratch};
 use crate::event::{IncidentId, LogSource, State};
 use crate::inference::{Family, Finding, Message, Reading};
-use crate::memory::{allocation, table};
+use crate::memory::{allocation, small_text, table};
 use crate::text::shortened;
 use crate::units::{Share, Time};
 
@@ -33,9 +33,6 @@ use crate::units::{Share, Time};
 const FEEDBACK_SEVERITY: f64 = 1.0;
 /// The severity of a record that the rest of its report explains.
 const HINT: f32 = 0.45;
-
-/// Memory of a heap-allocated name besides its text, in bytes.
-const NAME_HEADER_BYTES: usize = 2 * size_of::<usize>();
 
 /// A stream.
 #[derive(Debug)]
@@ -644,14 +641,20 @@ impl Stream {
     /// Measures the stream if it may have grown, and updates the totals.
     #[inline]
     pub(super) fn measure(&mut self, totals: &mut Totals) {
-        if std::mem::take(&mut self.grown) {
-            *totals -= self.usage;
-            self.usage = self.measured();
-            *totals += self.usage;
+        if self.grown {
+            self.remeasure(totals);
         }
     }
 
-    pub(super) fn measured(&self) -> Totals {
+    /// Measures the stream, and updates the totals.
+    pub(super) fn remeasure(&mut self, totals: &mut Totals) {
+        self.grown = false;
+        *totals -= self.usage;
+        self.usage = self.measured();
+        *totals += self.usage;
+    }
+
+    fn measured(&self) -> Totals {
         let parser = self.miner.statistics();
         Totals {
             bytes: self.bytes(),
@@ -664,12 +667,8 @@ impl Stream {
     /// Memory in bytes, including its place in the detector.
     pub(super) fn bytes(&self) -> usize {
         let past = &self.past;
-        let name = match past.name.is_heap_allocated() {
-            true => allocation(NAME_HEADER_BYTES + past.name.len()),
-            false => 0,
-        };
         allocation(size_of::<Self>())
-            + name
+            + small_text(&past.name)
             + self.miner.bytes()
             + past.sequence.bytes()
             + past.recent.bytes()

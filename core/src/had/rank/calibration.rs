@@ -7,10 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::channel::CHANNELS;
+use super::channel::BARS;
 
-/// The channels of the table and the mixed one.
-const BARS: usize = CHANNELS + 1;
 /// Blocks per day.
 const BLOCKS_PER_DAY: f64 = 4.0;
 /// Blocks that must be known before they count.
@@ -21,8 +19,8 @@ const MEMORY: f32 = 20.0;
 const SCALE: f32 = 0.975;
 /// The mean of a Gumbel distribution lies this many scales above its mode (Euler's constant).
 const MEAN: f32 = 0.577;
-/// The accepted probability that a block exceeds the threshold, as its negative natural logarithm: somewhat less than one in a
-/// hundred months of blocks.
+/// The accepted probability that a block exceeds the threshold, as its negative natural logarithm: once in some 160,000 blocks, a
+/// hundred years. It is so small because maxima have longer tails than the distribution, and there are several channels.
 const LOG_ODDS: f64 = 12.0;
 /// The highest threshold, relative to the ordinary one.
 const HIGHEST: f64 = 3.0;

@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::logs::{self, MISSING};
+
 /// Bins of the day.
 const DAY: usize = 32;
 /// Seconds of a bin.
@@ -17,9 +19,6 @@ const DAYS: usize = 3;
 const LAG: usize = 5;
 /// Bins of the ring: the days before, half a day around the earliest for its level, and the lag.
 const RING: usize = DAYS * DAY + DAY / 2 + LAG + 3;
-/// Units of a stored mean per unit of ln(1+x).
-const UNITS: f32 = 2048.0;
-const MISSING: u16 = u16::MAX;
 /// Bins with known values below which there is no level of a day.
 const LEVEL_MIN: u32 = DAY as u32 / 3;
 /// The time constant of the regression, in bins.
@@ -32,8 +31,8 @@ const EXPLAINED_MIN: f32 = 0.45;
 /// The course of one VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Course {
-    /// Means of ln(1+x), in [`UNITS`]; a ring.
-    #[serde(with = "means")]
+    /// Means of ln(1+x), a ring.
+    #[serde(with = "super::logs")]
     means: [u16; RING],
     /// Number of bins so far.
     bins: u32,
@@ -48,25 +47,6 @@ pub(super) struct Course {
     known: u16,
     /// The part of the expected deviation that is divided out, 0 to 1.
     weight: f32,
-}
-
-/// The ring, serialized as a sequence.
-mod means {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error};
-
-    use crate::had::rank::course::RING;
-
-    pub(super) fn serialize<S: Serializer>(means: &[u16; RING], to: S) -> Result<S::Ok, S::Error> {
-        means.as_slice().serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u16; RING], D::Error> {
-        let means: Vec<u16> = Vec::deserialize(from)?;
-        let length = means.len();
-        means
-            .try_into()
-            .map_err(|_| D::Error::invalid_length(length, &"a mean per bin"))
-    }
 }
 
 impl Default for Course {
@@ -107,8 +87,7 @@ impl Course {
         if bin < 0 || !(1..=RING as i64).contains(&age) {
             return None;
         }
-        let mean = self.means[bin as usize % RING];
-        (mean != MISSING).then(|| f32::from(mean) / UNITS)
+        logs::known(self.means[bin as usize % RING])
     }
 
     /// The mean of the day of bins from `from` on.
@@ -156,7 +135,7 @@ impl Course {
     fn turn(&mut self) {
         let mean = match self.count {
             0 => MISSING,
-            count => (self.sum / count as f32 * UNITS).min(f32::from(MISSING - 1)) as u16,
+            count => logs::stored(self.sum / count as f32),
         };
         self.means[self.bins as usize % RING] = mean;
         self.bins += 1;
@@ -213,7 +192,7 @@ impl Course {
     pub(super) fn skip(&mut self, seconds: f64) {
         let all = f64::from(self.elapsed) + seconds;
         let bins = (all / BIN_SEC).floor();
-        // After so many, nothing is known any more.
+        // Beyond that number, everything is unknown.
         for _ in 0..(bins as u64).min(RING as u64 + DAY as u64) {
             self.turn();
         }

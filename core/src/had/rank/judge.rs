@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::bar::Bar;
 use super::calibration::Calibration;
 use super::channel::{
-    CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, Place, RING, Statistic, TABLE,
+    AGREES, BARS, CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NO_ALARM_MAX, NOISE_NOISY, Place,
+    RING, Statistic, TABLE,
 };
+use super::frozen;
 use super::gate;
 use super::shift::{Cursor, Vm};
 use crate::event::Direction;
@@ -16,8 +18,6 @@ use crate::had::method::{Alarm, Verdict};
 use crate::had::quorum::{binomial_evidence, normal_evidence, normal_tail, votes_needed};
 use crate::memory::{allocation, vec};
 
-/// The channels of the table and the mixed one.
-const BARS: usize = CHANNELS + 1;
 /// Index of the mixed channel's bar.
 const MIXED_BAR: usize = CHANNELS;
 /// With fewer VMs than this, the settings for few VMs apply.
@@ -30,14 +30,6 @@ const GATE_SPAN: f64 = 1.0 / 12.0;
 const FROZEN_MIN: u16 = 6;
 /// Samples before which nothing counts as frozen.
 const FROZEN_AFTER: u64 = 36;
-/// Share of the VMs that must be frozen.
-const FROZEN_QUORUM: f64 = 0.7;
-/// The score of frozen VMs: chance is ruled out, but a stalled source of metrics looks the same.
-const FROZEN_SCORE: f64 = 0.9;
-/// Maximum score without an alarm; 0.5 means an alarm.
-const NO_ALARM_MAX: f64 = 0.499;
-/// A VM with at least this shift (standard deviations) counts for consensus.
-const AGREES: f32 = 1.0;
 
 /// Sampling interval (seconds) and false alarms per month for which the thresholds were calibrated.
 const MEASURED_INTERVAL: f64 = 300.0;
@@ -336,7 +328,7 @@ impl Judge {
             present().count(),
             present().filter(|(vm, _)| vm.frozen(FROZEN_MIN)).count(),
         );
-        (n >= 2 && k >= votes_needed(n, FROZEN_QUORUM)).then_some((n, k))
+        frozen::is_quorum(n, k).then_some((n, k))
     }
 
     /// The share of the voters that agree, and their mean distance from their own past, on channel `c`.
@@ -373,9 +365,8 @@ impl Judge {
             },
         )
     }
-}
 
-impl Judge {
+    /// Memory outside of itself in bytes.
     pub(super) fn bytes(&self) -> usize {
         let Shared { shifts, votes, .. } = &self.shared;
         // There are as many votes as VMs as soon as all vote.
@@ -483,14 +474,8 @@ impl Judge {
             (Some((present, frozen)), _) => {
                 verdict.voters = present as u32;
                 verdict.consensus = frozen as f64 / present as f64;
-                verdict.score = verdict.score.max(FROZEN_SCORE);
-                verdict.alarm = Some(Alarm {
-                    channel: "frozen",
-                    slow: false,
-                    direction: Direction::Frozen,
-                    distinctiveness: 1.0,
-                    consistency: 0.0,
-                });
+                verdict.score = verdict.score.max(frozen::SCORE);
+                verdict.alarm = Some(frozen::ALARM);
             }
             (None, Some((score, mut alarm, c))) => {
                 (verdict.consensus, alarm.distinctiveness) = self.agreement(c, alarm.direction);

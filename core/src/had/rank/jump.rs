@@ -9,6 +9,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::bar::Bar;
+use super::channel::{AGREES, NO_ALARM_MAX};
+use super::frozen::{self, Repeats};
+use super::logs::{self, MISSING};
 use crate::event::Direction;
 use crate::had::method::{Alarm, Verdict};
 use crate::had::quorum::{binomial_evidence, votes_needed};
@@ -34,12 +37,10 @@ const IDLE: f32 = 0.5;
 /// fifty moments.
 const CHANCE: f64 = 0.02;
 const QUORUM: f64 = 0.7;
-/// A VM with at least this shift (standard deviations) counts for consensus.
-const AGREES: f32 = 1.0;
 /// Evidence above the bar for an alarm, while nothing else knows the VMs yet, and later.
 const THRESHOLD_FIRST: f64 = 3.3;
 const THRESHOLD: f64 = 5.0;
-/// That is later, in seconds.
+/// Seconds from which on the second one applies.
 const FIRST_SEC: f64 = 6.0 * 3600.0;
 /// Samples after which evidence belongs to the past.
 const LAG: usize = 60;
@@ -50,10 +51,6 @@ const FROZEN_SEC: f64 = 60.0;
 const FROZEN_MIN: f64 = 6.0;
 /// Minimum number of changes of value before a VM can freeze.
 const MOVES_MIN: u16 = 36;
-/// The score of frozen VMs: chance is ruled out, but a stalled source of metrics looks the same.
-const FROZEN_SCORE: f64 = 0.9;
-/// Maximum score without an alarm; 0.5 means an alarm.
-const NO_ALARM_MAX: f64 = 0.499;
 /// The least spread of the past that a shift is measured by, in ln(1+x).
 const SPREAD_MIN: f32 = 0.05;
 /// No shift is larger.
@@ -61,21 +58,12 @@ const SHIFT_MAX: f32 = 9.0;
 /// Above this interval, samples are judged themselves.
 const INTERVAL_MAX: f64 = 150.0;
 
-/// Units of a stored sample per unit of ln(1+x).
-const UNITS: f32 = 2048.0;
-const MISSING: u16 = u16::MAX;
-
 /// The last samples of one VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Vm {
-    /// ln(1+x), in [`UNITS`].
-    #[serde(with = "ring")]
+    #[serde(with = "super::logs")]
     logs: [u16; RING],
-    /// Number of consecutive repetitions of the last value, and the largest of earlier runs.
-    repeats: u16,
-    repeats_max: u16,
-    /// Number of times that the value changed.
-    moves: u16,
+    repeats: Repeats,
     /// The last shift, in standard deviations of the past; NaN if unknown.
     #[serde(skip, default = "unknown")]
     shift: f32,
@@ -88,31 +76,11 @@ fn unknown() -> f32 {
     f32::NAN
 }
 
-/// The ring, serialized as a sequence.
-mod ring {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error};
-
-    use crate::had::rank::jump::RING;
-
-    pub(super) fn serialize<S: Serializer>(logs: &[u16; RING], to: S) -> Result<S::Ok, S::Error> {
-        logs.as_slice().serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u16; RING], D::Error> {
-        let logs: Vec<u16> = Vec::deserialize(from)?;
-        let length = logs.len();
-        logs.try_into()
-            .map_err(|_| D::Error::invalid_length(length, &"the last samples"))
-    }
-}
-
 impl Default for Vm {
     fn default() -> Self {
         Self {
             logs: [MISSING; RING],
-            repeats: 0,
-            repeats_max: 0,
-            moves: 0,
+            repeats: Repeats::default(),
             shift: unknown(),
             level: unknown(),
         }
@@ -135,33 +103,19 @@ impl Vm {
             self.logs[at] = MISSING;
             return;
         }
-        let log = value.max(0.0).ln_1p() as f32 * UNITS;
-        let log = log.min(f32::from(MISSING - 1)) as u16;
-        if log == self.logs[(at + RING - 1) % RING] {
-            self.repeats = self.repeats.saturating_add(1);
-        } else {
-            self.repeats_max = self.repeats_max.max(self.repeats);
-            self.moves = self.moves.saturating_add(1);
-            self.repeats = 0;
-        }
+        let log = logs::stored(value.max(0.0).ln_1p() as f32);
+        self.repeats.pass(log == self.logs[(at + RING - 1) % RING]);
         self.logs[at] = log;
-    }
-
-    /// Whether a VM that used to change repeats one value longer than ever before, and at least `repeats_min` times.
-    fn is_frozen(&self, repeats_min: u16) -> bool {
-        let longest = self.repeats_max.saturating_mul(2).saturating_add(1);
-        self.moves >= MOVES_MIN && self.repeats >= repeats_min.max(longest)
     }
 
     /// The vote; `next` is the place of the oldest sample, and the last `present` are the present.
     fn vote(&mut self, next: usize, present: usize) -> Vote {
-        let oldest_first = || self.logs[next..].iter().chain(&self.logs[..next]);
-        let known = |log: &u16| (*log != MISSING).then(|| f32::from(*log) / UNITS);
+        let oldest_first = || self.logs[next..].iter().chain(&self.logs[..next]).copied();
         let past = oldest_first().take(BASE);
         let now = oldest_first().skip(RING - present);
         let (mut count, mut sum, mut squares) = (0, 0.0, 0.0);
         let (mut least, mut largest) = (f32::INFINITY, f32::NEG_INFINITY);
-        for log in past.filter_map(known) {
+        for log in past.filter_map(logs::known) {
             count += 1;
             sum += log;
             squares += log * log;
@@ -169,7 +123,7 @@ impl Vm {
             largest = largest.max(log);
         }
         let (mut present_count, mut present_sum) = (0, 0.0);
-        for log in now.filter_map(known) {
+        for log in now.filter_map(logs::known) {
             present_count += 1;
             present_sum += log;
         }
@@ -295,7 +249,8 @@ impl Jumps {
         for (vm, value) in self.vms.iter_mut().zip(values) {
             vm.take(at, *value);
             there += u32::from(!value.is_nan());
-            frozen += u32::from(!value.is_nan() && vm.is_frozen(self.repeats_min));
+            frozen +=
+                u32::from(!value.is_nan() && vm.repeats.is_frozen(MOVES_MIN, self.repeats_min));
             match vm.vote(self.next as usize, self.present) {
                 Vote::Abstains => continue,
                 Vote::Stays => {}
@@ -321,30 +276,22 @@ impl Jumps {
             false => THRESHOLD,
         };
         let score = (margin / (margin.abs() + threshold)).max(0.0);
-        if there >= 2 && frozen as usize >= votes_needed(there as usize, QUORUM) {
+        if frozen::is_quorum(there as usize, frozen as usize) {
             return Some(Verdict {
                 voters: there,
                 consensus: f64::from(frozen) / f64::from(there),
-                score: FROZEN_SCORE,
-                alarm: Some(Alarm {
-                    channel: "frozen",
-                    slow: false,
-                    direction: Direction::Frozen,
-                    distinctiveness: 1.0,
-                    consistency: 0.0,
-                }),
+                score: frozen::SCORE,
+                alarm: Some(frozen::ALARM),
                 follows_time_of_day: false,
             });
         }
+        let direction = match up > down {
+            true => Direction::Up,
+            false => Direction::Down,
+        };
         let alarm = (margin >= threshold).then(|| Alarm {
-            channel: CHANNEL,
-            slow: false,
-            direction: match up > down {
-                true => Direction::Up,
-                false => Direction::Down,
-            },
-            distinctiveness: 1.0,
             consistency: (past / evidence).clamp(0.0, 1.0),
+            ..Alarm::certain(CHANNEL, direction)
         });
         Some(Verdict {
             voters,

@@ -17,9 +17,11 @@ mod bar;
 mod calibration;
 mod channel;
 mod course;
+mod frozen;
 mod gate;
 mod judge;
 mod jump;
+mod logs;
 mod shift;
 mod size;
 
@@ -57,7 +59,7 @@ struct Mean {
 pub(super) struct Rank {
     judge: Judge,
     #[serde(skip)]
-    more: Box<More>,
+    more: More,
 }
 
 /// What is not part of a snapshot of version 2 and before; saved separately.
@@ -122,7 +124,7 @@ impl Rank {
         };
         Self {
             judge: Judge::new(percent, setting.judged_sec, false_alarms_per_month),
-            more: Box::new(more),
+            more,
         }
     }
 
@@ -144,7 +146,7 @@ impl Rank {
             return true;
         }
         let new = || Self::new(percent, interval, false_alarms_per_month).more;
-        self.more = more.map_or_else(new, Box::new);
+        self.more = more.unwrap_or_else(new);
         self.more.setting = setting;
         self.more.jumps.configure(interval);
         self.more.values = vec![f64::NAN; slots];
@@ -169,7 +171,7 @@ impl Rank {
 
     /// Judges the mean samples since the last judgment.
     fn judged(&mut self, hour: usize) -> Verdict {
-        let more = &mut *self.more;
+        let more = &mut self.more;
         let factor = more.setting.factor;
         let courses = more.courses.iter_mut();
         for ((mean, course), value) in more.means.iter_mut().zip(courses).zip(&mut more.values) {
@@ -198,13 +200,7 @@ impl Rank {
             verdict.consensus = tiny as f64 / voters as f64;
             verdict.voters = voters as u32;
             verdict.score = verdict.score.max(SIZE_SCORE);
-            verdict.alarm = Some(Alarm {
-                channel: "size",
-                slow: false,
-                direction: Direction::Down,
-                distinctiveness: 1.0,
-                consistency: 0.0,
-            });
+            verdict.alarm = Some(Alarm::certain("size", Direction::Down));
         }
         verdict
     }
@@ -231,9 +227,8 @@ impl More {
 
 impl Method for Rank {
     fn bytes(&self) -> usize {
-        let more = &*self.more;
+        let more = &self.more;
         self.judge.bytes()
-            + crate::memory::allocation(size_of::<More>())
             + vec(&more.means)
             + vec(&more.courses)
             + vec(&more.values)
@@ -247,7 +242,7 @@ impl Method for Rank {
 
     fn reset(&mut self, slot: usize) {
         self.judge.reset(slot);
-        let more = &mut *self.more;
+        let more = &mut self.more;
         more.means[slot] = Mean::default();
         more.courses[slot] = Course::default();
         more.values[slot] = f64::NAN;
@@ -255,7 +250,7 @@ impl Method for Rank {
     }
 
     fn close(&mut self, values: &[f64], hour: usize) -> Verdict {
-        let more = &mut *self.more;
+        let more = &mut self.more;
         for (mean, value) in more.means.iter_mut().zip(values) {
             if !value.is_nan() {
                 mean.sum += value.min(VALUE_MAX);
@@ -295,7 +290,7 @@ impl Method for Rank {
     }
 
     fn skip(&mut self, ticks: u64) {
-        let more = &mut *self.more;
+        let more = &mut self.more;
         let all = u64::from(more.passed) + ticks;
         let factor = u64::from(more.setting.factor);
         more.passed = (all % factor) as u32;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bellwether_core::lad::{Detector, LadOptions, Record, Sequence, inference};
-use bellwether_core::units::Time;
 use bellwether_records::keys;
 use bellwether_records::logs::{self, Record as Line};
 use rayon::prelude::*;
@@ -133,10 +132,7 @@ impl TextSeries {
         for line in &self.0 {
             let observed = detector.observe(&Record {
                 stream: name,
-                time: Time::from_secs(line.time),
-                text: &line.text,
-                priority: line.priority,
-                source: line.source(),
+                ..line.observation()
             });
             while detector.next_event().is_some() {}
             observations.scores.push(observed.score.get());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use self::cursor::{Constants, rank_sum, sigmas};
 use self::histogram::Histogram;
 use super::channel::{CHANNELS, FAST, RING, SHIFTS, TABLE};
+use super::frozen::Repeats;
 
 pub(super) use self::cursor::Cursor;
 
@@ -150,12 +151,7 @@ pub(super) struct Vm {
     step: f32,
     /// Steps that `step` is the mean of.
     steps: u16,
-    /// Number of consecutive repetitions of the last value.
-    repeats: u16,
-    /// The longest earlier run.
-    repeats_max: u16,
-    /// Number of times that the value changed.
-    moves: u16,
+    repeats: Repeats,
     /// Mean absolute shift of the fast channel, in standard deviations of independent samples.
     mean_shift: f32,
     /// The last value; NaN before the first.
@@ -173,9 +169,7 @@ impl Default for Vm {
             last_log: f32::NAN,
             step: 0.0,
             steps: 0,
-            repeats: 0,
-            repeats_max: 0,
-            moves: 0,
+            repeats: Repeats::default(),
             mean_shift: MEAN_SHIFT,
             last: f64::NAN,
         }
@@ -218,14 +212,8 @@ impl Vm {
 
     /// Updates value and noise; returns the value's bin.
     fn take(&mut self, value: f64, cursor: &Cursor) -> u8 {
-        if value == self.last {
-            self.repeats = self.repeats.saturating_add(1);
-        } else {
-            self.repeats_max = self.repeats_max.max(self.repeats);
-            self.moves = self.moves.saturating_add(1);
-            self.repeats = 0;
-            self.last = value;
-        }
+        self.repeats.pass(value == self.last);
+        self.last = value;
         let scaled = value / f64::from(self.unit());
         if scaled > FULL_SCALE * OVERSHOOT {
             self.overshoots += 1;
@@ -398,7 +386,7 @@ impl Vm {
 
     /// Whether a VM that used to change repeats one value longer than ever before, and at least `repeats_min` times.
     pub(super) fn frozen(&self, repeats_min: u16) -> bool {
-        self.moves >= MOVES_MIN && self.repeats >= repeats_min.max(2 * self.repeats_max + 1)
+        self.repeats.is_frozen(MOVES_MIN, repeats_min)
     }
 
     /// The bins from oldest to newest, where the newest is at `cursor`.

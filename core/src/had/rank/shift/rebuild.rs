@@ -33,7 +33,7 @@ impl Vm {
             MEAN_SHIFT
         };
         self.overshoots = self.overshoots.min(OVERSHOOTS);
-        self.repeats_max = self.repeats_max.min(u16::MAX / 4);
+        self.repeats.limit();
         self.rebuild_bases(cursor);
         self.rebuild_shifts(cursor);
     }
