@@ -652,6 +652,8 @@ fn end(instance: Arc<Instance>) {
     housekeeper::leave(&(instance.clone() as Arc<dyn Periodic>));
     let mut running = instance.running.lock();
     running.ended = true;
+    // What came after the last periodic work.
+    running.warn_of_limits(Instant::now());
     running.finish();
     if let Some(path) = running.state_path() {
         STATE_FILES.lock().retain(|used| *used != path);

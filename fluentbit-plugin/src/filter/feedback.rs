@@ -112,7 +112,7 @@ impl<'a> Feedback<'a> {
         })
     }
 
-    /// A line for the log: what was applied to so many templates.
+    /// A line for the log: what was applied, and to how many templates.
     pub fn applied(&self, count: usize) -> String {
         let word = match self.verdict {
             Verdict::None => "verdict none, by operator,",
