@@ -69,6 +69,9 @@ struct Open {
     /// Samples since it was cleared. Not saved: what it prevents may then be prevented for longer.
     #[serde(skip)]
     ended: u64,
+    /// [`Terms::stride`] of the alarm that raised it. Not saved: the recovery of one that was restored may be told later.
+    #[serde(skip)]
+    stride: Option<u32>,
 }
 
 impl Open {
@@ -95,7 +98,7 @@ pub(super) struct Terms {
     pub(super) memory: u64,
     /// Samples per judgment: an echo comes this much later.
     pub(super) pace: u64,
-    /// Samples that count as one where levels are followed.
+    /// Samples that count as one where the levels of an incident are followed that this tick's alarm raises.
     pub(super) stride: u32,
 }
 
@@ -179,6 +182,7 @@ impl Incidents {
                 changed,
                 steady: 0,
                 ended: 0,
+                stride: Some(terms.stride),
             });
             self.follow(terms, &level);
             return [superseded, Some(Change::Raised)];
@@ -189,11 +193,9 @@ impl Incidents {
     /// Tracks the levels of the VMs that changed.
     fn follow(&mut self, terms: Terms, level: &impl Fn(usize) -> f64) -> Option<Change> {
         let Terms { quiet, memory, .. } = terms;
-        let (samples, steady) = (
-            LEVEL_SAMPLES * f64::from(terms.stride),
-            STEADY_SAMPLES * terms.stride,
-        );
         let open = self.open.as_mut()?;
+        let stride = open.stride.unwrap_or(terms.stride);
+        let (samples, steady) = (LEVEL_SAMPLES * f64::from(stride), STEADY_SAMPLES * stride);
         open.age += 1;
         open.ended += u64::from(!open.raised);
         let mut reported = 0u32;

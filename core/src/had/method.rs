@@ -80,6 +80,11 @@ pub(crate) trait Method {
         1
     }
 
+    /// [`Method::pace`] of a channel.
+    fn pace_of(&self, _channel: &str) -> u64 {
+        self.pace()
+    }
+
     /// A value of the VM in `slot` at this tick, comparable with [`Method::baseline`].
     fn adjusted(&self, _slot: usize, value: f64) -> f64 {
         value

@@ -333,6 +333,13 @@ impl Method for Rank {
         u64::from(self.more.setting.factor)
     }
 
+    fn pace_of(&self, channel: &str) -> u64 {
+        match channel {
+            jump::CHANNEL => 1,
+            _ => self.pace(),
+        }
+    }
+
     fn adjusted(&self, slot: usize, value: f64) -> f64 {
         let elapsed = f64::from(self.more.passed) / f64::from(self.more.setting.factor);
         let ahead = elapsed * self.more.setting.judged_sec;

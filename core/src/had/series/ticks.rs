@@ -229,6 +229,7 @@ impl Series {
     ) -> [Option<Change>; 2] {
         let method = self.method.get();
         let pace = method.pace();
+        let alarm = verdict.alarm.as_ref();
         let terms = Terms {
             quiet: (options.overlap_window_sz as u64).saturating_mul(pace),
             memory: match &self.method {
@@ -236,13 +237,13 @@ impl Series {
                 AnyMethod::Zscore(_) | AnyMethod::Iad(_) => method.memory() as u64,
             },
             pace,
-            stride: match pace {
+            stride: match alarm.map_or(pace, |alarm| method.pace_of(alarm.channel)) {
                 1 => 1,
                 _ => (FOLLOWED_SEC / self.interval).round().max(1.0) as u32,
             },
         };
         let changed = || {
-            let direction = verdict.alarm.map(|a| a.direction);
+            let direction = alarm.map(|alarm| alarm.direction);
             self.members
                 .iter()
                 .enumerate()
@@ -259,7 +260,7 @@ impl Series {
                 .collect()
         };
         self.incidents.tick(
-            verdict.alarm.as_ref(),
+            alarm,
             terms,
             |slot| match self.rows[0].values.get(slot) {
                 Some(value) => method.adjusted(slot, *value),
