@@ -45,7 +45,7 @@ Examples:
 /// a hypervisor, and each dump a VM.
 ///
 /// Several metrics: a folder per metric (cpu/hv1.csv, disk_ops/hv1.csv), columns named VM:METRIC, or several names in an answer
-/// of Prometheus. Each metric is evaluated by itself.
+/// of Prometheus. The decision is one over all metrics of a hypervisor (joint_metrics).
 ///
 /// Each hypervisor gets its own detector. Events are printed in the order of the files and, within a file, by hypervisor and time. Each
 /// line is a JSON object: the event, and "index", the row at which the incident was raised. Where two VMs hardly ever voted, a line

@@ -308,6 +308,7 @@ impl Detector {
             name,
             series,
             silent_since,
+            reported,
             ..
         } = &mut hypervisors[at];
         let (before, rest) = series.split_at_mut(i);
@@ -320,8 +321,9 @@ impl Detector {
                 pending.push(event);
             }
             let silence = (&mut *silent_since, &mut *presences, at);
-            let reported = report::events_of_tick(name, options, series, &tick, &others, silence);
-            pending.push(reported);
+            let known = (&mut *reported, &others);
+            let events = report::events_of_tick(name, options, series, &tick, known, silence);
+            pending.push(events);
         })
     }
 

@@ -115,9 +115,6 @@ pub(super) const BARS: usize = CHANNELS + 1;
 /// A VM with at least this shift (standard deviations) counts for consensus.
 pub(super) const AGREES: f32 = 1.0;
 
-/// Maximum score without an alarm; 0.5 means an alarm.
-pub(super) const NO_ALARM_MAX: f64 = 0.499;
-
 /// The channel whose shifts are also used by [`MIXED`].
 pub(super) const FAST: usize = 0;
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::bar::Bar;
 use super::calibration::Calibration;
 use super::channel::{
-    AGREES, BARS, CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NO_ALARM_MAX, NOISE_NOISY, Place,
-    RING, Statistic, TABLE,
+    AGREES, BARS, CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, Place, RING,
+    Statistic, TABLE,
 };
 use super::frozen;
 use super::gate;
@@ -408,6 +408,7 @@ impl Judge {
         let mut place = Place::default();
         let mut verdict = Verdict::default();
         let mut best: Option<(f64, Alarm, usize)> = None;
+        let mut excess = f64::NEG_INFINITY;
         for (i, channel) in TABLE.iter().chain([&MIXED]).enumerate() {
             let vote = if i == MIXED_BAR {
                 self.vote_mixed()
@@ -441,9 +442,11 @@ impl Judge {
             if alarmed && self.is_gated(channel) && !self.is_step(i == MIXED_BAR) {
                 alarmed = false;
                 verdict.follows_time_of_day = true;
+            } else {
+                excess = excess.max(margin - threshold);
             }
             if !alarmed {
-                verdict.score = verdict.score.max(score.min(NO_ALARM_MAX));
+                verdict.score = verdict.score.max(score.min(Verdict::NO_ALARM_MAX));
                 continue;
             }
             let direction = match (i == MIXED_BAR, vote.up) {
@@ -466,6 +469,7 @@ impl Judge {
                 best = Some((score, alarm, if i == MIXED_BAR { FAST } else { i }));
             }
         }
+        verdict.weight = Verdict::weight_of(excess);
         let frozen = match &best {
             Some((_, alarm, _)) if !alarm.slow => None,
             _ => self.frozen(values),
@@ -475,6 +479,7 @@ impl Judge {
                 verdict.voters = present as u32;
                 verdict.consensus = frozen as f64 / present as f64;
                 verdict.score = verdict.score.max(frozen::SCORE);
+                verdict.weight = Verdict::CERTAIN;
                 verdict.alarm = Some(frozen::ALARM);
             }
             (None, Some((score, mut alarm, c))) => {

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bar::Bar;
-use super::channel::{AGREES, NO_ALARM_MAX};
+use super::channel::AGREES;
 use super::frozen::{self, Repeats};
 use super::logs::{self, MISSING};
 use crate::event::Direction;
@@ -281,6 +281,7 @@ impl Jumps {
                 voters: there,
                 consensus: f64::from(frozen) / f64::from(there),
                 score: frozen::SCORE,
+                weight: Verdict::CERTAIN,
                 alarm: Some(frozen::ALARM),
                 follows_time_of_day: false,
             });
@@ -298,8 +299,9 @@ impl Jumps {
             consensus,
             score: match alarm {
                 Some(_) => score,
-                None => score.min(NO_ALARM_MAX),
+                None => score.min(Verdict::NO_ALARM_MAX),
             },
+            weight: Verdict::weight_of(margin - threshold),
             alarm,
             follows_time_of_day: false,
         })

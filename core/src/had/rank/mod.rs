@@ -200,6 +200,7 @@ impl Rank {
             verdict.consensus = tiny as f64 / voters as f64;
             verdict.voters = voters as u32;
             verdict.score = verdict.score.max(SIZE_SCORE);
+            verdict.weight = Verdict::CERTAIN;
             verdict.alarm = Some(Alarm::certain("size", Direction::Down));
         }
         verdict
@@ -273,6 +274,7 @@ impl Method for Rank {
         if let Some(jump) = jump {
             verdict.voters = verdict.voters.max(jump.voters);
             verdict.score = verdict.score.max(jump.score);
+            let weight = verdict.weight.max(jump.weight);
             match jump.alarm {
                 Some(alarm) if verdict.alarm.is_none_or(|judged| judged.slow) => {
                     verdict = Verdict {
@@ -285,6 +287,7 @@ impl Method for Rank {
                 }
                 _ => {}
             }
+            verdict.weight = weight;
         }
         verdict
     }
