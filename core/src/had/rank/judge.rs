@@ -13,6 +13,7 @@ use super::channel::{
 use super::frozen;
 use super::gate;
 use super::shift::{Cursor, Vm};
+use super::usual::Usual;
 use crate::event::Direction;
 use crate::had::method::{Alarm, Verdict};
 use crate::had::quorum::{binomial_evidence, normal_evidence, normal_tail, votes_needed};
@@ -154,6 +155,11 @@ impl Judge {
                 TABLE[i].lag
             })
         })
+    }
+
+    /// The usual shifts by slot, of a state of version 2 or before.
+    pub(super) fn usual_before(&self) -> Vec<Usual> {
+        self.vms.iter().map(Vm::usual_before).collect()
     }
 
     /// Number of slots.
@@ -385,18 +391,21 @@ impl Judge {
         self.shared.shifts[slot] = [f32::NAN; CHANNELS];
     }
 
-    /// Judges one sample: `values` has one value per slot, NaN for none; `hour` is the hour of the day, 0 to 23; `has_course` says
+    /// Judges one sample: `values` and `usual` have one entry per slot, NaN for no value; `hour` is the hour of the day, 0 to 23; `has_course` says
     /// that the course of the day was divided out of most of them.
     pub(super) fn close(
         &mut self,
         values: &[f64],
         hour: usize,
+        usual: &mut [Usual],
         calibration: &mut Calibration,
         has_course: bool,
     ) -> Verdict {
         let cursor = Cursor::at(self.samples);
-        for ((vm, shifts), value) in self.vms.iter_mut().zip(&mut self.shared.shifts).zip(values) {
+        let vms = self.vms.iter_mut().zip(usual);
+        for (((vm, usual), shifts), value) in vms.zip(&mut self.shared.shifts).zip(values) {
             vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
+            usual.pass(shifts);
         }
         let noise = self.noise();
         let first_day = match (self.samples as f64) < self.shared.day {
@@ -430,8 +439,8 @@ impl Judge {
             let extra = self.shared.stricter + first_day + unsettled;
             let ordinary = channel.threshold.at(&place) + extra;
             let ordinary = ordinary.max(LOG10_2);
-            let threshold = calibration.threshold(i, ordinary);
-            let margin = Bar::margin(vote.evidence, past);
+            let threshold = calibration.threshold(i, ordinary, channel.highest);
+            let margin = Bar::margin(vote.evidence, past, channel.past_weight);
             calibration.pass(i, margin, ordinary);
             let score = if margin > 0.0 {
                 margin / (margin + threshold)

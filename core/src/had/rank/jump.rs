@@ -46,6 +46,8 @@ const FIRST_SEC: f64 = 6.0 * 3600.0;
 const LAG: usize = 60;
 /// Maximum weight of the recent past.
 const PAST_CAP: f32 = 9.0;
+/// New evidence must exceed this multiple of the past.
+const PAST_WEIGHT: f64 = 1.25;
 /// Least time (seconds) and number of repetitions of one value that count as frozen.
 const FROZEN_SEC: f64 = 60.0;
 const FROZEN_MIN: f64 = 6.0;
@@ -269,7 +271,7 @@ impl Jumps {
             false => 0.0,
         };
         let past = self.bar.pass_with(evidence, PAST_CAP, hour, self.decay);
-        let margin = Bar::margin(evidence, past);
+        let margin = Bar::margin(evidence, past, PAST_WEIGHT);
         self.samples = self.samples.saturating_add(1);
         let threshold = match self.samples <= self.first {
             true => THRESHOLD_FIRST,
