@@ -148,6 +148,7 @@ impl Detector {
                 &hypervisor.others(smallest),
                 sample.time,
             );
+            let ended = self.fleet.pass(ended, self.options.interval);
             self.pending.push(ended);
             hypervisor.series[smallest] = new;
             return Ok(smallest);
@@ -179,6 +180,7 @@ impl Detector {
                 &hypervisor.others(from),
                 time,
             );
+            let ended = self.fleet.pass(ended, self.options.interval);
             self.pending.push(ended);
             if series.moved > 1 {
                 self.counters.intervals_changed += 1;
