@@ -11,8 +11,7 @@ use lines::{Family, HOSTILE, Random, ordinary};
 use rustix::time::{ClockId, clock_gettime};
 
 /// No line may cost more than an ordinary one of its length times this.
-/// The goal is 10; lines of 40 bytes, which a search may cost as much as longer ones, exceed it.
-const MAX_RATIO: f64 = 25.0;
+const MAX_RATIO: f64 = 10.0;
 /// Lengths of the lines in bytes.
 const LENGTHS: [usize; 4] = [40, 120, 512, 4096];
 /// Lines per measurement.

@@ -552,7 +552,7 @@ fn vms_with_many_cores_and_unbounded_metrics_are_evaluated_on_their_own_scale() 
 }
 
 #[test]
-fn metrics_are_evaluated_independently() {
+fn a_fault_in_one_of_two_metrics_is_raised_with_its_name() {
     let mut detector = detector(&[("metrics", "cpu,disk_time")]);
     for t in 0..260u64 {
         for vm in 0..5u64 {

@@ -228,7 +228,7 @@ fn had_stays_within_the_memory_limit_also_while_saving_and_loading() {
             );
         }
         let counters = detector.counters();
-        assert!(counters.vms > 400 && counters.full > 0, "{counters:?}");
+        assert!(counters.vms >= 400 && counters.full > 0, "{counters:?}");
         let (saving, snapshot) = peak(|| detector.snapshot());
         assert!(
             saving - before <= limit,

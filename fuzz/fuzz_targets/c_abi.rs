@@ -11,6 +11,9 @@ use std::ptr;
 
 use arbitrary::Arbitrary;
 use bellwether::*;
+use bellwether_core::inference::{Family, Lexicon};
+use bellwether_core::lad::{LadOptions, Record, Seeds, SharedInference, Source};
+use bellwether_core::units::Time;
 use bellwether_fuzz::line::Line;
 use bellwether_fuzz::number::Number;
 use bellwether_fuzz::state::Folder;
@@ -175,6 +178,13 @@ enum Call<'a> {
     Statuses(u8, usize, Size),
     Feedback(u8, Text<'a>, u8, u32),
     LadTemplate(u8, Text<'a>, u8),
+    NextQuestion(u8),
+    QuestionDescribe(u8, Size),
+    QuestionBenign(u8, usize),
+    QuestionFree(u8),
+    Answer(u8, Asked, u8, FamilyName<'a>),
+    FeedbackByText(u8, TextFeedback<'a>),
+    OptionsSetSeeds(u8, SeedsFile<'a>),
     DrainTemplate(u8, u8),
     Parameters(u8, Text<'a>, u8, u8),
     EventField(u8, u8, Size),
@@ -208,6 +218,61 @@ impl Kind<'_> {
             Self::Any(text) => text.with(work),
         }
     }
+}
+
+/// The question that is answered.
+#[derive(Arbitrary, Debug, Clone, Copy)]
+enum Asked {
+    /// One that was fetched.
+    Fetched(u8),
+    Any(u64),
+}
+
+/// The name of a family.
+#[derive(Arbitrary, Debug)]
+enum FamilyName<'a> {
+    Known(u8),
+    Any(Text<'a>),
+}
+
+impl FamilyName<'_> {
+    /// Calls `work` with pointer and length.
+    fn with<T>(&self, work: impl FnOnce(*const c_char, usize) -> T) -> T {
+        match self {
+            Self::Known(n) => {
+                let name = Family::ALL[usize::from(*n) % Family::ALL.len()].as_str();
+                work(name.as_ptr().cast(), name.len())
+            }
+            Self::Any(text) => text.with(work),
+        }
+    }
+}
+
+/// Feedback on a template by its text.
+#[derive(Arbitrary, Debug)]
+struct TextFeedback<'a> {
+    stream: Text<'a>,
+    template: Template<'a>,
+    family: FamilyName<'a>,
+    verdict: u8,
+    size: Size,
+    /// Whether the caller wants to know to how many templates it applied.
+    wanted: bool,
+}
+
+/// A template.
+#[derive(Arbitrary, Debug)]
+enum Template<'a> {
+    OfQuestion(u8),
+    Any(Text<'a>),
+}
+
+/// A file for the option `seeds`.
+#[derive(Arbitrary, Debug)]
+enum SeedsFile<'a> {
+    None,
+    Right,
+    Bytes(&'a [u8]),
 }
 
 /// What a detector is given, by the functions of one kind, which need not be its own.
@@ -406,7 +471,7 @@ fn is_left_alone(name: *const c_char, length: usize) -> bool {
     // SAFETY: it has this length.
     let name = unsafe { std::slice::from_raw_parts(name.cast::<u8>(), length) };
     let name = String::from_utf8_lossy(name);
-    name == "lexicon"
+    ["lexicon", "seeds"].contains(&&*name)
         || ["window_", "drain_max", "max_"]
             .iter()
             .any(|start| name.starts_with(start))
@@ -419,6 +484,7 @@ struct World {
     detectors: Handles<bw_detector>,
     events: Handles<bw_event>,
     snapshots: Handles<bw_snapshot>,
+    questions: Handles<bw_question>,
 }
 
 /// Whether detectors with these options take so long to make that it is to be rare: a lexicon is compiled for each.
@@ -680,6 +746,90 @@ unsafe fn call(world: &mut World, step: &Step) {
                 let detector = world.detectors.get(*which);
                 read(bw_lad_template(detector, stream, length, (*id).into()));
             }),
+            Call::NextQuestion(which) => {
+                let question = bw_lad_next_question(world.detectors.get(*which));
+                if !question.is_null() {
+                    let asked_of = described(question);
+                    assert!((1..=300).contains(&asked_of.template_text.size));
+                    assert!(
+                        asked_of.id > 0 && asked_of.template_id > 0 && asked_of.benign_count <= 8
+                    );
+                }
+                world.questions.keep(question, bw_question_free);
+            }
+            Call::QuestionDescribe(which, size) => {
+                let question = world.questions.get(*which);
+                size.with(zeroed::<bw_question_info>(), |info| {
+                    let code = coded(asked, |error| bw_question_describe(question, info, error));
+                    if code == bw_result::BW_OK && size.is_whole() {
+                        let texts = [(*info).stream, (*info).template_text, (*info).program];
+                        assert!(texts.into_iter().all(|text| read(text).is_some()));
+                    }
+                });
+            }
+            Call::QuestionBenign(which, index) => {
+                let question = world.questions.get(*which);
+                let count = match question.is_null() {
+                    true => 0,
+                    false => described(question).benign_count,
+                };
+                for index in (0..count).chain([*index]) {
+                    let template = read(bw_question_benign(question, index));
+                    assert_eq!(template.is_some(), index < count);
+                }
+            }
+            Call::QuestionFree(which) => bw_question_free(world.questions.take(*which)),
+            Call::Answer(which, question, verdict, family) => {
+                let detector = world.detectors.get(*which);
+                let id = match question {
+                    Asked::Fetched(which) => match world.questions.get(*which) {
+                        question if question.is_null() => 0,
+                        question => described(question).id,
+                    },
+                    Asked::Any(id) => *id,
+                };
+                // Answered twice, the second time in vain.
+                for again in [false, true] {
+                    let code = family.with(|name, length| {
+                        coded(asked, |error| {
+                            bw_lad_answer(detector, id, (*verdict).into(), name, length, error)
+                        })
+                    });
+                    assert!(!(again && code == bw_result::BW_OK));
+                }
+            }
+            Call::FeedbackByText(which, feedback) => {
+                let detector = world.detectors.get(*which);
+                let question = match &feedback.template {
+                    Template::OfQuestion(which) => world.questions.get(*which),
+                    Template::Any(_) => ptr::null_mut(),
+                };
+                let with_template = |work: &mut dyn FnMut(bw_string)| match &feedback.template {
+                    Template::Any(text) => text.with_string(work),
+                    Template::OfQuestion(_) if question.is_null() => work(zeroed()),
+                    Template::OfQuestion(_) => work(described(question).template_text),
+                };
+                with_template(&mut |template_text| {
+                    text_feedback(detector, feedback, template_text, asked);
+                });
+            }
+            Call::OptionsSetSeeds(which, file) => {
+                let options = world.options.get(*which);
+                let path = world.folder.path().with_extension("seeds");
+                let path = match file {
+                    SeedsFile::None => String::new(),
+                    SeedsFile::Right | SeedsFile::Bytes(_) => path.display().to_string(),
+                };
+                match file {
+                    SeedsFile::None => {}
+                    SeedsFile::Right => seeds().save(path.as_ref()).expect("a temporary file"),
+                    SeedsFile::Bytes(bytes) => fs::write(&path, bytes).expect("a temporary file"),
+                }
+                coded(asked, |error| {
+                    let (name, value) = (c"seeds".as_ptr(), path.as_ptr().cast());
+                    bw_options_set(options, name, 5, value, path.len(), error)
+                });
+            }
             Call::DrainTemplate(which, id) => {
                 read(bw_drain_template(world.detectors.get(*which), (*id).into()));
             }
@@ -718,6 +868,76 @@ unsafe fn call(world: &mut World, step: &Step) {
             Call::LadBatch(which, batch) => lad_batch(world.detectors.get(*which), batch, asked),
         }
     }
+}
+
+/// What a question is about.
+///
+/// # Safety
+/// It lives.
+unsafe fn described(question: *const bw_question) -> bw_question_info {
+    let mut info: bw_question_info = zeroed();
+    info.size = size_of::<bw_question_info>();
+    // SAFETY: passed on to the caller, and `info` has the size that it says.
+    let code = coded(true, |error| unsafe {
+        bw_question_describe(question, &mut info, error)
+    });
+    assert_eq!(code, bw_result::BW_OK);
+    info
+}
+
+/// A [`Call::FeedbackByText`].
+fn text_feedback(
+    detector: *mut bw_detector,
+    given: &TextFeedback,
+    template_text: bw_string,
+    asked: bool,
+) {
+    given.stream.with_string(|stream| {
+        given.family.with(|data, size| {
+            let feedback = bw_lad_text_feedback {
+                size: 0,
+                stream,
+                template_text,
+                family: bw_string { data, size },
+                verdict: given.verdict.into(),
+            };
+            given.size.with(feedback, |feedback| {
+                let mut applied = usize::MAX;
+                let place = match given.wanted {
+                    true => &raw mut applied,
+                    false => ptr::null_mut(),
+                };
+                // SAFETY: the detector is the world's, and strings and structs have the sizes that they say.
+                let code = coded(asked, |error| unsafe {
+                    bw_lad_feedback_by_text(detector, feedback, place, error)
+                });
+                let told = code == bw_result::BW_OK && given.wanted;
+                assert_eq!(applied != usize::MAX, told);
+            });
+        });
+    });
+}
+
+/// Benign templates of a fleet.
+fn seeds() -> Seeds {
+    let mut seeds = Seeds::new(&LadOptions::default()).expect("the defaults agree");
+    let inference: SharedInference = Lexicon::builtin().clone();
+    for text in [
+        "session opened for user root",
+        "link 7 is up after 12 tries",
+    ] {
+        seeds.learn(
+            &inference,
+            &Record {
+                stream: "host-1",
+                time: Time::from_secs(1.7e9),
+                text,
+                priority: None,
+                source: Source::default(),
+            },
+        );
+    }
+    seeds
 }
 
 /// What `write` writes to the file `path`, which is removed.
@@ -890,12 +1110,26 @@ fn lad_batch(detector: *mut bw_detector, batch: &Batch, asked: bool) {
     });
 }
 
-/// A detector of that kind with the defaults.
+/// A detector of that kind; one of logs soon has questions.
 fn made_new(kind: Known) -> *mut bw_detector {
     Kind::Known(kind).with(|name, length| {
-        // SAFETY: the name has this length, and the options are ours until they are freed.
+        // SAFETY: the names and values have their lengths, and the options are ours until they are freed.
         unsafe {
             let options = bw_options_new(name, length, ptr::null_mut());
+            for (name, value) in [("questions", "4"), ("training", "4")] {
+                let code = coded(false, |error| {
+                    let (name_data, value_data) = (name.as_ptr().cast(), value.as_ptr().cast());
+                    bw_options_set(
+                        options,
+                        name_data,
+                        name.len(),
+                        value_data,
+                        value.len(),
+                        error,
+                    )
+                });
+                assert_eq!(code == bw_result::BW_OK, kind == Known::Lad);
+            }
             let detector = bw_detector_new(options, ptr::null_mut());
             bw_options_free(options);
             detector
@@ -903,11 +1137,12 @@ fn made_new(kind: Known) -> *mut bw_detector {
     })
 }
 
-/// A detector of logs with no state: always the same one, which loads what it saved when it was new.
-fn blank_lad() -> *mut bw_detector {
-    struct Blank(*mut bw_detector, Vec<u8>);
-    thread_local!(static BLANK: Blank = {
+/// A detector of logs with questions: always the same one, which loads what it saved when it had learned a little.
+fn usual_lad() -> *mut bw_detector {
+    struct Usual(*mut bw_detector, Vec<u8>);
+    thread_local!(static USUAL: Usual = {
         let lad = made_new(Known::Lad);
+        (0..8).for_each(|n| say(lad, n, "session opened for user root"));
         // SAFETY: the detector and the snapshot are ours, and the buffer has its size.
         let bytes = unsafe {
             let snapshot = bw_detector_save_bytes(lad, ptr::null_mut());
@@ -916,25 +1151,55 @@ fn blank_lad() -> *mut bw_detector {
             bw_snapshot_free(snapshot);
             bytes
         };
-        Blank(lad, bytes)
+        Usual(lad, bytes)
     });
-    BLANK.with(|Blank(lad, bytes)| {
+    USUAL.with(|Usual(lad, bytes)| {
         // SAFETY: the handle is never freed, and there are that many bytes.
         let code = coded(true, |error| unsafe {
             bw_detector_load_bytes(*lad, bytes.as_ptr(), bytes.len(), error)
         });
         assert_eq!(code, bw_result::BW_OK);
+        // Of templates that are new.
+        say(*lad, 8, "link 7 is up after 12 tries");
+        say(*lad, 9, "volume backup was moved elsewhere");
         *lad
     })
+}
+
+/// Gives the detector a record of host-1.
+fn say(lad: *mut bw_detector, second: u8, text: &str) {
+    let string = |text: &str| bw_string {
+        data: text.as_ptr().cast(),
+        size: text.len(),
+    };
+    let none = string("");
+    let record = bw_lad_record {
+        size: size_of::<bw_lad_record>(),
+        stream: string("host-1"),
+        text: string(text),
+        time: 1.7e9 + f64::from(second),
+        program: none,
+        unit: none,
+        tag: none,
+        priority: 0,
+        has_priority: 0,
+        transport: 0,
+    };
+    // SAFETY: strings and the struct have the sizes that they say.
+    let code = coded(true, |error| unsafe {
+        bw_lad_observe(lad, &record, ptr::null_mut(), error)
+    });
+    assert_eq!(code, bw_result::BW_OK);
 }
 
 fuzz_target!(|steps: Vec<Step>| {
     let mut world = World {
         folder: Folder::new(),
         options: Handles::new(ptr::null_mut()),
-        detectors: Handles::new(blank_lad()),
+        detectors: Handles::new(usual_lad()),
         events: Handles::new(ptr::null_mut()),
         snapshots: Handles::new(ptr::null_mut()),
+        questions: Handles::new(ptr::null_mut()),
     };
     // Some of each, or most calls would be about NULL.
     for kind in [Known::Had, Known::Drain] {
@@ -957,4 +1222,5 @@ fuzz_target!(|steps: Vec<Step>| {
     world.detectors.free(bw_detector_free);
     world.events.free(bw_event_free);
     world.snapshots.free(bw_snapshot_free);
+    world.questions.free(bw_question_free);
 });

@@ -5,6 +5,7 @@
 
 use arbitrary::Arbitrary;
 use bellwether_core::drain::{Added, Change, DrainOptions, Miner};
+use bellwether_fuzz::cost::most_steps;
 use bellwether_fuzz::line::Line;
 use bellwether_fuzz::option::{Setting, modest};
 use libfuzzer_sys::fuzz_target;
@@ -131,8 +132,8 @@ fn add(miner: &mut Miner, twin: Option<&mut Twin>, line: &str) {
     // Many are evicted at once, and the tree may be rebuilt, only for what was saved before.
     if after.evicted - before.evicted <= 1 {
         let steps = after.steps - before.steps;
-        let masked = miner.masked().len() as u64;
-        assert!(steps <= 3_072 + 40 * masked, "{steps} steps for {line:?}");
+        let most = most_steps(miner.masked().len(), miner.options());
+        assert!(steps <= most, "{steps} steps for {line:?}");
     }
     let Added { cluster, change } = added;
     assert_eq!(change == Change::New, cluster == created + 1);

@@ -487,7 +487,7 @@ mod tests {
     #[test]
     fn a_metric_that_is_not_watched_is_named() {
         let mut columns = columns(2);
-        columns[1].metric = Some("disk_ops".into());
+        columns[1].metric = Some("net_octets".into());
         let options = options("300");
         let mut diagnosis = Diagnosis::new("hv", &columns, &options);
         let feed = Feed::new(&options, "hv", columns).unwrap();
@@ -496,7 +496,7 @@ mod tests {
         assert!(
             warnings
                 .iter()
-                .any(|w| w.starts_with("disk_ops: not evaluated")),
+                .any(|w| w.starts_with("net_octets: not evaluated")),
             "{warnings:?}"
         );
     }

@@ -45,7 +45,7 @@ Examples:
 /// a hypervisor, and each dump a VM.
 ///
 /// Several metrics: a folder per metric (cpu/hv1.csv, disk_ops/hv1.csv), columns named VM:METRIC, or several names in an answer
-/// of Prometheus. Each metric is evaluated by itself.
+/// of Prometheus. The decision is one over all metrics of a hypervisor (joint_metrics).
 ///
 /// The hypervisors of a folder, or of one file, are a fleet: one detector sees them all, and what happens to a fifth of them at once is
 /// one event, fleet_change. So are those of files that are all of their folder. Any other file, and files beside a labels.json as the

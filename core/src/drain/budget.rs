@@ -3,11 +3,13 @@
 use super::postings::SCAN_MAX;
 
 /// Postings that a search may look at, and so many more per word of the line.
-const POSTINGS: usize = 1024;
+const POSTINGS: usize = 96;
 const POSTINGS_PER_WORD: usize = 8;
-/// Words of templates that a search may compare, and so many more per word of the line.
-const WORDS: usize = 1024;
-const WORDS_PER_WORD: usize = 32;
+/// Words of templates that a search may compare, so many more per word of the line as for a leaf that is scanned, and so many more
+/// for each of its first words.
+const WORDS: usize = 128;
+const WORDS_PER_FIRST: usize = 24;
+const FIRST: usize = 128;
 
 /// What is left for a search.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +18,8 @@ pub(super) struct Budget {
     postings: usize,
     /// Words of templates.
     words: usize,
-    steps: usize,
+    /// Both at the start.
+    given: usize,
     /// It was not enough.
     is_exceeded: bool,
 }
@@ -25,33 +28,30 @@ impl Budget {
     /// The budget for a search of the index for a line of so many words.
     #[inline]
     pub fn search(words: usize) -> Self {
-        Self {
-            postings: POSTINGS + POSTINGS_PER_WORD * words,
-            words: WORDS + WORDS_PER_WORD * words,
-            steps: 0,
-            is_exceeded: false,
-        }
+        Self::of(
+            POSTINGS + POSTINGS_PER_WORD * words,
+            WORDS + SCAN_MAX * words + WORDS_PER_FIRST * words.min(FIRST),
+        )
     }
 
     /// The budget for a scan of a leaf: enough for one that is scanned because it has few clusters.
     #[inline]
     pub fn scan(words: usize) -> Self {
+        Self::of(0, SCAN_MAX * words)
+    }
+
+    fn of(postings: usize, words: usize) -> Self {
         Self {
-            postings: 0,
-            words: SCAN_MAX * words,
-            steps: 0,
+            postings,
+            words,
+            given: postings + words,
             is_exceeded: false,
         }
     }
 
     #[cfg(test)]
     pub fn unlimited() -> Self {
-        Self {
-            postings: usize::MAX,
-            words: usize::MAX,
-            steps: 0,
-            is_exceeded: false,
-        }
+        Self::of(usize::MAX / 2, usize::MAX / 2)
     }
 
     /// Whether it is enough for this number of postings.
@@ -63,25 +63,21 @@ impl Budget {
     /// Takes a posting from the budget; `false` if nothing is left.
     #[inline]
     pub fn take_posting(&mut self) -> bool {
-        self.is_exceeded |= self.postings == 0;
-        if self.is_exceeded {
-            return false;
+        match self.postings.checked_sub(1) {
+            Some(left) => self.postings = left,
+            None => self.is_exceeded = true,
         }
-        self.postings -= 1;
-        self.steps += 1;
-        true
+        !self.is_exceeded
     }
 
     /// Takes words of a template from the budget; `false` if there are not as many left.
     #[inline]
     pub fn take_words(&mut self, words: usize) -> bool {
-        self.is_exceeded |= self.words < words;
-        if self.is_exceeded {
-            return false;
+        match self.words.checked_sub(words) {
+            Some(left) => self.words = left,
+            None => self.is_exceeded = true,
         }
-        self.words -= words;
-        self.steps += words;
-        true
+        !self.is_exceeded
     }
 
     /// Whether more was needed than there was.
@@ -91,6 +87,6 @@ impl Budget {
 
     /// The postings and words that were read.
     pub fn steps(&self) -> u64 {
-        self.steps as u64
+        (self.given - self.postings - self.words) as u64
     }
 }

@@ -11,11 +11,12 @@
 //! # Bounded cost
 //!
 //! Whatever a line holds, the work for it is bounded, also when the tree is full of templates that were chosen for the purpose
-//! (`benches/hostile.rs` compares such lines with ordinary ones of their length). Three limits see to that:
+//! (`benches/hostile.rs` compares such lines with ordinary ones of their length: none costs ten times as much). Three limits see to
+//! that:
 //!
-//! - A leaf with more than 16 templates is searched by an index of words. A search reads at most 1024 entries of that index, and 8
+//! - A leaf with more than 16 templates is searched by an index of words. A search reads at most 96 entries of that index, and 8
 //!   more per word of the line; beyond that, those of the rarest words and of the newest templates first.
-//! - It compares at most 1024 words of templates, and 32 more per word of the line.
+//! - It compares at most 128 words of templates, 40 more for each of the first 128 words of the line, and 16 for each further one.
 //! - A template is in the index with at most 64 of its words, the rarest ones.
 //!
 //! A line that would need more may start a template although an existing one is similar enough, or join one that is not the most
@@ -456,7 +457,7 @@ impl Best {
 }
 
 /// Words that are compared before a look at whether the rest can matter.
-const STRIDE: usize = 16;
+const STRIDE: usize = 8;
 
 /// Number of words that a template has in common with a line of the same length, if these are at least `least`. `has_parameters`:
 /// the line has a parameter.
@@ -468,34 +469,37 @@ fn common(
     least: usize,
     budget: &mut Budget,
 ) -> Option<usize> {
-    // Two sums are faster than one of two conditions, and few lines have a parameter.
-    let sum = |template: &[Word], line: &[Word], equal: fn(Word, Word) -> bool| -> usize {
+    /// Loops over whole arrays without branches are vectorized.
+    #[inline]
+    fn equal(template: &[Word], line: &[Word]) -> usize {
         let pairs = template.iter().zip(line);
-        pairs.map(|(&a, &b)| usize::from(equal(a, b))).sum()
-    };
-    let equal = |template: &[Word], line: &[Word]| {
-        let both = |word, other| word == PARAMETER && other == PARAMETER;
-        let parameters = if has_parameters {
-            sum(template, line, both)
-        } else {
-            0
-        };
-        sum(template, line, |word, other| word == other) - parameters
-    };
-    let (mut same, mut left) = (0, line.len());
-    if left <= STRIDE {
-        budget.take_words(left).then_some(())?;
-        same = equal(template, line);
-    } else {
-        for (template, line) in template.chunks(STRIDE).zip(line.chunks(STRIDE)) {
-            if same + left < least || !budget.take_words(line.len()) {
-                return None;
-            }
-            left -= line.len();
-            same += equal(template, line);
-        }
+        pairs.map(|(word, other)| usize::from(word == other)).sum()
     }
-    (same >= least).then_some(same)
+    // A parameter is similar to no word, and few lines have one.
+    let parameters = match has_parameters {
+        true => template
+            .iter()
+            .zip(line)
+            .filter(|&(&word, &other)| word == PARAMETER && other == PARAMETER)
+            .count(),
+        false => 0,
+    };
+    let least = least + parameters;
+    let (templates, template_rest) = template.as_chunks::<STRIDE>();
+    let (lines, line_rest) = line.as_chunks::<STRIDE>();
+    let (mut same, mut left) = (0, line.len());
+    for (template, line) in templates.iter().zip(lines) {
+        if same + left < least || !budget.take_words(STRIDE) {
+            return None;
+        }
+        left -= STRIDE;
+        same += equal(template, line);
+    }
+    if same + left < least || !budget.take_words(line_rest.len()) {
+        return None;
+    }
+    same += equal(template_rest, line_rest);
+    (same >= least).then(|| same - parameters)
 }
 
 /// Number of parameters of a template.

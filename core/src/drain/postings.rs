@@ -3,8 +3,8 @@
 //! A cluster that has at least k of n words in common with a line shares at least one of any n - k + 1 of its own words with it.
 //! So it is enough to list every cluster under its n - k + 1 rarest words, and frequent words cost nothing (prefix filter).
 //!
-//! If all words are frequent, lists are long. Most clusters in them share only that one word with the line. Signatures, four bits
-//! of each of the first words, reject those without a look at the cluster itself. An epoch per cluster tells which ones the line
+//! If all words are frequent, lists are long. Most clusters in them share only that one word with the line. Signatures, a byte
+//! of each of the first 32 words, reject those without a look at the cluster itself. An epoch per cluster tells which ones the line
 //! has met already.
 //!
 //! The cost of a line is bounded: a cluster is listed under at most [`MAX_LISTED`] words, and a query looks at no more postings than
@@ -21,9 +21,11 @@ const MAX_LISTED: usize = 64;
 /// When there are too many postings for a line, lists of up to the first length come first, then longer ones.
 const TIERS: [u32; 4] = [2, 8, 32, u32::MAX];
 /// Number of words in a signature.
-const SIGNATURE_WORDS: usize = 16;
+const SIGNATURE_WORDS: usize = 32;
 /// Maximum number of lists.
 const MAX_LISTS: usize = 1 << 31;
+/// A byte of each of the first words of a template; 0 where it has fewer.
+type Signature = [u8; SIGNATURE_WORDS];
 /// No posting.
 const NONE: u32 = u32::MAX;
 
@@ -66,7 +68,7 @@ struct Queried {
 /// A cluster in the index.
 #[derive(Debug, Clone, Copy)]
 struct Listed {
-    signature: u64,
+    signature: Signature,
     /// Its first posting; `None` if it is not in the index, as opposed to one that has lost all of its postings.
     first: Option<u32>,
     /// The last query that met it.
@@ -74,7 +76,7 @@ struct Listed {
 }
 
 const UNLISTED: Listed = Listed {
-    signature: 0,
+    signature: [0; SIGNATURE_WORDS],
     first: None,
     epoch: 0,
 };
@@ -104,20 +106,22 @@ fn hash(leaf: u32, position: usize, word: Word) -> u32 {
     (mixed.wrapping_mul(0xff51_afd7_ed55_8ccd) >> 32) as u32
 }
 
-/// Four bits of each of the first words.
+/// The signature of a template or line.
 #[inline]
-fn signature(words: &[Word]) -> u64 {
-    let bits = |signature: u64, word: &Word| signature << 4 | (word >> 20 & 15);
-    words.iter().take(SIGNATURE_WORDS).fold(0, bits)
+fn signature(words: &[Word]) -> Signature {
+    let mut signature = [0; SIGNATURE_WORDS];
+    for (byte, word) in signature.iter_mut().zip(words) {
+        *byte = (word >> 20) as u8;
+    }
+    signature
 }
 
 /// The number of positions at which two signatures agree.
 #[inline]
-fn common_places(a: u64, b: u64) -> usize {
-    let other = a ^ b;
-    let other = other | other >> 1;
-    let other = (other | other >> 2) & (u64::MAX / 15);
-    SIGNATURE_WORDS - other.count_ones() as usize
+fn common_places(a: &Signature, b: &Signature) -> usize {
+    // A sum of bytes over whole arrays is vectorized best.
+    let sum: u8 = a.iter().zip(b).map(|(a, b)| u8::from(a == b)).sum();
+    usize::from(sum)
 }
 
 impl Postings {
@@ -324,7 +328,7 @@ impl Postings {
                 }
                 let listed = &mut listed[posting.slot as usize];
                 let met = std::mem::replace(&mut listed.epoch, epoch) == epoch;
-                if !met && common_places(own, listed.signature) >= least {
+                if !met && common_places(&own, &listed.signature) >= least {
                     candidate(posting.slot, budget);
                 }
             }

@@ -61,6 +61,7 @@ impl Hypervisor {
         // The name is also in the index.
         2 * allocation(self.name.len())
             + vec(&self.series)
+            + vec(&self.reported)
             + self.series.iter().map(Series::bytes).sum::<usize>()
     }
 }

@@ -316,6 +316,7 @@ impl Detector {
             name,
             series,
             silent_since,
+            reported,
             ..
         } = &mut hypervisors[at];
         let (before, rest) = series.split_at_mut(i);
@@ -328,10 +329,11 @@ impl Detector {
                 pending.push(event);
             }
             let silence = (&mut *silent_since, &mut *presences, at);
-            let reported = report::events_of_tick(name, options, series, &tick, &others, silence);
+            let known = (&mut *reported, &others);
+            let events = report::events_of_tick(name, options, series, &tick, known, silence);
             fleet.tick(at, &tick, series.interval, i == 0);
-            if !reported.is_empty() || fleet.is_due() {
-                pending.push(fleet.pass(reported, series.interval));
+            if !events.is_empty() || fleet.is_due() {
+                pending.push(fleet.pass(events, series.interval));
             }
         })
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::joint::Reported;
 use super::series::Series;
 
 /// One hypervisor.
@@ -12,6 +13,9 @@ pub(super) struct Hypervisor {
     pub(super) series: Vec<Series>,
     /// Since when all VMs have been silent, if that was reported; seconds.
     pub(super) silent_since: Option<f64>,
+    /// The open incidents that were reported: one, or one per metric without a joint decision. Saved separately.
+    #[serde(skip)]
+    pub(super) reported: Vec<Reported>,
     /// The most frequent interval among the rejected samples, by majority vote: the candidate and its lead.
     #[serde(skip)]
     pub(super) rejected: (f64, u32),
@@ -26,6 +30,7 @@ impl Hypervisor {
             name: name.into(),
             series: Vec::new(),
             silent_since: None,
+            reported: Vec::new(),
             rejected: (0.0, 0),
             bytes: 0,
         }
@@ -77,13 +82,5 @@ impl Others<'_> {
     /// Those of the same metric, whose VMs have other intervals.
     pub(super) fn of(&self, metric: u32) -> impl Iterator<Item = &Series> {
         self.all().filter(move |series| series.metric == metric)
-    }
-
-    /// When the incident of the metric was raised, if one is open at another interval.
-    pub(super) fn raised_since(&self, metric: u32) -> Option<f64> {
-        let raised = self
-            .of(metric)
-            .filter(|series| series.incidents.is_raised());
-        raised.map(|series| series.raised_since).reduce(f64::min)
     }
 }

@@ -184,6 +184,7 @@ impl Method for Iad {
             voters: self.used,
             consensus,
             score: score(count, needed, self.used),
+            weight: 0.0,
             alarm: (count >= needed).then(|| Alarm {
                 channel: "iad",
                 slow: false,

@@ -12,6 +12,8 @@ const ECHO_SAMPLES: u64 = 360;
 const LEVEL_SAMPLES: f64 = 8.0;
 /// Number of consecutive samples that the VMs must be back for an incident to end, or away again for it to be raised again.
 const STEADY_SAMPLES: u32 = 8;
+/// The largest [`Terms::stride`] of a plausible state.
+const STRIDE_MAX: u32 = 10_000_000;
 /// Share of the changed VMs that must be back, or away again.
 const QUORUM: f64 = 0.7;
 
@@ -47,12 +49,22 @@ struct Changed {
     now: f64,
     /// The value of `now` farthest from `before` within the first samples after the alarm.
     farthest: f64,
+    /// The last sample; NaN before the first.
+    #[serde(skip, default = "unknown")]
+    last: f64,
+}
+
+fn unknown() -> f64 {
+    f64::NAN
 }
 
 impl Changed {
-    /// Whether the level `now` is closer to its former one than to the one during the incident.
+    /// Whether the level `now` is closer to its former one than to the one during the incident. It may lie beyond the former one,
+    /// as after a slow change whose beginning that already had seen, by less than the change.
     fn is_back(&self, now: f64) -> bool {
-        (now - self.before).abs() < 0.5 * (self.farthest - self.before).abs()
+        let change = self.farthest - self.before;
+        let left = (now - self.before) * change.signum();
+        -change.abs() < left && left < 0.5 * change.abs()
     }
 }
 
@@ -66,11 +78,18 @@ struct Open {
     changed: Vec<Changed>,
     /// Consecutive samples that indicate the opposite of `raised`.
     steady: u32,
-    /// Samples since it was cleared. Not saved: what it prevents may then be prevented for longer.
+    /// Samples since it was cleared. Saved separately.
     #[serde(skip)]
     ended: u64,
-    /// [`Terms::stride`] of the alarm that raised it. Not saved: the recovery of one that was restored may be told later.
+    /// [`Terms::stride`] of the alarm that raised it; `None` if unknown. Saved separately.
     #[serde(skip)]
+    stride: Option<u32>,
+}
+
+/// What is saved separately of an incident.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct More {
+    ended: u64,
     stride: Option<u32>,
 }
 
@@ -126,9 +145,51 @@ impl Incidents {
         }
     }
 
+    /// What is saved separately.
+    pub(super) fn more(&self) -> Option<More> {
+        let open = self.open.as_ref()?;
+        let Open { ended, stride, .. } = *open;
+        Some(More { ended, stride })
+    }
+
+    /// Completes a restored state; `false` if it is not valid.
+    pub(super) fn restore(&mut self, more: Option<More>) -> bool {
+        let Some(more) = more else {
+            return true;
+        };
+        let Some(open) = &mut self.open else {
+            return false;
+        };
+        (open.ended, open.stride) = (more.ended, more.stride);
+        more.ended < u64::MAX / 2
+            && more
+                .stride
+                .is_none_or(|stride| (1..=STRIDE_MAX).contains(&stride))
+    }
+
     /// Whether an incident is raised.
     pub(super) fn is_raised(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.raised)
+    }
+
+    /// Whether an alarm would begin a new run: the last one was more than `quiet` samples ago.
+    pub(super) fn is_quiet(&self, quiet: u64) -> bool {
+        self.since_alarm.is_none_or(|since| since + 1 > quiet)
+    }
+
+    /// Whether the VMs of an open incident are returning to their former levels, or have done so within `quiet` samples.
+    pub(super) fn is_recovering(&self, quiet: u64) -> bool {
+        let Some(open) = &self.open else {
+            return false;
+        };
+        let back = open.changed.iter().filter(|vm| vm.is_back(vm.last));
+        match open.raised {
+            true => {
+                !open.changed.is_empty()
+                    && back.count() as f64 >= QUORUM * open.changed.len() as f64
+            }
+            false => open.ended <= quiet,
+        }
     }
 
     /// Ends tracking and forgets the last alarm.
@@ -174,6 +235,7 @@ impl Incidents {
                     before,
                     now: f64::NAN,
                     farthest: before,
+                    last: f64::NAN,
                 })
                 .collect();
             self.open = Some(Open {
@@ -205,6 +267,7 @@ impl Incidents {
                 continue;
             }
             reported += 1;
+            vm.last = value;
             vm.now = if vm.now.is_nan() {
                 value
             } else {

@@ -140,14 +140,7 @@ impl Detector {
         *votes = 0;
         if !empties {
             // The VM itself may have been in it, and is then new.
-            let old = &hypervisor.series[smallest];
-            let ended = report::interval_changed(
-                &hypervisor.name,
-                &self.options,
-                old,
-                &hypervisor.others(smallest),
-                sample.time,
-            );
+            let ended = report::interval_changed(hypervisor, smallest, &self.options, sample.time);
             let ended = self.fleet.pass(ended, self.options.interval);
             self.pending.push(ended);
             hypervisor.series[smallest] = new;
@@ -173,15 +166,10 @@ impl Detector {
         let transfer = hypervisor.series[from].leave(slot);
         let series = &hypervisor.series[from];
         if series.moved > series.vms() {
-            let ended = report::interval_changed(
-                &hypervisor.name,
-                &self.options,
-                series,
-                &hypervisor.others(from),
-                time,
-            );
+            let ended = report::interval_changed(hypervisor, from, &self.options, time);
             let ended = self.fleet.pass(ended, self.options.interval);
             self.pending.push(ended);
+            let series = &hypervisor.series[from];
             if series.moved > 1 {
                 self.counters.intervals_changed += 1;
                 self.notices.add(NoticeKind::IntervalChanged, || {

@@ -11,6 +11,9 @@ pub(crate) struct Verdict {
     pub consensus: f64,
     /// Closeness to an alarm, 0 to 1; 0.5 or more with an alarm.
     pub score: f64,
+    /// By how many times the odds against chance exceed those that an alarm takes: 1 with evidence that just suffices, 0.1 with
+    /// one decade less. Only of an algorithm whose metrics are judged together.
+    pub weight: f64,
     /// The alarm at this tick, if any.
     pub alarm: Option<Alarm>,
     /// There is a common change that is no alarm because it follows the time of day.
@@ -30,6 +33,18 @@ pub(crate) struct Alarm {
     pub distinctiveness: f64,
     /// How much the hypervisor's own past showed the same, 0 to 1.
     pub consistency: f64,
+}
+
+impl Verdict {
+    /// Maximum score without an alarm; 0.5 means an alarm.
+    pub(crate) const NO_ALARM_MAX: f64 = 0.499;
+    /// The weight of what chance cannot explain.
+    pub(crate) const CERTAIN: f64 = 1e9;
+
+    /// The weight of evidence that exceeds the threshold by `excess` decades.
+    pub(crate) fn weight_of(excess: f64) -> f64 {
+        10f64.powf(excess).min(Self::CERTAIN)
+    }
 }
 
 impl Alarm {

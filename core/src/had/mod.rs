@@ -1,8 +1,8 @@
 //! HAD: distinguishes a failing hypervisor from a busy guest by the metrics of its guests.
 //!
 //! A [`Detector`] takes one sample of one VM at a time ([`Detector::observe`]) and returns [`Event`](crate::event::Event)s
-//! ([`Detector::next_event`]). Each metric of each hypervisor is evaluated by itself, and so are VMs with different sampling
-//! intervals. Samples of one hypervisor that belong to the same interval form a tick. A tick is evaluated when all VMs of the
+//! ([`Detector::next_event`]). Each metric of each hypervisor has its own evidence, and so have VMs with different sampling
+//! intervals; the decision is one per hypervisor (`joint`). Samples of one hypervisor that belong to the same interval form a tick. A tick is evaluated when all VMs of the
 //! last one have reported, when most of them have advanced so far that nothing can be in time for it any more, or when
 //! [`Detector::advance`] declares its time over. No single VM decides what time it is.
 //!
@@ -46,6 +46,7 @@ mod fleet;
 mod hypervisor;
 mod iad;
 mod incident;
+mod joint;
 mod membership;
 mod method;
 mod notice;

@@ -19,12 +19,14 @@ options! {
     pub struct HadOptions {
         algorithm: Algorithm = "rank", Kind::Choice(Algorithm::WORDS), "",
             "Detection algorithm: rank (recommended), zscore (HAD as published) or iad (its predecessor).";
-        metrics: Vec<String> = "cpu", Kind::Words { max: 16 }, "",
-            "Metrics to watch; each is evaluated by itself. The collectd plugin knows cpu, disk_ops, disk_time, net_packets and net_errors.";
+        metrics: Vec<String> = "cpu,disk_ops,disk_time,disk_latency,net_packets,net_errors,steal,vcpu_delay", Kind::Words { max: 16 }, "",
+            "Metrics to watch; one that nobody gives costs nothing. The collectd plugin knows the default ones.";
+        joint_metrics: bool = "true", Kind::Flag, "",
+            "Decide once per hypervisor over all of its metrics, with the false alarms of one; otherwise, each metric has its own alarms (rank).";
         interval: f64 = "10", Kind::Number { min: 0.001, max: 86400.0 }, "seconds",
             "Time between two samples of a VM, for data that do not state it.";
-        false_alarms_per_month: f64 = "0.1", Kind::Number { min: 0.0001, max: 1000.0 }, "per hypervisor and metric",
-            "Acceptable number of false alarms per month. Raise it to detect smaller faults (rank).";
+        false_alarms_per_month: f64 = "0.1", Kind::Number { min: 0.0001, max: 1000.0 }, "per hypervisor",
+            "Acceptable number of false alarms per month; without joint_metrics, of each metric. Raise it to detect smaller faults (rank).";
         provisional_sec: f64 = "86400", Kind::Number { min: 0.0, max: 31_536_000.0 }, "seconds",
             "Alarms on a hypervisor known for less than this are provisional and have severity warning, because its daily pattern is unknown.";
         accept_sec: f64 = "259200", Kind::Number { min: 3600.0, max: 31_536_000.0 }, "seconds",

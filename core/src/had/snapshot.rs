@@ -2,7 +2,8 @@
 //!
 //! Version 1: options that shape the state, hypervisors, counters, `swept`, pending events as JSON; then, which may be missing,
 //! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
-//! Version 3: the same, more of the algorithm `rank`, by hypervisor and series, and the fleet.
+//! Version 3: the same, more of the algorithm `rank` and of incidents by hypervisor and series, the reported incidents by
+//! hypervisor, and the fleet.
 
 use std::io::{self, Write};
 
@@ -13,6 +14,8 @@ use super::detector::{Detector, INTERVALS_MAX};
 use super::eviction::{ESTABLISHED, Eviction};
 use super::fleet::{Fleet, SavedFleet};
 use super::hypervisor::Hypervisor;
+use super::incident::More as IncidentMore;
+use super::joint::Reported;
 use super::notice::Notices;
 use super::observation::{Counters, LaterCounters};
 use super::options::Algorithm;
@@ -22,13 +25,19 @@ use super::series::{Member, Series};
 use crate::event::{Event, Queue};
 use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
 
+/// The option with the metrics.
+const METRICS: &str = "metrics";
+
 /// A VM that has changed alone: the indices of hypervisor, series and slot, and since when, in seconds.
 type Alone = (u32, u32, u32, f64);
+
+/// What is saved separately of a series: of its algorithm, and of its incident.
+type MoreOfSeries<T> = (Option<T>, Option<IncidentMore>);
 
 impl Detector {
     /// The options that shape the state.
     fn shape(&self) -> Shape {
-        let mut names = vec!["algorithm", "metrics"];
+        let mut names = vec!["algorithm", METRICS];
         match self.options.algorithm {
             Algorithm::Rank => {}
             Algorithm::Zscore => names.extend([
@@ -54,22 +63,83 @@ impl Detector {
         }
         alone
     }
-
-    /// The member at the indices of a VM that has changed alone.
-    fn member_alone(&mut self, (at, i, slot, _): Alone) -> Option<&mut Member> {
-        let hypervisor = self.hypervisors.get_mut(at as usize)?;
-        let series = hypervisor.series.get_mut(i as usize)?;
-        series
-            .members
-            .get_mut(slot as usize)
-            .filter(|member| member.alone)
-    }
 }
 
-/// What the algorithm of each series saves separately.
-fn more_of(hypervisor: &Hypervisor) -> Vec<Option<&RankMore>> {
+/// The member at the indices of a VM that has changed alone.
+fn member_alone(hypervisors: &mut [Hypervisor], (at, i, slot, _): Alone) -> Option<&mut Member> {
+    let series = hypervisors
+        .get_mut(at as usize)?
+        .series
+        .get_mut(i as usize)?;
+    let member = series.members.get_mut(slot as usize)?;
+    member.alone.then_some(member)
+}
+
+/// The metrics of a state, and where they are now, by their former index; `None` is no longer watched.
+fn metrics_of(shape: &Shape, now: &[String]) -> Vec<Option<u32>> {
+    let then = shape.iter().find(|(name, _)| name == METRICS);
+    let then = then.map_or("", |(_, metrics)| metrics.as_str());
+    let place = |metric| now.iter().position(|now| now == metric);
+    then.split(',')
+        .map(|metric| place(metric).map(|at| at as u32))
+        .collect()
+}
+
+/// Numbers the metrics of a restored hypervisor as now, and drops those that are no longer watched; `more` is saved separately, by
+/// series. `false` if a number is impossible.
+fn renumber(
+    hypervisor: &mut Hypervisor,
+    more: &mut Vec<MoreOfSeries<RankMore>>,
+    metrics: &[Option<u32>],
+) -> bool {
+    more.resize_with(hypervisor.series.len(), || (None, None));
+    let series = hypervisor.series.iter().map(|series| series.metric);
+    let reported = hypervisor.reported.iter().map(|one| one.metric);
+    let mut all = series.chain(reported);
+    if !all.all(|metric| (metric as usize) < metrics.len()) {
+        return false;
+    }
+    let place = |metric: &mut u32| match metrics[*metric as usize] {
+        Some(now) => {
+            *metric = now;
+            true
+        }
+        None => false,
+    };
+    let series = std::mem::take(&mut hypervisor.series);
+    let (series, kept) = series
+        .into_iter()
+        .zip(std::mem::take(more))
+        .filter_map(|(mut series, more)| place(&mut series.metric).then_some((series, more)))
+        .unzip();
+    (hypervisor.series, *more) = (series, kept);
+    hypervisor.reported.retain_mut(|one| place(&mut one.metric));
+    true
+}
+
+/// The incidents that a state of version 2 or before reported.
+fn reported_before(hypervisor: &Hypervisor) -> Vec<Reported> {
+    let mut all: Vec<Reported> = Vec::new();
+    let raised = hypervisor.series.iter();
+    for series in raised.filter(|series| series.incidents.is_raised()) {
+        match all.iter_mut().find(|one| one.metric == series.metric) {
+            Some(one) => one.since = one.since.min(series.raised_since),
+            None => all.push(Reported {
+                metric: series.metric,
+                since: series.raised_since,
+                alarmed: series.raised_since,
+            }),
+        }
+    }
+    all
+}
+
+/// What is saved separately of each series.
+fn more_of(hypervisor: &Hypervisor) -> Vec<MoreOfSeries<&RankMore>> {
     let series = hypervisor.series.iter();
-    series.map(|series| series.method.more()).collect()
+    series
+        .map(|series| (series.method.more(), series.incidents.more()))
+        .collect()
 }
 
 impl Saved for Detector {
@@ -92,12 +162,26 @@ impl Saved for Detector {
         write_value(out, &self.alone())?;
         let more = || self.hypervisors.iter().map(more_of);
         write_value(out, &LazySeq(more))?;
+        let reported = || {
+            self.hypervisors
+                .iter()
+                .map(|hypervisor| &hypervisor.reported)
+        };
+        write_value(out, &LazySeq(reported))?;
         write_value(out, &self.fleet.saved())
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
-        snapshot::same_shape(&self.shape(), &input.next("the options")?)?;
-        let hypervisors: Vec<Hypervisor> = input.next("the hypervisors")?;
+        let then: Shape = input.next("the options")?;
+        let metrics = metrics_of(&then, &self.options.metrics);
+        // A metric that is new has no state yet; the state of one that is no longer watched is dropped.
+        let mut now = self.shape();
+        now.iter_mut()
+            .zip(&then)
+            .filter(|((name, _), _)| name == METRICS)
+            .for_each(|((_, now), (_, then))| now.clone_from(then));
+        snapshot::same_shape(&now, &then)?;
+        let mut hypervisors: Vec<Hypervisor> = input.next("the hypervisors")?;
         let counters: Counters = input.next("the counters")?;
         let swept = input.next("the time")?;
         let events: Vec<String> = input.next("the events")?;
@@ -111,10 +195,37 @@ impl Saved for Detector {
             1 => Vec::new(),
             _ => input.next("the VMs that changed alone")?,
         };
-        let more: Vec<Vec<Option<RankMore>>> = match version {
-            1 | 2 => Vec::new(),
-            _ => input.next("more of the algorithm")?,
-        };
+        for alone in alone {
+            let member = member_alone(&mut hypervisors, alone);
+            let member = member.filter(|_| alone.3.is_finite()).ok_or_else(|| {
+                Unusable::Impossible("it has the change of a VM that did not change".into())
+            })?;
+            member.alone_since = alone.3;
+        }
+        let (mut more, reported): (Vec<Vec<MoreOfSeries<RankMore>>>, Vec<Vec<Reported>>) =
+            match version {
+                1 | 2 => (
+                    Vec::new(),
+                    hypervisors.iter().map(reported_before).collect(),
+                ),
+                _ => (
+                    input.next("more of the series")?,
+                    input.next("the reported incidents")?,
+                ),
+            };
+        more.resize_with(hypervisors.len(), Vec::new);
+        let mut is_valid = reported.len() == hypervisors.len();
+        for ((hypervisor, more), reported) in hypervisors.iter_mut().zip(&mut more).zip(reported) {
+            is_valid &= reported
+                .iter()
+                .all(|one| one.since.is_finite() && one.alarmed.is_finite())
+                && reported.len() <= metrics.len();
+            hypervisor.reported = reported;
+            is_valid &= renumber(hypervisor, more, &metrics);
+        }
+        let restored = hypervisors.into_iter().zip(more);
+        let restored = restored.filter(|(hypervisor, _)| !hypervisor.series.is_empty());
+        let (hypervisors, more): (Vec<_>, Vec<_>) = restored.unzip();
         let fleet: SavedFleet = match input.is_at_end() {
             true => Default::default(),
             false => input.next("the fleet")?,
@@ -149,34 +260,24 @@ impl Saved for Detector {
         if !fits {
             return Err(Unusable::OverLimit("max_hypervisors and max_vms"));
         }
-        let is_valid = detector
+        is_valid &= detector
             .hypervisors
             .iter()
             .all(|h| h.metrics().all(|m| h.of(m).count() <= INTERVALS_MAX))
             && detector
                 .hypervisors
                 .iter_mut()
-                .zip(
-                    more.into_iter()
-                        .map(Some)
-                        .chain(std::iter::repeat_with(|| None)),
-                )
+                .zip(more)
                 .all(|(hypervisor, more)| {
-                    let mut more = more.unwrap_or_default().into_iter();
-                    let mut all = hypervisor.series.iter_mut();
-                    all.all(|series| series.restore(options, more.next().flatten()))
+                    let mut all = hypervisor.series.iter_mut().zip(more);
+                    all.all(|(series, (more, incident))| {
+                        series.restore(options, more) && series.incidents.restore(incident)
+                    })
                 });
         if !is_valid {
             return Err(Unusable::Impossible(
                 "a hypervisor in it has values that no hypervisor can have".into(),
             ));
-        }
-        for alone in alone {
-            let member = detector.member_alone(alone);
-            let member = member.filter(|_| alone.3.is_finite()).ok_or_else(|| {
-                Unusable::Impossible("it has the change of a VM that did not change".into())
-            })?;
-            member.alone_since = alone.3;
         }
         let presences = detector.hypervisors.iter().map(|hypervisor| {
             let series = hypervisor.series.first();

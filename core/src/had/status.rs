@@ -64,6 +64,7 @@ impl Detector {
             let vms: usize = hypervisor.of(metric).map(|(_, p)| p.vms()).sum();
             let name = &self.options.metrics[metric as usize];
             let is_open = series.incidents.is_raised();
+            let own = (!self.options.joint_metrics).then_some(name.as_str());
             Some(Status {
                 hypervisor: &hypervisor.name,
                 metric: name,
@@ -72,7 +73,7 @@ impl Detector {
                 consensus: Share::rounded(series.last.consensus),
                 voters: series.last.voters,
                 vms: vms as u32,
-                raised: is_open && !self.fleet.withholds(&hypervisor.name, name),
+                raised: is_open && !self.fleet.withholds(&hypervisor.name, own),
                 interval: Interval::from_secs(series.interval),
             })
         })

@@ -209,6 +209,7 @@ impl Method for Zscore {
             voters: self.used,
             consensus,
             score: score(count, excess + 1, self.used),
+            weight: 0.0,
             alarm: (any_changed && count > excess).then(|| Alarm {
                 channel: "zscore",
                 slow: false,

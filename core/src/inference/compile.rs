@@ -127,7 +127,7 @@ impl Lexicon {
         for entry in &file.entries {
             let bare = !matches!(entry.role, Role::Benign | Role::Routine | Role::Hidden);
             let grouped = entry.role.is_loose();
-            let written = syntax::parts(&entry.phrase, entry.role);
+            let written = &entry.parts;
             let mut parts = Vec::new();
             let mut at = 0;
             while at < written.len() {

@@ -77,6 +77,8 @@ pub(super) struct Entry {
     pub classes: SourceClasses,
     /// As written.
     pub phrase: String,
+    /// Its parts, in order.
+    pub parts: Vec<Part>,
 }
 
 /// Which class a program or container belongs to.
@@ -157,7 +159,7 @@ pub(super) enum Gap {
 }
 
 /// The parts of a phrase with this role, in order.
-pub(super) fn parts(phrase: &str, role: Role) -> Vec<Part> {
+fn parts(phrase: &str, role: Role) -> Vec<Part> {
     let mut parts = Vec::new();
     for stretch in phrase.split(GAP) {
         let words = if role.is_loose() {
@@ -349,13 +351,13 @@ fn entry(line: &str, role: Role, classes: SourceClasses) -> Result<Entry, String
             (weight, tentative, phrase.trim())
         }
     };
-    check(phrase, role)?;
     Ok(Entry {
         role,
         weight,
         tentative,
         classes,
         phrase: phrase.to_owned(),
+        parts: checked_parts(phrase, role)?,
     })
 }
 
@@ -410,8 +412,8 @@ fn alike(line: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Checks that `phrase` can be searched for.
-fn check(phrase: &str, role: Role) -> Result<(), String> {
+/// The parts of a phrase that can be searched for.
+fn checked_parts(phrase: &str, role: Role) -> Result<Vec<Part>, String> {
     if phrase.is_empty() {
         return Err("the phrase after the weight is missing".into());
     }
@@ -446,7 +448,7 @@ fn check(phrase: &str, role: Role) -> Result<(), String> {
             parts.len()
         ));
     }
-    Ok(())
+    Ok(parts)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::standing::Standing;
 use super::stream::{Shared, Stream};
 use super::streams::Streams;
 use crate::detector::detector;
-use crate::drain::{Miner, Scratch};
+use crate::drain::{self, Miner, Scratch};
 use crate::event::{Event, Queue};
 use crate::options::OptionError;
 use crate::units::Share;
@@ -210,6 +210,12 @@ impl Detector {
             None => &self.streams[self.streams.find(stream)?],
         };
         stream.miner.template(template_id)
+    }
+
+    /// The counters of a stream's parser, or `None` if there is no such stream (any more).
+    pub fn parser(&self, stream: &str) -> Option<drain::Statistics> {
+        let stream = &self.streams[self.streams.find(stream)?];
+        Some(stream.miner.statistics())
     }
 
     /// Reports what still waits for later lines of its report: the logs have ended.

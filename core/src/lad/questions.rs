@@ -63,8 +63,13 @@ impl Questions {
         }
     }
 
-    pub(super) fn max(&self) -> usize {
-        self.max
+    /// None, with the same limit. Ids go on: an answer to a question of these is none to a later one.
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            max: self.max,
+            last_id: self.last_id,
+            ..Self::default()
+        }
     }
 
     /// Adds a question; `false` if the limit is reached. The oldest question that was fetched and not answered is dropped for it.
@@ -144,6 +149,17 @@ mod tests {
         assert!(questions.take(1).is_some());
         assert_eq!(questions.take(1), None);
         assert_eq!(questions.len(), 0);
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_a_state_was_loaded_is_not_taken_for_that_to_a_later_question() {
+        let mut questions = Questions::new(2);
+        assert!(questions.put("kvm1", 7, ""));
+        let earlier = questions.fetch().unwrap();
+        let mut questions = questions.emptied();
+        assert!(questions.put("kvm1", 8, "") && questions.fetch().is_some());
+        assert_eq!(questions.take(earlier.id), None);
+        assert_eq!(questions.len(), 1);
     }
 
     #[test]

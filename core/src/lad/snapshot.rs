@@ -16,7 +16,6 @@ use super::counters::{Counters, Totals};
 use super::detector::Detector;
 use super::episode::{Episode, Reported, Trigger};
 use super::pending::Pending;
-use super::questions::Questions;
 use super::quiet::Quiet;
 use super::record::Verdict;
 use super::stream::{Past, Settled, Stream};
@@ -112,7 +111,7 @@ impl Detector {
             guess: 0,
             pending: Pending {
                 events: Queue::new(self.pending.events.limit(), 0),
-                questions: Questions::new(self.pending.questions.max()),
+                questions: self.pending.questions.emptied(),
                 ..Pending::default()
             },
             counters: Counters::default(),

@@ -124,7 +124,7 @@ int main(void) {
   /* and one that was made with options that shape the state otherwise. */
   CHECK(bw_detector_save(had, BW_STR("state"), NULL) == BW_OK);
   bw_options *options = bw_options_new(BW_STR("had"), NULL);
-  CHECK(bw_options_set(options, BW_STR("metrics"), BW_STR("disk_ops,cpu"), NULL) == BW_OK);
+  CHECK(bw_options_set(options, BW_STR("algorithm"), BW_STR("zscore"), NULL) == BW_OK);
   bw_detector *other = bw_detector_new(options, NULL);
   bw_options_free(options);
   CHECK(bw_detector_load(other, BW_STR("state"), NULL) == BW_SNAPSHOT_UNUSABLE);

@@ -164,10 +164,11 @@ impl Fleet {
         self.kept.change.is_some()
     }
 
-    /// Whether the open incident of this metric of a hypervisor is not reported.
-    pub(super) fn withholds(&self, hypervisor: &str, metric: &str) -> bool {
+    /// Whether an open incident of a hypervisor is not reported; of `metric`, unless its metrics are judged together.
+    pub(super) fn withholds(&self, hypervisor: &str, metric: Option<&str>) -> bool {
+        let is_one = |one: &Followed| metric.is_none() || one.event.metric() == metric;
         let followed = self.kept.followed.get(hypervisor);
-        followed.is_some_and(|all| all.iter().any(|one| one.event.metric() == Some(metric)))
+        followed.is_some_and(|all| all.iter().any(is_one))
     }
 
     /// Takes a tick of the hypervisor at `at`; `is_first` is whether it is of its first series, which counts time.

@@ -9,8 +9,6 @@ const HALF_LIFE: f64 = 288.0;
 const INITIAL: f32 = 2.0;
 /// Hours of a day.
 const HOURS: usize = 24;
-/// New evidence must exceed this multiple of the past.
-const WEIGHT: f64 = 1.25;
 
 /// The evidence that one channel of one hypervisor has shown, recently and at each hour of earlier days.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -85,9 +83,9 @@ impl Bar {
         f64::from(self.recent.max(season))
     }
 
-    /// The evidence above the bar; `past` comes from [`Bar::pass`].
-    pub(super) fn margin(evidence: f64, past: f64) -> f64 {
-        evidence - WEIGHT * past
+    /// The evidence above the bar, a multiple of the `past` from [`Bar::pass`].
+    pub(super) fn margin(evidence: f64, past: f64, weight: f64) -> f64 {
+        evidence - weight * past
     }
 
     /// Skips `samples` samples without evidence, at least as many as are pending.

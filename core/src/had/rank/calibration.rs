@@ -22,8 +22,6 @@ const MEAN: f32 = 0.577;
 /// The accepted probability that a block exceeds the threshold, as its negative natural logarithm: once in some 160,000 blocks, a
 /// hundred years. It is so small because maxima have longer tails than the distribution, and there are several channels.
 const LOG_ODDS: f64 = 12.0;
-/// The highest threshold, relative to the ordinary one.
-const HIGHEST: f64 = 3.0;
 
 /// The block maxima of one channel.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -53,15 +51,15 @@ impl Calibration {
         })
     }
 
-    /// The threshold of a channel whose ordinary one is `ordinary`.
-    pub(super) fn threshold(&self, channel: usize, ordinary: f64) -> f64 {
+    /// The threshold of a channel whose ordinary one is `ordinary`; at most `highest` times that.
+    pub(super) fn threshold(&self, channel: usize, ordinary: f64, highest: f64) -> f64 {
         let blocks = &self.channels[channel];
         if blocks.known < KNOWN_MIN {
             return ordinary;
         }
         let scale = SCALE * blocks.deviation;
         let own = f64::from(blocks.mean - MEAN * scale) + f64::from(scale) * LOG_ODDS;
-        own.clamp(ordinary, HIGHEST * ordinary)
+        own.clamp(ordinary, highest * ordinary)
     }
 
     /// Takes the evidence above the bar of one channel at one sample. What exceeds the ordinary threshold counts as that: a fault
@@ -108,14 +106,14 @@ mod tests {
 
     #[test]
     fn a_calm_past_changes_nothing_and_a_restless_one_raises_the_threshold() {
-        assert_eq!(after(&[0.2; 12]).threshold(0, 5.0), 5.0);
+        assert_eq!(after(&[0.2; 12]).threshold(0, 5.0, 3.0), 5.0);
         let restless: Vec<f64> = (0..16)
             .map(|i| if i % 3 == 0 { 4.0 } else { 1.0 })
             .collect();
-        let raised = after(&restless).threshold(0, 5.0);
+        let raised = after(&restless).threshold(0, 5.0, 3.0);
         assert!(raised > 7.0 && raised <= 3.0 * 5.0, "{raised}");
         assert_eq!(
-            after(&restless).threshold(1, 5.0),
+            after(&restless).threshold(1, 5.0, 3.0),
             5.0,
             "of its own channel only"
         );
@@ -123,9 +121,9 @@ mod tests {
 
     #[test]
     fn too_short_a_past_and_one_fault_change_little() {
-        assert_eq!(after(&[4.0, 0.0, 4.0]).threshold(0, 5.0), 5.0);
+        assert_eq!(after(&[4.0, 0.0, 4.0]).threshold(0, 5.0, 3.0), 5.0);
         let mut maxima = vec![0.3; 20];
         maxima.push(300.0);
-        assert!(after(&maxima).threshold(0, 5.0) <= 5.0);
+        assert!(after(&maxima).threshold(0, 5.0, 3.0) <= 5.0);
     }
 }

@@ -44,6 +44,12 @@ pub(super) struct Channel {
     pub lag: usize,
     /// Maximum weight of the recent past (evidence).
     pub past_cap: f32,
+    /// New evidence must exceed this multiple of the past.
+    pub past_weight: f64,
+    /// The mean absolute shift that shifts are scaled down to where they are usually larger; see [`usual`](super::usual).
+    pub usual: f32,
+    /// How many times the ordinary threshold the host's own past may demand.
+    pub highest: f64,
     /// An alarm soon after another is an echo.
     pub slow: bool,
     /// Evidence above the bar for an alarm, by number of voters ([`ANCHORS`]).
@@ -115,9 +121,6 @@ pub(super) const BARS: usize = CHANNELS + 1;
 /// A VM with at least this shift (standard deviations) counts for consensus.
 pub(super) const AGREES: f32 = 1.0;
 
-/// Maximum score without an alarm; 0.5 means an alarm.
-pub(super) const NO_ALARM_MAX: f64 = 0.499;
-
 /// The channel whose shifts are also used by [`MIXED`].
 pub(super) const FAST: usize = 0;
 
@@ -132,6 +135,9 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
         guard: None,
         lag: 40,
         past_cap: 5.0,
+        past_weight: 0.75,
+        usual: 0.75,
+        highest: 2.5,
         slow: false,
         threshold: Thresholds {
             quiet: [5.0, 4.5, 3.0, 3.0, 3.0],
@@ -150,6 +156,9 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
         guard: None,
         lag: 48,
         past_cap: 9.0,
+        past_weight: 0.75,
+        usual: 0.7,
+        highest: 2.0,
         slow: false,
         threshold: Thresholds {
             quiet: [3.25, 3.0, 3.0, 2.5, 2.5],
@@ -171,6 +180,9 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
         }),
         lag: 80,
         past_cap: 9.0,
+        past_weight: 1.25,
+        usual: 1.25,
+        highest: 1.0,
         slow: true,
         threshold: Thresholds {
             quiet: [8.0, 3.25, 3.2, 3.0, 3.0],
@@ -192,6 +204,9 @@ pub(super) const TABLE: [Channel; CHANNELS] = [
         }),
         lag: 192,
         past_cap: 9.0,
+        past_weight: 1.25,
+        usual: 1.25,
+        highest: 1.0,
         slow: true,
         threshold: Thresholds {
             quiet: [8.0, 8.0, 6.0, 7.0, 6.0],

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::bar::Bar;
 use super::calibration::Calibration;
 use super::channel::{
-    AGREES, BARS, CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NO_ALARM_MAX, NOISE_NOISY, Place,
-    RING, Statistic, TABLE,
+    AGREES, BARS, CHANNELS, Channel, FAST, MIXED, MIXED_VOTERS, NOISE_NOISY, Place, RING,
+    Statistic, TABLE,
 };
 use super::frozen;
 use super::gate;
 use super::shift::{Cursor, Vm};
+use super::usual::Usual;
 use crate::event::Direction;
 use crate::had::method::{Alarm, Verdict};
 use crate::had::quorum::{binomial_evidence, normal_evidence, normal_tail, votes_needed};
@@ -154,6 +155,11 @@ impl Judge {
                 TABLE[i].lag
             })
         })
+    }
+
+    /// The usual shifts by slot, of a state of version 2 or before.
+    pub(super) fn usual_before(&self) -> Vec<Usual> {
+        self.vms.iter().map(Vm::usual_before).collect()
     }
 
     /// Number of slots.
@@ -385,18 +391,21 @@ impl Judge {
         self.shared.shifts[slot] = [f32::NAN; CHANNELS];
     }
 
-    /// Judges one sample: `values` has one value per slot, NaN for none; `hour` is the hour of the day, 0 to 23; `has_course` says
+    /// Judges one sample: `values` and `usual` have one entry per slot, NaN for no value; `hour` is the hour of the day, 0 to 23; `has_course` says
     /// that the course of the day was divided out of most of them.
     pub(super) fn close(
         &mut self,
         values: &[f64],
         hour: usize,
+        usual: &mut [Usual],
         calibration: &mut Calibration,
         has_course: bool,
     ) -> Verdict {
         let cursor = Cursor::at(self.samples);
-        for ((vm, shifts), value) in self.vms.iter_mut().zip(&mut self.shared.shifts).zip(values) {
+        let vms = self.vms.iter_mut().zip(usual);
+        for (((vm, usual), shifts), value) in vms.zip(&mut self.shared.shifts).zip(values) {
             vm.push(*value, &cursor, self.shared.percent, shifts.each_mut());
+            usual.pass(shifts);
         }
         let noise = self.noise();
         let first_day = match (self.samples as f64) < self.shared.day {
@@ -408,6 +417,7 @@ impl Judge {
         let mut place = Place::default();
         let mut verdict = Verdict::default();
         let mut best: Option<(f64, Alarm, usize)> = None;
+        let mut excess = f64::NEG_INFINITY;
         for (i, channel) in TABLE.iter().chain([&MIXED]).enumerate() {
             let vote = if i == MIXED_BAR {
                 self.vote_mixed()
@@ -429,8 +439,8 @@ impl Judge {
             let extra = self.shared.stricter + first_day + unsettled;
             let ordinary = channel.threshold.at(&place) + extra;
             let ordinary = ordinary.max(LOG10_2);
-            let threshold = calibration.threshold(i, ordinary);
-            let margin = Bar::margin(vote.evidence, past);
+            let threshold = calibration.threshold(i, ordinary, channel.highest);
+            let margin = Bar::margin(vote.evidence, past, channel.past_weight);
             calibration.pass(i, margin, ordinary);
             let score = if margin > 0.0 {
                 margin / (margin + threshold)
@@ -441,9 +451,11 @@ impl Judge {
             if alarmed && self.is_gated(channel) && !self.is_step(i == MIXED_BAR) {
                 alarmed = false;
                 verdict.follows_time_of_day = true;
+            } else {
+                excess = excess.max(margin - threshold);
             }
             if !alarmed {
-                verdict.score = verdict.score.max(score.min(NO_ALARM_MAX));
+                verdict.score = verdict.score.max(score.min(Verdict::NO_ALARM_MAX));
                 continue;
             }
             let direction = match (i == MIXED_BAR, vote.up) {
@@ -466,6 +478,7 @@ impl Judge {
                 best = Some((score, alarm, if i == MIXED_BAR { FAST } else { i }));
             }
         }
+        verdict.weight = Verdict::weight_of(excess);
         let frozen = match &best {
             Some((_, alarm, _)) if !alarm.slow => None,
             _ => self.frozen(values),
@@ -475,6 +488,7 @@ impl Judge {
                 verdict.voters = present as u32;
                 verdict.consensus = frozen as f64 / present as f64;
                 verdict.score = verdict.score.max(frozen::SCORE);
+                verdict.weight = Verdict::CERTAIN;
                 verdict.alarm = Some(frozen::ALARM);
             }
             (None, Some((score, mut alarm, c))) => {

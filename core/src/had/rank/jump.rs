@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bar::Bar;
-use super::channel::{AGREES, NO_ALARM_MAX};
+use super::channel::AGREES;
 use super::frozen::{self, Repeats};
 use super::logs::{self, MISSING};
 use crate::event::Direction;
@@ -46,6 +46,8 @@ const FIRST_SEC: f64 = 6.0 * 3600.0;
 const LAG: usize = 60;
 /// Maximum weight of the recent past.
 const PAST_CAP: f32 = 9.0;
+/// New evidence must exceed this multiple of the past.
+const PAST_WEIGHT: f64 = 1.25;
 /// Least time (seconds) and number of repetitions of one value that count as frozen.
 const FROZEN_SEC: f64 = 60.0;
 const FROZEN_MIN: f64 = 6.0;
@@ -269,7 +271,7 @@ impl Jumps {
             false => 0.0,
         };
         let past = self.bar.pass_with(evidence, PAST_CAP, hour, self.decay);
-        let margin = Bar::margin(evidence, past);
+        let margin = Bar::margin(evidence, past, PAST_WEIGHT);
         self.samples = self.samples.saturating_add(1);
         let threshold = match self.samples <= self.first {
             true => THRESHOLD_FIRST,
@@ -281,6 +283,7 @@ impl Jumps {
                 voters: there,
                 consensus: f64::from(frozen) / f64::from(there),
                 score: frozen::SCORE,
+                weight: Verdict::CERTAIN,
                 alarm: Some(frozen::ALARM),
                 follows_time_of_day: false,
             });
@@ -298,8 +301,9 @@ impl Jumps {
             consensus,
             score: match alarm {
                 Some(_) => score,
-                None => score.min(NO_ALARM_MAX),
+                None => score.min(Verdict::NO_ALARM_MAX),
             },
+            weight: Verdict::weight_of(margin - threshold),
             alarm,
             follows_time_of_day: false,
         })

@@ -24,12 +24,14 @@ mod jump;
 mod logs;
 mod shift;
 mod size;
+mod usual;
 
 use serde::{Deserialize, Serialize};
 
 use self::course::Course;
 use self::judge::Judge;
 use self::jump::Jumps;
+use self::usual::Usual;
 use super::method::{Alarm, Method, Verdict};
 use crate::event::Direction;
 use crate::memory::vec;
@@ -78,6 +80,7 @@ pub(super) struct More {
     /// By slot, as what follows.
     means: Vec<Mean>,
     courses: Vec<Course>,
+    usual: Vec<Usual>,
     /// Only where samples are averaged.
     jumps: Jumps,
     calibration: calibration::Calibration,
@@ -160,6 +163,7 @@ impl Rank {
         self.more.values = vec![f64::NAN; slots];
         if is_new {
             self.more.resize(slots);
+            self.more.usual = self.judge.usual_before();
         }
         self.more.is_valid(slots, interval)
             && self
@@ -193,9 +197,13 @@ impl Rank {
         }
         let with_course = more.courses.iter().filter(|course| course.is_known());
         let has_course = 2 * with_course.count() > more.courses.len();
-        let mut verdict = self
-            .judge
-            .close(&more.values, hour, &mut more.calibration, has_course);
+        let mut verdict = self.judge.close(
+            &more.values,
+            hour,
+            &mut more.usual,
+            &mut more.calibration,
+            has_course,
+        );
         let tiny = size::tiny(&self.judge, &more.values);
         more.tiny = match tiny {
             Some(_) => more.tiny.saturating_add(1),
@@ -208,6 +216,7 @@ impl Rank {
             verdict.consensus = tiny as f64 / voters as f64;
             verdict.voters = voters as u32;
             verdict.score = verdict.score.max(SIZE_SCORE);
+            verdict.weight = Verdict::CERTAIN;
             verdict.alarm = Some(Alarm::certain("size", Direction::Down));
         }
         verdict
@@ -218,6 +227,7 @@ impl More {
     fn resize(&mut self, slots: usize) {
         self.means.resize(slots, Mean::default());
         self.courses.resize_with(slots, Course::default);
+        self.usual.resize(slots, Usual::default());
         self.values.resize(slots, f64::NAN);
         self.jumps.resize(slots);
     }
@@ -225,6 +235,8 @@ impl More {
     fn is_valid(&self, slots: usize, interval: f64) -> bool {
         self.means.len() == slots
             && self.courses.len() == slots
+            && self.usual.len() == slots
+            && self.usual.iter().all(Usual::is_valid)
             && self.passed < self.setting.factor
             && self.means.iter().all(|mean| mean.sum.is_finite())
             && self.courses.iter().all(Course::is_valid)
@@ -239,6 +251,7 @@ impl Method for Rank {
         self.judge.bytes()
             + vec(&more.means)
             + vec(&more.courses)
+            + vec(&more.usual)
             + vec(&more.values)
             + more.jumps.bytes()
     }
@@ -253,6 +266,7 @@ impl Method for Rank {
         let more = &mut self.more;
         more.means[slot] = Mean::default();
         more.courses[slot] = Course::default();
+        more.usual[slot] = Usual::default();
         more.values[slot] = f64::NAN;
         more.jumps.reset(slot);
     }
@@ -281,6 +295,7 @@ impl Method for Rank {
         if let Some(jump) = jump {
             verdict.voters = verdict.voters.max(jump.voters);
             verdict.score = verdict.score.max(jump.score);
+            let weight = verdict.weight.max(jump.weight);
             match jump.alarm {
                 Some(alarm) if verdict.alarm.is_none_or(|judged| judged.slow) => {
                     verdict = Verdict {
@@ -293,6 +308,7 @@ impl Method for Rank {
                 }
                 _ => {}
             }
+            verdict.weight = weight;
         }
         verdict
     }

@@ -11,8 +11,10 @@ const BELOW_LEAST: f64 = 0.7;
 const BUSY: f64 = 1.0;
 /// Least number of VMs that can tell.
 const VMS_MIN: usize = 3;
-/// Share of them that must be tiny.
+/// Share of them that must be tiny, and with at least [`MANY`].
 const QUORUM: f64 = 0.45;
+const QUORUM_OF_MANY: f64 = 0.4;
+const MANY: usize = 8;
 /// Consecutive judgments.
 pub(super) const STEADY: u32 = 2;
 
@@ -36,6 +38,10 @@ pub(super) fn tiny(judge: &Judge, values: &[f64]) -> Option<(usize, usize)> {
             tiny += usize::from(value <= SHARE * median && value < BELOW_LEAST * least);
         }
     }
-    let needed = ((QUORUM * voters as f64).ceil() as usize).max(2);
+    let quorum = match voters >= MANY {
+        true => QUORUM_OF_MANY,
+        false => QUORUM,
+    };
+    let needed = ((quorum * voters as f64).ceil() as usize).max(2);
     (voters >= VMS_MIN && tiny >= needed).then_some((tiny, voters))
 }

@@ -9,7 +9,8 @@ use self::workload::workload_changes;
 use super::attribution::{NAMED_MAX, action, cause, reason};
 use super::hypervisor::Others;
 use super::incident::{Change, End};
-use super::method::Alarm;
+use super::joint::{self, Reported};
+use super::method::{Alarm, Verdict};
 use super::options::HadOptions;
 use super::presence::Presences;
 use super::series::{Series, Tick};
@@ -24,40 +25,110 @@ pub(super) use self::removal::{Removal, interval_changed, removed, vms_removed};
 /// Maximum length of a list of names in a message, in bytes.
 const NAMES_MAX_BYTES: usize = 80;
 
-/// The events of one tick. An incident of a metric is raised once, at the first interval of the VMs at which it occurs, and
-/// cleared when it is over at all of them. `silence` is since when the hypervisor is known to be silent, and its index.
+/// The events of one tick. An incident is raised once, in the first metric and at the first interval of the VMs in which it occurs,
+/// and cleared when it is over in all of them. `known` are the incidents that were reported, and the other series; `silence` is
+/// since when the hypervisor is known to be silent, and its index.
 pub(super) fn events_of_tick(
     hypervisor: &str,
     options: &HadOptions,
     series: &mut Series,
     tick: &Tick,
-    others: &Others<'_>,
+    known: (&mut Vec<Reported>, &Others<'_>),
     silence: (&mut Option<f64>, &mut Presences, usize),
 ) -> Vec<Event> {
+    let (reported, others) = known;
     let mut events = Vec::new();
     events.extend(silence_event(
         hypervisor, options, series, tick, others, silence,
     ));
-    let changes = series.follow_incident(&tick.verdict, options);
+    series.last = joint::decided(&tick.verdict, series, others, options);
+    let verdict = series.last;
+    let changes = series.follow_incident(&verdict, options);
     for change in changes.into_iter().flatten() {
-        if let Some(since) = others.raised_since(series.metric) {
-            if change == Change::Raised {
-                series.raised_since = since;
-            }
-            continue;
-        }
-        events.push(match change {
+        let is_open = is_open_elsewhere(series, others, options);
+        let end = match change {
+            Change::Cleared(_) if is_open => continue,
+            Change::Cleared(end) => end,
             Change::Raised => {
-                series.raised_since = tick.time;
-                raised(hypervisor, options, series, tick)
+                let quiet = series.quiet(options) as f64 * series.interval;
+                let belongs = |one: &Reported| {
+                    joint::is_one(options, series.metric, one.metric)
+                        && tick.time - one.alarmed <= quiet
+                };
+                if is_open && reported.iter().any(belongs) {
+                    continue;
+                }
+                End::Superseded
             }
-            Change::Cleared(end) => cleared(hypervisor, options, series, tick.time, end),
-        });
+        };
+        ended(
+            hypervisor,
+            options,
+            (series, reported),
+            tick.time,
+            end,
+            &mut events,
+        );
+        if change == Change::Raised {
+            reported.push(Reported {
+                metric: series.metric,
+                since: tick.time,
+                alarmed: tick.time,
+            });
+            events.push(raised(hypervisor, options, series, tick.time, &verdict));
+        }
+    }
+    // Its metric may no longer be watched since a restart.
+    if !reported.is_empty()
+        && !series.incidents.is_raised()
+        && !is_open_elsewhere(series, others, options)
+    {
+        let known = (&*series, &mut *reported);
+        ended(
+            hypervisor,
+            options,
+            known,
+            tick.time,
+            End::Gone,
+            &mut events,
+        );
+    }
+    if verdict.alarm.is_some() {
+        let belongs = |one: &&mut Reported| joint::is_one(options, series.metric, one.metric);
+        for one in reported.iter_mut().filter(belongs) {
+            one.alarmed = tick.time;
+        }
     }
     if options.workload_changes {
         events.extend(workload_changes(hypervisor, options, series, tick, others));
     }
     events
+}
+
+/// Whether another series has an incident that is one with that of `series`.
+fn is_open_elsewhere(series: &Series, others: &Others<'_>, options: &HadOptions) -> bool {
+    let mut ones = others
+        .all()
+        .filter(|other| joint::is_one(options, series.metric, other.metric));
+    ones.any(|other| other.incidents.is_raised())
+}
+
+/// Clears what was reported of the incident of `series`.
+fn ended(
+    hypervisor: &str,
+    options: &HadOptions,
+    (series, reported): (&Series, &mut Vec<Reported>),
+    time: f64,
+    end: End,
+    events: &mut Vec<Event>,
+) {
+    reported.retain(|one| {
+        let belongs = joint::is_one(options, series.metric, one.metric);
+        if belongs {
+            events.push(cleared(hypervisor, options, series, one, time, end));
+        }
+        !belongs
+    });
 }
 
 /// The names of the VMs that changed the most, largest change first, each as an item of a list.
@@ -120,11 +191,16 @@ pub(super) fn listed(names: &[String]) -> String {
 // before checking that there is one, and so, as valgrind reports, read uninitialized memory.
 #[cold]
 #[inline(never)]
-fn raised(hypervisor: &str, options: &HadOptions, series: &Series, tick: &Tick) -> Event {
-    let verdict = &tick.verdict;
+fn raised(
+    hypervisor: &str,
+    options: &HadOptions,
+    series: &Series,
+    time: f64,
+    verdict: &Verdict,
+) -> Event {
     let alarm = verdict.alarm.expect("an incident is raised by an alarm");
     let metric = &options.metrics[series.metric as usize];
-    let known_for = tick.time - series.since;
+    let known_for = time - series.since;
     let is_provisional = known_for < options.provisional_sec;
     let cause = cause(verdict, &alarm);
     let severity = if is_provisional || cause == Cause::Internal {
@@ -170,16 +246,24 @@ fn raised(hypervisor: &str, options: &HadOptions, series: &Series, tick: &Tick) 
         Subject::Hypervisor(hypervisor.to_owned()),
         State::Raised,
         severity,
-        Time::from_secs(tick.time),
+        Time::from_secs(time),
         &text,
         Evidence::HypervisorAnomaly(evidence),
     )
     .with_score(verdict.score)
 }
 
-fn cleared(hypervisor: &str, options: &HadOptions, series: &Series, time: f64, end: End) -> Event {
-    let metric = &options.metrics[series.metric as usize];
-    let lasted = duration(time - series.raised_since);
+/// `series` is the last one in which the incident ended.
+fn cleared(
+    hypervisor: &str,
+    options: &HadOptions,
+    series: &Series,
+    reported: &Reported,
+    time: f64,
+    end: End,
+) -> Event {
+    let metric = &options.metrics[reported.metric as usize];
+    let lasted = duration((time - reported.since).max(0.0));
     let text = match end {
         End::Recovered => {
             format!("{hypervisor}: {metric} of its VMs is back to where it was, after {lasted}")
@@ -210,6 +294,6 @@ fn cleared(hypervisor: &str, options: &HadOptions, series: &Series, time: f64, e
         &text,
         Evidence::HypervisorAnomaly(evidence),
     )
-    .of_incident(Time::from_secs(series.raised_since), 0)
+    .of_incident(Time::from_secs(reported.since), 0)
     .with_score(series.last.score)
 }

@@ -1,12 +1,11 @@
 //! Removal of hypervisors and series: clears what is open.
 
-use super::cleared;
 use super::silence::silence;
+use super::{cleared, ended, is_open_elsewhere};
 use crate::event::{Event, Evidence, MESSAGE_MAX_BYTES, Silence};
-use crate::had::hypervisor::{Hypervisor, Others};
+use crate::had::hypervisor::Hypervisor;
 use crate::had::incident::End;
 use crate::had::options::HadOptions;
-use crate::had::series::Series;
 use crate::text::{duration, shortened};
 
 /// Why a hypervisor is removed.
@@ -39,28 +38,27 @@ pub(crate) fn removed(
             "evicted: max_memory_mib is reached",
         ),
     };
-    let raised = |metric| {
-        let mut series = hypervisor.of(metric).map(|(_, series)| series);
-        series.find(|series| series.incidents.is_raised())
-    };
-    let mut events: Vec<Event> = hypervisor
-        .metrics()
-        .filter_map(raised)
-        .map(|series| {
-            let mut event = cleared(name, options, series, time, End::Gone);
-            if why != Removal::Forgotten {
-                let lasted = duration(time - series.raised_since);
-                event.message = shortened(
-                    &format!("{name}: silent, {what}, after {lasted}"),
-                    MESSAGE_MAX_BYTES,
-                );
-                if let Evidence::HypervisorAnomaly(anomaly) = &mut event.evidence {
-                    anomaly.reason = Some(reason.to_owned());
-                }
+    let mut events = Vec::new();
+    for reported in &hypervisor.reported {
+        let series = hypervisor
+            .main(reported.metric)
+            .map_or(hypervisor.series.first(), |at| hypervisor.series.get(at));
+        let Some(series) = series else {
+            continue;
+        };
+        let mut event = cleared(name, options, series, reported, time, End::Gone);
+        if why != Removal::Forgotten {
+            let lasted = duration((time - reported.since).max(0.0));
+            event.message = shortened(
+                &format!("{name}: silent, {what}, after {lasted}"),
+                MESSAGE_MAX_BYTES,
+            );
+            if let Evidence::HypervisorAnomaly(anomaly) = &mut event.evidence {
+                anomaly.reason = Some(reason.to_owned());
             }
-            event
-        })
-        .collect();
+        }
+        events.push(event);
+    }
     if let Some(since) = hypervisor.silent_since {
         let lasted = duration(time - since.min(time));
         let text = format!("{name}: silent for {lasted}, {what}");
@@ -73,29 +71,40 @@ pub(crate) fn removed(
     events
 }
 
-/// The events that clear what is open of a series that most VMs left for another interval.
+/// The events that clear what is open of the series `at` that most VMs left for another interval.
 pub(crate) fn interval_changed(
-    name: &str,
-    options: &HadOptions,
-    series: &Series,
-    others: &Others<'_>,
-    time: f64,
-) -> Vec<Event> {
-    let is_open = series.incidents.is_raised() && others.raised_since(series.metric).is_none();
-    let event = is_open.then(|| cleared(name, options, series, time, End::Superseded));
-    event.into_iter().collect()
-}
-
-/// The events that clear what is open of a series whose VMs are all forgotten, while others of the hypervisor remain.
-pub(crate) fn vms_removed(
-    hypervisor: &Hypervisor,
+    hypervisor: &mut Hypervisor,
     at: usize,
     options: &HadOptions,
     time: f64,
 ) -> Vec<Event> {
+    series_ended(hypervisor, at, options, time, End::Superseded)
+}
+
+/// The events that clear what is open of the series `at` whose VMs are all forgotten, while others of the hypervisor remain.
+pub(crate) fn vms_removed(
+    hypervisor: &mut Hypervisor,
+    at: usize,
+    options: &HadOptions,
+    time: f64,
+) -> Vec<Event> {
+    series_ended(hypervisor, at, options, time, End::Gone)
+}
+
+fn series_ended(
+    hypervisor: &mut Hypervisor,
+    at: usize,
+    options: &HadOptions,
+    time: f64,
+    end: End,
+) -> Vec<Event> {
+    let mut events = Vec::new();
     let series = &hypervisor.series[at];
-    let is_reported = hypervisor.others(at).raised_since(series.metric).is_some();
-    let is_open = series.incidents.is_raised() && !is_reported;
-    let event = is_open.then(|| cleared(&hypervisor.name, options, series, time, End::Gone));
-    event.into_iter().collect()
+    let is_open =
+        series.incidents.is_raised() && !is_open_elsewhere(series, &hypervisor.others(at), options);
+    if is_open {
+        let known = (series, &mut hypervisor.reported);
+        ended(&hypervisor.name, options, known, time, end, &mut events);
+    }
+    events
 }

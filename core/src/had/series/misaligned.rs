@@ -188,7 +188,6 @@ impl Series {
         self.evaluate_open(on_tick);
         let back = time - self.time(self.next);
         self.since += back;
-        self.raised_since += back;
         self.stepped = Some(back);
         // Ticks are numbered from zero again; otherwise a clock that jumps back and forth could let the numbers grow without
         // bound.

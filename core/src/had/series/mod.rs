@@ -54,7 +54,7 @@ pub(super) struct Series {
     ahead: u32,
     /// The time of the first sample, seconds.
     pub since: f64,
-    /// When the open incident was raised, seconds.
+    /// When the open incident was raised, in seconds, by a state of version 2 or before; now of the hypervisor.
     pub raised_since: f64,
     /// The last tick had a common change that follows the time of day.
     pub follows_time_of_day: bool,

@@ -221,6 +221,17 @@ impl Series {
         }
     }
 
+    /// After this many ticks without an alarm, a run of alarms ends.
+    pub(crate) fn quiet(&self, options: &HadOptions) -> u64 {
+        let pace = self.method.get().pace();
+        (options.overlap_window_sz as u64).saturating_mul(pace)
+    }
+
+    /// Whether the VMs of an incident are returning to their former levels, or have done so recently.
+    pub(crate) fn is_recovering(&self, options: &HadOptions) -> bool {
+        self.incidents.is_recovering(self.quiet(options))
+    }
+
     /// Updates the incident with the tick that is being evaluated.
     pub(crate) fn follow_incident(
         &mut self,
@@ -231,7 +242,7 @@ impl Series {
         let pace = method.pace();
         let alarm = verdict.alarm.as_ref();
         let terms = Terms {
-            quiet: (options.overlap_window_sz as u64).saturating_mul(pace),
+            quiet: self.quiet(options),
             memory: match &self.method {
                 AnyMethod::Rank(_) => (options.accept_sec / self.interval) as u64,
                 AnyMethod::Zscore(_) | AnyMethod::Iad(_) => method.memory() as u64,

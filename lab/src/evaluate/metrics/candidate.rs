@@ -40,12 +40,16 @@ impl Candidate {
         }
     }
 
-    /// The false alarms per 1000 days that its options accept on hypervisors with this number of metrics, each of which has its own;
-    /// `None` where it has no such option.
+    /// The false alarms per 1000 days that its options accept on hypervisors with this number of metrics, each of which has its own
+    /// without a joint decision; `None` where it has no such option.
     pub fn accepted_per_1000_days(&self, metrics: usize) -> Option<f64> {
         match &self.method {
             Method::Had(options, all) if options.algorithm == Algorithm::Rank => {
-                let metrics = if *all { metrics } else { options.metrics.len() };
+                let metrics = match (options.joint_metrics, *all) {
+                    (true, _) => 1,
+                    (false, true) => metrics,
+                    (false, false) => options.metrics.len(),
+                };
                 Some(options.false_alarms_per_month * metrics as f64 * 1000.0 / MONTH_DAYS)
             }
             _ => None,
@@ -227,11 +231,11 @@ mod tests {
                 .accepted_per_1000_days(2)
                 .map(|rate| (rate * 100.0).round() / 100.0)
         };
-        assert_eq!(accepted("rank:false_alarms_per_month=0.1"), Some(6.57));
-        assert_eq!(
-            accepted("rank:false_alarms_per_month=0.1:metrics=cpu"),
-            Some(3.29)
-        );
+        let one = "rank:false_alarms_per_month=0.1";
+        assert_eq!(accepted(one), Some(3.29));
+        let separate = format!("{one}:joint_metrics=false");
+        assert_eq!(accepted(&separate), Some(6.57));
+        assert_eq!(accepted(&format!("{separate}:metrics=cpu")), Some(3.29));
         assert_eq!(accepted("zscore"), None);
     }
 

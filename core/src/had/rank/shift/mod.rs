@@ -10,6 +10,7 @@ use self::cursor::{Constants, rank_sum, sigmas};
 use self::histogram::Histogram;
 use super::channel::{CHANNELS, FAST, RING, SHIFTS, TABLE};
 use super::frozen::Repeats;
+use super::usual::Usual;
 
 pub(super) use self::cursor::Cursor;
 
@@ -46,11 +47,6 @@ const NOISE_MIN: u16 = 16;
 const MOVES_MIN: u16 = 16;
 /// Maximum contribution of a step of ln(1+x) to noise.
 const STEP_MAX: f32 = 1.5;
-/// The mean absolute shift without any change, for samples that are minutes apart; for independent samples it is 0.8, the mean of
-/// |N(0, 1)|.
-const MEAN_SHIFT: f32 = 1.0;
-/// No shift on the fast scale is as large as this.
-const MEAN_SHIFT_MAX: f32 = 8.0;
 /// The mean of |N(0, 2)| is 1/0.886 standard deviations of N(0, 1).
 const STEP_TO_SIGMA: f32 = 0.886;
 
@@ -152,7 +148,7 @@ pub(super) struct Vm {
     /// Steps that `step` is the mean of.
     steps: u16,
     repeats: Repeats,
-    /// Mean absolute shift of the fast channel, in standard deviations of independent samples.
+    /// Mean absolute shift of the fast channel, by a state of version 2 or before; now in [`Usual`].
     mean_shift: f32,
     /// The last value; NaN before the first.
     last: f64,
@@ -170,7 +166,7 @@ impl Default for Vm {
             step: 0.0,
             steps: 0,
             repeats: Repeats::default(),
-            mean_shift: MEAN_SHIFT,
+            mean_shift: 0.0,
             last: f64::NAN,
         }
     }
@@ -194,20 +190,12 @@ impl Vm {
         self.bins[cursor.bin] = bin;
         for (c, z) in z.into_iter().enumerate() {
             *z = self.push_channel(c, bin, cursor, percent);
-            if c == FAST && !z.is_nan() {
-                self.mean_shift += (z.abs() - self.mean_shift) / f32::from(NOISE_MEMORY);
-            }
-            // The slow channels span more time than such loads last.
-            if !TABLE[c].slow {
-                *z /= self.inflation();
-            }
         }
     }
 
-    /// How much larger than [`MEAN_SHIFT`] the VM's shifts usually are, at least 1. Samples at short intervals are correlated (a
-    /// load lasts for minutes), so ranks shift far without any real change.
-    fn inflation(&self) -> f32 {
-        (self.mean_shift / MEAN_SHIFT).max(1.0)
+    /// The usual shifts, of a state that knows only those of the fast channel.
+    pub(super) fn usual_before(&self) -> Usual {
+        Usual::of(self.mean_shift)
     }
 
     /// Updates value and noise; returns the value's bin.
@@ -540,19 +528,9 @@ mod tests {
         #[test]
         fn online_is_the_method_recomputed_from_scratch(values in series()) {
             let online = online(&values);
-            let mut mean_shift = f64::from(MEAN_SHIFT);
-            let inflation: Vec<f64> = from_scratch(&values, FAST)
-                .into_iter()
-                .map(|z| {
-                    if !z.is_nan() {
-                        mean_shift += (z.abs() - mean_shift) / f64::from(NOISE_MEMORY);
-                    }
-                    (mean_shift / f64::from(MEAN_SHIFT)).max(1.0)
-                })
-                .collect();
             for c in (0..CHANNELS).filter(|c| !TABLE[*c].slow) {
                 for (t, expected) in from_scratch(&values, c).into_iter().enumerate() {
-                    let (got, expected) = (f64::from(online[t][c]), expected / inflation[t]);
+                    let got = f64::from(online[t][c]);
                     // Ranks are rounded to a byte, which moves a shift a little, and one near zero across the sign.
                     let near = got.is_nan() == expected.is_nan() && (got.is_nan() || (got - expected).abs() < 0.05);
                     prop_assert!(near, "channel {c} at {t}: {got} instead of {expected}");

@@ -2,10 +2,7 @@
 
 use super::super::channel::{RING, SHIFT_RINGS, TABLE};
 use super::histogram::Histogram;
-use super::{
-    BINS, Cursor, MEAN_SHIFT, MEAN_SHIFT_MAX, MISSING, NO_SHIFT, NOISE_MEMORY, OVERSHOOTS,
-    SCALE_MAX, STEP_MAX, Vm,
-};
+use super::{BINS, Cursor, MISSING, NO_SHIFT, NOISE_MEMORY, OVERSHOOTS, SCALE_MAX, STEP_MAX, Vm};
 
 impl Vm {
     /// Rebuilds derived state after a restore; `cursor` is the position of the next sample. Invalid bytes count as missing.
@@ -26,11 +23,6 @@ impl Vm {
             self.step.clamp(0.0, STEP_MAX)
         } else {
             0.0
-        };
-        self.mean_shift = if self.mean_shift.is_finite() {
-            self.mean_shift.clamp(0.0, MEAN_SHIFT_MAX)
-        } else {
-            MEAN_SHIFT
         };
         self.overshoots = self.overshoots.min(OVERSHOOTS);
         self.repeats.limit();
