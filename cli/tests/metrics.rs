@@ -541,3 +541,89 @@ fn every_silent_case_of_the_world_gets_its_line() {
         );
     }
 }
+
+/// A folder of twenty hypervisors of six VMs; `factor` is by how much those of a hypervisor exceed their level at a row.
+fn estate(folder: &Path, factor: impl Fn(u64, u64) -> f64) {
+    // Any noise does: a generator of Numerical Recipes.
+    let mut state = 7_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) / f64::from(1_u32 << 24)
+    };
+    for host in 0..20 {
+        let mut text = "t,a,b,c,d,e,f\n".to_owned();
+        for row in 0..200 {
+            write!(text, "{row}").unwrap();
+            for vm in 0..6 {
+                let level = f64::from(15 + 3 * vm) * factor(host, row);
+                write!(text, ",{:.1}", level * (0.8 + 0.4 * noise())).unwrap();
+            }
+            text += "\n";
+        }
+        write(folder, &format!("hv{host:02}.csv"), &text);
+    }
+}
+
+/// Kind, hypervisor and state of each line.
+fn kinds(text: &str) -> Vec<String> {
+    let word = |event: &serde_json::Value, key: &str| event[key].as_str().unwrap().to_owned();
+    text.lines()
+        .map(json)
+        .map(|e| {
+            let words = ["event", "hypervisor", "state"].map(|key| word(&e, key));
+            words.join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn a_roll_out_to_the_hypervisors_of_a_folder_is_one_event_and_files_by_themselves_are_no_fleet() {
+    let folder = tempfile::tempdir().unwrap();
+    estate(folder.path(), |_, row| if row >= 150 { 1.8 } else { 1.0 });
+    let name = folder.path().to_str().unwrap();
+    let whole = stdout(&["replay", "metrics", name]);
+    assert_eq!(kinds(&whole), ["fleet_change  raised"]);
+    let event = json(&whole);
+    assert!((150..160).contains(&event["index"].as_u64().unwrap()));
+    assert_eq!(event["voting_hypervisors"], 20);
+    assert_eq!(event["cause"], "fleet");
+
+    // A shell names all of its files.
+    let files: Vec<String> = (0..20).map(|h| format!("{name}/hv{h:02}.csv")).collect();
+    let replayed = |files: &[String]| {
+        let mut arguments = vec!["replay", "metrics"];
+        arguments.extend(files.iter().map(String::as_str));
+        stdout(&arguments)
+    };
+    assert_eq!(replayed(&files), whole);
+    let alone: Vec<String> = (0..19)
+        .map(|host| format!("hypervisor_anomaly hv{host:02} raised"))
+        .collect();
+    assert_eq!(kinds(&replayed(&files[..19])), alone);
+    // Cases of the laboratory are made independently.
+    write(folder.path(), "labels.json", "{}");
+    assert_eq!(kinds(&stdout(&["replay", "metrics", name])).len(), 20);
+}
+
+#[test]
+fn a_failing_hypervisor_of_a_folder_is_reported_as_by_itself_also_at_the_end_of_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    for since in [150, 193] {
+        let fault = |host, row| if host == 11 && row >= since { 2.5 } else { 1.0 };
+        estate(folder.path(), fault);
+        let all = stdout(&["replay", "metrics", folder.path().to_str().unwrap()]);
+        let own = folder.path().join("hv11.csv");
+        let own = stdout(&["replay", "metrics", own.to_str().unwrap()]);
+        assert_eq!(kinds(&own), ["hypervisor_anomaly hv11 raised"], "{since}");
+        assert_eq!(all, own, "{since}");
+    }
+}
+
+#[test]
+fn the_given_case_of_a_roll_out_is_one_event() {
+    let Some(case) = shared("data/world-metrics/cases/deploy") else {
+        return;
+    };
+    let text = stdout(&["replay", "metrics", case.to_str().unwrap()]);
+    assert_eq!(kinds(&text), ["fleet_change  raised"]);
+}

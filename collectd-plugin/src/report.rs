@@ -9,7 +9,7 @@ use crate::host::{Gauge, Host, Notification, Severity};
 ///
 /// The type is the event's kind, the host its hypervisor, the type instance its metric, and the plugin instance its VM where
 /// it is about one alone: so what is raised and what is cleared later have the same identifier. What is about the collector
-/// has the daemon's own host. All keys of the event are its metadata.
+/// or the fleet has the daemon's own host. All keys of the event are its metadata.
 pub fn event(host: &dyn Host, event: &Event) {
     let text = |key| event.text(key).unwrap_or_default();
     let about = match text("hypervisor") {
@@ -180,6 +180,7 @@ pub fn health(
         ("clock_steps", core.clock_steps),
         ("wall_steps", counts.wall_steps),
         ("unjudged", core.unjudged),
+        ("fleet_changes", core.fleet_changes),
         ("hypervisors", core.hypervisors),
         ("vms", core.vms),
         ("hypervisors_evicted", core.hypervisors_evicted),

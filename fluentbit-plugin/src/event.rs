@@ -20,12 +20,13 @@ pub const SCHEMA: &str = "schema";
 pub const QUESTION: &str = "log_question";
 
 /// The kinds of events, of this plugin and of others of bellwether's, and that of questions.
-const KINDS: [&[u8]; 8] = [
+const KINDS: [&[u8]; 9] = [
     b"log_failure",
     b"log_novelty",
     b"hypervisor_anomaly",
     b"hypervisor_silence",
     b"collector_silence",
+    b"fleet_change",
     b"workload_change",
     b"failure_risk",
     QUESTION.as_bytes(),

@@ -141,14 +141,15 @@ struct Metric {
 /// Watches while a recording is replayed.
 #[derive(Debug)]
 pub struct Diagnosis {
+    hypervisor: String,
     options: HadOptions,
     metrics: Vec<(String, Metric)>,
     seen: Vec<Seen>,
 }
 
 impl Diagnosis {
-    /// Watches a recording with these columns, replayed with `options`.
-    pub fn new(columns: &[Column], options: &HadOptions) -> Self {
+    /// Watches a recording of a hypervisor with these columns, replayed with `options`.
+    pub fn new(hypervisor: &str, columns: &[Column], options: &HadOptions) -> Self {
         let default = options.metrics.first().cloned().unwrap_or_default();
         let mut metrics: Vec<(String, Metric)> = Vec::new();
         for (at, column) in columns.iter().enumerate() {
@@ -161,6 +162,7 @@ impl Diagnosis {
             metrics[place].1.columns.push(at);
         }
         Self {
+            hypervisor: hypervisor.to_owned(),
             options: options.clone(),
             metrics,
             seen: columns.iter().map(|_| Seen::default()).collect(),
@@ -190,7 +192,8 @@ impl Diagnosis {
                 metric.steps.add(row - last);
             }
         }
-        for status in detector.statuses().filter(|status| status.voters >= 2) {
+        let statuses = detector.statuses_of(&self.hypervisor);
+        for status in statuses.filter(|status| status.voters >= 2) {
             if let Some((_, metric)) = self
                 .metrics
                 .iter_mut()
@@ -412,7 +415,7 @@ mod tests {
     ) -> String {
         let options = options("300");
         let mut feed = Feed::new(&options, "hv", columns(vms)).unwrap();
-        let mut diagnosis = Diagnosis::new(&columns(vms), &options);
+        let mut diagnosis = Diagnosis::new("hv", &columns(vms), &options);
         for row in 0..rows {
             let values: Vec<Option<f64>> = (0..vms).map(|vm| value(vm, row)).collect();
             if values.iter().any(Option::is_some) {
@@ -486,7 +489,7 @@ mod tests {
         let mut columns = columns(2);
         columns[1].metric = Some("net_octets".into());
         let options = options("300");
-        let mut diagnosis = Diagnosis::new(&columns, &options);
+        let mut diagnosis = Diagnosis::new("hv", &columns, &options);
         let feed = Feed::new(&options, "hv", columns).unwrap();
         diagnosis.row(0, &[Some(1.0), Some(1.0)], feed.detector());
         let warnings = diagnosis.warnings();

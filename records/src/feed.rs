@@ -1,8 +1,8 @@
-//! A detector that reads the rows of one hypervisor.
+//! A detector that reads the rows of one hypervisor, or of several.
 
 use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
-use bellwether_core::had::{Counters, Detector, HadOptions, Notice, Observation};
+use bellwether_core::had::{Counters, Detector, HadOptions, Observation, Outcome};
 use bellwether_core::units::{Interval, Time};
 
 use crate::series::{Column, Recording};
@@ -34,9 +34,8 @@ pub fn options_for(options: &HadOptions, recording: &Recording, given: &[&Settin
     own
 }
 
-/// A detector for one hypervisor, fed row by row.
-pub struct Feed<'a> {
-    detector: Detector,
+/// The rows of one hypervisor, as a detector observes them.
+pub struct Rows<'a> {
     hypervisor: &'a str,
     columns: Vec<Column>,
     /// The metric of columns that name none.
@@ -46,17 +45,18 @@ pub struct Feed<'a> {
     start: f64,
     /// The columns in the order in which they report.
     order: Vec<usize>,
+    /// Observations that did not count, by outcome.
+    counters: Counters,
 }
 
-impl<'a> Feed<'a> {
-    /// Creates a detector with `options` for the hypervisor with these columns. The values of columns without a metric are of the
-    /// options' first one, and rows are the options' interval apart.
+impl<'a> Rows<'a> {
+    /// The rows of the hypervisor with these columns. The values of columns without a metric are of the options' first one, and rows
+    /// are the options' interval apart.
     ///
     /// # Errors
-    /// Options that contradict each other or name no metric.
+    /// Options that name no metric.
     pub fn new(options: &'a HadOptions, hypervisor: &'a str, columns: Vec<Column>) -> Result<Self> {
         Ok(Self {
-            detector: Detector::new(options.clone())?,
             hypervisor,
             metric: options
                 .metrics
@@ -66,6 +66,7 @@ impl<'a> Feed<'a> {
             start: 0.0,
             order: (0..columns.len()).collect(),
             columns,
+            counters: Counters::default(),
         })
     }
 
@@ -75,46 +76,97 @@ impl<'a> Feed<'a> {
         self
     }
 
-    /// Observes the row with the number `row`, which is above all earlier ones, with one value per column; `None` is a missing
-    /// sample.
-    pub fn row(&mut self, row: u64, values: &[Option<f64>]) {
+    /// The time of a row, seconds since the epoch.
+    pub fn time(&self, row: u64) -> f64 {
+        self.start + row as f64 * self.interval
+    }
+
+    /// Lets `detector` observe the row with the number `row`, which is above all earlier ones, with one value per column; `None` is
+    /// a missing sample.
+    pub fn observe(&mut self, detector: &mut Detector, row: u64, values: &[Option<f64>]) {
         for &at in &self.order {
             let Some(value) = values[at] else { continue };
             let column = &self.columns[at];
-            self.detector.observe(&Observation {
+            let outcome = detector.observe(&Observation {
                 hypervisor: self.hypervisor,
                 vm: &column.vm,
                 metric: column.metric.as_deref().unwrap_or(self.metric),
-                time: Time::from_secs(self.start + row as f64 * self.interval),
+                time: Time::from_secs(self.time(row)),
                 interval: Some(Interval::from_secs(
                     column.interval.unwrap_or(self.interval),
                 )),
                 value,
             });
+            match outcome {
+                Outcome::Full => self.counters.full += 1,
+                Outcome::Refused => self.counters.refused += 1,
+                Outcome::Late => self.counters.late += 1,
+                _ => {}
+            }
         }
         // The detector closes a row as soon as all VMs of the row before have reported. A VM that was missing there would come
         // too late for its own row if it came last, so such VMs come first.
         self.order.sort_by_key(|&at| (values[at].is_some(), at));
-        self.detector.advance(Time::from_secs(
-            self.start + (row + 1) as f64 * self.interval,
-        ));
+    }
+
+    /// The row at which the incident of an event began.
+    pub fn index(&self, event: &Event) -> u64 {
+        ((event.since.secs() - self.start) / self.interval).round() as u64
+    }
+
+    /// How many observations were refused, came too late or found no place; nothing else is counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// A detector for one hypervisor, fed row by row.
+pub struct Feed<'a> {
+    detector: Detector,
+    rows: Rows<'a>,
+}
+
+impl<'a> Feed<'a> {
+    /// Creates a detector with `options` for the hypervisor with these columns, as for [`Rows::new`].
+    ///
+    /// # Errors
+    /// Options that contradict each other or name no metric.
+    pub fn new(options: &'a HadOptions, hypervisor: &'a str, columns: Vec<Column>) -> Result<Self> {
+        Ok(Self {
+            detector: Detector::new(options.clone())?,
+            rows: Rows::new(options, hypervisor, columns)?,
+        })
+    }
+
+    /// Puts row 0 at `start`, in seconds since the epoch, instead of at 0.
+    pub fn starting_at(mut self, start: f64) -> Self {
+        self.rows = self.rows.starting_at(start);
+        self
+    }
+
+    /// Observes the row with the number `row`, which is above all earlier ones, with one value per column; `None` is a missing
+    /// sample.
+    pub fn row(&mut self, row: u64, values: &[Option<f64>]) {
+        self.rows.observe(&mut self.detector, row, values);
+        self.detector
+            .advance(Time::from_secs(self.rows.time(row + 1)));
     }
 
     /// The oldest event that was not fetched yet, and the row at which its incident began.
     pub fn next_event(&mut self) -> Option<(Event, u64)> {
         let event = self.detector.next_event()?;
-        let index = ((event.since.secs() - self.start) / self.interval).round() as u64;
+        let index = self.rows.index(&event);
         Some((event, index))
-    }
-
-    /// The next line for an operator's log.
-    pub fn next_notice(&mut self) -> Option<Notice> {
-        self.detector.next_notice()
     }
 
     /// The detector, to read its state.
     pub fn detector(&self) -> &Detector {
         &self.detector
+    }
+
+    /// The detector, to fetch what it has to say.
+    pub fn detector_mut(&mut self) -> &mut Detector {
+        &mut self.detector
     }
 
     /// The detector's counters.

@@ -168,6 +168,8 @@ pub enum Level {
     Novelty,
     /// No samples came.
     Silence,
+    /// Many hosts changed at once.
+    Fleet,
     /// A common change that is likely to be the host, of a host that is not known for long.
     Suspect,
     /// The log reports a failure.
@@ -185,6 +187,7 @@ impl Level {
             Level::Workload => "Workload",
             Level::Novelty => "Unusual log",
             Level::Silence => "No samples",
+            Level::Fleet => "Fleet changed",
             Level::Suspect => "Host fault likely",
             Level::LogFailure => "Failure in log",
             Level::Fault => "Host fault",
@@ -199,6 +202,7 @@ impl Level {
             Level::Workload => "○",
             Level::Novelty => "☆",
             Level::Silence => "∅",
+            Level::Fleet => "≡",
             Level::Suspect => "!",
             Level::LogFailure | Level::Fault => "✖",
         }
@@ -210,7 +214,7 @@ impl Level {
             Level::Sound => "sound",
             Level::Unknown => "unknown",
             Level::Workload | Level::Novelty => "note",
-            Level::Silence | Level::Suspect => "warn",
+            Level::Silence | Level::Fleet | Level::Suspect => "warn",
             Level::LogFailure | Level::Fault => "fault",
         }
     }
@@ -259,11 +263,13 @@ impl Incident {
             EventKind::HypervisorAnomaly => {
                 match (event.common_change().map(|c| c.cause), event.severity) {
                     (Some(Cause::Internal), _) => Level::Workload,
+                    (Some(Cause::Fleet), _) => Level::Fleet,
                     (_, Severity::Failure) => Level::Fault,
                     _ => Level::Suspect,
                 }
             }
             EventKind::HypervisorSilence | EventKind::CollectorSilence => Level::Silence,
+            EventKind::FleetChange => Level::Fleet,
             EventKind::WorkloadChange => Level::Workload,
             EventKind::LogFailure => Level::LogFailure,
             EventKind::LogNovelty => Level::Novelty,

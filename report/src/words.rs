@@ -150,6 +150,10 @@ pub fn heading(incident: &Incident) -> String {
         }
         Level::Suspect => "The VMs of this host changed together".to_owned(),
         Level::Silence => "No VM reported samples".to_owned(),
+        Level::Fleet if event.kind() == EventKind::FleetChange => {
+            "Many hosts changed at the same time".to_owned()
+        }
+        Level::Fleet => "The VMs of this host changed together, as those of many hosts".to_owned(),
         Level::LogFailure => match event.log_failure().and_then(|f| f.family.as_ref()) {
             Some(family) => format!(
                 "The log reports a {} failure",
@@ -222,6 +226,9 @@ pub fn why(incident: &Incident) -> Option<String> {
     ) {
         (Some(Cause::Internal), _) => {
             "This host has shown the same before, so the cause is likely its guests and not the host."
+        }
+        (Some(Cause::Fleet), _) => {
+            "Many hosts changed at the same time, so the cause is likely what they have in common and not this host."
         }
         (_, true) => {
             "One busy guest cannot cause this; the VMs share the host. But the VMs were known for less than a day: \
@@ -306,6 +313,7 @@ pub fn summary(report: &Report) -> (Level, String) {
         Level::Fault,
         Level::LogFailure,
         Level::Suspect,
+        Level::Fleet,
         Level::Silence,
     ] {
         let n = report.count(level);
@@ -325,6 +333,7 @@ pub fn summary(report: &Report) -> (Level, String) {
                 "{} may be failing (provisional: known for less than a day)",
                 of_all(n)
             ),
+            Level::Fleet => "Many hosts changed at the same time, not each by itself".to_owned(),
             _ => format!("{} reported no samples for a while", of_all(n)),
         };
         parts.push(format!("{text}: {}.", named(level)));

@@ -1,19 +1,19 @@
 //! Recorded metrics through HAD: files in, events as JSON Lines out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use bellwether_core::event::EventKind;
-use bellwether_core::had::{Counters, HadOptions};
+use bellwether_core::event::{Event, EventKind};
+use bellwether_core::had::{Counters, Detector, HadOptions};
 use bellwether_records::command::usage;
 use bellwether_records::diagnosis::Diagnosis;
-use bellwether_records::feed::{Feed, options_for};
 use bellwether_records::series::{self, Group, Reading, Recording};
 use bellwether_records::settings::{self, DEFAULT_INTERVAL, Setting};
 use clap::{Args, ValueEnum};
 
+use super::fleet::{Fleet, Watch, fleets};
 use super::output::{Line, Replayed, in_order};
 
 const EXAMPLES: &str = "\
@@ -47,9 +47,11 @@ Examples:
 /// Several metrics: a folder per metric (cpu/hv1.csv, disk_ops/hv1.csv), columns named VM:METRIC, or several names in an answer
 /// of Prometheus. The decision is one over all metrics of a hypervisor (joint_metrics).
 ///
-/// Each hypervisor gets its own detector. Events are printed in the order of the files and, within a file, by hypervisor and time. Each
-/// line is a JSON object: the event, and "index", the row at which the incident was raised. Where two VMs hardly ever voted, a line
-/// on the standard error says why.
+/// The hypervisors of a folder, or of one file, are a fleet: one detector sees them all, and what happens to a fifth of them at once is
+/// one event, fleet_change. So are those of files that are all of their folder. Any other file, and files beside a labels.json as the
+/// laboratory writes it, are by themselves. Events are printed in the order of the files and, within a file, by hypervisor and time; those
+/// about a fleet come before those about its hypervisors. Each line is a JSON object: the event, and "index", the row at which the
+/// incident was raised. Where two VMs hardly ever voted, a line on the standard error says why.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct MetricsArguments {
@@ -71,7 +73,7 @@ pub struct MetricsArguments {
         value_enum,
         value_delimiter = ',',
         value_name = "KIND",
-        default_value = "hypervisor_anomaly"
+        default_values = ["hypervisor_anomaly", "fleet_change"]
     )]
     kinds: Vec<Kind>,
 
@@ -92,6 +94,8 @@ pub enum Kind {
     HypervisorSilence,
     /// Most hypervisors stopped reporting at about the same time
     CollectorSilence,
+    /// Many hypervisors changed at about the same time
+    FleetChange,
     /// One VM changed alone, or many changed as they did before; sets workload_changes=true
     WorkloadChange,
     /// All of these
@@ -105,6 +109,7 @@ impl Kind {
             Kind::HypervisorAnomaly => of == EventKind::HypervisorAnomaly,
             Kind::HypervisorSilence => of == EventKind::HypervisorSilence,
             Kind::CollectorSilence => of == EventKind::CollectorSilence,
+            Kind::FleetChange => of == EventKind::FleetChange,
             Kind::WorkloadChange => of == EventKind::WorkloadChange,
             Kind::All => true,
         }
@@ -124,12 +129,16 @@ pub fn print(arguments: &MetricsArguments) -> Result<()> {
     for warning in &found.warnings {
         eprintln!("bellwether: {warning}");
     }
+    let (fleets, warnings) = fleets(&found.groups);
+    for warning in &warnings {
+        eprintln!("bellwether: {warning}");
+    }
     let mut hypervisors = Hypervisors::default();
     in_order(
-        &found.groups,
+        &fleets,
         arguments.jobs,
         "hypervisors",
-        |group| replay(group, &options, &given, &reading, &arguments.kinds),
+        |groups| replay(groups, &options, &given, &reading, &arguments.kinds),
         |replayed| hypervisors.add(&replayed.hypervisors),
     )
 }
@@ -187,47 +196,49 @@ fn detector_options(arguments: &MetricsArguments) -> Result<HadOptions, clap::Er
     settings::had_options(defaults.iter().chain(given)).map_err(usage)
 }
 
-/// Replays the hypervisors of files that are read together.
+/// Replays the hypervisors of groups that one detector sees.
 fn replay(
-    group: &Group,
+    groups: &[Group],
     options: &HadOptions,
     given: &[&Setting],
     reading: &Reading,
     kinds: &[Kind],
 ) -> Result<Replayed> {
-    let mut replayed = Replayed::default();
-    for recording in series::open(group, reading)? {
-        let options = options_for(options, &recording, given);
-        let hypervisor = (recording.hypervisor.clone(), recording.place.clone());
-        replay_one(recording, &options, kinds, &mut replayed)?;
-        replayed.hypervisors.push(hypervisor);
-    }
-    Ok(replayed)
+    let mut fleet = Fleet::open(groups, options, given, reading)?;
+    let mut printed = Printed {
+        kinds,
+        lines: BTreeMap::new(),
+    };
+    let warnings = fleet.replay(0.0, &mut printed)?;
+    Ok(Replayed {
+        hypervisors: fleet.hypervisors(),
+        lines: printed.lines.into_values().flatten().collect(),
+        warnings,
+    })
 }
 
-fn replay_one(
-    mut recording: Recording,
-    options: &HadOptions,
-    kinds: &[Kind],
-    replayed: &mut Replayed,
-) -> Result<()> {
-    let hypervisor = recording.hypervisor.clone();
-    let columns = recording.columns().to_vec();
-    let mut feed = Feed::new(options, &hypervisor, columns)?;
-    if let Some(start) = recording.start {
-        feed = feed.starting_at(start);
+/// Events of these kinds as lines: those of all hypervisors, and then those of each.
+struct Printed<'a> {
+    kinds: &'a [Kind],
+    lines: BTreeMap<Option<usize>, Vec<u8>>,
+}
+
+impl Watch for Printed<'_> {
+    fn row(&mut self, _: usize, _: u64, _: &[Option<f64>], _: &Detector) -> Result<()> {
+        Ok(())
     }
-    let mut account = Account::new(&recording, options);
-    let mut values = Vec::new();
-    while let Some(row) = recording.next_row(&mut values)? {
-        feed.row(row, &values);
-        account.row(row, &values, &mut feed);
-        print_events(&mut feed, kinds, &mut replayed.lines)?;
+
+    fn event(&mut self, at: Option<usize>, event: Event, index: u64, _: &Detector) -> Result<()> {
+        if self.kinds.iter().any(|kind| kind.covers(event.kind())) {
+            let line = Line {
+                event: &event,
+                series: None,
+                index,
+            };
+            line.write(self.lines.entry(at).or_default())?;
+        }
+        Ok(())
     }
-    replayed
-        .warnings
-        .extend(account.warnings(&recording, &feed.counters()));
-    Ok(())
 }
 
 /// What is to be said about a recording that is replayed.
@@ -246,15 +257,15 @@ impl Account {
         Self {
             rows: 0,
             notices: BTreeSet::new(),
-            diagnosis: Diagnosis::new(recording.columns(), options),
+            diagnosis: Diagnosis::new(&recording.hypervisor, recording.columns(), options),
         }
     }
 
-    /// Takes a row that the detector has observed.
-    pub fn row(&mut self, row: u64, values: &[Option<f64>], feed: &mut Feed<'_>) {
+    /// Takes a row that `detector` has observed.
+    pub fn row(&mut self, row: u64, values: &[Option<f64>], detector: &mut Detector) {
         self.rows += 1;
-        self.diagnosis.row(row, values, feed.detector());
-        while let Some(notice) = feed.next_notice() {
+        self.diagnosis.row(row, values, detector);
+        while let Some(notice) = detector.next_notice() {
             if self.notices.len() < NOTICES_MAX {
                 self.notices.insert(notice.message);
             }
@@ -288,7 +299,7 @@ impl Account {
 }
 
 /// How many cells and samples did not count, and why.
-fn counted(bad_cells: u64, counters: &Counters) -> impl Iterator<Item = String> {
+pub fn counted(bad_cells: u64, counters: &Counters) -> impl Iterator<Item = String> {
     [
         (bad_cells, "invalid cells, read as missing samples"),
         (
@@ -311,18 +322,4 @@ fn counted(bad_cells: u64, counters: &Counters) -> impl Iterator<Item = String> 
     .into_iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{what}: {count}"))
-}
-
-fn print_events(feed: &mut Feed<'_>, kinds: &[Kind], out: &mut Vec<u8>) -> Result<()> {
-    while let Some((event, index)) = feed.next_event() {
-        if kinds.iter().any(|kind| kind.covers(event.kind())) {
-            Line {
-                event: &event,
-                series: None,
-                index,
-            }
-            .write(out)?;
-        }
-    }
-    Ok(())
 }

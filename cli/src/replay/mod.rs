@@ -1,5 +1,6 @@
 //! Recorded data through a detector: files in, events as JSON Lines out.
 
+pub mod fleet;
 pub mod keys;
 pub mod logs;
 pub mod metrics;

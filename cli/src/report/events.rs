@@ -5,13 +5,14 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use bellwether_core::event::Event;
+use bellwether_core::event::{Event, EventKind};
 use bellwether_records::files::decoded;
 
 use bellwether_report::model::{Host, take};
 
-/// What an event is listed under that is about no hypervisor but about what collects their samples.
+/// What an event is listed under that is about no hypervisor but about what collects their samples, or about many of them.
 const COLLECTOR: &str = "collector";
+pub const FLEET: &str = "fleet";
 
 /// Reads files of events, a line of JSON each, plain or compressed: events in the order of their times, by host. Keys that an event
 /// does not have, such as those that an agent adds, are ignored.
@@ -43,6 +44,7 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
     let mut index: HashMap<String, usize> = HashMap::new();
     for event in events {
         let name = match event.hypervisor() {
+            "" if event.kind() == EventKind::FleetChange => FLEET,
             "" => COLLECTOR,
             hypervisor => hypervisor,
         };
@@ -62,7 +64,7 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Host>> {
 mod tests {
     use super::*;
     use bellwether_core::event::{
-        CollectorSilence, Evidence, HypervisorAnomaly, Severity, State, Subject,
+        CollectorSilence, Evidence, FleetChange, HypervisorAnomaly, Severity, State, Subject,
     };
     use bellwether_core::units::Time;
 
@@ -111,6 +113,24 @@ mod tests {
         assert_eq!((hosts.len(), hosts[0].name.as_str()), (1, "collector"));
         assert_eq!(hosts[0].incidents.len(), 1);
         assert_eq!(hosts[0].incidents[0].until(), Some(8.0));
+    }
+
+    #[test]
+    fn what_is_about_the_fleet_has_a_place_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.jsonl");
+        let change = |state, time| {
+            let evidence = Evidence::FleetChange(FleetChange::default());
+            let (all, time) = (Subject::Group(String::new()), Time::from_secs(time));
+            Event::new(all, state, Severity::Warning, time, "text", evidence).to_json()
+        };
+        let lines = [change(State::Raised, 5.0), change(State::Cleared, 8.0)];
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let hosts = read(&[file]).unwrap();
+        assert_eq!((hosts.len(), hosts[0].name.as_str()), (1, "fleet"));
+        assert_eq!(hosts[0].incidents.len(), 1);
+        assert_eq!(hosts[0].incidents[0].until(), Some(8.0));
+        assert_eq!(hosts[0].level().label(), "Fleet changed");
     }
 
     #[test]

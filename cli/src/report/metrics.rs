@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use bellwether_core::event::{Direction, Event, EventKind, Severity, State};
 use bellwether_core::had::{Algorithm, Detector, HadOptions};
-use bellwether_records::feed::{Feed, options_for};
-use bellwether_records::series::{self, Column, Group, Reading, Recording as Recorded};
+use bellwether_records::series::{Column, Group, Reading};
 use bellwether_records::settings::Setting;
 
-use crate::replay::metrics::Account;
+use super::events::FLEET;
+use crate::replay::fleet::{Fleet, Watch};
 use bellwether_report::change::{Way, best_step, change_points};
 use bellwether_report::model::{Host, Incident, Moment, Recording, Vm, Vote, nothing_in, take};
 
@@ -68,96 +68,162 @@ pub struct Found {
     pub hypervisors: Vec<(String, String)>,
 }
 
-/// Replays files that are read together into what a report shows of their hypervisors.
+/// Replays files whose hypervisors one detector sees into what a report shows of them.
 ///
 /// # Errors
 /// A file that cannot be read, is wrong, or is too long to be drawn.
-pub fn replay(group: &Group, replay: &Replay<'_>) -> Result<Found> {
-    let mut found = Found::default();
-    for recording in series::open(group, replay.reading)? {
-        found
-            .hypervisors
-            .push((recording.hypervisor.clone(), recording.place.clone()));
-        replay_one(recording, replay, &mut found)?;
+pub fn replay(groups: &[Group], replay: &Replay<'_>) -> Result<Found> {
+    let mut fleet = Fleet::open(groups, replay.options, replay.given, replay.reading)?;
+    let recordings = fleet.recordings.iter().zip(&fleet.options);
+    let mut shown = Shown {
+        hypervisors: recordings
+            .map(|(recording, options)| Hypervisor {
+                name: recording.hypervisor.clone(),
+                place: recording.place.clone(),
+                start: recording.start.unwrap_or(replay.start),
+                columns: recording.columns().to_vec(),
+                options: options.clone(),
+                all: Vec::new(),
+            })
+            .collect(),
+        fleet: Vec::new(),
+    };
+    let mut found = Found {
+        hypervisors: fleet.hypervisors(),
+        ..Found::default()
+    };
+    found.warnings = fleet.replay(replay.start, &mut shown)?;
+    if !shown.fleet.is_empty() {
+        found.hosts.push(Host {
+            name: FLEET.to_owned(),
+            incidents: shown.fleet,
+            ..Host::default()
+        });
+    }
+    for hypervisor in shown.hypervisors {
+        hypervisor.finish(&mut found);
     }
     Ok(found)
 }
 
-fn replay_one(mut recording: Recorded, replay: &Replay<'_>, found: &mut Found) -> Result<()> {
-    let options = &options_for(replay.options, &recording, replay.given);
-    let name = recording.hypervisor.clone();
-    let start = recording.start.unwrap_or(replay.start);
-    let columns = recording.columns().to_vec();
-    let feed = Feed::new(options, &name, columns.clone())?;
-    let mut feed = feed.starting_at(start);
-    let mut account = Account::new(&recording, options);
-    // Those of one metric each, by its name.
-    let mut all: Vec<Gathered> = Vec::new();
-    let mut values = Vec::new();
-    while let Some(row) = recording.next_row(&mut values)? {
-        feed.row(row, &values);
-        account.row(row, &values, &mut feed);
+/// What is gathered of hypervisors that one detector sees.
+struct Shown {
+    hypervisors: Vec<Hypervisor>,
+    /// What is about all of them.
+    fleet: Vec<Incident>,
+}
+
+/// What is gathered of one hypervisor.
+struct Hypervisor {
+    name: String,
+    /// Its files, for messages.
+    place: String,
+    /// The time of row 0.
+    start: f64,
+    columns: Vec<Column>,
+    options: HadOptions,
+    /// Those of one metric each; empty before the first row.
+    all: Vec<Gathered>,
+}
+
+impl Watch for Shown {
+    fn row(
+        &mut self,
+        at: usize,
+        row: u64,
+        values: &[Option<f64>],
+        detector: &Detector,
+    ) -> Result<()> {
+        let Hypervisor {
+            name,
+            place,
+            start,
+            columns,
+            options,
+            all,
+        } = &mut self.hypervisors[at];
         if all.is_empty() {
             let metrics = options.metrics.iter();
             let gathered =
-                metrics.map(|metric| Gathered::new(options, start, row, metric, &columns));
-            all = gathered
+                metrics.map(|metric| Gathered::new(options, *start, row, metric, columns));
+            *all = gathered
                 .filter(|gathered| !gathered.places.is_empty())
                 .collect();
             // Also a recording of other metrics is drawn, and the warnings say that it is not evaluated.
             if all.is_empty() {
                 let metric = columns[0].metric.as_deref().unwrap_or_default();
-                all.push(Gathered::new(options, start, row, metric, &columns));
+                all.push(Gathered::new(options, *start, row, metric, columns));
             }
         }
         let rows = row - all[0].first;
         ensure!(
             rows < ROWS_MAX as u64 && rows < (VALUES_MAX / values.len()) as u64,
-            "{}: too long to be drawn: row {row} of {} VMs; at most {ROWS_MAX} rows and {VALUES_MAX} values are",
-            recording.place,
+            "{place}: too long to be drawn: row {row} of {} VMs; at most {ROWS_MAX} rows and {VALUES_MAX} values are",
             values.len()
         );
-        for gathered in &mut all {
-            gathered.take_values(&feed, &name, row, &values);
+        for gathered in all {
+            gathered.take_values(detector, name, row, values);
         }
-        while let Some((event, _)) = feed.next_event() {
-            let metric = event.metric();
-            let of = all.iter().position(|g| metric == Some(&g.recording.metric));
-            all[of.unwrap_or(0)].take_event(event, &feed, &name, row);
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        at: Option<usize>,
+        event: Event,
+        _: u64,
+        detector: &Detector,
+    ) -> Result<()> {
+        let Some(Hypervisor { name, all, .. }) = at.map(|at| &mut self.hypervisors[at]) else {
+            take(&mut self.fleet, event);
+            return Ok(());
+        };
+        let metric = event.metric();
+        let of = all.iter().position(|g| metric == Some(&g.recording.metric));
+        if let Some(gathered) = all.get_mut(of.unwrap_or(0)) {
+            gathered.take_event(event, detector, name);
         }
-        for gathered in &mut all {
-            gathered.note_moment(feed.detector(), &name, row);
+        Ok(())
+    }
+
+    fn row_ended(&mut self, at: usize, row: u64, detector: &Detector) {
+        let Hypervisor { name, all, .. } = &mut self.hypervisors[at];
+        for gathered in all {
+            gathered.note_moment(detector, name, row);
         }
     }
-    found
-        .warnings
-        .extend(account.warnings(&recording, &feed.counters()));
-    if all.is_empty() {
-        found
-            .warnings
-            .push(nothing_in(Path::new(&recording.place), "a row of samples"));
-        found.hosts.push(Host {
-            name,
-            ..Host::default()
-        });
-        return Ok(());
+}
+
+impl Hypervisor {
+    /// Adds a host for each metric to what was found.
+    fn finish(self, found: &mut Found) {
+        let name = self.name;
+        if self.all.is_empty() {
+            found
+                .warnings
+                .push(nothing_in(Path::new(&self.place), "a row of samples"));
+            found.hosts.push(Host {
+                name,
+                ..Host::default()
+            });
+            return;
+        }
+        let several = self.all.len() > 1;
+        for gathered in self.all {
+            let metric = gathered.recording.metric.clone();
+            let (recording, incidents) = gathered.finish(&self.options);
+            found.hosts.push(Host {
+                name: if several {
+                    format!("{name} {metric}")
+                } else {
+                    name.clone()
+                },
+                recording,
+                incidents,
+                ..Host::default()
+            });
+        }
     }
-    let several = all.len() > 1;
-    for gathered in all {
-        let metric = gathered.recording.metric.clone();
-        let (recording, incidents) = gathered.finish(options);
-        found.hosts.push(Host {
-            name: if several {
-                format!("{name} {metric}")
-            } else {
-                name.clone()
-            },
-            recording,
-            incidents,
-            ..Host::default()
-        });
-    }
-    Ok(())
 }
 
 impl Gathered {
@@ -191,7 +257,13 @@ impl Gathered {
     }
 
     /// Takes a row that the detector has observed.
-    fn take_values(&mut self, feed: &Feed<'_>, hypervisor: &str, row: u64, values: &[Option<f64>]) {
+    fn take_values(
+        &mut self,
+        detector: &Detector,
+        hypervisor: &str,
+        row: u64,
+        values: &[Option<f64>],
+    ) {
         let at = (row - self.first) as usize;
         let recording = &mut self.recording;
         recording.consensus.resize(at, f32::NAN);
@@ -208,15 +280,12 @@ impl Gathered {
                 .push(values[*place].map_or(f32::NAN, |v| v as f32));
             shifts.resize(at + 1, f32::NAN);
         }
-        let (consensus, score, voters) = self.status(feed.detector());
+        let (consensus, score, voters) = self.status(detector, hypervisor);
         let recording = &mut self.recording;
         recording.consensus.push(consensus as f32);
         recording.score.push(score as f32);
         recording.voters.push(voters);
-        for vm in feed
-            .detector()
-            .vm_statuses(hypervisor, &self.recording.metric, "")
-        {
+        for vm in detector.vm_statuses(hypervisor, &self.recording.metric, "") {
             if let (Some(column), Some(shift)) = (self.columns.get(vm.vm), vm.shift) {
                 self.shifts[*column][at] = shift as f32;
             }
@@ -224,17 +293,17 @@ impl Gathered {
     }
 
     /// Consensus, score and voters of the metric after the last row.
-    fn status(&self, detector: &Detector) -> (f64, f64, u32) {
-        let mut statuses = detector.statuses();
+    fn status(&self, detector: &Detector, hypervisor: &str) -> (f64, f64, u32) {
+        let mut statuses = detector.statuses_of(hypervisor);
         let status = statuses.find(|status| status.metric == self.recording.metric);
         status.map_or((f64::NAN, f64::NAN, 0), |s| {
             (s.consensus.get(), s.score.get(), s.voters)
         })
     }
 
-    /// Takes an event of the metric, which was raised at a row.
-    fn take_event(&mut self, event: Event, feed: &Feed<'_>, hypervisor: &str, row: u64) {
-        let at = (row - self.first) as usize;
+    /// Takes an event of the metric.
+    fn take_event(&mut self, event: Event, detector: &Detector, hypervisor: &str) {
+        let at = self.recording.row(event.time.secs());
         let is_raised =
             (event.kind(), event.state) == (EventKind::HypervisorAnomaly, State::Raised);
         let severity = event.severity;
@@ -243,12 +312,9 @@ impl Gathered {
             .map_or_else(String::new, |change| change.channel.clone());
         take(&mut self.incidents, event);
         if is_raised && let Some(incident) = self.incidents.last_mut() {
-            incident.present = feed.detector().present_samples(&channel);
+            incident.present = detector.present_samples(&channel);
             incident.votes = vec![Vote::default(); self.shifts.len()];
-            for vm in feed
-                .detector()
-                .vm_statuses(hypervisor, &self.recording.metric, &channel)
-            {
+            for vm in detector.vm_statuses(hypervisor, &self.recording.metric, &channel) {
                 if let Some(column) = self.columns.get(vm.vm) {
                     incident.votes[*column].shift = vm.shift;
                 }
@@ -260,7 +326,7 @@ impl Gathered {
     /// Keeps the row if it is the most significant one so far.
     fn note_moment(&mut self, detector: &Detector, hypervisor: &str, row: u64) {
         let at = (row - self.first) as usize;
-        let (consensus, score, voters) = self.status(detector);
+        let (consensus, score, voters) = self.status(detector, hypervisor);
         let about = self.raised.as_ref().filter(|r| at <= r.0 + r.3);
         let significance = (about.map(|r| r.1), score, consensus * f64::from(voters));
         if score.is_nan() || voters < 2 || significance <= self.significance {
@@ -355,6 +421,7 @@ fn is_frozen(values: &[f32], row: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_records::series;
     use bellwether_report::model::Level;
     use std::path::PathBuf;
 
@@ -368,7 +435,7 @@ mod tests {
             start,
         };
         let found = series::find(&[file.to_owned()], &reading)?;
-        Ok(replay(&found.groups[0], &settings)?.hosts)
+        Ok(replay(&found.groups[..1], &settings)?.hosts)
     }
 
     fn case(name: &str, algorithm: &str) -> Host {

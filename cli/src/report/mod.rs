@@ -25,6 +25,7 @@ use jiff::tz::TimeZone;
 use bellwether_report::model::Report;
 use bellwether_report::{page, words};
 
+use crate::replay::fleet::fleets;
 use crate::replay::metrics::{Hypervisors, reading};
 
 const EXAMPLES: &str = "\
@@ -193,11 +194,13 @@ fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {
     let files = found.paths();
     report.sources.push(words::metrics_source(&files, &options));
     let mut hypervisors = Hypervisors::default();
+    let (fleets, warnings) = fleets(&found.groups);
+    report.warnings.extend(warnings);
     each_in_order(
-        &found.groups,
+        &fleets,
         arguments.jobs,
-        &bar(found.groups.len(), "hypervisors"),
-        |group| metrics::replay(group, &replay),
+        &bar(fleets.len(), "hypervisors"),
+        |groups| metrics::replay(groups, &replay),
         |found| {
             hypervisors.add(&found.hypervisors)?;
             report.hosts.extend(found.hosts);

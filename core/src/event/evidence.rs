@@ -19,6 +19,8 @@ pub enum Evidence {
     HypervisorSilence(Silence),
     /// Of [`EventKind::CollectorSilence`].
     CollectorSilence(CollectorSilence),
+    /// Of [`EventKind::FleetChange`].
+    FleetChange(FleetChange),
     /// Of [`EventKind::WorkloadChange`].
     WorkloadChange(WorkloadChange),
     /// Of [`EventKind::LogFailure`].
@@ -78,6 +80,24 @@ pub struct Silence {
 pub struct CollectorSilence {
     /// Number of hypervisors that stopped reporting.
     pub hypervisors: Option<u32>,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
+/// Many hypervisors changed at about the same time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FleetChange {
+    /// The metric that showed it on most of them.
+    pub metric: String,
+    /// Number of hypervisors that changed.
+    pub hypervisors: u32,
+    /// Number of hypervisors whose VMs voted.
+    pub voting_hypervisors: u32,
+    /// The direction in which the VMs of most of them changed; `None` if the condition ends.
+    pub direction: Option<Direction>,
+    /// Names of the hypervisors that changed, the first ones first, separated by commas; at most eight. A name with a comma is in
+    /// double quotes; see [`split_list`](crate::text::split_list).
+    pub changed_hypervisors: String,
     /// Why the condition ended.
     pub reason: Option<String>,
 }
@@ -177,6 +197,7 @@ impl Evidence {
             Self::HypervisorAnomaly(_) => EventKind::HypervisorAnomaly,
             Self::HypervisorSilence(_) => EventKind::HypervisorSilence,
             Self::CollectorSilence(_) => EventKind::CollectorSilence,
+            Self::FleetChange(_) => EventKind::FleetChange,
             Self::WorkloadChange(_) => EventKind::WorkloadChange,
             Self::LogFailure(_) => EventKind::LogFailure,
             Self::LogNovelty(_) => EventKind::LogNovelty,
@@ -189,6 +210,7 @@ impl Evidence {
             Self::HypervisorAnomaly(anomaly) => &anomaly.reason,
             Self::HypervisorSilence(silence) => &silence.reason,
             Self::CollectorSilence(silence) => &silence.reason,
+            Self::FleetChange(change) => &change.reason,
             Self::WorkloadChange(_) => &None,
             Self::LogFailure(failure) => &failure.reason,
             Self::LogNovelty(novelty) => &novelty.reason,
@@ -200,6 +222,7 @@ impl Evidence {
     pub(super) fn incident(&self, subject: &Subject, since: Time, ordinal: u64) -> IncidentId {
         let of = match self {
             Self::HypervisorAnomaly(anomaly) => anomaly.metric.as_str(),
+            Self::FleetChange(change) => change.metric.as_str(),
             Self::WorkloadChange(change) => change.metric.as_str(),
             Self::LogFailure(failure) => failure.stream.as_str(),
             Self::LogNovelty(novelty) => novelty.stream.as_str(),
@@ -231,6 +254,9 @@ impl Evidence {
             }
             Self::HypervisorSilence(silence) => maybe(&silence.reason),
             Self::CollectorSilence(silence) => maybe(&silence.reason),
+            Self::FleetChange(change) => {
+                text(&change.metric) + text(&change.changed_hypervisors) + maybe(&change.reason)
+            }
             Self::WorkloadChange(change) => text(&change.metric),
             Self::LogFailure(failure) => {
                 let LogFailure {

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{
-    Change, CollectorSilence, CommonChange, Evidence, HypervisorAnomaly, LogFailure, LogNovelty,
-    LogSource, Silence, WorkloadChange,
+    Change, CollectorSilence, CommonChange, Evidence, FleetChange, HypervisorAnomaly, LogFailure,
+    LogNovelty, LogSource, Silence, WorkloadChange,
 };
 use super::incident::IncidentId;
 use super::subject::Subject;
@@ -152,7 +152,9 @@ flat! {
     vms: u32,
     voters: u32,
     hypervisors: u32,
+    voting_hypervisors: u32,
     changed_vms: String,
+    changed_hypervisors: String,
     reason: String,
     stream: String,
     program: String,
@@ -240,6 +242,22 @@ impl Flat {
                 reason: silence.reason,
                 ..self
             },
+            Evidence::FleetChange(change) => {
+                let share =
+                    f64::from(change.hypervisors) / f64::from(change.voting_hypervisors.max(1));
+                let changed = change.changed_hypervisors;
+                Self {
+                    metric: Some(change.metric),
+                    cause: change.direction.map(|_| Cause::Fleet),
+                    consensus: change.direction.map(|_| Share::rounded(share)),
+                    direction: change.direction,
+                    hypervisors: Some(change.hypervisors),
+                    voting_hypervisors: Some(change.voting_hypervisors),
+                    changed_hypervisors: (!changed.is_empty()).then_some(changed),
+                    reason: change.reason,
+                    ..self
+                }
+            }
             Evidence::WorkloadChange(change) => Self {
                 metric: Some(change.metric),
                 cause: Some(Cause::Internal),
@@ -341,6 +359,14 @@ impl Flat {
             }),
             EventKind::CollectorSilence => Evidence::CollectorSilence(CollectorSilence {
                 hypervisors: self.hypervisors,
+                reason,
+            }),
+            EventKind::FleetChange => Evidence::FleetChange(FleetChange {
+                metric: needed("metric", self.metric.take())?,
+                hypervisors: needed("hypervisors", self.hypervisors)?,
+                voting_hypervisors: needed("voting_hypervisors", self.voting_hypervisors)?,
+                direction: self.direction,
+                changed_hypervisors: self.changed_hypervisors.take().unwrap_or_default(),
                 reason,
             }),
             EventKind::WorkloadChange => Evidence::WorkloadChange(WorkloadChange {

@@ -36,8 +36,8 @@ use crate::text::shortened;
 use crate::units::{Share, Time};
 
 pub use evidence::{
-    Change, CollectorSilence, CommonChange, Evidence, HypervisorAnomaly, LogFailure, LogNovelty,
-    LogSource, Silence, WorkloadChange,
+    Change, CollectorSilence, CommonChange, Evidence, FleetChange, HypervisorAnomaly, LogFailure,
+    LogNovelty, LogSource, Silence, WorkloadChange,
 };
 pub use flat::{Field, FieldValue};
 pub use incident::{IncidentId, NoIncidentId};
@@ -143,6 +143,7 @@ impl Event {
     pub fn metric(&self) -> Option<&str> {
         match &self.evidence {
             Evidence::HypervisorAnomaly(anomaly) => Some(&anomaly.metric),
+            Evidence::FleetChange(change) => Some(&change.metric),
             Evidence::WorkloadChange(change) => Some(&change.metric),
             _ => None,
         }
@@ -169,6 +170,14 @@ impl Event {
     /// The common change that raised a [`EventKind::HypervisorAnomaly`].
     pub fn common_change(&self) -> Option<&CommonChange> {
         self.anomaly()?.change.as_ref()
+    }
+
+    /// The evidence of a [`EventKind::FleetChange`].
+    pub fn fleet_change(&self) -> Option<&FleetChange> {
+        match &self.evidence {
+            Evidence::FleetChange(change) => Some(change),
+            _ => None,
+        }
     }
 
     /// The evidence of a [`EventKind::LogFailure`].
@@ -360,6 +369,39 @@ mod tests {
         let old = format!("{before}{}", after.split_once("\",").unwrap().1);
         let read: Event = serde_json::from_str(&old).unwrap();
         assert_eq!(read, event(100.0));
+    }
+
+    #[test]
+    fn a_change_of_the_fleet_is_read_as_it_was_written() {
+        let change = FleetChange {
+            metric: "cpu".into(),
+            hypervisors: 19,
+            voting_hypervisors: 20,
+            direction: Some(Direction::Up),
+            changed_hypervisors: "hv1,hv2".into(),
+            reason: None,
+        };
+        let ended = FleetChange {
+            direction: None,
+            changed_hypervisors: String::new(),
+            reason: Some("recovered".into()),
+            ..change.clone()
+        };
+        for (evidence, has_cause) in [(change, true), (ended, false)] {
+            let event = Event::new(
+                Subject::Group(String::new()),
+                State::Raised,
+                Severity::Warning,
+                Time::from_secs(1.0),
+                "text",
+                Evidence::FleetChange(evidence),
+            );
+            let json = event.to_json();
+            assert_eq!(json.contains("\"cause\":\"fleet\""), has_cause, "{json}");
+            assert_eq!(json.contains("\"consensus\":0.95"), has_cause, "{json}");
+            let read: Event = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, event);
+        }
     }
 
     #[test]

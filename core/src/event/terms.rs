@@ -27,6 +27,8 @@ words! {
         HypervisorSilence = "hypervisor_silence",
         /// Most hypervisors stopped reporting at about the same time: likely the collector or its input.
         CollectorSilence = "collector_silence",
+        /// Many hypervisors changed at about the same time: the fleet, not one of them.
+        FleetChange = "fleet_change",
         /// A workload changed: one VM alone, or many in a way that matches their own past.
         WorkloadChange = "workload_change",
         /// The log of a host reports a failure.
@@ -67,6 +69,8 @@ words! {
         Internal = "internal",
         /// From outside the VMs: the hypervisor.
         External = "external",
+        /// From outside the hypervisor: many hypervisors changed at about the same time.
+        Fleet = "fleet",
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn action(direction: Direction) -> &'static str {
 }
 
 /// Why an incident ended.
-pub(super) fn reason(end: End) -> &'static str {
+pub(super) const fn reason(end: End) -> &'static str {
     match end {
         End::Recovered => "recovered",
         End::Accustomed => "lasting change taken as normal",

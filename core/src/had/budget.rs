@@ -5,6 +5,7 @@
 //! As soon as time passes, such hypervisors are also evicted for new VMs.
 
 use super::detector::{Detector, NAME_MAX_BYTES};
+use super::fleet::HOST_BYTES;
 use super::hypervisor::Hypervisor;
 use super::observation::Sample;
 use super::options::HadOptions;
@@ -15,6 +16,8 @@ use crate::memory::{allocation, table, vec};
 
 /// The share of the memory for the hypervisors.
 const STATE_SHARE: f64 = 7.0 / 16.0;
+/// The share of the memory for the incidents that a fleet's hypervisors have in common; a snapshot has them, too.
+const FLEET_SHARE: f64 = 1.0 / 32.0;
 /// The share of the memory for pending events.
 const EVENTS_SHARE: f64 = 1.0 / 16.0;
 /// Eviction begins at this share of the limit and continues down to the next one.
@@ -28,6 +31,11 @@ fn share_of(options: &HadOptions, share: f64) -> usize {
 /// Maximum memory of pending events in bytes.
 pub(super) fn events_limit(options: &HadOptions) -> usize {
     share_of(options, EVENTS_SHARE)
+}
+
+/// Maximum memory of incidents of a fleet that are not reported, in bytes.
+pub(super) fn fleet_limit(options: &HadOptions) -> usize {
+    share_of(options, FLEET_SHARE)
 }
 
 /// Memory of a hypervisor with one VM in bytes.
@@ -44,7 +52,7 @@ pub(super) fn new_hypervisor_bytes(options: &HadOptions) -> usize {
     series.slot_or_new(&longest);
     let mut hypervisor = Hypervisor::new(&longest);
     hypervisor.series.push(series);
-    hypervisor.measured() + size_of::<Hypervisor>() + size_of::<Presence>()
+    hypervisor.measured() + size_of::<Hypervisor>() + size_of::<Presence>() + HOST_BYTES
 }
 
 impl Hypervisor {
@@ -69,12 +77,13 @@ impl Detector {
         self.hypervisor_bytes
             + vec(&self.hypervisors)
             + vec(&self.presences.all)
+            + self.fleet.hosts.bytes()
             + table(self.index.capacity(), size_of::<(Box<str>, u32)>())
     }
 
     /// Memory of the state in bytes.
     pub fn bytes(&self) -> usize {
-        self.state_bytes() + self.pending.bytes()
+        self.state_bytes() + self.fleet.bytes() + self.pending.bytes()
     }
 
     /// Whether the memory limit leaves no place for another hypervisor or VM.
@@ -127,6 +136,7 @@ impl Detector {
                 time,
                 Removal::OutOfMemory,
             );
+            let ended = self.fleet.pass(ended, self.options.interval);
             self.pending.push(ended);
             self.counters.hypervisors_evicted += 1;
         }
@@ -138,9 +148,14 @@ impl Detector {
         if is_kept.iter().all(|is_kept| *is_kept) {
             return;
         }
+        let all = self.hypervisors.iter().zip(is_kept);
+        for (hypervisor, _) in all.filter(|(_, is_kept)| !**is_kept) {
+            self.fleet.forget(&hypervisor.name);
+        }
         let mut kept = is_kept.iter();
         self.hypervisors
             .retain(|_| *kept.next().expect("there is one for each"));
+        self.fleet.hosts.retain(is_kept);
         let over = self.presences.retain(is_kept, time);
         self.pending.push(over);
         self.eviction.reset();

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::eviction::Eviction;
+use super::fleet::Fleet;
 use super::hypervisor::{Hypervisor, Others};
 use super::notice::{self, Notice, NoticeKind, Notices};
 use super::observation::{Counters, Observation, Outcome, Sample};
@@ -45,6 +46,8 @@ pub struct Detector {
     /// When each of `hypervisors` last reported.
     pub(super) presences: Presences,
     pub(super) eviction: Eviction,
+    /// What happens to many of them at once.
+    pub(super) fleet: Fleet,
     /// Memory of the hypervisors outside of themselves in bytes.
     pub(super) hypervisor_bytes: usize,
     /// Memory of a new hypervisor in bytes.
@@ -61,6 +64,7 @@ impl Detector {
         Ok(Self {
             new_hypervisor_bytes: budget::new_hypervisor_bytes(&options),
             pending: Queue::new(budget::events_limit(&options), 0),
+            fleet: Fleet::new(&options, budget::fleet_limit(&options)),
             options,
             hypervisors: Vec::new(),
             index: FxHashMap::default(),
@@ -232,8 +236,11 @@ impl Detector {
         self.measure(at);
         self.index.remove(&old.name);
         let ended = report::removed(&old.name, &self.options, &old, time, Removal::Evicted);
+        let ended = self.fleet.pass(ended, self.options.interval);
         self.pending.push(ended);
         self.presences.replace(at, sample.time, sample.interval);
+        self.fleet.forget(&old.name);
+        self.fleet.hosts.replace(at);
         self.counters.hypervisors_evicted += 1;
         Some(at)
     }
@@ -302,6 +309,7 @@ impl Detector {
             hypervisors,
             pending,
             presences,
+            fleet,
             ..
         } = self;
         let Hypervisor {
@@ -323,8 +331,18 @@ impl Detector {
             let silence = (&mut *silent_since, &mut *presences, at);
             let known = (&mut *reported, &others);
             let events = report::events_of_tick(name, options, series, &tick, known, silence);
-            pending.push(events);
+            fleet.tick(at, &tick, series.interval, i == 0);
+            if !events.is_empty() || fleet.is_due() {
+                pending.push(fleet.pass(events, series.interval));
+            }
         })
+    }
+
+    /// Declares that no more samples are going to come. What waits for other hypervisors of a fleet is decided now; a caller that
+    /// saves the state instead leaves it to the next one.
+    pub fn finish(&mut self) {
+        let events = self.fleet.finish();
+        self.pending.push(events);
     }
 
     /// Forgets what has been silent for too long, unless that was done recently.
@@ -338,7 +356,7 @@ impl Detector {
     /// Forgets VMs that have been silent for `forget_sec` seconds, and hypervisors without VMs.
     fn forget_silent(&mut self, time: f64) {
         let options = &self.options;
-        let pending = &mut self.pending;
+        let (pending, fleet) = (&mut self.pending, &mut self.fleet);
         let mut is_kept = Vec::with_capacity(self.hypervisors.len());
         for hypervisor in &mut self.hypervisors {
             let left: Vec<usize> = hypervisor
@@ -348,19 +366,21 @@ impl Detector {
                 .collect();
             let left_all: usize = left.iter().sum();
             if left_all == 0 {
-                pending.push(report::removed(
+                let ended = report::removed(
                     &hypervisor.name,
                     options,
                     hypervisor,
                     time,
                     Removal::Forgotten,
-                ));
+                );
+                pending.push(fleet.pass(ended, options.interval));
             }
             // The last series of a metric stays, with what was learned about the hypervisor.
             for i in (0..left.len()).rev() {
                 let metric = hypervisor.series[i].metric;
                 if left[i] == 0 && left_all > 0 && hypervisor.of(metric).count() > 1 {
-                    pending.push(report::vms_removed(hypervisor, i, options, time));
+                    let ended = report::vms_removed(hypervisor, i, options, time);
+                    pending.push(fleet.pass(ended, options.interval));
                     hypervisor.series.remove(i);
                 }
             }
@@ -399,6 +419,7 @@ impl Detector {
             vms,
             unjudged: self.hypervisors.iter().map(scattered).sum::<usize>() as u64,
             events_lost: self.pending.lost(),
+            fleet_changes: u64::from(self.fleet.is_changed()),
             bytes: self.bytes() as u64,
             ..self.counters
         }

@@ -141,6 +141,7 @@ impl Detector {
         if !empties {
             // The VM itself may have been in it, and is then new.
             let ended = report::interval_changed(hypervisor, smallest, &self.options, sample.time);
+            let ended = self.fleet.pass(ended, self.options.interval);
             self.pending.push(ended);
             hypervisor.series[smallest] = new;
             return Ok(smallest);
@@ -166,6 +167,7 @@ impl Detector {
         let series = &hypervisor.series[from];
         if series.moved > series.vms() {
             let ended = report::interval_changed(hypervisor, from, &self.options, time);
+            let ended = self.fleet.pass(ended, self.options.interval);
             self.pending.push(ended);
             let series = &hypervisor.series[from];
             if series.moved > 1 {

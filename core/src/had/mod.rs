@@ -42,6 +42,7 @@ mod contract;
 mod detector;
 mod eviction;
 mod filter;
+mod fleet;
 mod hypervisor;
 mod iad;
 mod incident;

@@ -84,6 +84,9 @@ pub struct Counters {
     /// Silent VMs that were evicted at `max_vms` or `max_memory_mib`, over all hypervisors and metrics.
     #[serde(skip)]
     pub vms_evicted: u64,
+    /// Open changes of the fleet.
+    #[serde(skip)]
+    pub fleet_changes: u64,
     /// Memory of the state in bytes.
     #[serde(skip)]
     pub bytes: u64,
@@ -94,7 +97,7 @@ pub(super) type LaterCounters = Vec<(String, u64)>;
 
 impl Counters {
     /// Names and values.
-    pub fn list(&self) -> [(&'static str, u64); 17] {
+    pub fn list(&self) -> [(&'static str, u64); 18] {
         [
             ("taken", self.taken),
             ("duplicate", self.duplicate),
@@ -112,6 +115,7 @@ impl Counters {
             ("intervals_changed", self.intervals_changed),
             ("clock_steps", self.clock_steps),
             ("unjudged", self.unjudged),
+            ("fleet_changes", self.fleet_changes),
             ("bytes", self.bytes),
         ]
     }

@@ -2,15 +2,17 @@
 //!
 //! Version 1: options that shape the state, hypervisors, counters, `swept`, pending events as JSON; then, which may be missing,
 //! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
-//! Version 3: the same, more of the algorithm `rank` and of incidents by hypervisor and series, and the reported incidents by
-//! hypervisor.
+//! Version 3: the same, more of the algorithm `rank` and of incidents by hypervisor and series, the reported incidents by
+//! hypervisor, and the fleet.
 
 use std::io::{self, Write};
 
 use rustc_hash::FxHashMap;
 
+use super::budget::fleet_limit;
 use super::detector::{Detector, INTERVALS_MAX};
 use super::eviction::{ESTABLISHED, Eviction};
+use super::fleet::{Fleet, SavedFleet};
 use super::hypervisor::Hypervisor;
 use super::incident::More as IncidentMore;
 use super::joint::Reported;
@@ -165,7 +167,8 @@ impl Saved for Detector {
                 .iter()
                 .map(|hypervisor| &hypervisor.reported)
         };
-        write_value(out, &LazySeq(reported))
+        write_value(out, &LazySeq(reported))?;
+        write_value(out, &self.fleet.saved())
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -223,6 +226,10 @@ impl Saved for Detector {
         let restored = hypervisors.into_iter().zip(more);
         let restored = restored.filter(|(hypervisor, _)| !hypervisor.series.is_empty());
         let (hypervisors, more): (Vec<_>, Vec<_>) = restored.unzip();
+        let fleet: SavedFleet = match input.is_at_end() {
+            true => Default::default(),
+            false => input.next("the fleet")?,
+        };
         let mut detector = Self {
             options: self.options.clone(),
             hypervisors,
@@ -235,6 +242,7 @@ impl Saved for Detector {
             swept_elapsed: 0.0,
             presences: Presences::default(),
             eviction: Eviction::default(),
+            fleet: Fleet::default(),
             memory_checked_elapsed: 0.0,
             hypervisor_bytes: 0,
             new_hypervisor_bytes: self.new_hypervisor_bytes,
@@ -285,6 +293,22 @@ impl Saved for Detector {
         let since = collector_since.filter(|since| since.is_finite());
         detector.presences.restore_collector(since);
         detector.reindex();
+        let is_tracked = |event: &Event| {
+            let metric = event.metric();
+            let is_watched = options.metrics.iter().any(|m| Some(m.as_str()) == metric);
+            is_watched && detector.index.contains_key(event.hypervisor())
+        };
+        let times = detector.hypervisors.iter().map(|hypervisor| {
+            let series = hypervisor.series.first();
+            series.map_or(f64::NAN, Series::last_tick_time)
+        });
+        let limit = fleet_limit(options);
+        let (fleet, left) =
+            Fleet::restored(options, limit, fleet, times, is_tracked).ok_or_else(|| {
+                Unusable::Impossible("its fleet has values that no fleet can have".into())
+            })?;
+        detector.fleet = fleet;
+        detector.pending.push(left);
         detector.measure_all();
         if detector.state_bytes() > detector.state_limit() {
             return Err(Unusable::OverLimit("max_memory_mib"));

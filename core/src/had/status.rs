@@ -1,6 +1,7 @@
 //! The status of hypervisors and their VMs.
 
 use super::detector::Detector;
+use super::hypervisor::Hypervisor;
 use super::options::Algorithm;
 use super::rank;
 use crate::units::{Interval, Share, Time};
@@ -22,7 +23,7 @@ pub struct Status<'a> {
     pub voters: u32,
     /// Known VMs, whatever their interval.
     pub vms: u32,
-    /// Whether an incident is open.
+    /// Whether an incident is open that is the hypervisor's own, and not that of its fleet.
     pub raised: bool,
     /// The time between two ticks.
     pub interval: Interval,
@@ -44,21 +45,36 @@ impl Detector {
     /// The status of every metric of every hypervisor, in the order of their first sample. If its VMs have several intervals, it
     /// is that of the interval with an open incident, or else of the one with the most VMs.
     pub fn statuses(&self) -> impl Iterator<Item = Status<'_>> {
-        self.hypervisors.iter().flat_map(|hypervisor| {
-            hypervisor.metrics().filter_map(|metric| {
-                let series = &hypervisor.series[hypervisor.main(metric)?];
-                let vms: usize = hypervisor.of(metric).map(|(_, p)| p.vms()).sum();
-                Some(Status {
-                    hypervisor: &hypervisor.name,
-                    metric: &self.options.metrics[metric as usize],
-                    time: Time::from_secs(series.last_tick_time()),
-                    score: Share::rounded(series.last.score),
-                    consensus: Share::rounded(series.last.consensus),
-                    voters: series.last.voters,
-                    vms: vms as u32,
-                    raised: series.incidents.is_raised(),
-                    interval: Interval::from_secs(series.interval),
-                })
+        let all = self.hypervisors.iter();
+        all.flat_map(|hypervisor| self.statuses_at(hypervisor))
+    }
+
+    /// [`Detector::statuses`] of one hypervisor. Empty for an unknown one.
+    pub fn statuses_of(&self, hypervisor: &str) -> impl Iterator<Item = Status<'_>> {
+        let at = self.index.get(hypervisor);
+        let found = at.map(|at| &self.hypervisors[*at as usize]);
+        found
+            .into_iter()
+            .flat_map(|hypervisor| self.statuses_at(hypervisor))
+    }
+
+    fn statuses_at<'a>(&'a self, hypervisor: &'a Hypervisor) -> impl Iterator<Item = Status<'a>> {
+        hypervisor.metrics().filter_map(|metric| {
+            let series = &hypervisor.series[hypervisor.main(metric)?];
+            let vms: usize = hypervisor.of(metric).map(|(_, p)| p.vms()).sum();
+            let name = &self.options.metrics[metric as usize];
+            let is_open = series.incidents.is_raised();
+            let own = (!self.options.joint_metrics).then_some(name.as_str());
+            Some(Status {
+                hypervisor: &hypervisor.name,
+                metric: name,
+                time: Time::from_secs(series.last_tick_time()),
+                score: Share::rounded(series.last.score),
+                consensus: Share::rounded(series.last.consensus),
+                voters: series.last.voters,
+                vms: vms as u32,
+                raised: is_open && !self.fleet.withholds(&hypervisor.name, own),
+                interval: Interval::from_secs(series.interval),
             })
         })
     }

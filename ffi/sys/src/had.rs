@@ -49,6 +49,8 @@ counters! {
         hypervisors_evicted,
         /// VMs that no longer reported and were evicted because of the option "max_vms", over all hypervisors and metrics.
         vms_evicted,
+        /// Open changes of the fleet: many hypervisors changed at about the same time.
+        fleet_changes,
         /// Memory in use, in bytes.
         bytes,
     }

@@ -1,6 +1,7 @@
 //! Which files a command line names, what form each has, and which are read together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,9 @@ pub struct Member {
 pub struct Group {
     /// The files.
     pub members: Vec<Member>,
+    /// The folder whose hypervisors are one fleet, if the whole folder was named, and not as a set of cases of the laboratory, which
+    /// have nothing in common.
+    pub fleet: Option<PathBuf>,
 }
 
 impl Group {
@@ -116,7 +120,8 @@ impl Found {
 /// Finds the recordings that `paths` name.
 ///
 /// A folder names the files directly in it; or its folders, where these are named after metrics; or what collectd wrote there. Files of
-/// one name in folders of several metrics are of one hypervisor.
+/// one name in folders of several metrics are of one hypervisor. The hypervisors of a folder are one fleet; all of its files name it,
+/// too.
 ///
 /// # Errors
 /// A path that does not exist, a folder without metrics, a file of no known form, two files of one hypervisor and metric.
@@ -125,12 +130,21 @@ pub fn find(paths: &[PathBuf], reading: &Reading) -> Result<Found> {
         reading,
         found: Found::default(),
         keys: HashMap::new(),
+        fleet: None,
     };
+    let whole = whole_folders(paths)?;
     for path in paths {
         let is_folder = path
             .metadata()
             .with_context(|| path.display().to_string())?
             .is_dir();
+        let folder = if is_folder {
+            path.clone()
+        } else {
+            parent_of(path)
+        };
+        let is_fleet = (is_folder || whole.contains(&folder)) && !folder.join(LABELS_FILE).exists();
+        finder.fleet = is_fleet.then_some(folder);
         if is_folder {
             finder.folder(path)?;
         } else {
@@ -155,6 +169,39 @@ struct Finder<'a> {
     reading: &'a Reading,
     found: Found,
     keys: HashMap<Key, usize>,
+    /// The fleet of what is found now.
+    fleet: Option<PathBuf>,
+}
+
+/// The folders of which `paths` name every file of metrics, as a shell does it for *.csv.
+fn whole_folders(paths: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
+    let mut named: BTreeMap<PathBuf, BTreeSet<OsString>> = BTreeMap::new();
+    for path in paths.iter().filter(|path| path.is_file()) {
+        let name = path.file_name().unwrap_or_default().to_owned();
+        named.entry(parent_of(path)).or_default().insert(name);
+    }
+    let mut whole = BTreeSet::new();
+    for (folder, names) in named {
+        let mut is_whole = names.len() > 1;
+        for entry in folder
+            .read_dir()
+            .with_context(|| folder.display().to_string())?
+        {
+            let path = entry.with_context(|| folder.display().to_string())?.path();
+            let is_one = path.is_file() && is_of_metrics(&name_of(&path));
+            is_whole &= !is_one || names.contains(path.file_name().unwrap_or_default());
+        }
+        if is_whole {
+            whole.insert(folder);
+        }
+    }
+    Ok(whole)
+}
+
+/// Whether a file of this name, in a folder that was named, may be one of metrics.
+fn is_of_metrics(name: &str) -> bool {
+    let name = plain(name);
+    name != LABELS_FILE && ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 impl Finder<'_> {
@@ -170,11 +217,9 @@ impl Finder<'_> {
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for entry in folder.read_dir().with_context(of_folder)? {
             let path = entry.with_context(of_folder)?.path();
-            let name = name_of(&path);
-            let name = plain(&name);
             if path.is_dir() {
                 folders.push(path);
-            } else if name != LABELS_FILE && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+            } else if is_of_metrics(&name_of(&path)) {
                 files.push(path);
             }
         }
@@ -322,6 +367,7 @@ impl Finder<'_> {
         let at = *self.keys.entry(key).or_insert_with(|| {
             self.found.groups.push(Group {
                 members: Vec::new(),
+                fleet: self.fleet.clone(),
             });
             self.found.groups.len() - 1
         });

@@ -30,6 +30,7 @@ pub fn incidents(host: &Host, page: &Page<'_>) -> Markup {
             EventKind::HypervisorAnomaly
                 | EventKind::HypervisorSilence
                 | EventKind::CollectorSilence
+                | EventKind::FleetChange
         )
     };
     let mut first = host.worst_first();
@@ -119,6 +120,7 @@ fn evidence(event: &Event) -> Markup {
     let cause = match change.map(|c| c.cause) {
         Some(Cause::External) => "external: the host",
         Some(Cause::Internal) => "internal: the workload",
+        Some(Cause::Fleet) => "the fleet: many hosts changed",
         None => "",
     };
     html! {

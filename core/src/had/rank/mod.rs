@@ -48,6 +48,14 @@ pub(super) fn present_samples(channel: &str) -> usize {
     judge::present_samples(channel)
 }
 
+/// Seconds between two judgments on the time scale of a `channel`, of samples that are `interval` seconds apart.
+pub(super) fn judged_sec(channel: &str, interval: f64) -> f64 {
+    match channel {
+        jump::CHANNEL => interval,
+        _ => Setting::of(interval).judged_sec,
+    }
+}
+
 /// The mean of the samples of one VM since the last judgment.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Mean {

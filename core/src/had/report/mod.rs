@@ -165,7 +165,7 @@ fn most_changed(series: &Series, alarm: Option<&Alarm>) -> Vec<String> {
 }
 
 /// `names` for a message, as many as fit.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     let mut text = String::new();
     for (i, name) in names.iter().enumerate() {
         if text.len() + name.len() > NAMES_MAX_BYTES {
@@ -212,10 +212,8 @@ fn raised(
     let agreeing = (verdict.consensus * f64::from(verdict.voters)).round() as u32;
     let advice = match (cause, is_provisional) {
         (Cause::Internal, _) => "as they have before: likely their workload".to_owned(),
-        (Cause::External, false) => {
-            "likely the host, not its guests: check it, move them away".to_owned()
-        }
-        (Cause::External, true) => {
+        (_, false) => "likely the host, not its guests: check it, move them away".to_owned(),
+        (_, true) => {
             format!(
                 "likely the host; provisional: its VMs have been known for only {}",
                 duration(known_for)
