@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use bellwether_core::event::Event;
 use bellwether_core::had::{Counters, Detector, HadOptions, Notice, Observation};
+use bellwether_core::maintenance::{Window, matches};
 use bellwether_core::units::{Interval, Time};
 
 use crate::series::{Column, Recording};
@@ -73,6 +74,21 @@ impl<'a> Feed<'a> {
     pub fn starting_at(mut self, start: f64) -> Self {
         self.start = start;
         self
+    }
+
+    /// Learns and reports nothing within those of these windows that are of its hypervisor.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn masked(mut self, windows: &[Window]) -> Result<Self> {
+        let own = windows
+            .iter()
+            .filter(|window| matches(&window.hypervisor, self.hypervisor));
+        for window in own {
+            self.detector
+                .mask_hypervisor(self.hypervisor, window.from, window.until)?;
+        }
+        Ok(self)
     }
 
     /// Observes the row with the number `row`, which is above all earlier ones, with one value per column; `None` is a missing

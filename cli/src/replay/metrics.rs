@@ -1,12 +1,15 @@
 //! Recorded metrics through HAD: files in, events as JSON Lines out.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Read as _;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use bellwether_core::event::EventKind;
 use bellwether_core::had::{Counters, HadOptions};
+use bellwether_core::maintenance::{self, Window};
 use bellwether_records::command::usage;
 use bellwether_records::diagnosis::Diagnosis;
 use bellwether_records::feed::{Feed, options_for};
@@ -65,6 +68,11 @@ pub struct MetricsArguments {
     #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
+    /// File of maintenance windows, one a line: HYPERVISOR FROM UNTIL, as for the collectd plugin's MaskFile. Nothing is learned or
+    /// reported within them
+    #[arg(long, value_name = "FILE")]
+    mask_file: Option<PathBuf>,
+
     /// Kinds of events to print, separated by commas
     #[arg(
         long,
@@ -120,16 +128,27 @@ pub fn print(arguments: &MetricsArguments) -> Result<()> {
         .chain(&arguments.interval)
         .collect();
     let reading = reading(&arguments.reading, &options, &given);
+    let masks = match &arguments.mask_file {
+        Some(path) => masks(path)?,
+        None => Vec::new(),
+    };
     let found = series::find(&arguments.paths, &reading)?;
     for warning in &found.warnings {
         eprintln!("bellwether: {warning}");
     }
+    let how = How {
+        options: &options,
+        given: &given,
+        reading: &reading,
+        kinds: &arguments.kinds,
+        masks: &masks,
+    };
     let mut hypervisors = Hypervisors::default();
     in_order(
         &found.groups,
         arguments.jobs,
         "hypervisors",
-        |group| replay(group, &options, &given, &reading, &arguments.kinds),
+        |group| replay(group, &how),
         |replayed| hypervisors.add(&replayed.hypervisors),
     )
 }
@@ -187,19 +206,40 @@ fn detector_options(arguments: &MetricsArguments) -> Result<HadOptions, clap::Er
     settings::had_options(defaults.iter().chain(given)).map_err(usage)
 }
 
+/// The windows of a mask file. Lines that are none are warned about.
+///
+/// # Errors
+/// The file cannot be read.
+fn masks(path: &Path) -> Result<Vec<Window>> {
+    let place = path.display();
+    let mut bytes = Vec::new();
+    let limit = maintenance::FILE_MAX_BYTES as u64 + 1;
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .with_context(|| format!("cannot read the mask file {place}"))?;
+    let parsed = maintenance::parse(&String::from_utf8_lossy(&bytes));
+    for warning in parsed.warnings() {
+        eprintln!("bellwether: {place}: {warning}");
+    }
+    Ok(parsed.windows)
+}
+
+/// How files are replayed.
+struct How<'a> {
+    options: &'a HadOptions,
+    given: &'a [&'a Setting],
+    reading: &'a Reading,
+    kinds: &'a [Kind],
+    masks: &'a [Window],
+}
+
 /// Replays the hypervisors of files that are read together.
-fn replay(
-    group: &Group,
-    options: &HadOptions,
-    given: &[&Setting],
-    reading: &Reading,
-    kinds: &[Kind],
-) -> Result<Replayed> {
+fn replay(group: &Group, how: &How<'_>) -> Result<Replayed> {
     let mut replayed = Replayed::default();
-    for recording in series::open(group, reading)? {
-        let options = options_for(options, &recording, given);
+    for recording in series::open(group, how.reading)? {
+        let options = options_for(how.options, &recording, how.given);
         let hypervisor = (recording.hypervisor.clone(), recording.place.clone());
-        replay_one(recording, &options, kinds, &mut replayed)?;
+        replay_one(recording, &options, how, &mut replayed)?;
         replayed.hypervisors.push(hypervisor);
     }
     Ok(replayed)
@@ -208,12 +248,12 @@ fn replay(
 fn replay_one(
     mut recording: Recording,
     options: &HadOptions,
-    kinds: &[Kind],
+    how: &How<'_>,
     replayed: &mut Replayed,
 ) -> Result<()> {
     let hypervisor = recording.hypervisor.clone();
     let columns = recording.columns().to_vec();
-    let mut feed = Feed::new(options, &hypervisor, columns)?;
+    let mut feed = Feed::new(options, &hypervisor, columns)?.masked(how.masks)?;
     if let Some(start) = recording.start {
         feed = feed.starting_at(start);
     }
@@ -222,7 +262,7 @@ fn replay_one(
     while let Some(row) = recording.next_row(&mut values)? {
         feed.row(row, &values);
         account.row(row, &values, &mut feed);
-        print_events(&mut feed, kinds, &mut replayed.lines)?;
+        print_events(&mut feed, how.kinds, &mut replayed.lines)?;
     }
     replayed
         .warnings

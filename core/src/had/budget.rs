@@ -52,6 +52,7 @@ impl Hypervisor {
     fn measured(&self) -> usize {
         // The name is also in the index.
         2 * allocation(self.name.len())
+            + self.maintenance.bytes()
             + vec(&self.series)
             + vec(&self.reported)
             + self.series.iter().map(Series::bytes).sum::<usize>()
@@ -67,6 +68,7 @@ impl Detector {
     /// Memory of the hypervisors in bytes.
     pub(super) fn state_bytes(&self) -> usize {
         self.hypervisor_bytes
+            + self.masks.bytes()
             + vec(&self.hypervisors)
             + vec(&self.presences.all)
             + table(self.index.capacity(), size_of::<(Box<str>, u32)>())

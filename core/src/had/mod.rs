@@ -46,6 +46,7 @@ mod hypervisor;
 mod iad;
 mod incident;
 mod joint;
+mod masks;
 mod membership;
 mod method;
 mod notice;

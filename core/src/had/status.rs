@@ -24,6 +24,8 @@ pub struct Status<'a> {
     pub vms: u32,
     /// Whether an incident is open.
     pub raised: bool,
+    /// Whether the last evaluated tick was in maintenance.
+    pub masked: bool,
     /// The time between two ticks.
     pub interval: Interval,
 }
@@ -57,6 +59,7 @@ impl Detector {
                     voters: series.last.voters,
                     vms: vms as u32,
                     raised: series.incidents.is_raised(),
+                    masked: series.is_masked(),
                     interval: Interval::from_secs(series.interval),
                 })
             })
