@@ -307,7 +307,7 @@ typedef enum {
   BW_HAD_OUTCOME_LATE = 2,
   /// Its metric is not in the option "metrics".
   BW_HAD_OUTCOME_IGNORED = 3,
-  /// Its VM is masked, see `bw_had_mask`.
+  /// Its VM is masked, see `bw_had_mask`, or its hypervisor, see `bw_had_mask_hypervisor`.
   BW_HAD_OUTCOME_MASKED = 4,
   /// A name is empty or too long, or the time, the interval or the value is out of range.
   BW_HAD_OUTCOME_REFUSED = 5,
@@ -351,6 +351,19 @@ typedef struct {
   /// The value, not negative; for "cpu" in percent of one core. NaN marks a sample that is known to be missing.
   double value;
 } bw_had_observation;
+
+/// A window of time in which a hypervisor is masked, see `bw_had_mask_hypervisor`. Its string lives until the next call that
+/// changes the detector.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_had_window)`.
+  size_t size;
+  /// The name of the hypervisor, or a pattern.
+  bw_string hypervisor;
+  /// Its start, in seconds since the epoch.
+  double from;
+  /// Its end, in seconds since the epoch.
+  double until;
+} bw_had_window;
 
 /// Many samples, in flat arrays of `count` elements: for callers to whom a call is expensive. The names are parts of one text and
 /// may share it.
@@ -400,6 +413,8 @@ typedef struct {
   uint32_t vms;
   /// Whether an incident is open.
   bool raised;
+  /// Whether the last interval evaluated was in maintenance, see `bw_had_mask_hypervisor`.
+  bool masked;
 } bw_had_status;
 
 /// Takes one sample and gives in `*outcome`, which may be NULL, what became of it. Events that it causes wait for
@@ -423,6 +438,29 @@ bw_result bw_had_mask(bw_detector *had,
 /// The next line for the operator's log about why a VM or a hypervisor is not evaluated, with its subject in `*kind`, which may
 /// be NULL. None if there is none; `*kind` is then unchanged. At most one of each kind waits, the first one.
 bw_string bw_had_next_notice(bw_detector *had, bw_had_notice *kind);
+
+/// Masks a hypervisor that is in maintenance from the time `from` on and before `until`, seconds since the epoch, by the times of
+/// the samples. Nothing is learned about its VMs, and nothing is raised; what is open when the window begins is cleared for the
+/// reason "maintenance". After it, and some minutes in which guests may start, the detector continues from what it had learned
+/// before.
+///
+/// In the name, which need not be known yet, each `*` stands for any text. Windows of one name that overlap are merged. They are
+/// part of the saved state. `BW_INVALID_ARGUMENT` if the window has no duration, or if there are 4096 of which none is over.
+bw_result bw_had_mask_hypervisor(bw_detector *had,
+                                 const char *hypervisor,
+                                 size_t hypervisor_len,
+                                 double from,
+                                 double until,
+                                 bw_error **error);
+
+/// Removes all windows of exactly this name or pattern. No effect if there are none.
+bw_result bw_had_unmask_hypervisor(bw_detector *had, const char *hypervisor, size_t hypervisor_len, bw_error **error);
+
+/// How many windows there are; 0 if `had` is NULL.
+size_t bw_had_window_count(const bw_detector *had);
+
+/// Gives one window in `*window`, in the order of their names and starts. `BW_NOT_FOUND` if `index` is not below their number.
+bw_result bw_had_window_at(const bw_detector *had, size_t index, bw_had_window *window, bw_error **error);
 
 /// Takes many samples in their order, each as `bw_had_observe` does. One that is no observation (`BW_HAD_OUTCOME_INVALID`) does
 /// not keep the others from being taken. `*processed`, which may be NULL, is how many were observations; it is set on failure

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`guard`] | A panic ends at the callback that it happened in. |
 //! | [`limiter`] | A lasting problem is logged once in a while, not with every value or record. |
+//! | [`maintenance`] | Maintenance windows as people write them. |
 //! | [`options`] | A plugin's own options from one table: defaults, parsing, ranges, errors. |
 //! | [`saver`] | The learned state is written and forced to the disk by a thread of its own. |
 //! | [`state`] | A state file is checked at the start and its detector restored; what is to be logged of that. |
@@ -15,6 +16,7 @@
 pub mod doc;
 pub mod guard;
 pub mod limiter;
+pub mod maintenance;
 pub mod options;
 pub mod saver;
 pub mod state;

@@ -627,3 +627,41 @@ fn the_given_case_of_a_roll_out_is_one_event() {
     let text = stdout(&["replay", "metrics", case.to_str().unwrap()]);
     assert_eq!(kinds(&text), ["fleet_change  raised"]);
 }
+
+#[test]
+fn within_the_windows_of_a_mask_file_nothing_is_learned_or_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "fault-up-n05";
+    let unmasked = expected(name);
+    let raised = unmasked[0].3;
+    // Rows without times are at their number times the interval.
+    let window = |from: u64, until: u64| {
+        let mask = format!(
+            "# HYPERVISOR FROM UNTIL\n{name} {} {} # kernel\nother 0 +1000d\nfault-up-n05 now +2h\n",
+            from * INTERVAL,
+            until * INTERVAL
+        );
+        write(folder.path(), "masks", &mask).display().to_string()
+    };
+    let replay = |mask: &str| run(&["replay", "metrics", "--mask-file", mask, CASE]);
+    let masked = replay(&window(raised - 20, 1_000_000));
+    assert!(masked.status.success());
+    assert_eq!(String::from_utf8_lossy(&masked.stdout), "");
+    let warnings = String::from_utf8_lossy(&masked.stderr).into_owned();
+    let warning = "line 4: the start \"now\" would be another time whenever the file is read";
+    assert!(warnings.contains(warning), "{warnings}");
+
+    let open = replay(&window(raised + 2, 1_000_000));
+    let text = String::from_utf8(open.stdout).unwrap();
+    let reasons: Vec<_> = text
+        .lines()
+        .map(|line| json(line)["reason"].clone())
+        .collect();
+    assert_eq!(reasons, [serde_json::Value::Null, "maintenance".into()]);
+
+    let (_, missing) = failure(&["replay", "metrics", "--mask-file", "/nowhere/masks", CASE]);
+    assert!(
+        missing.contains("cannot read the mask file /nowhere/masks"),
+        "{missing}"
+    );
+}

@@ -4,7 +4,8 @@
 //! options of the plugin itself, [`OWN`].
 
 use bellwether_agent::options::{
-    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, camel_case, did_you_mean, nearest,
+    self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, TEXT, camel_case, did_you_mean,
+    nearest,
 };
 
 use crate::virt::{self, Identity};
@@ -29,7 +30,7 @@ impl CoreOption {
 }
 
 /// The options of the plugin itself, by their names in snake case.
-pub const OWN: [OwnOption; 7] = [
+pub const OWN: [OwnOption; 9] = [
     OwnOption {
         name: "identity",
         kind: Kind::Choice(&["auto", "host-is-vm", "plugin-instance-is-vm"]),
@@ -51,6 +52,22 @@ pub const OWN: [OwnOption; 7] = [
     },
     STATE_FILE,
     STATE_INTERVAL,
+    OwnOption {
+        name: "mask_file",
+        kind: TEXT,
+        allowed: "a path",
+        default: "",
+        unit: "",
+        help: "File of maintenance windows, one a line: HYPERVISOR FROM UNTIL. Nothing is learned or reported within them. It is read again when it changes.",
+    },
+    OwnOption {
+        name: "mask_notifications",
+        kind: Kind::Flag,
+        allowed: "",
+        default: "false",
+        unit: "",
+        help: "Take maintenance windows from notifications of the type maintenance, too. Whoever can send collectd notifications can then silence a hypervisor for a day at a time.",
+    },
     OwnOption {
         name: "notifications",
         kind: Kind::Flag,
@@ -88,6 +105,10 @@ pub struct Settings {
     pub state_file: Option<String>,
     /// Seconds between two saves of the state.
     pub state_interval: f64,
+    /// The file of maintenance windows.
+    pub mask_file: Option<String>,
+    /// Whether notifications give maintenance windows, too.
+    pub mask_notifications: bool,
     /// Whether to dispatch notifications.
     pub notifications: bool,
     /// Whether to dispatch the values of hypervisors.
@@ -96,6 +117,10 @@ pub struct Settings {
     pub health: bool,
     /// For each of [`virt::METRICS`], whether it is watched.
     pub watched: [bool; virt::METRICS.len()],
+    /// Whether the configuration names them.
+    pub metrics_given: bool,
+    /// Those that it names and that `virt` never gives.
+    pub unread: Vec<String>,
     /// What the core is to be given: (name, value), in the order of the configuration.
     pub core: Vec<(String, String)>,
 }
@@ -211,6 +236,8 @@ impl Settings {
             "queue_length" => self.queue_length = option.integer(value)?,
             "state_file" => self.state_file = Some(option.text(value)?),
             "state_interval" => self.state_interval = option.number(value)?,
+            "mask_file" => self.mask_file = Some(option.text(value)?),
+            "mask_notifications" => self.mask_notifications = option.flag(value)?,
             "notifications" => self.notifications = option.flag(value)?,
             "values" => self.values = option.flag(value)?,
             "health" => self.health = option.flag(value)?,
@@ -221,6 +248,7 @@ impl Settings {
 
     /// Finds out which of the plugin's metrics are watched.
     fn watch(&mut self, core: &[CoreOption]) -> Result<(), String> {
+        self.metrics_given = self.core.iter().any(|(name, _)| name == "metrics");
         let metrics = self
             .core
             .iter()
@@ -235,6 +263,12 @@ impl Settings {
         for word in metrics.split(',').map(str::trim).filter(|w| !w.is_empty()) {
             match virt::METRICS.iter().position(|m| *m == word) {
                 Some(index) => self.watched[index] = true,
+                // The default has all metrics that the detector knows.
+                None if virt::UNREAD.contains(&word) => {
+                    if self.metrics_given {
+                        self.unread.push(word.to_owned());
+                    }
+                }
                 None => {
                     return Err(format!(
                         "option Metrics: \"{word}\" is not allowed; collectd's virt plugin gives {}{}",
@@ -335,8 +369,18 @@ mod tests {
             w.text("metrics", "disk_ops");
         })
         .expect("both are known");
-        assert_eq!(settings.watched, [true, true, false, false, false]);
+        assert_eq!(settings.watched, [true, true, false, false, false, false]);
         assert_eq!(settings.core[0], ("metrics".into(), "cpu,disk_ops".into()));
+    }
+
+    #[test]
+    fn what_virt_never_gives_is_allowed_and_remembered_if_somebody_asks_for_it() {
+        let asked = settings(|w| w.text("Metrics", "cpu,steal,vcpu_delay")).expect("it is known");
+        assert_eq!(asked.unread, ["steal", "vcpu_delay"]);
+        let mut table = core();
+        table[0].default = "cpu,vcpu_delay".into();
+        let default = Written::default().settings(&table, 5.0);
+        assert_eq!(default.expect("the default is allowed").unread, [""; 0]);
     }
 
     #[test]
@@ -348,7 +392,8 @@ mod tests {
             (65536, 300.0)
         );
         assert!(settings.notifications && settings.values && settings.health);
-        assert_eq!(settings.state_file, None);
+        assert_eq!((settings.state_file, settings.mask_file), (None, None));
+        assert!(!settings.mask_notifications && !settings.metrics_given);
     }
 
     #[test]

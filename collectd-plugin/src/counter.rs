@@ -49,49 +49,62 @@ pub struct Rate {
     pub per_sec: f64,
 }
 
+/// The rates of several counters, and the end of the interval that they hold for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates<const N: usize> {
+    /// collectd's time of the end of the interval.
+    pub time: u64,
+    /// Units of each counter in a second.
+    pub per_sec: [f64; N],
+}
+
 /// What became of one point of one counter.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Step {
+pub enum Step<const N: usize> {
     /// No rate.
     Unrated(Unrated),
     /// The rate of the interval that ends with the newest point.
-    Newest(Rate),
+    Newest(Rates<N>),
     /// A late point: the rates of the two intervals that it makes of one. The second of them corrects what was reported.
-    Split(Rate, Rate),
+    Split(Rates<N>, Rates<N>),
 }
 
 /// One sample of a counter.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub struct Point<const N: usize = 2> {
     /// collectd's time.
     pub time: u64,
-    /// One or two counters that are reported as one (read and write, received and sent); the second is 0 where there is one.
-    pub counters: [i64; 2],
+    /// Counters that are reported together (read and write, received and sent); 0 where there are fewer.
+    pub counters: [i64; N],
 }
 
-impl Point {
-    /// The rate from `self` to `later`, or `None` where a counter went backwards.
-    fn rate_to(&self, later: &Point) -> Option<Rate> {
-        // Differences wrap, so that a COUNTER beyond 2^63 is as good as a DERIVE.
-        let first = later.counters[0].wrapping_sub(self.counters[0]);
-        let second = later.counters[1].wrapping_sub(self.counters[1]);
-        if first < 0 || second < 0 {
-            return None;
+impl<const N: usize> Point<N> {
+    /// The rates from `self` to `later`, or `None` where a counter went backwards.
+    fn rate_to(&self, later: &Self) -> Option<Rates<N>> {
+        let seconds = seconds(later.time - self.time);
+        let mut per_sec = [0.0; N];
+        for (i, rate) in per_sec.iter_mut().enumerate() {
+            // Differences wrap, so that a COUNTER beyond 2^63 is as good as a DERIVE.
+            let difference = later.counters[i].wrapping_sub(self.counters[i]);
+            if difference < 0 {
+                return None;
+            }
+            *rate = difference as f64 / seconds;
         }
-        Some(Rate {
+        Some(Rates {
             time: later.time,
-            per_sec: (first as f64 + second as f64) / seconds(later.time - self.time),
+            per_sec,
         })
     }
 }
 
 /// The last points of one counter, oldest first; at most [`POINTS`].
 #[derive(Debug, Clone)]
-pub struct Counter {
-    points: Vec<Point>,
+pub struct Counter<const N: usize> {
+    points: Vec<Point<N>>,
 }
 
-impl Counter {
+impl<const N: usize> Counter<N> {
     /// A counter without values yet.
     pub fn new() -> Self {
         Self {
@@ -104,13 +117,13 @@ impl Counter {
         self.points.clear();
     }
 
-    fn restart(&mut self, point: Point) {
+    fn restart(&mut self, point: Point<N>) {
         self.points.clear();
         self.points.push(point);
     }
 
     /// Takes a sample; `interval` is collectd's, and nominal.
-    pub fn add(&mut self, point: Point, interval: u64) -> Step {
+    pub fn add(&mut self, point: Point<N>, interval: u64) -> Step<N> {
         let near = interval / 10;
         if self
             .points
@@ -140,7 +153,7 @@ impl Counter {
         }
     }
 
-    fn add_newest(&mut self, newest: Point, point: Point, interval: u64) -> Step {
+    fn add_newest(&mut self, newest: Point<N>, point: Point<N>, interval: u64) -> Step<N> {
         let gap = seconds(point.time - newest.time);
         if gap > GAP_SEC.max(GAP_INTERVALS * seconds(interval)) {
             self.restart(point);
@@ -157,7 +170,7 @@ impl Counter {
         Step::Newest(rate)
     }
 
-    fn split(&mut self, before: usize, point: Point) -> Step {
+    fn split(&mut self, before: usize, point: Point<N>) -> Step<N> {
         let (earlier, later) = (self.points[before], self.points[before + 1]);
         match (earlier.rate_to(&point), point.rate_to(&later)) {
             (Some(first), Some(second)) => {
@@ -196,7 +209,10 @@ mod tests {
                 Step::Split(first, second) => rates.extend([first, second]),
             }
         }
-        let rates = rates.iter().map(|r| (r.time / SECOND, r.per_sec)).collect();
+        let rates = rates
+            .iter()
+            .map(|r| (r.time / SECOND, r.per_sec[0]))
+            .collect();
         (rates, unrated)
     }
 

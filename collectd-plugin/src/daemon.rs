@@ -232,15 +232,22 @@ unsafe extern "C" fn on_notification(notification: *const RawNotification) -> c_
             let n = &*notification;
             (n, bytes(n.plugin), bytes(n.type_), bytes(n.message))
         };
-        if plugin != virt::PLUGIN || type_ != b"domain_state" {
+        let Some(running) = plugin::running() else {
             return;
-        }
-        let (Some(running), Some(masked)) = (plugin::running(), virt::masked_by_message(message))
-        else {
+        };
+        let is_maintenance = plugin == plugin::NAME.as_bytes() && type_ == plugin::MAINTENANCE;
+        let (kind, masked) = if is_maintenance && running.mask_notifications {
+            (Kind::Maintenance, false)
+        } else if plugin == virt::PLUGIN && type_ == b"domain_state" {
+            match virt::masked_by_message(message) {
+                Some(masked) => (Kind::Masked, masked),
+                None => return,
+            }
+        } else {
             return;
         };
         let fixed = Fixed {
-            kind: Kind::Masked as u8,
+            kind: kind as u8,
             time: notification.time,
             interval: 0,
             arrival: ticks(Daemon.steady()),
@@ -256,7 +263,12 @@ unsafe extern "C" fn on_notification(notification: *const RawNotification) -> c_
         let names = Names {
             host,
             plugin_instance,
-            type_instance: b"",
+            // That of maintenance is what the message says.
+            type_instance: if kind == Kind::Maintenance {
+                message
+            } else {
+                b""
+            },
             sender: b"",
         };
         running.shared.queue.push_state(&fixed, &names);

@@ -17,6 +17,10 @@ mod daemon;
 #[cfg(test)]
 mod documentation;
 mod host;
+mod lacking;
+mod latency;
+mod mask_file;
+mod masks;
 mod outbox;
 #[cfg(all(collectd, not(test)))]
 mod plugin;

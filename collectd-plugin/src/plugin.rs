@@ -20,20 +20,27 @@ use crate::config::{CoreOption, Settings, Written};
 use crate::counter::{seconds, ticks};
 use crate::daemon::{self, Daemon};
 use crate::host::{Host, Level};
+use crate::mask_file::{self, Watcher};
 use crate::outbox::Dispatcher;
 use crate::queue::Queue;
 use crate::report;
 use crate::virt::{Identity, Kind};
-use crate::worker::{Shared, Worker};
+use crate::worker::{DiskThreads, Shared, Worker};
 
 /// The name of the plugin.
 pub const NAME: &str = "bellwether";
+
+/// The type of notifications that give a maintenance window.
+pub const MAINTENANCE: &[u8] = b"maintenance";
 
 /// The name of the thread that hands notifications to those who listen.
 const NOTIFIER: &str = "bellwether-out";
 
 /// The name of the thread that writes the learned state.
 const SAVER: &str = "bellwether-save";
+
+/// The name of the thread that looks after the file of maintenance windows.
+const WATCHER: &str = "bellwether-mask";
 
 /// How long a flush waits for the state to be saved.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,12 +55,14 @@ pub struct Running {
     pub shared: Arc<Shared>,
     identity: Identity,
     watched: [bool; crate::virt::METRICS.len()],
+    /// Whether notifications give maintenance windows.
+    pub mask_notifications: bool,
 }
 
 impl Running {
     /// Whether values of that kind are of use.
     pub fn wants(&self, kind: Kind) -> bool {
-        kind.metric().is_none_or(|metric| self.watched[metric])
+        kind.is_watched(&self.watched)
     }
 
     /// Whether the host of a value with these names is a VM.
@@ -170,6 +179,16 @@ fn saver(settings: &Settings, shared: &Arc<Shared>) -> io::Result<Option<Saver<S
     Saver::start(SAVER, interval, write, move || shared.queue.poke()).map(Some)
 }
 
+/// Reads the file of maintenance windows, and starts the thread that looks after it.
+fn mask_watcher(settings: &Settings, shared: &Arc<Shared>) -> io::Result<Option<Watcher>> {
+    let Some(path) = &settings.mask_file else {
+        return Ok(None);
+    };
+    let shared = shared.clone();
+    let news = move || shared.queue.poke();
+    Watcher::start(WATCHER, Path::new(path), mask_file::PERIOD, news).map(Some)
+}
+
 /// Starts the detector's thread and registers for values. A plugin that cannot start leaves the daemon as it is.
 pub fn start() -> Result<(), ()> {
     let prepared = ready().and_then(|ready| {
@@ -197,6 +216,7 @@ pub fn start() -> Result<(), ()> {
         shared: shared.clone(),
         identity: settings.identity,
         watched: settings.watched,
+        mask_notifications: settings.mask_notifications,
     };
     if RUNNING.set(running).is_err() {
         Daemon.log(Level::Error, "started twice");
@@ -216,7 +236,10 @@ pub fn start() -> Result<(), ()> {
         },
     )
     .map_err(no_thread)?;
-    let saver = saver(&settings, &shared).map_err(no_thread)?;
+    let disk = DiskThreads {
+        saver: saver(&settings, &shared).map_err(no_thread)?,
+        mask_watcher: mask_watcher(&settings, &shared).map_err(no_thread)?,
+    };
     let (host, shared_too) = (Arc::new(Daemon), shared.clone());
     let worker = Worker::new(
         host,
@@ -225,7 +248,7 @@ pub fn start() -> Result<(), ()> {
         interval,
         had,
         notifications,
-        saver,
+        disk,
     );
     let thread = spawn(NAME, move || {
         if let Err(cause) = catch_unwind(AssertUnwindSafe(|| worker.run())) {

@@ -1,19 +1,19 @@
 //! The metrics of a VM that are made of counters: sums of the rates of its devices.
 
-use crate::counter::{Counter, Point, Rate, Step, Unrated};
+use crate::counter::{Counter, Point, Rate, Rates, Step, Unrated};
 
 /// The most devices of one kind (disks, network interfaces) that are distinguished in one VM.
-const MAX_DEVICES: usize = 64;
+pub const MAX_DEVICES: usize = 64;
 
 /// A device that missed this many rounds is forgotten.
 const MISSED_ROUNDS: u8 = 8;
 
 #[derive(Debug, Clone)]
-struct Device {
+struct Device<const N: usize> {
     name: Box<[u8]>,
-    counter: Counter,
-    /// Its rate in the present round, if it has one.
-    rate: Option<f64>,
+    counter: Counter<N>,
+    /// Its rates in the present round, if it has some.
+    rate: Option<[f64; N]>,
     /// Whether it has reported in the present round.
     reported: bool,
     /// Consecutive rounds that ended without it.
@@ -25,14 +25,38 @@ struct Device {
 /// A VM's disks report one after the other within one read of collectd's `virt` plugin. A round is complete when every
 /// device has reported that took part in the last one, and at the latest when one of them reports again. So nothing waits
 /// for a disk that was unplugged longer than one round, and a counter that is alone (CPU time) is reported at once.
-#[derive(Debug, Clone, Default)]
-pub struct Series {
-    devices: Vec<Device>,
+#[derive(Debug, Clone)]
+pub struct Series<const N: usize = 2> {
+    devices: Vec<Device<N>>,
     /// The present round: the newest of its times, and whether it was reported.
     time: u64,
     reported: bool,
     /// The round before, as it was reported.
-    previous: Option<Rate>,
+    previous: Option<Rates<N>>,
+}
+
+/// The value of a metric, from the sums of its devices' rates; `None` where these make none.
+type Value<const N: usize> = fn([f64; N]) -> Option<f64>;
+
+/// The value of a metric that is the sum of its counters.
+fn total(rates: [f64; 2]) -> Option<f64> {
+    Some(rates[0] + rates[1])
+}
+
+fn plus<const N: usize>(mut a: [f64; N], b: [f64; N]) -> [f64; N] {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+    a
+}
+
+impl<const N: usize> Default for Series<N> {
+    fn default() -> Self {
+        Self {
+            devices: Vec::new(),
+            time: 0,
+            reported: false,
+            previous: None,
+        }
+    }
 }
 
 impl Series {
@@ -46,29 +70,46 @@ impl Series {
         counters: [i64; 2],
         rates: &mut Vec<Rate>,
     ) -> Option<Unrated> {
+        self.add_point(name, Point { time, counters }, interval, total, rates)
+    }
+}
+
+impl<const N: usize> Series<N> {
+    /// [`Series::add`] for a metric that is the `value` of the sums of its rates.
+    pub fn add_point(
+        &mut self,
+        name: &[u8],
+        point: Point<N>,
+        interval: u64,
+        value: Value<N>,
+        rates: &mut Vec<Rate>,
+    ) -> Option<Unrated> {
         let Some(index) = self.device(name) else {
             return Some(Unrated::Full);
         };
-        let step = self.devices[index]
-            .counter
-            .add(Point { time, counters }, interval);
+        let time = point.time;
+        let step = self.devices[index].counter.add(point, interval);
         match step {
             Step::Unrated(why @ (Unrated::First | Unrated::Reset)) => {
-                self.report(index, time, None, rates);
+                self.report(index, time, None, value, rates);
                 Some(why)
             }
             Step::Unrated(why) => Some(why),
             Step::Newest(rate) => {
-                self.report(index, rate.time, Some(rate.per_sec), rates);
+                self.report(index, rate.time, Some(rate.per_sec), value, rates);
                 None
             }
             Step::Split(first, second) if self.devices.len() == 1 => {
                 // The correction goes first: what was missing may bring the detector to a verdict on both.
-                rates.extend([second, first]);
+                rates.extend(
+                    [second, first]
+                        .iter()
+                        .filter_map(|rate| rate_of(rate, value)),
+                );
                 None
             }
             Step::Split(first, second) => {
-                self.correct(index, interval, first, second, rates);
+                self.correct(index, interval, first, second, value, rates);
                 None
             }
         }
@@ -102,10 +143,17 @@ impl Series {
         Some(self.devices.len() - 1)
     }
 
-    fn report(&mut self, index: usize, time: u64, rate: Option<f64>, rates: &mut Vec<Rate>) {
+    fn report(
+        &mut self,
+        index: usize,
+        time: u64,
+        rate: Option<[f64; N]>,
+        value: Value<N>,
+        rates: &mut Vec<Rate>,
+    ) {
         let mut index = index;
         if self.devices[index].reported {
-            index = self.next_round(index, rates);
+            index = self.next_round(index, value, rates);
         }
         let device = &mut self.devices[index];
         device.reported = true;
@@ -113,16 +161,16 @@ impl Series {
         device.rate = rate;
         self.time = self.time.max(time);
         if self.devices.iter().all(|d| d.reported || d.missed > 0) {
-            self.emit(rates);
+            self.emit(value, rates);
         }
     }
 
     /// Ends the present round and begins the next; gives the new index of the device at `index`.
-    fn next_round(&mut self, index: usize, rates: &mut Vec<Rate>) -> usize {
+    fn next_round(&mut self, index: usize, value: Value<N>, rates: &mut Vec<Rate>) -> usize {
         if !self.reported {
-            self.emit(rates);
+            self.emit(value, rates);
         }
-        self.previous = self.sum().map(|per_sec| Rate {
+        self.previous = self.sum().map(|per_sec| Rates {
             time: self.time,
             per_sec,
         });
@@ -148,20 +196,18 @@ impl Series {
         moved
     }
 
-    fn sum(&self) -> Option<f64> {
-        self.devices
-            .iter()
-            .filter_map(|d| d.rate)
-            .reduce(|a, b| a + b)
+    fn sum(&self) -> Option<[f64; N]> {
+        self.devices.iter().filter_map(|d| d.rate).reduce(plus)
     }
 
-    fn emit(&mut self, rates: &mut Vec<Rate>) {
+    fn emit(&mut self, value: Value<N>, rates: &mut Vec<Rate>) {
         self.reported = true;
         if let Some(per_sec) = self.sum() {
-            rates.push(Rate {
+            let sum = Rates {
                 time: self.time,
                 per_sec,
-            });
+            };
+            rates.extend(rate_of(&sum, value));
         }
     }
 
@@ -170,24 +216,33 @@ impl Series {
         &mut self,
         index: usize,
         interval: u64,
-        first: Rate,
-        second: Rate,
+        first: Rates<N>,
+        second: Rates<N>,
+        value: Value<N>,
         rates: &mut Vec<Rate>,
     ) {
         let device = &mut self.devices[index];
         if device.reported && self.time.abs_diff(second.time) < interval / 2 {
             device.rate = Some(second.per_sec);
             if self.reported {
-                self.emit(rates);
+                self.emit(value, rates);
             }
         }
         if let Some(previous) = &mut self.previous
             && previous.time.abs_diff(first.time) < interval / 2
         {
-            previous.per_sec += first.per_sec;
-            rates.push(*previous);
+            previous.per_sec = plus(previous.per_sec, first.per_sec);
+            rates.extend(rate_of(previous, value));
         }
     }
+}
+
+/// The rate of a metric, if its counters make a value.
+fn rate_of<const N: usize>(rates: &Rates<N>, value: Value<N>) -> Option<Rate> {
+    Some(Rate {
+        time: rates.time,
+        per_sec: value(rates.per_sec)?,
+    })
 }
 
 #[cfg(test)]
@@ -208,7 +263,7 @@ mod tests {
 
     /// Feeds `(device, time in seconds, counters)` at an interval of 10 s.
     fn sums(points: &[(&str, u64, [i64; 2])]) -> Vec<(u64, f64)> {
-        let mut series = Series::default();
+        let mut series = Series::<2>::default();
         let mut out = Vec::new();
         for &(device, time, counters) in points {
             series.add(
@@ -293,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_number_of_devices_is_bounded() {
-        let mut series = Series::default();
+        let mut series = Series::<2>::default();
         let mut out = Vec::new();
         for device in 0..1000u32 {
             series.add(

@@ -59,18 +59,20 @@ struct Ticks {
 }
 
 impl Dispatched {
-    /// Dispatches the values of every hypervisor and metric whose last tick was not dispatched yet; gives their number.
+    /// Dispatches the values of every hypervisor and metric whose last tick was not dispatched yet; gives their number. `masked` is
+    /// whether one of the values is that of maintenance.
     pub fn values<'a>(
         &mut self,
         host: &dyn Host,
         statuses: impl Iterator<Item = Status<'a>>,
+        masked: bool,
     ) -> usize {
         let mut present = 0;
         self.look += 1;
         for status in statuses {
             present += 1;
             if self.is_new(&status) {
-                values_of(host, &status);
+                values_of(host, &status, masked);
             }
         }
         // Hypervisors that the detector has forgotten.
@@ -107,14 +109,16 @@ impl Dispatched {
     }
 }
 
-fn values_of(host: &dyn Host, status: &Status<'_>) {
+fn values_of(host: &dyn Host, status: &Status<'_>, masked: bool) {
     let values = [
         ("percent", "consensus", 100.0 * status.consensus),
         ("gauge", "score", status.score),
         ("gauge", "raised", f64::from(u8::from(status.raised))),
         ("count", "voters", f64::from(status.voters)),
     ];
-    for (type_, name, value) in values {
+    let maintenance = ("gauge", "masked", f64::from(u8::from(status.masked)));
+    let maintenance = masked.then_some(maintenance);
+    for (type_, name, value) in values.into_iter().chain(maintenance) {
         // CPU is the metric that everybody watches: its values have short names.
         let named;
         let type_instance = if status.metric == "cpu" {
@@ -250,6 +254,7 @@ mod tests {
             voters: 7,
             vms: 8,
             raised: false,
+            masked: true,
             interval: 10.0,
         }
     }
@@ -258,7 +263,7 @@ mod tests {
     fn dispatched(statuses: &[Status<'static>]) -> Vec<String> {
         let (host, mut values) = (Recorder::default(), Dispatched::default());
         for status in statuses {
-            values.values(&host, [*status].into_iter());
+            values.values(&host, [*status].into_iter(), false);
         }
         host.0.into_inner()
     }
@@ -272,6 +277,14 @@ mod tests {
             "hv0/count-voters 7",
         ];
         assert_eq!(dispatched(&[status("cpu", 1000.0)]), expected);
+    }
+
+    #[test]
+    fn where_windows_are_configured_a_fifth_value_says_whether_it_was_in_one() {
+        let (host, mut values) = (Recorder::default(), Dispatched::default());
+        values.values(&host, [status("cpu", 1000.0)].into_iter(), true);
+        let lines = host.0.into_inner();
+        assert_eq!((lines.len(), &*lines[4]), (5, "hv0/gauge-masked 1"));
     }
 
     #[test]
@@ -299,7 +312,7 @@ mod tests {
                 hypervisor: &name,
                 ..status("cpu", 1000.0)
             };
-            values.values(&host, [status("cpu", 1000.0), invented].into_iter());
+            values.values(&host, [status("cpu", 1000.0), invented].into_iter(), false);
         }
         let lines = host.0.into_inner();
         let own = lines.iter().filter(|line| line.starts_with("hv0/"));

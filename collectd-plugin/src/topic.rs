@@ -37,6 +37,10 @@ pub enum Topic {
     WallStep,
     /// Every hypervisor has one VM; logged once.
     LoneVms,
+    /// Lines of the file of maintenance windows are wrong, or it cannot be read.
+    MaskFile,
+    /// A notification gives no maintenance window.
+    MaskNotification,
     /// Hardly ever do two VMs of a hypervisor vote.
     NoVotes,
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::latency::Half;
 use crate::queue::Names;
 
 /// The plugin whose values are taken.
@@ -32,13 +33,46 @@ pub enum Kind {
     State,
     /// A change of state from a notification: whether the VM abstains.
     Masked,
+    /// A notification that a hypervisor is in maintenance; no value of `virt`.
+    Maintenance,
 }
 
-/// The metrics that are made of counters, by their number.
-pub const METRICS: [&str; 5] = ["cpu", "disk_ops", "disk_time", "net_packets", "net_errors"];
+/// The metrics that are made of counters, by their number: those of one kind each, and [`LATENCY`].
+pub const METRICS: [&str; 6] = [
+    "cpu",
+    "disk_ops",
+    "disk_time",
+    "net_packets",
+    "net_errors",
+    "disk_latency",
+];
+
+/// The number of the metric that is made of `disk_ops` and `disk_time`.
+pub const LATENCY: usize = 5;
+
+/// Metrics that the detector knows and no version of `virt` gives: libvirt has the time for which a virtual CPU waits for a
+/// processor (`vcpu.N.delay`), and `virt` does not ask for it (5.12, 5.13 and 6.0).
+pub const UNREAD: [&str; 2] = ["steal", "vcpu_delay"];
+
+/// Why there is never a value of those.
+pub const UNREAD_BECAUSE: &str =
+    "no version of virt reads libvirt's vcpu.N.delay, which guests see as steal";
+
+/// What makes `virt` give the values that a metric of [`METRICS`] is made of.
+pub fn source_of(metric: usize) -> &'static str {
+    match METRICS[metric] {
+        "cpu" => "virt gives virt_cpu_total for every VM that runs",
+        "disk_ops" => "virt gives it for disks that BlockDevice does not exclude",
+        "disk_time" => "virt gives it only with ExtraStats \"disk\"",
+        "disk_latency" => {
+            "it takes disk_ops and disk_time, and virt gives disk_time only with ExtraStats \"disk\""
+        }
+        _ => "virt gives it for network interfaces that InterfaceDevice does not exclude",
+    }
+}
 
 impl Kind {
-    const ALL: [Kind; 8] = [
+    const ALL: [Kind; 9] = [
         Kind::Cpu,
         Kind::DiskOps,
         Kind::DiskTime,
@@ -47,6 +81,7 @@ impl Kind {
         Kind::CpuPercent,
         Kind::State,
         Kind::Masked,
+        Kind::Maintenance,
     ];
 
     /// The kind of that number.
@@ -58,9 +93,24 @@ impl Kind {
     pub fn metric(self) -> Option<usize> {
         match self {
             Kind::CpuPercent => Some(0),
-            Kind::State | Kind::Masked => None,
+            Kind::State | Kind::Masked | Kind::Maintenance => None,
             counter => Some(counter as usize),
         }
+    }
+
+    /// Which half of a disk's latency it is.
+    pub fn half(self) -> Option<Half> {
+        match self {
+            Kind::DiskOps => Some(Half::Operations),
+            Kind::DiskTime => Some(Half::Time),
+            _ => None,
+        }
+    }
+
+    /// Whether a metric of those that are `watched` takes it.
+    pub fn is_watched(self, watched: &[bool; METRICS.len()]) -> bool {
+        self.metric().is_none_or(|metric| watched[metric])
+            || (watched[LATENCY] && self.half().is_some())
     }
 
     /// What a unit a second of the counter is in the unit of its metric: percent for times, and a second for the rest.
@@ -295,7 +345,21 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(Kind::from_number(kind as u8), Some(kind));
         }
-        assert_eq!(Kind::from_number(8), None);
+        assert_eq!(Kind::from_number(9), None);
+    }
+
+    #[test]
+    fn the_latency_takes_both_of_its_counters_even_if_they_are_not_watched_themselves() {
+        let mut watched = [false; METRICS.len()];
+        watched[LATENCY] = true;
+        assert_eq!(METRICS[LATENCY], "disk_latency");
+        let taken = Kind::ALL.map(|kind| kind.is_watched(&watched) && kind.metric().is_some());
+        let kinds: Vec<Kind> = (0..)
+            .zip(taken)
+            .filter(|(_, taken)| *taken)
+            .map(|(i, _)| Kind::ALL[i])
+            .collect();
+        assert_eq!(kinds, [Kind::DiskOps, Kind::DiskTime]);
     }
 
     #[test]

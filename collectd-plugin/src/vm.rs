@@ -2,7 +2,8 @@
 
 use bellwether_sys::Had;
 
-use crate::counter::{Rate, Unrated};
+use crate::counter::{Point, Rate, Unrated};
+use crate::latency::{Half, Latency};
 use crate::queue::Fixed;
 use crate::rates::Series;
 use crate::report::Counts;
@@ -35,6 +36,8 @@ pub struct Vm {
     percent_only: u32,
     /// Its metrics that are made of counters.
     series: [Option<Box<Series>>; METRICS.len()],
+    /// The latency of its disks.
+    latency: Option<Box<Latency>>,
     /// How many intervals had a value of it.
     pub heard: u32,
     /// When its last value arrived, in seconds.
@@ -56,6 +59,7 @@ impl Vm {
             samples_masked: 0,
             percent_only: 0,
             series: [const { None }; METRICS.len()],
+            latency: None,
             heard: 0,
             seen: now,
             interval: 0.0,
@@ -81,6 +85,9 @@ impl Vm {
         self.masked = masked;
         for series in self.series.iter_mut().flatten() {
             series.restart();
+        }
+        if let Some(latency) = &mut self.latency {
+            latency.restart();
         }
         self.tell_mask(had);
     }
@@ -149,6 +156,17 @@ impl Vm {
             Some(Unrated::Full) => counts.full += 1,
         }
         kind == Kind::Cpu
+    }
+
+    /// Takes one half of the latency of the disk `name`. Values that come twice or late are counted where they are values of their
+    /// own metric.
+    pub fn latency(&mut self, half: Half, fixed: &Fixed, name: &[u8], rates: &mut Vec<Rate>) {
+        let latency = self.latency.get_or_insert_default();
+        let point = Point {
+            time: fixed.time,
+            counters: fixed.values.map(|value| value as i64),
+        };
+        latency.add(half, name, point, fixed.interval, rates);
     }
 }
 

@@ -11,19 +11,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bellwether_agent::limiter::LogLimiter;
+use bellwether_agent::maintenance::{self, Parsed, Time};
 use bellwether_agent::saver::{Report, Saver};
 use bellwether_agent::state::{self, Restored};
-use bellwether_sys::{Event, Had, HadCounters, NoticeKind, Observation, Outcome, Snapshot};
+use bellwether_sys::{Event, Had, HadCounters, NoticeKind, Observation, Outcome, Snapshot, Window};
 
 use crate::clock::{Clock, LIVE_SEC};
 use crate::config::Settings;
 use crate::counter::{Rate, seconds};
 use crate::host::{Host, Level};
+use crate::lacking::Lacking;
+use crate::mask_file::{Found, Watcher};
+use crate::masks::Masks;
 use crate::outbox::Dispatcher;
 use crate::queue::{Batch, Fixed, Names, Queue};
 use crate::report::{self, Counts, Dispatched};
 use crate::topic::Topic;
-use crate::virt::{self, Kind, METRICS};
+use crate::virt::{self, Kind, LATENCY, METRICS};
 use crate::vm::Vm;
 use crate::vms::{MAX_VMS, NoVm, Vms};
 use crate::votes::Votes;
@@ -62,6 +66,14 @@ pub struct Shared {
     pub returned: AtomicU64,
 }
 
+/// The threads that do what waits for the disk.
+pub struct DiskThreads {
+    /// Writes the learned state; `None` without a state file.
+    pub saver: Option<Saver<Snapshot>>,
+    /// Looks after the file of maintenance windows; `None` without one.
+    pub mask_watcher: Option<Watcher>,
+}
+
 /// See the [module](self).
 pub struct Worker {
     host: Arc<dyn Host>,
@@ -85,6 +97,10 @@ pub struct Worker {
     since_values: usize,
     statuses: usize,
     votes: Votes,
+    lacking: Lacking,
+    masks: Masks,
+    /// `None` without a file of maintenance windows.
+    mask_watcher: Option<Watcher>,
     /// `None` without a state file, and once it has ended.
     saver: Option<Saver<Snapshot>>,
     /// The flush that waits for the state to be saved.
@@ -111,8 +127,12 @@ impl Worker {
         interval: f64,
         had: Had,
         notifications: Dispatcher<Event>,
-        saver: Option<Saver<Snapshot>>,
+        disk: DiskThreads,
     ) -> Self {
+        let DiskThreads {
+            saver,
+            mask_watcher,
+        } = disk;
         let now = host.steady();
         let mut worker = Self {
             next_turn: now + TURN_SEC,
@@ -140,10 +160,14 @@ impl Worker {
             since_values: 0,
             statuses: 0,
             votes: Votes::default(),
+            lacking: Lacking::default(),
+            masks: Masks::default(),
+            mask_watcher,
             saver,
             flush: None,
         };
         worker.restore();
+        worker.start_masks();
         worker.counters = worker.had.counters().unwrap_or_default();
         worker
     }
@@ -154,6 +178,7 @@ impl Worker {
         loop {
             let timeout = Duration::from_secs_f64(TURN_SEC);
             let asked = self.shared.queue.take(&mut batch, timeout);
+            self.read_masks();
             for (fixed, names) in batch.iter() {
                 self.take(&fixed, &names);
             }
@@ -207,9 +232,10 @@ impl Worker {
         let Some(kind) = Kind::from_number(fixed.kind) else {
             return;
         };
-        if kind == Kind::Masked {
-            self.take_mask(fixed, names);
-            return;
+        match kind {
+            Kind::Masked => return self.take_mask(fixed, names),
+            Kind::Maintenance => return self.take_maintenance(names),
+            _ => {}
         }
         let arrival = seconds(fixed.arrival);
         let interval = seconds(fixed.interval);
@@ -234,10 +260,12 @@ impl Worker {
             }
             return;
         }
+        self.lacking.saw(kind, arrival, interval);
+        let metric = kind.metric().filter(|index| self.settings.watched[*index]);
         self.rates.clear();
         let fed = if kind == Kind::CpuPercent {
             vm.percent(fixed, &mut self.rates)
-        } else {
+        } else if metric.is_some() {
             vm.count(
                 kind,
                 fixed,
@@ -245,21 +273,33 @@ impl Worker {
                 &mut self.rates,
                 &mut self.counts,
             )
+        } else {
+            false
         };
+        let own = self.rates.len();
+        if let Some(half) = kind.half()
+            && self.settings.watched[LATENCY]
+        {
+            vm.latency(half, fixed, names.type_instance, &mut self.rates);
+        }
         if fed {
             vm.sampled(&mut self.had);
         }
         let percent_only = kind == Kind::CpuPercent && vm.has_percent_only();
-        let metric = kind.metric().map_or("", |index| METRICS[index]);
         let mut refused = None;
-        for rate in &self.rates {
+        for (at, rate) in self.rates.iter().enumerate() {
+            // Those behind its own are of the latency.
+            let (metric, scale) = match metric {
+                Some(metric) if at < own => (metric, kind.scale()),
+                _ => (LATENCY, 1.0),
+            };
             let observation = Observation {
                 hypervisor: &vm.hypervisor,
                 vm: &vm.name,
-                metric,
+                metric: METRICS[metric],
                 time: seconds(rate.time),
                 interval,
-                value: rate.per_sec * kind.scale(),
+                value: rate.per_sec * scale,
             };
             if let Some(saver) = &mut self.saver {
                 saver.learned();
@@ -325,6 +365,101 @@ impl Worker {
         }
     }
 
+    /// A notification about the maintenance of a hypervisor, whose host it has.
+    fn take_maintenance(&mut self, names: &Names<'_>) {
+        let hypervisor = String::from_utf8_lossy(names.host);
+        let message = String::from_utf8_lossy(names.type_instance);
+        match self.masks.notified(&hypervisor, &message, self.host.now()) {
+            Ok(()) => self.apply_masks(),
+            Err(fault) => {
+                let message = format!(
+                    "the notification about the maintenance of \"{hypervisor}\" is ignored: {fault}"
+                );
+                self.warn(Topic::MaskNotification, &message);
+            }
+        }
+    }
+
+    /// The windows of the saved state and of the file.
+    fn start_masks(&mut self) {
+        let saved = self.had.windows();
+        self.read_masks();
+        if self.settings.mask_notifications {
+            self.masks.restored(saved.iter().map(as_written).collect());
+        }
+        self.apply_masks();
+    }
+
+    /// Takes what is new in the file of maintenance windows.
+    fn read_masks(&mut self) {
+        let Some(found) = self.mask_watcher.as_ref().and_then(Watcher::take) else {
+            return;
+        };
+        let path = self.settings.mask_file.clone().unwrap_or_default();
+        match found {
+            Found::Read(parsed) => {
+                self.limiter.reset(Topic::MaskFile);
+                let faults: Vec<String> = parsed.warnings().collect();
+                if !faults.is_empty() {
+                    let message = format!("MaskFile {path}: {}", faults.join("; "));
+                    self.warn(Topic::MaskFile, &message);
+                }
+                let count = parsed.windows.len();
+                let plural = if count == 1 { "" } else { "s" };
+                let message = format!("MaskFile {path}: {count} maintenance window{plural}");
+                self.host.log(Level::Info, &message);
+                self.masks.read(parsed);
+            }
+            Found::Missing => {
+                let message = format!(
+                    "MaskFile {path}: there is no such file, so no maintenance window of it"
+                );
+                self.host.log(Level::Notice, &message);
+                self.masks.read(Parsed::default());
+            }
+            Found::Unreadable(reason) => {
+                let message = format!(
+                    "MaskFile {path} cannot be read, its windows stay as they were: {reason}"
+                );
+                self.warn(Topic::MaskFile, &message);
+                return;
+            }
+        }
+        self.apply_masks();
+    }
+
+    /// Gives the detector the windows that it is to have, and no other.
+    fn apply_masks(&mut self) {
+        let mut failed = None;
+        for old in self.had.windows() {
+            failed = self.had.unmask_hypervisor(&old.hypervisor).err().or(failed);
+        }
+        for window in self.masks.wanted() {
+            let window = Window {
+                hypervisor: window.hypervisor.clone(),
+                from: window.from.secs(),
+                until: window.until.secs(),
+            };
+            failed = self.had.mask_hypervisor(&window).err().or(failed);
+        }
+        let applied = self.had.windows();
+        self.masks.applied(applied.iter().map(as_written).collect());
+        if let Some(saver) = &mut self.saver {
+            saver.learned();
+        }
+        if let Some(error) = failed {
+            self.warn(
+                Topic::MaskFile,
+                &format!("a maintenance window is ignored: {error}"),
+            );
+        }
+    }
+
+    /// Whether anything gives maintenance windows.
+    fn has_masks(&self) -> bool {
+        self.mask_watcher.is_some() || self.settings.mask_notifications
+    }
+
     fn no_vm(&mut self, why: NoVm, names: &Names<'_>) {
         match why {
             NoVm::Unnamed => {
@@ -374,6 +509,20 @@ impl Worker {
         self.vms.forget_silent(now, &mut self.clock);
         self.counts.evicted = self.vms.evicted();
         self.limits();
+        for line in self.masks.turn(self.host.now()) {
+            self.host.log(Level::Notice, &line);
+        }
+        if let Some(line) = self
+            .lacking
+            .turn(now, &self.settings.watched, &self.settings.unread)
+        {
+            // Who asked for a metric by its name wants it.
+            let level = match self.settings.metrics_given {
+                true => Level::Warning,
+                false => Level::Info,
+            };
+            self.host.log(level, &line);
+        }
         let (_, dropped) = self.shared.queue.counts();
         if dropped > self.dropped_logged {
             let message = format!(
@@ -597,7 +746,10 @@ impl Worker {
     fn values(&mut self) {
         self.since_values = 0;
         if self.settings.values {
-            self.statuses = self.dispatched.values(&*self.host, self.had.statuses());
+            let masked = self.has_masks();
+            self.statuses = self
+                .dispatched
+                .values(&*self.host, self.had.statuses(), masked);
         }
     }
 
@@ -663,6 +815,15 @@ fn warn(host: &dyn Host, limiter: &mut LogLimiter<Topic>, topic: Topic, message:
         }
     } else if limiter.allows(topic, Duration::from_secs_f64(host.steady().max(0.0))) {
         host.log(Level::Warning, message);
+    }
+}
+
+/// A window of the detector, as a file would have it.
+fn as_written(window: &Window) -> maintenance::Window {
+    maintenance::Window {
+        hypervisor: window.hypervisor.clone(),
+        from: Time::from_secs(window.from),
+        until: Time::from_secs(window.until),
     }
 }
 

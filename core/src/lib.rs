@@ -13,6 +13,7 @@
 //! - [`drain`]: online parsing of log lines into templates.
 //! - [`inference`]: failure inference from the text of a log message.
 //! - [`event`]: the events that detectors report, and their JSON.
+//! - [`maintenance`]: when a hypervisor is in maintenance, and how people write that.
 //! - [`options`]: every option once, with its type, default, range, unit and a line of help.
 //! - [`snapshot`]: the learned state of a detector, saved and restored.
 //! - [`state_file`]: files that are written whole or not at all.
@@ -26,6 +27,7 @@ pub mod event;
 pub mod had;
 pub mod inference;
 pub mod lad;
+pub mod maintenance;
 mod memory;
 pub mod options;
 pub mod snapshot;

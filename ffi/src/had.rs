@@ -80,7 +80,7 @@ pub enum bw_had_outcome {
     BW_HAD_OUTCOME_LATE = 2,
     /// Its metric is not in the option "metrics".
     BW_HAD_OUTCOME_IGNORED = 3,
-    /// Its VM is masked, see `bw_had_mask`.
+    /// Its VM is masked, see `bw_had_mask`, or its hypervisor, see `bw_had_mask_hypervisor`.
     BW_HAD_OUTCOME_MASKED = 4,
     /// A name is empty or too long, or the time, the interval or the value is out of range.
     BW_HAD_OUTCOME_REFUSED = 5,

@@ -33,6 +33,8 @@ pub struct bw_had_status {
     pub vms: u32,
     /// Whether an incident is open.
     pub raised: bool,
+    /// Whether the last interval evaluated was in maintenance, see `bw_had_mask_hypervisor`.
+    pub masked: bool,
 }
 
 growable!(bw_had_status, 88);
@@ -78,6 +80,7 @@ impl Statuses {
                     voters: status.voters,
                     vms: status.vms,
                     raised: status.raised,
+                    masked: status.masked,
                 },
                 start,
                 middle,

@@ -24,7 +24,7 @@ const SECTIONS: [(&str, &[&str]); 9] = [
     ("Detectors of all kinds", &["detector"]),
     (
         "Detector \"had\": anomalies of hypervisors, from the metrics of their VMs",
-        &["had", "had_batch", "had_status"],
+        &["had", "had_mask", "had_batch", "had_status"],
     ),
     (
         "Detector \"lad\": failures of hosts, from their logs",

@@ -134,7 +134,22 @@ impl Fleet {
                 // SAFETY: the detector is ours, and the strings have these lengths.
                 coded(|error| unsafe { bw_had_mask(had, h, h_len, v, v_len, masked, error) });
             }
-            100..150 => read_statuses(had),
+            100..110 => {
+                let mut hypervisor = name(rng, &HOSTS);
+                if rng.bool() {
+                    hypervisor.insert(rng.usize(..=hypervisor.len()), b'*');
+                }
+                let (h, h_len) = c(&hypervisor);
+                let until = time + f64::from(rng.i16(..));
+                // SAFETY: the detector is ours, and the string has this length.
+                coded(|error| unsafe {
+                    match rng.bool() {
+                        true => bw_had_mask_hypervisor(had, h, h_len, time, until, error),
+                        false => bw_had_unmask_hypervisor(had, h, h_len, error),
+                    }
+                });
+            }
+            110..150 => read_statuses(had),
             _ => self.read_events(had),
         }
     }

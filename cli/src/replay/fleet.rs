@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::Result;
 use bellwether_core::event::Event;
 use bellwether_core::had::{Counters, Detector, HadOptions};
+use bellwether_core::maintenance::{self, Window};
 use bellwether_core::units::Time;
 use bellwether_records::feed::{Rows, options_for};
 use bellwether_records::series::{self, Group, Reading, Recording};
@@ -78,6 +79,8 @@ pub struct Fleet {
     place: String,
     /// Those of the detector.
     all: HadOptions,
+    /// When which of them are in maintenance.
+    masks: Vec<Window>,
 }
 
 impl Fleet {
@@ -109,7 +112,17 @@ impl Fleet {
             options: own,
             recordings,
             place,
+            masks: Vec::new(),
         })
+    }
+
+    /// Learns and reports nothing within those of these windows that are of its hypervisors.
+    pub fn mask(&mut self, windows: &[Window]) {
+        let is_own = |window: &&Window| {
+            let mut names = self.names.iter();
+            names.any(|name| maintenance::matches(&window.hypervisor, name))
+        };
+        self.masks = windows.iter().filter(is_own).cloned().collect();
     }
 
     /// The hypervisors, and the files of each.
@@ -126,6 +139,9 @@ impl Fleet {
     /// What is wrong with a recording, or what `watch` says.
     pub fn replay(&mut self, start: f64, watch: &mut impl Watch) -> Result<Vec<String>> {
         let mut detector = Detector::new(self.all.clone())?;
+        for window in &self.masks {
+            detector.mask_hypervisor(&window.hypervisor, window.from, window.until)?;
+        }
         let (mut all, mut accounts, mut heads) = (Vec::new(), Vec::new(), Vec::new());
         // The time of the next row of each, in milliseconds.
         let mut next = BTreeSet::new();

@@ -1,12 +1,15 @@
 //! Recorded metrics through HAD: files in, events as JSON Lines out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Read as _;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use bellwether_core::event::{Event, EventKind};
 use bellwether_core::had::{Counters, Detector, HadOptions};
+use bellwether_core::maintenance::{self, Window};
 use bellwether_records::command::usage;
 use bellwether_records::diagnosis::Diagnosis;
 use bellwether_records::series::{self, Group, Reading, Recording};
@@ -67,6 +70,11 @@ pub struct MetricsArguments {
     #[arg(long, value_name = "SECONDS", value_parser = settings::interval)]
     interval: Option<Setting>,
 
+    /// File of maintenance windows, one a line: HYPERVISOR FROM UNTIL, as for the collectd plugin's MaskFile. Nothing is learned or
+    /// reported within them
+    #[arg(long, value_name = "FILE")]
+    mask_file: Option<PathBuf>,
+
     /// Kinds of events to print, separated by commas
     #[arg(
         long,
@@ -125,6 +133,10 @@ pub fn print(arguments: &MetricsArguments) -> Result<()> {
         .chain(&arguments.interval)
         .collect();
     let reading = reading(&arguments.reading, &options, &given);
+    let masks = match &arguments.mask_file {
+        Some(path) => masks(path)?,
+        None => Vec::new(),
+    };
     let found = series::find(&arguments.paths, &reading)?;
     for warning in &found.warnings {
         eprintln!("bellwether: {warning}");
@@ -133,12 +145,19 @@ pub fn print(arguments: &MetricsArguments) -> Result<()> {
     for warning in &warnings {
         eprintln!("bellwether: {warning}");
     }
+    let how = How {
+        options: &options,
+        given: &given,
+        reading: &reading,
+        kinds: &arguments.kinds,
+        masks: &masks,
+    };
     let mut hypervisors = Hypervisors::default();
     in_order(
         &fleets,
         arguments.jobs,
         "hypervisors",
-        |groups| replay(groups, &options, &given, &reading, &arguments.kinds),
+        |groups| replay(groups, &how),
         |replayed| hypervisors.add(&replayed.hypervisors),
     )
 }
@@ -196,17 +215,39 @@ fn detector_options(arguments: &MetricsArguments) -> Result<HadOptions, clap::Er
     settings::had_options(defaults.iter().chain(given)).map_err(usage)
 }
 
+/// The windows of a mask file. Lines that are none are warned about.
+///
+/// # Errors
+/// The file cannot be read.
+fn masks(path: &Path) -> Result<Vec<Window>> {
+    let place = path.display();
+    let mut bytes = Vec::new();
+    let limit = maintenance::FILE_MAX_BYTES as u64 + 1;
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .with_context(|| format!("cannot read the mask file {place}"))?;
+    let parsed = maintenance::parse(&String::from_utf8_lossy(&bytes));
+    for warning in parsed.warnings() {
+        eprintln!("bellwether: {place}: {warning}");
+    }
+    Ok(parsed.windows)
+}
+
+/// How files are replayed.
+struct How<'a> {
+    options: &'a HadOptions,
+    given: &'a [&'a Setting],
+    reading: &'a Reading,
+    kinds: &'a [Kind],
+    masks: &'a [Window],
+}
+
 /// Replays the hypervisors of groups that one detector sees.
-fn replay(
-    groups: &[Group],
-    options: &HadOptions,
-    given: &[&Setting],
-    reading: &Reading,
-    kinds: &[Kind],
-) -> Result<Replayed> {
-    let mut fleet = Fleet::open(groups, options, given, reading)?;
+fn replay(groups: &[Group], how: &How<'_>) -> Result<Replayed> {
+    let mut fleet = Fleet::open(groups, how.options, how.given, how.reading)?;
+    fleet.mask(how.masks);
     let mut printed = Printed {
-        kinds,
+        kinds: how.kinds,
         lines: BTreeMap::new(),
     };
     let warnings = fleet.replay(0.0, &mut printed)?;

@@ -44,6 +44,7 @@ pub(super) const fn reason(end: End) -> &'static str {
         End::Accustomed => "lasting change taken as normal",
         End::Superseded => "superseded by a new change",
         End::Gone => "its VMs are gone",
+        End::Maintenance => "maintenance",
     }
 }
 

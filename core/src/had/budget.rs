@@ -60,6 +60,7 @@ impl Hypervisor {
     fn measured(&self) -> usize {
         // The name is also in the index.
         2 * allocation(self.name.len())
+            + self.maintenance.bytes()
             + vec(&self.series)
             + vec(&self.reported)
             + self.series.iter().map(Series::bytes).sum::<usize>()
@@ -75,6 +76,7 @@ impl Detector {
     /// Memory of the hypervisors in bytes.
     pub(super) fn state_bytes(&self) -> usize {
         self.hypervisor_bytes
+            + self.masks.bytes()
             + vec(&self.hypervisors)
             + vec(&self.presences.all)
             + self.fleet.hosts.bytes()

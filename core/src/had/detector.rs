@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::eviction::Eviction;
 use super::fleet::Fleet;
 use super::hypervisor::{Hypervisor, Others};
+use super::masks::Masks;
 use super::notice::{self, Notice, NoticeKind, Notices};
 use super::observation::{Counters, Observation, Outcome, Sample};
 use super::options::HadOptions;
@@ -19,7 +20,7 @@ use crate::options::OptionError;
 use crate::units::{Interval, Time};
 
 /// Maximum length of the name of a hypervisor or VM in bytes.
-pub const NAME_MAX_BYTES: usize = 512;
+pub const NAME_MAX_BYTES: usize = crate::maintenance::NAME_MAX_BYTES;
 /// Maximum number of different intervals of the VMs of a hypervisor; samples of further intervals are refused.
 pub(super) const INTERVALS_MAX: usize = 4;
 /// A search for silent VMs and hypervisors iterates over all of them; this many searches within `forget_sec` are enough.
@@ -37,6 +38,8 @@ pub struct Detector {
     pub(super) pending: Queue,
     pub(super) counters: Counters,
     pub(super) notices: Notices,
+    /// The maintenance windows.
+    pub(super) masks: Masks,
     /// The time of the last sweep by [`Detector::advance`].
     pub(super) swept: f64,
     /// The same for [`Detector::advance_hypervisor`], in elapsed seconds.
@@ -71,6 +74,7 @@ impl Detector {
             guess: 0,
             counters: Counters::default(),
             notices: Notices::default(),
+            masks: Masks::default(),
             swept: f64::NEG_INFINITY,
             swept_elapsed: 0.0,
             memory_checked_elapsed: 0.0,
@@ -202,7 +206,9 @@ impl Detector {
             None => {
                 self.presences.add(sample.time, sample.interval);
                 grow(&mut self.hypervisors, 1);
-                self.hypervisors.push(Hypervisor::new(name));
+                let mut new = Hypervisor::new(name);
+                new.maintenance = self.masks.of(name);
+                self.hypervisors.push(new);
                 self.index
                     .insert(name.into(), self.hypervisors.len() as u32 - 1);
                 let at = self.hypervisors.len() - 1;
@@ -229,7 +235,8 @@ impl Detector {
             |at| presences.is_silent(at, options.forget_sec),
         )?;
         let time = self.presences.time_or(sample.time);
-        let new = Hypervisor::new(sample.hypervisor);
+        let mut new = Hypervisor::new(sample.hypervisor);
+        new.maintenance = self.masks.of(sample.hypervisor);
         self.index.insert(new.name.clone(), at as u32);
         let old = std::mem::replace(&mut self.hypervisors[at], new);
         self.hypervisor_bytes -= old.bytes;
@@ -323,14 +330,21 @@ impl Detector {
         let (series, after) = rest.split_first_mut().expect("the series is there");
         let others = Others([before, after]);
         work(series, &mut |series, tick| {
-            if tick.has_sample {
+            if tick.masked {
+                presences.excuse(at, tick.time);
+            }
+            if tick.has_sample || tick.heard {
                 // Any series shows that the hypervisor reports; only the first one counts its intervals.
                 let event = presences.reported(at, tick.time, i == 0);
                 pending.push(event);
             }
-            let silence = (&mut *silent_since, &mut *presences, at);
-            let known = (&mut *reported, &others);
-            let events = report::events_of_tick(name, options, series, &tick, known, silence);
+            let events = if tick.masked {
+                report::masked(name, options, series, &tick, reported, silent_since)
+            } else {
+                let silence = (&mut *silent_since, &mut *presences, at);
+                let known = (&mut *reported, &others);
+                report::events_of_tick(name, options, series, &tick, known, silence)
+            };
             fleet.tick(at, &tick, series.interval, i == 0);
             if !events.is_empty() || fleet.is_due() {
                 pending.push(fleet.pass(events, series.interval));

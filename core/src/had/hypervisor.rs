@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::joint::Reported;
+use super::masks::Spans;
 use super::series::Series;
 
 /// One hypervisor.
@@ -16,6 +17,9 @@ pub(super) struct Hypervisor {
     /// The open incidents that were reported: one, or one per metric without a joint decision. Saved separately.
     #[serde(skip)]
     pub(super) reported: Vec<Reported>,
+    /// When it is in maintenance.
+    #[serde(skip)]
+    pub(super) maintenance: Spans,
     /// The most frequent interval among the rejected samples, by majority vote: the candidate and its lead.
     #[serde(skip)]
     pub(super) rejected: (f64, u32),
@@ -31,6 +35,7 @@ impl Hypervisor {
             series: Vec::new(),
             silent_since: None,
             reported: Vec::new(),
+            maintenance: Spans::default(),
             rejected: (0.0, 0),
             bytes: 0,
         }

@@ -28,6 +28,8 @@ pub(super) enum End {
     Superseded,
     /// The VMs that changed are gone.
     Gone,
+    /// Maintenance of the hypervisor began.
+    Maintenance,
 }
 
 /// A transition of an incident at one tick.

@@ -49,6 +49,7 @@ impl Detector {
         };
         let hypervisor = &mut self.hypervisors[at];
         let series = &mut hypervisor.series[i];
+        series.maintenance = hypervisor.maintenance.clone();
         let slot = series.slot_or_new(sample.vm);
         if let Some(transfer) = transfer {
             series.moved = series.moved.saturating_sub(1);

@@ -47,6 +47,7 @@ mod hypervisor;
 mod iad;
 mod incident;
 mod joint;
+mod masks;
 mod membership;
 mod method;
 mod notice;

@@ -32,7 +32,8 @@ pub enum Outcome {
     Late,
     /// Its metric is not watched.
     Ignored,
-    /// Its VM is masked ([`Detector::mask`](super::Detector::mask)).
+    /// Its VM is masked ([`Detector::mask`](super::Detector::mask)), or its hypervisor is
+    /// ([`Detector::mask_hypervisor`](super::Detector::mask_hypervisor)).
     Masked,
     /// A name is empty or too long, or the time, interval or value is not plausible.
     Refused,

@@ -220,6 +220,12 @@ impl Presences {
             .flatten()
     }
 
+    /// Whatever the hypervisor at `at` did until `time`, it was in maintenance: silence counts from there.
+    pub(super) fn excuse(&mut self, at: usize, time: f64) {
+        let presence = &mut self.all[at];
+        presence.excused = presence.excused.max(time);
+    }
+
     /// The start of the silence of the hypervisor at `at` that counts, if it began at `since`, seconds.
     pub(super) fn own_since(&self, at: usize, since: f64) -> f64 {
         since.max(self.all[at].excused)

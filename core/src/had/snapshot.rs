@@ -3,7 +3,7 @@
 //! Version 1: options that shape the state, hypervisors, counters, `swept`, pending events as JSON; then, which may be missing,
 //! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
 //! Version 3: the same, more of the algorithm `rank` and of incidents by hypervisor and series, the reported incidents by
-//! hypervisor, and the fleet.
+//! hypervisor, the fleet, and the maintenance windows.
 
 use std::io::{self, Write};
 
@@ -16,6 +16,7 @@ use super::fleet::{Fleet, SavedFleet};
 use super::hypervisor::Hypervisor;
 use super::incident::More as IncidentMore;
 use super::joint::Reported;
+use super::masks::Masks;
 use super::notice::Notices;
 use super::observation::{Counters, LaterCounters};
 use super::options::Algorithm;
@@ -168,7 +169,8 @@ impl Saved for Detector {
                 .map(|hypervisor| &hypervisor.reported)
         };
         write_value(out, &LazySeq(reported))?;
-        write_value(out, &self.fleet.saved())
+        write_value(out, &self.fleet.saved())?;
+        write_value(out, self.masks.windows())
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -230,6 +232,13 @@ impl Saved for Detector {
             true => Default::default(),
             false => input.next("the fleet")?,
         };
+        let windows = match version {
+            1 | 2 => Vec::new(),
+            _ => input.next("the maintenance windows")?,
+        };
+        let masks = Masks::restored(windows).ok_or_else(|| {
+            Unusable::Impossible("it has maintenance windows that cannot be".into())
+        })?;
         let mut detector = Self {
             options: self.options.clone(),
             hypervisors,
@@ -238,6 +247,7 @@ impl Saved for Detector {
             pending: Queue::new(self.pending.limit(), counters.events_lost),
             counters: counters.with_later(later),
             notices: Notices::default(),
+            masks,
             swept,
             swept_elapsed: 0.0,
             presences: Presences::default(),
@@ -309,6 +319,7 @@ impl Saved for Detector {
             })?;
         detector.fleet = fleet;
         detector.pending.push(left);
+        detector.apply_masks();
         detector.measure_all();
         if detector.state_bytes() > detector.state_limit() {
             return Err(Unusable::OverLimit("max_memory_mib"));

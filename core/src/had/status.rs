@@ -25,6 +25,8 @@ pub struct Status<'a> {
     pub vms: u32,
     /// Whether an incident is open that is the hypervisor's own, and not that of its fleet.
     pub raised: bool,
+    /// Whether the last evaluated tick was in maintenance.
+    pub masked: bool,
     /// The time between two ticks.
     pub interval: Interval,
 }
@@ -74,6 +76,7 @@ impl Detector {
                 voters: series.last.voters,
                 vms: vms as u32,
                 raised: is_open && !self.fleet.withholds(&hypervisor.name, own),
+                masked: series.is_masked(),
                 interval: Interval::from_secs(series.interval),
             })
         })

@@ -84,7 +84,7 @@ pub enum Outcome {
     Late,
     /// Its metric is not in the option "metrics".
     Ignored,
-    /// Its VM is masked.
+    /// Its VM is masked, or its hypervisor.
     Masked,
     /// A name is empty or too long, or the time, the interval or the value is out of range.
     Refused,
@@ -134,8 +134,21 @@ pub struct Status<'a> {
     pub vms: u32,
     /// Whether an incident is open.
     pub raised: bool,
+    /// Whether the last interval evaluated was in maintenance.
+    pub masked: bool,
     /// Seconds between two intervals.
     pub interval: f64,
+}
+
+/// A window of time in which a hypervisor is in maintenance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// The name of the hypervisor, or a pattern in which each `*` stands for any text.
+    pub hypervisor: String,
+    /// Its start, in seconds since the epoch.
+    pub from: f64,
+    /// Its end, in seconds since the epoch.
+    pub until: f64,
 }
 
 /// What a notice of [`Had::next_notice`] is about.
@@ -247,6 +260,72 @@ impl Had {
         }
     }
 
+    /// Masks a hypervisor within a window, by the times of the samples.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] if it has no name or no duration, or is one too many.
+    pub fn mask_hypervisor(&mut self, window: &Window) -> Result<(), Error> {
+        let name = &window.hypervisor;
+        // SAFETY: the string has as many bytes as its length says.
+        unsafe {
+            self.0.call(|f, handle, error| {
+                f.bw_had_mask_hypervisor(
+                    handle,
+                    name.as_ptr().cast(),
+                    name.len(),
+                    window.from,
+                    window.until,
+                    error,
+                )
+            })
+        }
+    }
+
+    /// Removes all windows of exactly this name or pattern.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] if the name has a NUL byte.
+    pub fn unmask_hypervisor(&mut self, hypervisor: &str) -> Result<(), Error> {
+        // SAFETY: the string has as many bytes as its length says.
+        unsafe {
+            self.0.call(|f, handle, error| {
+                f.bw_had_unmask_hypervisor(
+                    handle,
+                    hypervisor.as_ptr().cast(),
+                    hypervisor.len(),
+                    error,
+                )
+            })
+        }
+    }
+
+    /// The windows in which hypervisors are masked, by their names and starts.
+    pub fn windows(&self) -> Vec<Window> {
+        // SAFETY: the handle is ours.
+        let count = unsafe { self.0.functions().bw_had_window_count(self.0.as_ptr()) };
+        (0..count).filter_map(|index| self.window(index)).collect()
+    }
+
+    fn window(&self, index: usize) -> Option<Window> {
+        let mut window = raw::bw_had_window {
+            size: size_of::<raw::bw_had_window>(),
+            hypervisor: raw::bw_string::NONE,
+            from: 0.0,
+            until: 0.0,
+        };
+        // SAFETY: the struct has the size that it says, and its string is copied before the handle changes.
+        unsafe {
+            self.0
+                .call(|f, handle, error| f.bw_had_window_at(handle, index, &mut window, error))
+                .ok()?;
+            Some(Window {
+                hypervisor: text(window.hypervisor)?.to_owned(),
+                from: window.from,
+                until: window.until,
+            })
+        }
+    }
+
     /// The status of every metric of every hypervisor, in the order in which hypervisors were first seen.
     pub fn statuses(&mut self) -> impl Iterator<Item = Status<'_>> {
         // SAFETY: the handle is ours.
@@ -266,6 +345,7 @@ impl Had {
             voters: 0,
             vms: 0,
             raised: false,
+            masked: false,
             interval: 0.0,
         };
         // SAFETY: the struct has the size that it says, and its strings live until the handle's next
@@ -283,6 +363,7 @@ impl Had {
                 voters: status.voters,
                 vms: status.vms,
                 raised: status.raised,
+                masked: status.masked,
                 interval: status.interval,
             })
         }

@@ -47,7 +47,7 @@ pub use detector::{Counters, Detector, Kind};
 pub use drain::{Change, Drain, DrainCounters, DrainKind};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Field, Value};
-pub use had::{Had, HadCounters, HadKind, NoticeKind, Observation, Outcome, Status};
+pub use had::{Had, HadCounters, HadKind, NoticeKind, Observation, Outcome, Status, Window};
 pub use lad::{
     Lad, LadCounters, LadKind, Observed, Question, Record, RecordOutcome, Transport, Verdict,
 };

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use bellwether_sys::{
     Change, DrainOptions, ErrorKind, Had, HadOptions, LIBRARY_NAME, Lad, LadOptions, Library,
-    Observation, Outcome, Record, RecordOutcome, Transport, Value, Verdict, Way, own_folders,
+    Observation, Outcome, Record, RecordOutcome, Transport, Value, Verdict, Way, Window,
+    own_folders,
 };
 
 fn library() -> Library {
@@ -396,6 +397,29 @@ fn a_masked_vm_abstains() {
         had.mask("a\0b", "vm-1", true).unwrap_err().kind(),
         ErrorKind::InvalidArgument
     );
+}
+
+#[test]
+fn a_hypervisor_in_maintenance_is_masked_until_its_window_is_removed() {
+    let library = library();
+    let mut had = library.had(&HadOptions::new(&library)).unwrap();
+    let window = |hypervisor: &str, until| Window {
+        hypervisor: hypervisor.into(),
+        from: 1e9,
+        until,
+    };
+    assert_eq!(had.windows(), []);
+    had.mask_hypervisor(&window("host-*", 2e9)).unwrap();
+    had.mask_hypervisor(&window("a", 3e9)).unwrap();
+    assert_eq!(had.windows(), [window("a", 3e9), window("host-*", 2e9)]);
+    assert_eq!(had.observe(&sample(1e9)).unwrap(), Outcome::Masked);
+    had.advance_hypervisor("host-1", 1e9 + 10.0).unwrap();
+    assert!(had.statuses().all(|status| status.masked));
+    had.unmask_hypervisor("host-*").unwrap();
+    assert_eq!(had.observe(&sample(1e9 + 10.0)).unwrap(), Outcome::Taken);
+    let error = had.mask_hypervisor(&window("a", 1e9)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert_eq!(error.to_string(), "the end is not after the start");
 }
 
 /// Whether a record of "host-1" with that text reports a failure, and the number of its template.

@@ -82,7 +82,10 @@ static void another_kind(void) {
   CHECK_FAILS(BW_INVALID_ARGUMENT, had_wanted, bw_had_advance_hypervisor, lad, BW_STR("host-1"), 1.0);
   CHECK_FAILS(BW_INVALID_ARGUMENT, had_wanted, bw_had_mask, lad, BW_STR("host-1"), BW_STR("vm"), true);
   CHECK_FAILS(BW_INVALID_ARGUMENT, had_wanted, bw_had_status_at, lad, 0, &status);
-  CHECK(bw_had_status_count(lad) == 0 && bw_had_next_notice(lad, NULL).data == NULL);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, had_wanted, bw_had_mask_hypervisor, lad, BW_STR("host-1"), 1.0, 2.0);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, had_wanted, bw_had_unmask_hypervisor, lad, BW_STR("host-1"));
+  CHECK_FAILS(BW_INVALID_ARGUMENT, had_wanted, bw_had_window_at, lad, 0, NULL);
+  CHECK(bw_had_status_count(lad) == 0 && bw_had_window_count(lad) == 0 && bw_had_next_notice(lad, NULL).data == NULL);
   CHECK_FAILS(BW_INVALID_ARGUMENT, lad_wanted, bw_lad_observe, drain, &r, NULL);
   CHECK_FAILS(BW_INVALID_ARGUMENT, lad_wanted, bw_lad_observe_many, drain, &records, NULL);
   CHECK_FAILS(BW_INVALID_ARGUMENT, lad_wanted, bw_lad_feedback, drain, BW_STR("host-1"), 1, BW_LAD_VERDICT_BENIGN);
@@ -208,6 +211,44 @@ static void time_of_one(void) {
   bw_detector_free(had);
 }
 
+/* A hypervisor in maintenance, by the times of the samples. */
+static void maintenance(void) {
+  bw_detector *had = detector("had");
+  bw_error *error = NULL;
+  bw_had_window window = {.size = sizeof window, .from = 77.0};
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_detector is NULL", bw_had_mask_hypervisor, NULL, BW_STR("host-1"), 1.0, 2.0);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_detector is NULL", bw_had_unmask_hypervisor, NULL, BW_STR("host-1"));
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "bw_detector is NULL", bw_had_window_at, NULL, 0, &window);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "hypervisor is NULL", bw_had_mask_hypervisor, had, NULL, 6, 1.0, 2.0);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "hypervisor is not UTF-8", bw_had_unmask_hypervisor, had, BW_STR(NOT_UTF8));
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "has 0 bytes", bw_had_mask_hypervisor, had, BW_STR(""), 1.0, 2.0);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "the end is not after", bw_had_mask_hypervisor, had, BW_STR("host-1"), 2.0, 2.0);
+  CHECK_FAILS(BW_INVALID_ARGUMENT, "the start is not a time", bw_had_mask_hypervisor, had, BW_STR("host-1"), NAN, 2.0);
+  CHECK_FAILS(BW_NOT_FOUND, "there is no window 0 of 0", bw_had_window_at, had, 0, &window);
+  CHECK(bw_had_window_count(had) == 0 && bw_had_window_count(NULL) == 0 && window.from == 77.0);
+
+  double time = 1e9;
+  CHECK(bw_had_mask_hypervisor(had, BW_STR("host-*"), time + 1000.0, time + 2000.0, &error) == BW_OK && error == NULL);
+  CHECK(bw_had_mask_hypervisor(had, BW_STR("host-*"), time + 1500.0, time + 3000.0, NULL) == BW_OK);
+  CHECK(bw_had_mask_hypervisor(had, BW_STR("a"), 1.0, 2.0, NULL) == BW_OK);
+  CHECK(bw_had_window_count(had) == 2);
+  CHECK(bw_had_window_at(had, 1, &window, &error) == BW_OK && error == NULL);
+  CHECK(is(window.hypervisor, "host-*") && window.from == time + 1000.0 && window.until == time + 3000.0);
+
+  feed(had, &time, 100, 20.0);
+  CHECK(outcome_of(had, sample("vm-0", time, 20.0)) == BW_HAD_OUTCOME_MASKED);
+  feed(had, &time, 50, 1.0);
+  bw_had_status status = {.size = sizeof status};
+  CHECK(bw_had_status_count(had) == 1 && bw_had_status_at(had, 0, &status, NULL) == BW_OK);
+  CHECK(status.masked && !status.raised && counter(had, "masked") > 300);
+  CHECK(bw_detector_next_event(had) == NULL);
+  CHECK(bw_had_unmask_hypervisor(had, BW_STR("host-*"), &error) == BW_OK && error == NULL);
+  CHECK(bw_had_unmask_hypervisor(had, BW_STR("unknown"), NULL) == BW_OK);
+  CHECK(bw_had_window_count(had) == 1);
+  CHECK(outcome_of(had, sample("vm-0", time, 20.0)) == BW_HAD_OUTCOME_TAKEN);
+  bw_detector_free(had);
+}
+
 int main(void) {
   null_detector();
   bw_detector *had = detector("had");
@@ -218,5 +259,6 @@ int main(void) {
   outcomes();
   statuses();
   time_of_one();
+  maintenance();
   return 0;
 }

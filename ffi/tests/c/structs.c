@@ -9,6 +9,7 @@ enum {
   HAD_OBSERVATION = 80,
   HAD_BATCH = 88,
   HAD_STATUS = 88,
+  HAD_WINDOW = 40,
   LAD_RECORD = 104,
   LAD_OBSERVED = 72,
   LAD_BATCH = 128,
@@ -121,6 +122,11 @@ static void had(void) {
   bw_had_status status = {.size = sizeof status};
   ANY_SIZE(HAD_STATUS, status, bw_had_status_at, had, 0, it);
   FILLS_NO_MORE(HAD_STATUS, status, bw_had_status_at, had, 0, it);
+
+  CHECK(bw_had_mask_hypervisor(had, BW_STR("host-1"), 1e9, 2e9, NULL) == BW_OK);
+  bw_had_window window = {.size = sizeof window};
+  ANY_SIZE(HAD_WINDOW, window, bw_had_window_at, had, 0, it);
+  FILLS_NO_MORE(HAD_WINDOW, window, bw_had_window_at, had, 0, it);
   bw_detector_free(had);
 }
 

@@ -21,6 +21,7 @@ mod documentation;
 mod identity;
 mod life;
 mod limits;
+mod masks;
 mod samples;
 mod telling;
 mod time;

@@ -270,3 +270,63 @@ fn history_that_is_replayed_slowly_does_not_fall_silent() -> Result<()> {
     assert_eq!(collectd.newest("/count-late").map_or(0.0, |v| v.1), 0.0);
     Ok(())
 }
+
+/// The commands of eight VMs with two disks each, whose operations take `factor` times as long as usual.
+fn disk_history(factor: impl Fn(usize) -> f64) -> Vec<String> {
+    let mut noise = 1_u64;
+    let mut random = || {
+        noise = noise
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (noise >> 33) as f64 / (1_u64 << 31) as f64
+    };
+    let mut totals = [[[0_u64; 2]; 2]; 8];
+    let mut commands = Vec::new();
+    for tick in 0..TICKS {
+        for (vm, disks) in totals.iter_mut().enumerate() {
+            for (disk, [operations, ns]) in disks.iter_mut().enumerate() {
+                let done = 500.0 + 1000.0 * random();
+                let ms = (2.0 + vm as f64) * (0.8 + 0.4 * random()) * factor(tick);
+                *operations += done as u64;
+                *ns += (done * ms * 1e6) as u64;
+                let mut put = |kind: &str, total: u64| {
+                    let name = format!("hv0/virt-vm{vm}/{kind}-vd{disk}");
+                    let command = putval(&name, INTERVAL, time(tick), total / 3);
+                    commands.push(format!("{command}:{}", total - total / 3));
+                };
+                put("disk_ops", *operations);
+                put("disk_time", *ns);
+            }
+        }
+    }
+    commands
+}
+
+#[test]
+fn operations_that_take_longer_on_all_disks_are_told_by_their_latency() -> Result<()> {
+    needs_collectd!();
+    let collectd = Collectd::start(&Setup::with("Metrics \"disk_latency\""))?;
+    collectd.send(disk_history(
+        |tick| if JUMP.contains(&tick) { 4.0 } else { 1.0 },
+    ))?;
+    let name = "hv0/gauge-score-disk_latency";
+    collectd.wait("the last tick", || {
+        collectd
+            .newest(name)
+            .is_some_and(|(at, _)| at >= time(TICKS - 3))
+    })?;
+    let events = collectd.events();
+    assert_eq!(states(&events), RAISED_AND_CLEARED);
+    let late = events[0].time() - time(JUMP.start);
+    assert!((0.0..=150.0).contains(&late), "raised after {late} s");
+    let keys = [
+        ("TypeInstance", "disk_latency"),
+        ("direction", "up"),
+        ("vms", "8"),
+    ];
+    assert_eq!(
+        keys.map(|(key, _)| events[0].get(key)),
+        keys.map(|(_, value)| value)
+    );
+    Ok(())
+}

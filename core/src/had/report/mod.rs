@@ -1,5 +1,6 @@
 //! The events of a tick.
 
+mod masked;
 mod removal;
 mod silence;
 mod workload;
@@ -20,6 +21,7 @@ use crate::event::{
 use crate::text::{duration, list_item};
 use crate::units::{Share, Time};
 
+pub(super) use self::masked::masked;
 pub(super) use self::removal::{Removal, interval_changed, removed, vms_removed};
 
 /// Maximum length of a list of names in a message, in bytes.
@@ -277,6 +279,7 @@ fn cleared(
             format!("{hypervisor}: {metric} of its VMs changed again, after {lasted}")
         }
         End::Gone => format!("{hypervisor}: the VMs that changed are gone, after {lasted}"),
+        End::Maintenance => format!("{hypervisor}: in maintenance, after {lasted}"),
     };
     let evidence = HypervisorAnomaly {
         metric: metric.clone(),

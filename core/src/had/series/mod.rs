@@ -16,6 +16,7 @@ use self::ticks::Row;
 use super::algorithm::AnyMethod;
 use super::eviction::{ESTABLISHED, Eviction};
 use super::incident::Incidents;
+use super::masks::Spans;
 use super::method::Verdict;
 use super::observation::Sample;
 use super::options::{Algorithm, HadOptions};
@@ -82,6 +83,9 @@ pub(super) struct Series {
     /// A VM whose clock was found to be wrong since this was last read.
     #[serde(skip)]
     pub wrong_clock: Option<WrongClock>,
+    /// When its hypervisor is in maintenance.
+    #[serde(skip)]
+    pub maintenance: Spans,
     #[serde(skip)]
     eviction: Eviction,
     /// Memory of the names of its VMs in bytes: a flood of new VMs must not sum it up for each.
@@ -127,6 +131,7 @@ impl Series {
             moved: 0,
             stepped: None,
             wrong_clock: None,
+            maintenance: Spans::default(),
             eviction: Eviction::default(),
             name_bytes: 0,
         }
@@ -154,6 +159,13 @@ impl Series {
     /// The time of the last evaluated tick with a sample, seconds.
     pub(super) fn last_sample_time(&self) -> f64 {
         self.time(self.next - 1 - self.silent as i64)
+    }
+
+    /// Whether the last evaluated tick was in maintenance.
+    pub(super) fn is_masked(&self) -> bool {
+        self.maintenance
+            .at(self.last_tick_time(), self.interval)
+            .is_some()
     }
 
     /// Number of VMs.

@@ -43,6 +43,10 @@ pub(crate) struct Tick {
     pub silent: u64,
     /// Whether any VM had a sample.
     pub has_sample: bool,
+    /// Whether it was in maintenance, so that nothing of it counts.
+    pub masked: bool,
+    /// Whether any VM reported in maintenance.
+    pub heard: bool,
 }
 
 impl Series {
@@ -93,6 +97,7 @@ impl Series {
         let deviation = time - self.time(tick);
         let member = &mut self.members[slot];
         let reported_before = member.seen >= tick;
+        let member_expected = member.expected;
         if !reported_before {
             // Only once per tick and VM; otherwise a single VM could move the clock by repeating samples.
             self.origin += PHASE_SHARE * deviation;
@@ -101,13 +106,23 @@ impl Series {
         if member.masked {
             return Outcome::Masked;
         }
+        if self.is_masked_at(tick) {
+            // It completes the tick like any other sample.
+            if tick == self.next && member_expected && !reported_before {
+                self.rows[0].reported += 1;
+            }
+            while self.expected > 0 && self.rows[0].reported >= self.expected {
+                self.evaluate_next(on_tick);
+            }
+            return Outcome::Masked;
+        }
         let value = &mut self.rows[(tick - self.next) as usize].values[slot];
         let came_before = !value.is_nan() || (sample.is_nan() && reported_before);
         *value = sample;
         if came_before {
             return Outcome::Duplicate;
         }
-        if tick == self.next && member.expected {
+        if tick == self.next && member_expected {
             self.rows[0].reported += 1;
         }
         while self.expected > 0 && self.rows[0].reported >= self.expected {
@@ -146,18 +161,45 @@ impl Series {
     pub(super) fn evaluate_until(&mut self, end: i64, on_tick: &mut impl FnMut(&mut Self, Tick)) {
         if end - self.next > STEP_MAX + self.rows.len() as i64 {
             self.evaluate_open(on_tick);
-            let skipped = end - self.next - STEP_MAX;
-            if skipped > 0 {
-                self.method.get_mut().skip(skipped as u64);
-                self.next += skipped;
-                let excused = self.excused.min(skipped as u64);
-                self.excused -= excused;
-                self.silent += skipped as u64 - excused;
+            while end - self.next > STEP_MAX {
+                self.skip(end - self.next - STEP_MAX, on_tick);
             }
         }
         while self.next < end {
             self.evaluate_next(on_tick);
         }
+    }
+
+    /// Skips up to `most` ticks, at least one: those to the next begin or end of maintenance. The first one of maintenance is
+    /// evaluated, so that it ends what is open.
+    fn skip(&mut self, most: i64, on_tick: &mut impl FnMut(&mut Self, Tick)) {
+        let time = self.time(self.next);
+        let change = self.maintenance.next_change(time, self.interval);
+        let ticks = change.map_or(most as f64, |change| {
+            ((change - time) / self.interval).ceil()
+        });
+        let ticks = ticks.clamp(1.0, most as f64) as i64;
+        if self.is_masked_at(self.next) {
+            self.evaluate_next(on_tick);
+            self.method.get_mut().skip(ticks as u64 - 1);
+            self.next += ticks - 1;
+        } else {
+            self.method.get_mut().skip(ticks as u64);
+            self.next += ticks;
+            let excused = self.excused.min(ticks as u64);
+            self.excused -= excused;
+            self.silent += ticks as u64 - excused;
+        }
+    }
+
+    /// Whether `tick` is in maintenance.
+    #[inline]
+    fn is_masked_at(&self, tick: i64) -> bool {
+        !self.maintenance.is_empty()
+            && self
+                .maintenance
+                .at(self.time(tick), self.interval)
+                .is_some()
     }
 
     /// Evaluates all open ticks.
@@ -172,10 +214,24 @@ impl Series {
         let time = self.time(self.next);
         let hour = ((time / 3600.0).floor() as i64).rem_euclid(24) as usize;
         let mut row = std::mem::take(&mut self.rows[0]);
-        let verdict = self.method.get_mut().close(&row.values, hour);
+        let maintenance = self.maintenance.at(time, self.interval);
+        if maintenance.is_some() {
+            // Samples may have come before it was known.
+            row.values.fill(f64::NAN);
+        }
+        let mut verdict = self.method.get_mut().close(&row.values, hour);
+        let mut heard = false;
+        if let Some(from) = maintenance {
+            verdict = Verdict::default();
+            heard = self.members.iter().any(|member| member.seen >= self.next);
+            if self.since >= from {
+                // Nothing was learned yet.
+                self.since = time + self.interval;
+            }
+        }
         let has_sample = row.values.iter().any(|v| !v.is_nan());
         // If every VM is masked, silence is expected.
-        if has_sample || self.unmasked() == 0 {
+        if has_sample || maintenance.is_some() || self.unmasked() == 0 {
             self.silent = 0;
         } else if self.excused > 0 {
             self.excused -= 1;
@@ -196,6 +252,8 @@ impl Series {
                 verdict,
                 silent: self.silent,
                 has_sample,
+                masked: maintenance.is_some(),
+                heard,
             },
         );
         row = std::mem::take(&mut self.rows[0]);
@@ -210,6 +268,7 @@ impl Series {
         self.rows[last] = row;
         let tick = self.next;
         self.next += 1;
+        let is_masked = self.is_masked_at(self.next);
         // A sample that already came for the next tick counts as reported.
         let Row { values, reported } = &mut self.rows[0];
         self.expected = 0;
@@ -217,7 +276,8 @@ impl Series {
         for (member, value) in self.members.iter_mut().zip(values) {
             member.expected = member.seen > tick - EXPECTED_TICKS && !member.masked;
             self.expected += u32::from(member.expected);
-            *reported += u32::from(member.expected && !value.is_nan());
+            let has_come = !value.is_nan() || (is_masked && member.seen > tick);
+            *reported += u32::from(member.expected && has_come);
         }
     }
 
