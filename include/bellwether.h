@@ -441,8 +441,8 @@ bw_string bw_had_next_notice(bw_detector *had, bw_had_notice *kind);
 
 /// Masks a hypervisor that is in maintenance from the time `from` on and before `until`, seconds since the epoch, by the times of
 /// the samples. Nothing is learned about its VMs, and nothing is raised; what is open when the window begins is cleared for the
-/// reason "maintenance". After it, and some minutes in which guests may start, the detector continues from what it had learned
-/// before.
+/// reason "maintenance". After it, and some minutes in which guests may start, the detector continues from its learned
+/// state.
 ///
 /// In the name, which need not be known yet, each `*` stands for any text. Windows of one name that overlap are merged. They are
 /// part of the saved state. `BW_INVALID_ARGUMENT` if the window has no duration, or if there are 4096 of which none is over.

@@ -12,12 +12,14 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod account;
 pub mod clock;
 pub mod command;
 pub mod decompress;
 pub mod diagnosis;
 pub mod feed;
 pub mod files;
+pub mod fleet;
 pub mod forms;
 pub mod keys;
 pub mod log_files;

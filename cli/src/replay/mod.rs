@@ -1,6 +1,5 @@
 //! Recorded data through a detector: files in, events as JSON Lines out.
 
-pub mod fleet;
 pub mod keys;
 pub mod logs;
 pub mod metrics;

@@ -10,7 +10,7 @@ use bellwether_records::series::{Column, Group, Reading};
 use bellwether_records::settings::Setting;
 
 use super::events::FLEET;
-use crate::replay::fleet::{Fleet, Watch};
+use bellwether_records::fleet::{Fleet, Watch};
 use bellwether_report::change::{Way, best_step, change_points};
 use bellwether_report::model::{Host, Incident, Moment, Recording, Vm, Vote, nothing_in, take};
 

@@ -25,8 +25,8 @@ use jiff::tz::TimeZone;
 use bellwether_report::model::Report;
 use bellwether_report::{page, words};
 
-use crate::replay::fleet::fleets;
 use crate::replay::metrics::{Hypervisors, reading};
+use bellwether_records::fleet::fleets;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::joint::Reported;
-use super::masks::Spans;
 use super::series::Series;
+use super::spans::Spans;
 
 /// One hypervisor.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,93 +1,19 @@
 //! Maintenance of hypervisors: nothing is learned about their VMs, and nothing is reported, within windows of time.
 //!
 //! A window is by the times of the samples. Its samples are as good as missing, so that the past before it still counts after it;
-//! what is open when it begins is cleared. Restarted guests need a moment: a window ends [`SETTLE_SEC`] later than it says.
-
-use std::sync::Arc;
+//! what is open when it begins is cleared. Restarted guests need a moment: a window ends some minutes later than it says.
 
 use super::detector::Detector;
+use super::spans::{Spans, settle};
 use crate::maintenance::{WINDOWS_MAX, Window, WindowError, matches};
 use crate::memory::{allocation, vec};
 use crate::units::Time;
-
-/// Seconds that guests get after a window to start and to settle.
-const SETTLE_SEC: f64 = 300.0;
-/// They get this many intervals at least: the first rate of a counter spans one.
-const SETTLE_INTERVALS: f64 = 2.0;
-
-/// How much longer than it says a window lasts, for samples with this interval; seconds.
-fn settle(interval: f64) -> f64 {
-    SETTLE_SEC.max(SETTLE_INTERVALS * interval)
-}
 
 /// The maintenance windows of all hypervisors.
 #[derive(Debug, Default)]
 pub(super) struct Masks {
     /// By name and start; those of one name do not overlap.
     windows: Vec<Window>,
-}
-
-/// The start and the end of a window, seconds.
-type Span = (f64, f64);
-
-/// When one hypervisor is in maintenance: starts and ends, seconds, in their order and without overlaps. Shared by its series.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Spans(Option<Arc<[Span]>>);
-
-impl Spans {
-    /// Whether there are none.
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The last span that begins by `time`, and the next one.
-    fn around(&self, time: f64) -> (Option<Span>, Option<Span>) {
-        let spans = self.0.as_deref().unwrap_or_default();
-        let next = spans.partition_point(|(from, _)| *from <= time);
-        (
-            next.checked_sub(1).map(|last| spans[last]),
-            spans.get(next).copied(),
-        )
-    }
-
-    /// The start of the maintenance that `time` is in, for samples with this interval; seconds.
-    pub(super) fn at(&self, time: f64, interval: f64) -> Option<f64> {
-        let (last, _) = self.around(time);
-        last.filter(|(_, until)| time < until + settle(interval))
-            .map(|(from, _)| from)
-    }
-
-    /// When maintenance begins or ends next after `time`.
-    pub(super) fn next_change(&self, time: f64, interval: f64) -> Option<f64> {
-        let (last, next) = self.around(time);
-        let end = last.map(|(_, until)| until + settle(interval));
-        let end = end.filter(|end| *end > time);
-        end.or(next.map(|(from, _)| from))
-    }
-
-    /// Memory in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let spans = self.0.as_deref();
-        spans.map_or(0, |spans| {
-            allocation(2 * size_of::<usize>() + size_of_val(spans))
-        })
-    }
-}
-
-impl FromIterator<Span> for Spans {
-    fn from_iter<T: IntoIterator<Item = Span>>(spans: T) -> Self {
-        let mut all: Vec<Span> = spans.into_iter().collect();
-        all.sort_by(|a, b| a.0.total_cmp(&b.0));
-        all.dedup_by(|next, last| {
-            let overlaps = next.0 <= last.1;
-            if overlaps {
-                last.1 = last.1.max(next.1);
-            }
-            overlaps
-        });
-        Self((!all.is_empty()).then(|| all.into()))
-    }
 }
 
 impl Masks {
@@ -177,7 +103,7 @@ impl Detector {
     /// Masks the hypervisor `hypervisor`, or all whose names match it as a [pattern](matches), from `from` on and before `until`,
     /// by the times of the samples: nothing is learned about its VMs, and nothing is raised. What is open when the window begins is
     /// cleared for the reason "maintenance". After it, and some minutes in which guests may start and settle, the detector
-    /// continues from what it had learned before.
+    /// continues from its learned state.
     ///
     /// The hypervisor need not be known yet. Windows of the same name that overlap or touch are merged. Windows are saved with the
     /// state.
@@ -313,19 +239,16 @@ mod tests {
             ("hv10", 0.0, 5000.0),
         ]);
         let spans = masks.of("hv1");
-        assert_eq!(
-            spans.0.as_deref(),
-            Some(&[(10.0, 30.0), (1000.0, 1010.0)][..])
-        );
         assert!(masks.of("other").at(12.0, 10.0).is_none());
-        let settled = 30.0 + SETTLE_SEC;
+        let settled = 30.0 + settle(10.0);
         for (time, start, change) in [
             (9.0, None, Some(10.0)),
             (10.0, Some(10.0), Some(settled)),
+            (25.0, Some(10.0), Some(settled)),
             (settled - 1.0, Some(10.0), Some(settled)),
             (settled, None, Some(1000.0)),
-            (1000.0, Some(1000.0), Some(1010.0 + SETTLE_SEC)),
-            (1010.0 + SETTLE_SEC, None, None),
+            (1000.0, Some(1000.0), Some(1010.0 + settle(10.0))),
+            (1010.0 + settle(10.0), None, None),
         ] {
             assert_eq!(spans.at(time, 10.0), start, "{time}");
             assert_eq!(spans.next_change(time, 10.0), change, "{time}");

@@ -61,6 +61,7 @@ mod rank;
 mod report;
 mod series;
 mod snapshot;
+mod spans;
 mod status;
 mod window;
 mod zscore;

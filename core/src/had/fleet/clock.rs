@@ -1,4 +1,4 @@
-//! The time of the fleet, and how many of its hypervisors have a say.
+//! The time of the fleet, and how many of its hypervisors have a vote.
 //!
 //! Clocks of hypervisors differ and may be set, so the time of the fleet is the time that has passed for them. All numbers are kept
 //! as running counts: a tick costs the same whatever the number of hypervisors.
@@ -6,18 +6,18 @@
 use crate::had::series::Tick;
 use crate::memory::{grow, vec};
 
-/// A hypervisor had a say recently if it had one in this or the last period of this length, seconds.
+/// A hypervisor had a vote recently if it had one in this or the last period of this length, seconds.
 const PERIOD_SEC: f64 = 7200.0;
 /// Maximum step of time that counts, in seconds or, if that is longer, intervals.
 const STEP_MAX_SEC: f64 = 600.0;
 const STEP_MAX_INTERVALS: f64 = 1.5;
-/// VMs that must vote for a hypervisor to have a say.
+/// VMs that must vote for a hypervisor to have a vote.
 const VOTERS_MIN: u32 = 2;
 /// A hypervisor with at least this score may soon have an alarm. Without a change, that is so at about one tick of a thousand.
 const NEAR: f64 = 0.2;
 
 /// Memory of one hypervisor in bytes.
-pub(in crate::had) const HOST_BYTES: usize = size_of::<Host>();
+pub(crate) const HOST_BYTES: usize = size_of::<Host>();
 
 /// One hypervisor.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ struct Host {
     time: f64,
     /// Its elapsed seconds.
     elapsed: f64,
-    /// The last period in which it had a say; 0 is none.
+    /// The last period in which it had a vote; 0 is none.
     said: u32,
     /// It is near an alarm.
     is_near: bool,
@@ -34,13 +34,13 @@ struct Host {
 
 /// The hypervisors, by their index.
 #[derive(Debug, Default)]
-pub(in crate::had) struct Hosts {
+pub(crate) struct Hosts {
     all: Vec<Host>,
     /// Elapsed seconds of the hypervisor with the most.
     pub elapsed: f64,
     /// The time of its last tick, seconds.
     pub time: f64,
-    /// The current period, and how many had a say in it and in the last one.
+    /// The current period, and how many had a vote in it and in the last one.
     period: u32,
     said: u32,
     said_before: u32,
@@ -52,7 +52,7 @@ fn period(elapsed: f64) -> u32 {
 }
 
 impl Hosts {
-    /// Restored ones after `elapsed` seconds, of which `voting` had a say; `times` are those of their last ticks.
+    /// Restored ones after `elapsed` seconds, of which `voting` had a vote; `times` are those of their last ticks.
     pub(super) fn restored(elapsed: f64, voting: u32, times: impl Iterator<Item = f64>) -> Self {
         let host = |time| Host {
             time,
@@ -70,11 +70,11 @@ impl Hosts {
     }
 
     /// Memory outside of itself in bytes.
-    pub(in crate::had) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         vec(&self.all)
     }
 
-    /// Number of hypervisors that had a say recently.
+    /// Number of hypervisors that had a vote recently.
     pub(super) fn voting(&self) -> u32 {
         self.said.max(self.said_before)
     }
@@ -139,7 +139,7 @@ impl Hosts {
     }
 
     /// Replaces the hypervisor at `at` by another.
-    pub(in crate::had) fn replace(&mut self, at: usize) {
+    pub(crate) fn replace(&mut self, at: usize) {
         let new = self.new_host();
         if let Some(host) = self.all.get_mut(at) {
             self.near -= u32::from(host.is_near);
@@ -148,7 +148,7 @@ impl Hosts {
     }
 
     /// Keeps the hypervisors for which `is_kept` is true at their index.
-    pub(in crate::had) fn retain(&mut self, is_kept: &[bool]) {
+    pub(crate) fn retain(&mut self, is_kept: &[bool]) {
         let mut is_kept = is_kept.iter();
         self.all.retain(|_| is_kept.next().copied().unwrap_or(true));
         self.near = self.all.iter().filter(|host| host.is_near).count() as u32;

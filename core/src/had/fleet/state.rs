@@ -10,14 +10,14 @@ pub(super) mod json {
 
     use crate::event::Event;
 
-    pub(in super::super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         event: &Event,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&event.to_json())
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Box<Event>, D::Error> {
         let json = String::deserialize(deserializer)?;
@@ -26,18 +26,18 @@ pub(super) mod json {
     }
 }
 
-/// The fleet in a snapshot: elapsed seconds, the number of hypervisors that had a say recently, and the rest.
-pub(in crate::had) type SavedFleet<T = Kept> = (f64, u32, T);
+/// The fleet in a snapshot: elapsed seconds, the number of hypervisors that had a vote recently, and the rest.
+pub(crate) type SavedFleet<T = Kept> = (f64, u32, T);
 
 impl Fleet {
     /// What a snapshot keeps.
-    pub(in crate::had) fn saved(&self) -> SavedFleet<&Kept> {
+    pub(crate) fn saved(&self) -> SavedFleet<&Kept> {
         (self.hosts.elapsed, self.hosts.voting(), &self.kept)
     }
 
     /// The fleet of a snapshot, and what was held of hypervisors that are no longer tracked; `None` if the state is not valid. `times`
     /// are those of the last ticks of the hypervisors, and `is_tracked` is whether that of an event is among them.
-    pub(in crate::had) fn restored(
+    pub(crate) fn restored(
         options: &HadOptions,
         limit: usize,
         (elapsed, voting, mut kept): SavedFleet,

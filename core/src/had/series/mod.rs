@@ -16,10 +16,10 @@ use self::ticks::Row;
 use super::algorithm::AnyMethod;
 use super::eviction::{ESTABLISHED, Eviction};
 use super::incident::Incidents;
-use super::masks::Spans;
 use super::method::Verdict;
 use super::observation::Sample;
 use super::options::{Algorithm, HadOptions};
+use super::spans::Spans;
 
 pub(super) use self::members::{Member, Transfer};
 pub(super) use self::ticks::Tick;

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::feed::{Rows, options_for};
+use crate::series::{self, Group, Reading, Recording};
+use crate::settings::Setting;
 use anyhow::Result;
 use bellwether_core::event::Event;
 use bellwether_core::had::{Counters, Detector, HadOptions};
 use bellwether_core::maintenance::{self, Window};
 use bellwether_core::units::Time;
-use bellwether_records::feed::{Rows, options_for};
-use bellwether_records::series::{self, Group, Reading, Recording};
-use bellwether_records::settings::Setting;
 
-use super::metrics::{Account, counted};
+use crate::account::{Account, counted};
 
 /// The most files of a fleet, all of which are open at a time: few systems let a process open fewer.
 const FILES_MAX: usize = 512;
