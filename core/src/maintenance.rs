@@ -45,7 +45,7 @@ const QUOTED_MAX_BYTES: usize = 60;
 /// A time in which a hypervisor is in maintenance: from `from` on and before `until`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
-    /// The name of the hypervisor, or a pattern ([`matches`]).
+    /// The name of the hypervisor, or a pattern ([`matches()`]).
     pub hypervisor: String,
     /// Its start.
     pub from: Time,

@@ -100,7 +100,7 @@ impl Masks {
 }
 
 impl Detector {
-    /// Masks the hypervisor `hypervisor`, or all whose names match it as a [pattern](matches), from `from` on and before `until`,
+    /// Masks the hypervisor `hypervisor`, or all whose names match it as a [pattern](matches()), from `from` on and before `until`,
     /// by the times of the samples: nothing is learned about its VMs, and nothing is raised. What is open when the window begins is
     /// cleared for the reason "maintenance". After it, and some minutes in which guests may start and settle, the detector
     /// continues from its learned state.
