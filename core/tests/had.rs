@@ -235,6 +235,36 @@ fn an_alarm_on_a_hypervisor_not_known_for_a_day_is_provisional() {
 }
 
 #[test]
+fn half_of_the_guests_at_nothing_are_an_alarm_that_names_them() {
+    let mut detector = detector(&[("workload_changes", "false")]);
+    let names: Vec<String> = (0..8).map(|vm| format!("vm{vm}")).collect();
+    for t in 0..420_u32 {
+        for (vm, name) in (0..).zip(&names) {
+            let time = 1e9 + 300.0 * f64::from(t);
+            let is_gone = t >= 400 && vm % 2 == 1;
+            detector.observe(&Observation {
+                time: at(time),
+                interval: Some(Interval::from_secs(300.0)),
+                ..sample(
+                    "hv",
+                    name,
+                    0.0,
+                    if is_gone { 0.0 } else { calm(vm, t.into()) },
+                )
+            });
+        }
+    }
+    let event = detector.next_event().expect("the outage is raised");
+    let change = event.common_change().unwrap();
+    let mut named: Vec<&str> = change.changed_vms.split(',').collect();
+    named.sort_unstable();
+    assert_eq!(
+        (change.channel.as_str(), named),
+        ("size", vec!["vm1", "vm3", "vm5", "vm7"])
+    );
+}
+
+#[test]
 fn guests_that_all_repeat_one_value_are_frozen() {
     let events = feed(&mut detector(&[]), 5, 0..230, |vm, t| {
         Some(calm(vm, t.min(200)))

@@ -34,7 +34,7 @@ use self::jump::Jumps;
 use self::usual::Usual;
 use super::method::{Alarm, Method, Verdict};
 use crate::event::Direction;
-use crate::memory::vec;
+use crate::memory::{allocation, vec};
 
 /// Seconds between the samples that are judged: more frequent ones are averaged.
 const JUDGED_SEC: f64 = 300.0;
@@ -86,6 +86,9 @@ pub(super) struct More {
     calibration: calibration::Calibration,
     /// Judgments in which most VMs were tiny.
     tiny: u32,
+    /// By slot, whether it was at the last judgment; empty before the first.
+    #[serde(skip)]
+    is_tiny: Vec<bool>,
     #[serde(skip)]
     setting: Setting,
     /// The values of the last judgment.
@@ -204,7 +207,7 @@ impl Rank {
             &mut more.calibration,
             has_course,
         );
-        let tiny = size::tiny(&self.judge, &more.values);
+        let tiny = size::tiny(&self.judge, &more.values, &mut more.is_tiny);
         more.tiny = match tiny {
             Some(_) => more.tiny.saturating_add(1),
             None => 0,
@@ -253,6 +256,7 @@ impl Method for Rank {
             + vec(&more.courses)
             + vec(&more.usual)
             + vec(&more.values)
+            + allocation(self.judge.slots())
             + more.jumps.bytes()
     }
 
@@ -334,6 +338,10 @@ impl Method for Rank {
     }
 
     fn shift(&self, slot: usize) -> f64 {
+        let more = &self.more;
+        if more.tiny >= size::STEADY && more.is_tiny.get(slot) == Some(&true) {
+            return size::SHIFT;
+        }
         let (judged, sudden) = (self.judge.shift(slot), self.more.jumps.shift(slot));
         match sudden.abs() > judged.abs() || judged.is_nan() {
             true => sudden,

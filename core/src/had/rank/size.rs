@@ -15,12 +15,20 @@ const VMS_MIN: usize = 3;
 const QUORUM: f64 = 0.45;
 const QUORUM_OF_MANY: f64 = 0.4;
 const MANY: usize = 8;
+/// The shift of a tiny VM, in standard deviations: chance is ruled out.
+pub(super) const SHIFT: f64 = -9.0;
 /// Consecutive judgments.
 pub(super) const STEADY: u32 = 2;
 
-/// How many VMs are tiny, and of how many that could be, if these are enough for an alarm.
-pub(super) fn tiny(judge: &Judge, values: &[f64]) -> Option<(usize, usize)> {
+/// How many VMs are tiny, and of how many that could be, if these are enough for an alarm; `is_tiny` is set by slot.
+pub(super) fn tiny(
+    judge: &Judge,
+    values: &[f64],
+    is_tiny: &mut Vec<bool>,
+) -> Option<(usize, usize)> {
     let (mut voters, mut tiny) = (0, 0);
+    is_tiny.clear();
+    is_tiny.resize(values.len(), false);
     for (slot, &value) in values.iter().enumerate() {
         // Nearly always, the level alone tells that it is not.
         let Some(level) = judge.baseline(slot).filter(|_| !value.is_nan()) else {
@@ -35,7 +43,8 @@ pub(super) fn tiny(judge: &Judge, values: &[f64]) -> Option<(usize, usize)> {
         };
         if median > BUSY {
             voters += 1;
-            tiny += usize::from(value <= SHARE * median && value < BELOW_LEAST * least);
+            is_tiny[slot] = value <= SHARE * median && value < BELOW_LEAST * least;
+            tiny += usize::from(is_tiny[slot]);
         }
     }
     let quorum = match voters >= MANY {
