@@ -220,7 +220,7 @@ impl Rank {
             verdict.voters = voters as u32;
             verdict.score = verdict.score.max(SIZE_SCORE);
             verdict.weight = Verdict::CERTAIN;
-            verdict.alarm = Some(Alarm::certain("size", Direction::Down));
+            verdict.alarm = Some(Alarm::certain(size::CHANNEL, Direction::Down));
         }
         verdict
     }
@@ -350,6 +350,10 @@ impl Method for Rank {
     }
 
     fn shift_on(&self, slot: usize, channel: &str) -> f64 {
+        if channel == size::CHANNEL {
+            let is_tiny = self.more.is_tiny.get(slot) == Some(&true);
+            return if is_tiny { size::SHIFT } else { f64::NAN };
+        }
         let judged = self.judge.shift_on(slot, channel);
         match channel == jump::CHANNEL || judged.is_nan() {
             true => self.more.jumps.shift(slot),

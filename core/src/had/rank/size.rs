@@ -3,6 +3,8 @@
 
 use super::judge::Judge;
 
+/// Its name in events.
+pub(super) const CHANNEL: &str = "size";
 /// A VM is tiny below this share of its median.
 const SHARE: f64 = 0.15;
 /// And below this share of the least of its past.

@@ -133,19 +133,22 @@ fn ended(
     });
 }
 
-/// The names of the VMs that changed the most, largest change first, each as an item of a list.
-fn most_changed(series: &Series, alarm: Option<&Alarm>) -> Vec<String> {
-    let sign = match alarm.map(|a| a.direction) {
-        Some(Direction::Up) => 1.0,
-        Some(Direction::Down) => -1.0,
-        _ => 0.0,
+/// The names of the VMs that changed the most on the time scale of the alarm, largest change first, each as an item of a list.
+fn most_changed(series: &Series, alarm: &Alarm) -> Vec<String> {
+    let sign = match alarm.direction {
+        Direction::Up => 1.0,
+        Direction::Down => -1.0,
+        Direction::Mixed | Direction::Frozen => 0.0,
     };
     let method = series.method.get();
     let mut changed: Vec<(f64, &str)> = series
         .members
         .iter()
         .enumerate()
-        .filter_map(|(slot, member)| Some((method.shift(slot), member.name.as_deref()?)))
+        .filter_map(|(slot, member)| {
+            let shift = method.shift_on(slot, alarm.channel);
+            Some((shift, member.name.as_deref()?))
+        })
         .map(|(shift, name)| {
             (
                 if sign == 0.0 {
@@ -210,7 +213,7 @@ fn raised(
     } else {
         Severity::Failure
     };
-    let names = most_changed(series, Some(&alarm));
+    let names = most_changed(series, &alarm);
     let agreeing = (verdict.consensus * f64::from(verdict.voters)).round() as u32;
     let advice = match (cause, is_provisional) {
         (Cause::Internal, _) => "as they have before: likely their workload".to_owned(),
