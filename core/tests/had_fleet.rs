@@ -1,9 +1,13 @@
 //! A detector that sees many hypervisors tells what happens to the fleet from what happens to one of them.
 
+mod common;
+
 use bellwether_core::event::{Direction, Event, EventKind, Severity, State};
-use bellwether_core::had::{Detector, HadOptions, Observation};
+use bellwether_core::had::{Detector, Observation};
 use bellwether_core::text::split_list;
 use bellwether_core::units::{Interval, Time};
+
+use common::noise;
 
 const INTERVAL: f64 = 300.0;
 const VMS: u64 = 6;
@@ -12,22 +16,8 @@ const START: f64 = 1e9;
 const CHANGE: u64 = 150;
 
 fn detector(options: &[(&str, &str)]) -> Detector {
-    let mut all = HadOptions::default();
-    for (name, value) in [("provisional_sec", "0"), ("interval", "300")]
-        .iter()
-        .chain(options)
-    {
-        all.set(name, value).unwrap();
-    }
-    Detector::new(all).unwrap()
-}
-
-/// A pseudo-random number in -1..1, the same in every run.
-fn noise(seed: u64, t: u64) -> f64 {
-    let mut x = (seed << 32 ^ t).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    let own = [("provisional_sec", "0"), ("interval", "300")];
+    common::detector(&[&own, options].concat())
 }
 
 fn at(tick: u64) -> Time {

@@ -1,10 +1,14 @@
 //! HAD over several metrics of a hypervisor: one decision, one incident.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use common::noise;
+
 use bellwether_core::event::{Event, EventKind, State};
-use bellwether_core::had::{Detector, HadOptions, Observation};
+use bellwether_core::had::{Detector, Observation};
 use bellwether_core::units::{Interval, Time};
 
 const INTERVAL: f64 = 300.0;
@@ -13,19 +17,7 @@ const VMS: u64 = 5;
 const SIX: &str = "cpu,disk_ops,disk_time,disk_latency,net_packets,net_errors";
 
 fn detector(options: &[(&str, &str)]) -> Detector {
-    let mut all = HadOptions::default();
-    for (name, value) in [("provisional_sec", "0")].iter().chain(options) {
-        all.set(name, value).unwrap();
-    }
-    Detector::new(all).unwrap()
-}
-
-/// A pseudo-random number in -1..1, the same in every run.
-fn noise(seed: u64, t: u64) -> f64 {
-    let mut x = (seed << 32 ^ t).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    common::detector(&[&[("provisional_sec", "0")], options].concat())
 }
 
 /// Feeds the metrics of `detector` for the ticks in `ticks`; `factor` is by how much a metric (its index) has changed at a tick.

@@ -2,11 +2,11 @@
 
 use super::postings::SCAN_MAX;
 
-/// Postings that a search may look at, and so many more per word of the line.
+/// Postings that a search may look at, and how many more per word of the line.
 const POSTINGS: usize = 96;
 const POSTINGS_PER_WORD: usize = 8;
-/// Words of templates that a search may compare, so many more per word of the line as for a leaf that is scanned, and so many more
-/// for each of its first words.
+/// Words of templates that a search may compare, how many more per word of the line, as for a leaf that is scanned, and how many
+/// more for each of its first words.
 const WORDS: usize = 128;
 const WORDS_PER_FIRST: usize = 24;
 const FIRST: usize = 128;

@@ -44,7 +44,7 @@ pub(super) fn decided(
             continue;
         }
         is_cure |= other.is_recovering(options);
-        // Fewer than two VMs with a say are no test.
+        // Fewer than two VMs with a vote are no test.
         if other.metric != series.metric && other.last.voters >= 2 {
             tests += 1.0;
             // What suffices for an alarm by itself counts no more than that, or else a single metric could carry all.
