@@ -31,8 +31,8 @@ const RING: usize = BASE + PRESENT_MAX;
 const KNOWN_MIN: usize = 36;
 /// A jump changes the mean by at least this, in ln(1+x).
 const STEP_MIN: f32 = 0.35;
-/// A VM whose past and present are both below this has no signal (units of the metric).
-const IDLE: f32 = 0.5;
+/// A VM whose past and present are both below this has no signal: 0.5 units of the metric, in ln(1+x).
+const IDLE_LOG: f32 = 0.405_465_1;
 /// How often a single VM jumps in one direction by chance: autocorrelated loads do so, in made-up series, in less than one of
 /// fifty moments.
 const CHANCE: f64 = 0.02;
@@ -60,12 +60,57 @@ const SHIFT_MAX: f32 = 9.0;
 /// Above this interval, samples are judged themselves.
 const INTERVAL_MAX: f64 = 150.0;
 
+/// Number and sums of stored logarithms; integers, so that what enters and leaves again leaves nothing behind.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    count: u32,
+    sum: u32,
+    squares: u64,
+}
+
+impl Sums {
+    fn add(&mut self, log: u16) {
+        if log != MISSING {
+            self.count += 1;
+            self.sum += u32::from(log);
+            self.squares += u64::from(log) * u64::from(log);
+        }
+    }
+
+    fn remove(&mut self, log: u16) {
+        if log != MISSING {
+            self.count -= 1;
+            self.sum -= u32::from(log);
+            self.squares -= u64::from(log) * u64::from(log);
+        }
+    }
+
+    /// The mean, in ln(1+x).
+    fn mean(&self) -> f32 {
+        self.sum as f32 / self.count as f32 / logs::UNITS
+    }
+
+    /// The standard deviation, in ln(1+x).
+    fn spread(&self) -> f32 {
+        // n Σx² - (Σx)² is exact: 48 squares of 16 bits need 38 bits.
+        let (count, sum) = (u64::from(self.count), u64::from(self.sum));
+        let scaled = count * self.squares - sum * sum;
+        (scaled as f32).sqrt() / self.count as f32 / logs::UNITS
+    }
+}
+
 /// The last samples of one VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Vm {
     #[serde(with = "super::logs")]
     logs: [u16; RING],
     repeats: Repeats,
+    /// The first [`BASE`] of the ring.
+    #[serde(skip)]
+    past: Sums,
+    /// Its last samples, as many as are the present.
+    #[serde(skip)]
+    now: Sums,
     /// The last shift, in standard deviations of the past; NaN if unknown.
     #[serde(skip, default = "unknown")]
     shift: f32,
@@ -83,6 +128,8 @@ impl Default for Vm {
         Self {
             logs: [MISSING; RING],
             repeats: Repeats::default(),
+            past: Sums::default(),
+            now: Sums::default(),
             shift: unknown(),
             level: unknown(),
         }
@@ -98,58 +145,79 @@ enum Vote {
     Down,
 }
 
+/// The place in the ring `by` samples after `at`; `by` is at most [`RING`].
+fn after(at: usize, by: usize) -> usize {
+    match at + by {
+        place if place >= RING => place - RING,
+        place => place,
+    }
+}
+
 impl Vm {
-    /// Takes a sample at the place `at` of the ring.
-    fn take(&mut self, at: usize, value: f64) {
-        if value.is_nan() {
-            self.logs[at] = MISSING;
-            return;
-        }
-        let log = logs::stored(value.max(0.0).ln_1p() as f32);
-        self.repeats.pass(log == self.logs[(at + RING - 1) % RING]);
+    /// Takes a sample at the place `at` of the ring; `present` samples are the present.
+    fn take(&mut self, at: usize, present: usize, value: f64) {
+        let log = match value.is_nan() {
+            true => MISSING,
+            false => {
+                let log = logs::stored(value.max(0.0).ln_1p() as f32);
+                self.repeats.pass(log == self.logs[after(at, RING - 1)]);
+                log
+            }
+        };
+        self.put(at, present, log);
+    }
+
+    /// Puts a stored logarithm at the place `at` of the ring, which is that of the oldest one.
+    fn put(&mut self, at: usize, present: usize, log: u16) {
+        self.past.remove(self.logs[at]);
+        self.past.add(self.logs[after(at, BASE)]);
+        self.now.remove(self.logs[after(at, RING - present)]);
+        self.now.add(log);
         self.logs[at] = log;
+    }
+
+    /// Computes the sums of a restored state; `next` is the place of the oldest sample.
+    fn rebuild(&mut self, next: usize, present: usize) {
+        let sums = |from: usize, to: usize| {
+            let mut sums = Sums::default();
+            (from..to).for_each(|by| sums.add(self.logs[after(next, by)]));
+            sums
+        };
+        (self.past, self.now) = (sums(0, BASE), sums(RING - present, RING));
+    }
+
+    /// Whether all of the past lies below (`up`) or above `now`, in ln(1+x); `next` is the place of the oldest sample.
+    fn is_beyond(&self, next: usize, up: bool, now: f32) -> bool {
+        let past = (0..BASE).filter_map(|by| logs::known(self.logs[after(next, by)]));
+        match up {
+            true => past.fold(f32::NEG_INFINITY, f32::max) < now,
+            false => past.fold(f32::INFINITY, f32::min) > now,
+        }
     }
 
     /// The vote; `next` is the place of the oldest sample, and the last `present` are the present.
     fn vote(&mut self, next: usize, present: usize) -> Vote {
-        let oldest_first = || self.logs[next..].iter().chain(&self.logs[..next]).copied();
-        let past = oldest_first().take(BASE);
-        let now = oldest_first().skip(RING - present);
-        let (mut count, mut sum, mut squares) = (0, 0.0, 0.0);
-        let (mut least, mut largest) = (f32::INFINITY, f32::NEG_INFINITY);
-        for log in past.filter_map(logs::known) {
-            count += 1;
-            sum += log;
-            squares += log * log;
-            least = least.min(log);
-            largest = largest.max(log);
-        }
-        let (mut present_count, mut present_sum) = (0, 0.0);
-        for log in now.filter_map(logs::known) {
-            present_count += 1;
-            present_sum += log;
-        }
         (self.shift, self.level) = (unknown(), unknown());
-        if count < KNOWN_MIN {
+        if (self.past.count as usize) < KNOWN_MIN {
             return Vote::Abstains;
         }
-        let mean = sum / count as f32;
+        let mean = self.past.mean();
         self.level = mean;
-        if present_count < present {
+        if (self.now.count as usize) < present {
             return Vote::Abstains;
         }
-        let now = present_sum / present as f32;
-        let idle = IDLE.ln_1p();
-        if mean < idle && now < idle {
+        let now = self.now.mean();
+        if mean < IDLE_LOG && now < IDLE_LOG {
             return Vote::Abstains;
         }
-        let spread = (squares / count as f32 - mean * mean).max(0.0).sqrt();
-        let shift = (now - mean) / spread.max(SPREAD_MIN);
+        let step = now - mean;
+        let shift = step / self.past.spread().max(SPREAD_MIN);
         self.shift = shift.clamp(-SHIFT_MAX, SHIFT_MAX);
-        match now - mean {
-            step if step >= STEP_MIN && now > largest => Vote::Up,
-            step if step <= -STEP_MIN && now < least => Vote::Down,
-            _ => Vote::Stays,
+        let up = step > 0.0;
+        match step.abs() >= STEP_MIN && self.is_beyond(next, up, now) {
+            true if up => Vote::Up,
+            true => Vote::Down,
+            false => Vote::Stays,
         }
     }
 }
@@ -215,6 +283,12 @@ impl Jumps {
         };
     }
 
+    /// Computes what is not saved, of a valid state.
+    pub(super) fn rebuild(&mut self) {
+        let (next, present) = (self.next as usize, self.present);
+        self.vms.iter_mut().for_each(|vm| vm.rebuild(next, present));
+    }
+
     /// Whether a restored state is possible.
     pub(super) fn is_valid(&self, slots: usize, interval: f64) -> bool {
         let vms = if interval <= INTERVAL_MAX { slots } else { 0 };
@@ -244,12 +318,12 @@ impl Jumps {
             return None;
         }
         let at = self.next as usize;
-        self.next = ((at + 1) % RING) as u32;
+        self.next = after(at, 1) as u32;
         let (mut voters, mut up, mut down) = (0_u32, 0_u32, 0_u32);
         let (mut there, mut frozen) = (0_u32, 0_u32);
         let (mut rising, mut falling) = (0_u32, 0_u32);
         for (vm, value) in self.vms.iter_mut().zip(values) {
-            vm.take(at, *value);
+            vm.take(at, self.present, *value);
             there += u32::from(!value.is_nan());
             frozen +=
                 u32::from(!value.is_nan() && vm.repeats.is_frozen(MOVES_MIN, self.repeats_min));
@@ -316,8 +390,11 @@ impl Jumps {
         }
         for _ in 0..ticks.min(RING as u64) {
             let at = self.next as usize;
-            self.vms.iter_mut().for_each(|vm| vm.logs[at] = MISSING);
-            self.next = ((at + 1) % RING) as u32;
+            let present = self.present;
+            self.vms
+                .iter_mut()
+                .for_each(|vm| vm.put(at, present, MISSING));
+            self.next = after(at, 1) as u32;
         }
         self.bar.skip_with(ticks, self.decay);
     }
@@ -333,5 +410,35 @@ impl Jumps {
     pub(super) fn baseline(&self, slot: usize) -> Option<f64> {
         let level = self.vms.get(slot)?.level;
         (!level.is_nan()).then(|| f64::from(level).exp_m1())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_kept_up_to_date_are_those_of_the_rings() {
+        let mut jumps = Jumps::new(10.0);
+        jumps.resize(3);
+        let value = |t: usize, vm: usize| match (t * 7 + vm * 5) % 11 {
+            0 => f64::NAN,
+            rest => (rest * rest * (vm + 1)) as f64 + if t > 200 { 1e9 } else { 0.0 },
+        };
+        for t in 0..400 {
+            jumps.pass(&[value(t, 0), value(t, 1), value(t, 2)], 0);
+            match t {
+                150 => jumps.skip(3),
+                300 => jumps.reset(1),
+                _ => {}
+            }
+            let mut rebuilt = jumps.clone();
+            rebuilt.rebuild();
+            let sums = |jumps: &Jumps| {
+                let all = jumps.vms.iter().flat_map(|vm| [vm.past, vm.now]);
+                all.map(|s| (s.count, s.sum, s.squares)).collect::<Vec<_>>()
+            };
+            assert_eq!(sums(&jumps), sums(&rebuilt), "{t}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error};
 
 /// Units of a stored logarithm per unit.
-const UNITS: f32 = 2048.0;
+pub(super) const UNITS: f32 = 2048.0;
 
 /// What stands where there is none.
 pub(super) const MISSING: u16 = u16::MAX;

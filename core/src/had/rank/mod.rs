@@ -168,10 +168,12 @@ impl Rank {
             self.more.resize(slots);
             self.more.usual = self.judge.usual_before();
         }
-        self.more.is_valid(slots, interval)
-            && self
-                .judge
-                .restore(percent, setting.judged_sec, false_alarms_per_month)
+        if !self.more.is_valid(slots, interval) {
+            return false;
+        }
+        self.more.jumps.rebuild();
+        self.judge
+            .restore(percent, setting.judged_sec, false_alarms_per_month)
     }
 
     /// What is saved separately.
