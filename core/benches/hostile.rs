@@ -73,18 +73,16 @@ fn cost(family: Family, len: usize) -> f64 {
     for _ in 0..2 * templates {
         full.add(&next(family));
     }
-    let sample: Vec<String> = (0..SAMPLE).map(|_| next(family)).collect();
-    let bytes: usize = sample.iter().map(String::len).sum();
-    let round = |_| {
-        let mut miner = full.clone();
+    let mut round = || {
+        let sample: Vec<String> = (0..SAMPLE).map(|_| next(family)).collect();
+        let bytes: usize = sample.iter().map(String::len).sum();
         let start = cpu_ns();
         for line in &sample {
-            miner.add(line);
+            full.add(line);
         }
-        cpu_ns() - start
+        (cpu_ns() - start) as f64 / bytes as f64
     };
-    let least = (0..ROUNDS).map(round).min().unwrap_or_default();
-    least as f64 / bytes as f64
+    (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min)
 }
 
 /// CPU time of this thread in nanoseconds.

@@ -3,8 +3,8 @@
 use super::postings::SCAN_MAX;
 
 /// Postings that a search may look at, and how many more per word of the line.
-const POSTINGS: usize = 96;
-const POSTINGS_PER_WORD: usize = 8;
+const POSTINGS: usize = 48;
+const POSTINGS_PER_WORD: usize = 4;
 /// Words of templates that a search may compare, how many more per word of the line, as for a leaf that is scanned, and how many
 /// more for each of its first words.
 const WORDS: usize = 128;

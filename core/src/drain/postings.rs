@@ -65,6 +65,14 @@ struct Queried {
     position: u32,
 }
 
+/// How far a query has come in the list of a word.
+#[derive(Debug, Clone, Copy)]
+struct Walk {
+    /// The next posting.
+    at: u32,
+    hash: u32,
+}
+
 /// A cluster in the index.
 #[derive(Debug, Clone, Copy)]
 struct Listed {
@@ -93,6 +101,8 @@ pub(super) struct Postings {
     listed: Vec<Listed>,
     /// The words of the line or template queried last.
     query: Vec<Queried>,
+    /// The lists that a query walks through.
+    walks: Vec<Walk>,
     /// The number of the last query.
     epoch: u32,
     /// The leaf of the last query.
@@ -133,6 +143,7 @@ impl Postings {
             used: 0,
             listed: Vec::new(),
             query: Vec::new(),
+            walks: Vec::new(),
             epoch: 0,
             queried_leaf: None,
         }
@@ -313,36 +324,49 @@ impl Postings {
             self.epoch = 1;
         }
         let epoch = self.epoch;
-        let (query, lists) = (&self.query, &self.lists);
+        let (query, lists, walks) = (&self.query, &self.lists, &mut self.walks);
         let (postings_of, listed) = (&self.postings, &mut self.listed);
         let bits = lists.len().checked_ilog2().unwrap_or(0);
-        let mut walk = |word: &Queried, budget: &mut Budget| {
-            let mut at = lists[(word.hash >> (u32::BITS - bits)) as usize].first;
-            while let Some(posting) = postings_of.get(at as usize) {
-                if !budget.take_posting() {
-                    return;
+        // All lists at once, a posting of each in turn: the loads of one list wait for each other, those of several do not.
+        let mut walk = |longer: u32, up_to: u32, budget: &mut Budget| {
+            let words = query.iter().filter(|w| w.len > longer && w.len <= up_to);
+            walks.clear();
+            walks.extend(words.map(|word| Walk {
+                at: lists[(word.hash >> (u32::BITS - bits)) as usize].first,
+                hash: word.hash,
+            }));
+            while !walks.is_empty() {
+                let mut going = 0;
+                for i in 0..walks.len() {
+                    let Walk { at, hash } = walks[i];
+                    let Some(posting) = postings_of.get(at as usize) else {
+                        continue;
+                    };
+                    if !budget.take_posting() {
+                        return;
+                    }
+                    let at = posting.next;
+                    walks[going] = Walk { at, hash };
+                    going += 1;
+                    if posting.hash != hash {
+                        continue;
+                    }
+                    let listed = &mut listed[posting.slot as usize];
+                    let met = std::mem::replace(&mut listed.epoch, epoch) == epoch;
+                    if !met && common_places(&own, &listed.signature) >= least {
+                        candidate(posting.slot, budget);
+                    }
                 }
-                at = posting.next;
-                if posting.hash != word.hash {
-                    continue;
-                }
-                let listed = &mut listed[posting.slot as usize];
-                let met = std::mem::replace(&mut listed.epoch, epoch) == epoch;
-                if !met && common_places(&own, &listed.signature) >= least {
-                    candidate(posting.slot, budget);
-                }
+                walks.truncate(going);
             }
         };
         if budget.allows(postings) {
-            let listed = query.iter().filter(|word| word.len > 0);
-            listed.for_each(|word| walk(word, budget));
-            return;
+            return walk(0, u32::MAX, budget);
         }
-        let mut above = 0;
+        let mut longer = 0;
         for tier in TIERS {
-            let listed = query.iter().filter(|w| w.len > above && w.len <= tier);
-            listed.for_each(|word| walk(word, budget));
-            above = tier;
+            walk(longer, tier, budget);
+            longer = tier;
         }
     }
 
@@ -384,6 +408,7 @@ impl Postings {
             + vec(&self.postings)
             + vec(&self.listed)
             + vec(&self.query)
+            + vec(&self.walks)
     }
 }
 
