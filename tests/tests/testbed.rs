@@ -232,3 +232,56 @@ fn machines_that_are_paused_together_are_neither_an_anomaly_nor_a_silence_of_the
         .any(|told| told.header("Plugin") == "bellwether");
     assert!(!told, "{}", evidence(&hypervisor, &collectd));
 }
+
+/// Seconds between readings that collectd has by default.
+const DEFAULT_INTERVAL_S: f64 = 10.0;
+/// Seconds within which a host's fault must be raised at that interval.
+const DEFAULT_RAISED_WITHIN_S: f64 = 180.0;
+
+/// An hour at collectd's default interval: each guest's load changes when that of no other does. `BELLWETHER_TESTBED_MINUTES`
+/// sets another length.
+#[test]
+#[ignore = "takes more than an hour"]
+fn an_hour_of_loads_that_change_raises_nothing_and_a_fault_after_it_is_raised_within_minutes() {
+    let _alone = alone();
+    let Some(tools) = tools() else { return };
+    let plugin = Plugin::build().unwrap();
+    let minutes = std::env::var("BELLWETHER_TESTBED_MINUTES").map_or(60, |m| m.parse().unwrap());
+    let bed = TestBed::new(tools).unwrap();
+    let hypervisor = bed.start_hypervisor("hv1", VMS + 1).unwrap();
+    let collectd = hypervisor
+        .start_collectd(DEFAULT_INTERVAL_S, Some((&plugin, "")))
+        .unwrap();
+    // xorshift32, so that a run can be repeated.
+    let mut state = 2_463_534_242_u32;
+    let mut random = |below: u32| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state % below
+    };
+    for minute in 0..minutes {
+        for vm in hypervisor.vms() {
+            // Every five minutes on average.
+            if random(5) == 0 {
+                hypervisor.limit_vm(vm, Some(14 + random(24))).unwrap();
+            }
+        }
+        sleep(Duration::from_secs(60));
+        eprintln!("{} of {minutes} minutes", minute + 1);
+    }
+    let evidence = || evidence(&hypervisor, &collectd);
+    assert_eq!(anomalies(&collectd), [], "{}", evidence());
+
+    hypervisor.fault_host().unwrap();
+    let fault = now_s();
+    while anomalies(&collectd).is_empty() {
+        assert!(now_s() < fault + DEFAULT_RAISED_WITHIN_S, "{}", evidence());
+        sleep(Duration::from_secs(1));
+    }
+    eprintln!(
+        "raised {:.0} s after the fault\n{}",
+        now_s() - fault,
+        evidence()
+    );
+}

@@ -179,6 +179,14 @@ impl Hypervisor {
             .limit_machine(&self.name, vm, Some(VM_FAULT_PERCENT))
     }
 
+    /// Changes the load of one machine: it gets at most this many percent of one core; `None` is as much as it wants.
+    ///
+    /// # Errors
+    /// When there is no such machine, or the kernel refuses.
+    pub fn limit_vm(&self, vm: &str, percent_of_core: Option<u32>) -> Result<()> {
+        self.groups.limit_machine(&self.name, vm, percent_of_core)
+    }
+
     /// Pauses one machine, as an administrator does.
     ///
     /// # Errors
