@@ -3,7 +3,7 @@
 //! Version 1: options that shape the state, hypervisors, counters, `swept`, pending events as JSON; then, which may be missing,
 //! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
 //! Version 3: the same, more of the algorithm `rank` and of incidents by hypervisor and series, the reported incidents by
-//! hypervisor, the fleet, and the maintenance windows.
+//! hypervisor, the fleet, and the maintenance windows. Version 4: the same, and the channel `level` by hypervisor and series.
 
 use std::io::{self, Write};
 
@@ -21,7 +21,7 @@ use super::notice::Notices;
 use super::observation::{Counters, LaterCounters};
 use super::options::Algorithm;
 use super::presence::{Presence, Presences};
-use super::rank::More as RankMore;
+use super::rank::{Level, More as RankMore};
 use super::series::{Member, Series};
 use crate::event::{Event, Queue};
 use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
@@ -143,9 +143,31 @@ fn more_of(hypervisor: &Hypervisor) -> Vec<MoreOfSeries<&RankMore>> {
         .collect()
 }
 
+/// The level of each series, saved separately.
+fn levels_of(hypervisor: &Hypervisor) -> Vec<Option<&Level>> {
+    let series = hypervisor.series.iter();
+    series
+        .map(|series| series.method.more().map(RankMore::level))
+        .collect()
+}
+
+/// Adds the levels to what else is saved of the series; `false` if there are levels of series that there are not.
+fn add_levels(more: &mut [Vec<MoreOfSeries<RankMore>>], levels: Vec<Vec<Option<Level>>>) -> bool {
+    let is_valid =
+        levels.len() == more.len() && levels.iter().zip(&*more).all(|(a, b)| a.len() == b.len());
+    let all = more.iter_mut().flatten();
+    for ((rank, _), level) in all.zip(levels.into_iter().flatten()) {
+        *rank = match (rank.take(), level) {
+            (Some(rank), Some(level)) => Some(rank.with_level(level)),
+            (rank, _) => rank,
+        };
+    }
+    is_valid
+}
+
 impl Saved for Detector {
     const TAG: Tag = *b"had ";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const OLDEST: u32 = 1;
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -163,6 +185,8 @@ impl Saved for Detector {
         write_value(out, &self.alone())?;
         let more = || self.hypervisors.iter().map(more_of);
         write_value(out, &LazySeq(more))?;
+        let levels = || self.hypervisors.iter().map(levels_of);
+        write_value(out, &LazySeq(levels))?;
         let reported = || {
             self.hypervisors
                 .iter()
@@ -204,19 +228,20 @@ impl Saved for Detector {
             })?;
             member.alone_since = alone.3;
         }
-        let (mut more, reported): (Vec<Vec<MoreOfSeries<RankMore>>>, Vec<Vec<Reported>>) =
-            match version {
-                1 | 2 => (
-                    Vec::new(),
-                    hypervisors.iter().map(reported_before).collect(),
-                ),
-                _ => (
-                    input.next("more of the series")?,
-                    input.next("the reported incidents")?,
-                ),
-            };
+        let mut more: Vec<Vec<MoreOfSeries<RankMore>>> = match version {
+            1 | 2 => Vec::new(),
+            _ => input.next("more of the series")?,
+        };
+        let mut is_valid = match version {
+            1..=3 => true,
+            _ => add_levels(&mut more, input.next("the levels")?),
+        };
+        let reported: Vec<Vec<Reported>> = match version {
+            1 | 2 => hypervisors.iter().map(reported_before).collect(),
+            _ => input.next("the reported incidents")?,
+        };
         more.resize_with(hypervisors.len(), Vec::new);
-        let mut is_valid = reported.len() == hypervisors.len();
+        is_valid &= reported.len() == hypervisors.len();
         for ((hypervisor, more), reported) in hypervisors.iter_mut().zip(&mut more).zip(reported) {
             is_valid &= reported
                 .iter()

@@ -532,6 +532,11 @@ impl Judge {
         self.bars.iter_mut().for_each(|bar| bar.skip(ticks));
     }
 
+    /// How much a VM has changed on channel `c`, in ln of its mean; `None` if unknown.
+    pub(super) fn change(&self, slot: usize, c: usize) -> Option<f64> {
+        self.vms[slot].change(c)
+    }
+
     pub(super) fn baseline(&self, slot: usize) -> Option<f64> {
         self.vms[slot].baseline()
     }

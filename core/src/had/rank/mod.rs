@@ -9,7 +9,7 @@
 //! [`quorum`]). It must exceed a threshold that depends on the number of voters and their noise and on how often this hypervisor
 //! comes near it (`calibration`), on top of what the hypervisor's own past has shown, recently and at this hour (`bar`); and a step
 //! must explain it better than the course of the day (`gate`). VMs that fall to a fraction of what they ever were need none of that
-//! ([`size`]).
+//! ([`size`]), nor do VMs that, their course of the day divided out, change together by more than within days ([`level`]).
 //!
 //! [`quorum`]: super::quorum
 
@@ -21,6 +21,7 @@ mod frozen;
 mod gate;
 mod judge;
 mod jump;
+mod level;
 mod logs;
 mod shift;
 mod size;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use self::course::Course;
 use self::judge::Judge;
 use self::jump::Jumps;
+pub(super) use self::level::Level;
 use self::usual::Usual;
 use super::method::{Alarm, Method, Verdict};
 use crate::event::Direction;
@@ -84,6 +86,9 @@ pub(super) struct More {
     /// Only where samples are averaged.
     jumps: Jumps,
     calibration: calibration::Calibration,
+    /// Not part of a snapshot of version 3; saved separately again.
+    #[serde(skip)]
+    level: Level,
     /// Judgments in which most VMs were tiny.
     tiny: u32,
     /// By slot, whether it was at the last judgment; empty before the first.
@@ -209,6 +214,10 @@ impl Rank {
             &mut more.calibration,
             has_course,
         );
+        let day = 86_400.0 / more.setting.judged_sec;
+        if let Some(level) = more.level.pass(&self.judge, has_course, day) {
+            verdict = of_both(verdict, level);
+        }
         let tiny = size::tiny(&self.judge, &more.values, &mut more.is_tiny);
         more.tiny = match tiny {
             Some(_) => more.tiny.saturating_add(1),
@@ -228,7 +237,34 @@ impl Rank {
     }
 }
 
+/// The verdict of the judge and that of a channel beside it, whose alarm counts unless the judge has one that is not slow.
+fn of_both(judged: Verdict, beside: Verdict) -> Verdict {
+    let mut verdict = match beside.alarm {
+        Some(_) if judged.alarm.is_none_or(|alarm| alarm.slow) => beside,
+        _ => Verdict {
+            voters: judged.voters.max(beside.voters),
+            score: judged.score.max(beside.score),
+            ..judged
+        },
+    };
+    if verdict.alarm.is_none() {
+        verdict.consensus = judged.consensus.max(beside.consensus);
+    }
+    verdict.weight = judged.weight.max(beside.weight);
+    verdict
+}
+
 impl More {
+    /// What is saved separately once more.
+    pub(super) fn level(&self) -> &Level {
+        &self.level
+    }
+
+    /// The same with the level of a saved state.
+    pub(super) fn with_level(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
     fn resize(&mut self, slots: usize) {
         self.means.resize(slots, Mean::default());
         self.courses.resize_with(slots, Course::default);
@@ -247,6 +283,7 @@ impl More {
             && self.courses.iter().all(Course::is_valid)
             && self.calibration.is_valid()
             && self.jumps.is_valid(slots, interval)
+            && self.level.is_valid()
     }
 }
 
@@ -260,6 +297,7 @@ impl Method for Rank {
             + vec(&more.values)
             + allocation(self.judge.slots())
             + more.jumps.bytes()
+            + more.level.bytes()
     }
 
     fn resize(&mut self, slots: usize) {
@@ -287,7 +325,7 @@ impl Method for Rank {
         }
         let jump = more.jumps.pass(values, hour);
         more.passed += 1;
-        let mut verdict = if more.passed >= more.setting.factor {
+        let verdict = if more.passed >= more.setting.factor {
             more.passed = 0;
             let verdict = self.judged(hour);
             self.more.last = Verdict {
@@ -298,25 +336,10 @@ impl Method for Rank {
         } else {
             more.last
         };
-        if let Some(jump) = jump {
-            verdict.voters = verdict.voters.max(jump.voters);
-            verdict.score = verdict.score.max(jump.score);
-            let weight = verdict.weight.max(jump.weight);
-            match jump.alarm {
-                Some(alarm) if verdict.alarm.is_none_or(|judged| judged.slow) => {
-                    verdict = Verdict {
-                        alarm: Some(alarm),
-                        ..jump
-                    };
-                }
-                _ if verdict.alarm.is_none() => {
-                    verdict.consensus = verdict.consensus.max(jump.consensus);
-                }
-                _ => {}
-            }
-            verdict.weight = weight;
+        match jump {
+            Some(jump) => of_both(verdict, jump),
+            None => verdict,
         }
-        verdict
     }
 
     fn skip(&mut self, ticks: u64) {

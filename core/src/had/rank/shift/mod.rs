@@ -29,6 +29,8 @@ const PAST: usize = 72;
 const PAST_GAP: usize = 4;
 /// A VM whose base and present are both below this has no signal (units of the metric).
 const IDLE: f32 = 0.5;
+/// A VM whose base and present are both below this has no level to speak of (units of the metric).
+const BUSY: f32 = 1.0;
 /// A VM whose base and present are both above this (percent) cannot rise.
 const SATURATED: u32 = 95;
 /// A rank of 0 to 1 is stored as 0 to this.
@@ -334,6 +336,19 @@ impl Vm {
     /// Full scale in hundreds of the metric's unit: two to the power of `scale`.
     fn unit(&self) -> f32 {
         f32::from_bits((127 + u32::from(self.scale)) << 23)
+    }
+
+    /// How much the present of channel `c` differs from its base, as ln of the ratio of the means of 1+x; `None` if too little is
+    /// known, or both are next to nothing.
+    pub(super) fn change(&self, c: usize) -> Option<f64> {
+        let scale = &self.scales[c];
+        if scale.base_count < BASE_MIN || 2 * usize::from(scale.short_count) < TABLE[c].short {
+            return None;
+        }
+        let now = self.level(scale.short_sum, scale.short_count);
+        let before = self.level(scale.base_sum, scale.base_count);
+        let is_busy = now.max(before) >= BUSY;
+        is_busy.then(|| f64::from(((now + 1.0) / (before + 1.0)).ln()))
     }
 
     /// The mean of the fast channel's base, in the metric's unit; `None` if the base is too short.
