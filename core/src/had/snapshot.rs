@@ -3,7 +3,7 @@
 //! Version 1: options that shape the state, hypervisors, counters, `swept`, pending events as JSON; then, which may be missing,
 //! further counters by name and since when the collector is silent. Version 2: the same, and since when VMs have changed alone.
 //! Version 3: the same, more of the algorithm `rank` and of incidents by hypervisor and series, the reported incidents by
-//! hypervisor, the fleet, and the maintenance windows. Version 4: the same, and the channel `level` by hypervisor and series.
+//! hypervisor, the fleet, and the maintenance windows. Version 4: the same, and the habits of VMs by hypervisor and series.
 
 use std::io::{self, Write};
 
@@ -21,7 +21,7 @@ use super::notice::Notices;
 use super::observation::{Counters, LaterCounters};
 use super::options::Algorithm;
 use super::presence::{Presence, Presences};
-use super::rank::{Level, More as RankMore};
+use super::rank::{Habits, More as RankMore};
 use super::series::{Member, Series};
 use crate::event::{Event, Queue};
 use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
@@ -143,22 +143,22 @@ fn more_of(hypervisor: &Hypervisor) -> Vec<MoreOfSeries<&RankMore>> {
         .collect()
 }
 
-/// The level of each series, saved separately.
-fn levels_of(hypervisor: &Hypervisor) -> Vec<Option<&Level>> {
+/// The habits of the VMs of each series, saved separately.
+fn habits_of(hypervisor: &Hypervisor) -> Vec<Option<&Habits>> {
     let series = hypervisor.series.iter();
     series
-        .map(|series| series.method.more().map(RankMore::level))
+        .map(|series| series.method.more().map(RankMore::habits))
         .collect()
 }
 
-/// Adds the levels to what else is saved of the series; `false` if there are levels of series that there are not.
-fn add_levels(more: &mut [Vec<MoreOfSeries<RankMore>>], levels: Vec<Vec<Option<Level>>>) -> bool {
+/// Adds the habits to what else is saved of the series; `false` if there are habits of series that there are not.
+fn add_habits(more: &mut [Vec<MoreOfSeries<RankMore>>], habits: Vec<Vec<Option<Habits>>>) -> bool {
     let is_valid =
-        levels.len() == more.len() && levels.iter().zip(&*more).all(|(a, b)| a.len() == b.len());
+        habits.len() == more.len() && habits.iter().zip(&*more).all(|(a, b)| a.len() == b.len());
     let all = more.iter_mut().flatten();
-    for ((rank, _), level) in all.zip(levels.into_iter().flatten()) {
-        *rank = match (rank.take(), level) {
-            (Some(rank), Some(level)) => Some(rank.with_level(level)),
+    for ((rank, _), habits) in all.zip(habits.into_iter().flatten()) {
+        *rank = match (rank.take(), habits) {
+            (Some(rank), Some(habits)) => Some(rank.with_habits(habits)),
             (rank, _) => rank,
         };
     }
@@ -185,8 +185,8 @@ impl Saved for Detector {
         write_value(out, &self.alone())?;
         let more = || self.hypervisors.iter().map(more_of);
         write_value(out, &LazySeq(more))?;
-        let levels = || self.hypervisors.iter().map(levels_of);
-        write_value(out, &LazySeq(levels))?;
+        let habits = || self.hypervisors.iter().map(habits_of);
+        write_value(out, &LazySeq(habits))?;
         let reported = || {
             self.hypervisors
                 .iter()
@@ -234,7 +234,7 @@ impl Saved for Detector {
         };
         let mut is_valid = match version {
             1..=3 => true,
-            _ => add_levels(&mut more, input.next("the levels")?),
+            _ => add_habits(&mut more, input.next("the habits")?),
         };
         let reported: Vec<Vec<Reported>> = match version {
             1 | 2 => hypervisors.iter().map(reported_before).collect(),

@@ -541,6 +541,11 @@ impl Judge {
         self.vms[slot].baseline()
     }
 
+    /// The VMs' shifts on the fast channel, NaN where one abstains.
+    pub(super) fn shifts(&self) -> impl Iterator<Item = f32> {
+        self.shared.shifts.iter().map(|shifts| shifts[FAST])
+    }
+
     pub(super) fn shift(&self, slot: usize) -> f64 {
         f64::from(self.shared.shifts[slot][FAST])
     }

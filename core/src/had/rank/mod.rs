@@ -13,6 +13,7 @@
 //!
 //! [`quorum`]: super::quorum
 
+mod alike;
 mod bar;
 mod calibration;
 mod channel;
@@ -29,10 +30,11 @@ mod usual;
 
 use serde::{Deserialize, Serialize};
 
+use self::alike::Alike;
 use self::course::Course;
 use self::judge::Judge;
 use self::jump::Jumps;
-pub(super) use self::level::Level;
+use self::level::Level;
 use self::usual::Usual;
 use super::method::{Alarm, Method, Verdict};
 use crate::event::Direction;
@@ -88,7 +90,7 @@ pub(super) struct More {
     calibration: calibration::Calibration,
     /// Not part of a snapshot of version 3; saved separately again.
     #[serde(skip)]
-    level: Level,
+    habits: Habits,
     /// Judgments in which most VMs were tiny.
     tiny: u32,
     /// By slot, whether it was at the last judgment; empty before the first.
@@ -102,6 +104,13 @@ pub(super) struct More {
     /// The last verdict, without its alarm.
     #[serde(skip)]
     last: Verdict,
+}
+
+/// What the VMs usually do together.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Habits {
+    level: Level,
+    alike: Alike,
 }
 
 /// What follows from the options.
@@ -214,8 +223,9 @@ impl Rank {
             &mut more.calibration,
             has_course,
         );
+        more.habits.alike.pass(self.judge.shifts());
         let day = 86_400.0 / more.setting.judged_sec;
-        if let Some(level) = more.level.pass(&self.judge, has_course, day) {
+        if let Some(level) = more.habits.level.pass(&self.judge, has_course, day) {
             verdict = of_both(verdict, level);
         }
         let tiny = size::tiny(&self.judge, &more.values, &mut more.is_tiny);
@@ -256,13 +266,13 @@ fn of_both(judged: Verdict, beside: Verdict) -> Verdict {
 
 impl More {
     /// What is saved separately once more.
-    pub(super) fn level(&self) -> &Level {
-        &self.level
+    pub(super) fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    /// The same with the level of a saved state.
-    pub(super) fn with_level(self, level: Level) -> Self {
-        Self { level, ..self }
+    /// The same with the habits of a saved state.
+    pub(super) fn with_habits(self, habits: Habits) -> Self {
+        Self { habits, ..self }
     }
 
     fn resize(&mut self, slots: usize) {
@@ -283,7 +293,8 @@ impl More {
             && self.courses.iter().all(Course::is_valid)
             && self.calibration.is_valid()
             && self.jumps.is_valid(slots, interval)
-            && self.level.is_valid()
+            && self.habits.level.is_valid()
+            && self.habits.alike.is_valid()
     }
 }
 
@@ -297,7 +308,7 @@ impl Method for Rank {
             + vec(&more.values)
             + allocation(self.judge.slots())
             + more.jumps.bytes()
-            + more.level.bytes()
+            + more.habits.level.bytes()
     }
 
     fn resize(&mut self, slots: usize) {
@@ -325,7 +336,7 @@ impl Method for Rank {
         }
         let jump = more.jumps.pass(values, hour);
         more.passed += 1;
-        let verdict = if more.passed >= more.setting.factor {
+        let mut verdict = if more.passed >= more.setting.factor {
             more.passed = 0;
             let verdict = self.judged(hour);
             self.more.last = Verdict {
@@ -336,10 +347,16 @@ impl Method for Rank {
         } else {
             more.last
         };
-        match jump {
-            Some(jump) => of_both(verdict, jump),
-            None => verdict,
+        if let Some(jump) = jump {
+            verdict = of_both(verdict, jump);
         }
+        // The consensus of VMs that usually move alike says little of their host.
+        let usual = self.more.habits.alike.share();
+        if let Some(alarm) = &mut verdict.alarm {
+            alarm.consistency = alarm.consistency.max(usual);
+            alarm.distinctiveness = alarm.distinctiveness.min(1.0 - usual);
+        }
+        verdict
     }
 
     fn skip(&mut self, ticks: u64) {
