@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Time constant, in samples: two days of those that are judged.
 const MEMORY: f32 = 576.0;
+/// Samples that must be known, a day: in fewer, a fault is soon a large part of what is known.
+const KNOWN_MIN: u16 = 288;
 /// No shift counts for more, so that one fault is no habit.
 const SHIFT_MAX: f32 = 2.0;
 
@@ -22,6 +24,8 @@ pub(super) struct Alike {
     products: f32,
     /// Mean square of the shift of one.
     squares: f32,
+    /// Number of samples.
+    known: u16,
 }
 
 impl Alike {
@@ -43,12 +47,16 @@ impl Alike {
             let product = (sum * sum - squares) / (count * (count - 1.0));
             self.products += (product - self.products) / MEMORY;
             self.squares += (squares / count - self.squares) / MEMORY;
+            self.known = self.known.saturating_add(1);
         }
     }
 
     /// How much a common change is what these VMs usually show, 0 to 1; 0 if they move against each other or nothing is known.
     pub(super) fn share(&self) -> f64 {
-        (self.correlation() / ALWAYS).clamp(0.0, 1.0)
+        match self.known >= KNOWN_MIN {
+            true => (self.correlation() / ALWAYS).clamp(0.0, 1.0),
+            false => 0.0,
+        }
     }
 
     /// The correlation between two VMs.
@@ -67,7 +75,8 @@ mod tests {
     /// The correlation after days of shifts that are `common` for all VMs and `own` for each.
     fn after(common: f32, own: f32) -> f64 {
         let mut alike = Alike::default();
-        let wave = |t: usize, period: usize| (t as f32 * 6.283 / period as f32).sin();
+        let wave =
+            |t: usize, period: usize| (t as f32 * std::f32::consts::TAU / period as f32).sin();
         for t in 0..3000 {
             let shift = |vm: usize| common * wave(t, 97) + own * wave(t, 13 + 4 * vm);
             alike.pass((0..5).map(shift));
@@ -85,6 +94,10 @@ mod tests {
     #[test]
     fn one_fault_is_no_habit_and_a_vm_that_abstains_does_not_count() {
         let mut alike = Alike::default();
+        for _ in 0..20 {
+            alike.pass([9.0; 5].into_iter());
+        }
+        assert_eq!(alike.share(), 0.0, "too little is known");
         for t in 0..2000 {
             let shift = |vm: usize| (t as f32 / (3 + vm) as f32).sin();
             alike.pass((0..5).map(shift));
