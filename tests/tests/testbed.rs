@@ -238,8 +238,7 @@ const DEFAULT_INTERVAL_S: f64 = 10.0;
 /// Seconds within which a host's fault must be raised at that interval.
 const DEFAULT_RAISED_WITHIN_S: f64 = 180.0;
 
-/// An hour at collectd's default interval: each guest's load changes when that of no other does. `BELLWETHER_TESTBED_MINUTES`
-/// sets another length.
+/// An hour at collectd's default interval: each guest's load changes by itself. `BELLWETHER_TESTBED_MINUTES` sets another length.
 #[test]
 #[ignore = "takes more than an hour"]
 fn an_hour_of_loads_that_change_raises_nothing_and_a_fault_after_it_is_raised_within_minutes() {

@@ -62,7 +62,7 @@ impl Default for Scale {
     }
 }
 
-/// What a scale found: how many times the largest of the past, and the largest.
+/// What a scale found: the change as a multiple of the largest of the past, and how the VMs voted.
 #[derive(Debug, Clone, Copy)]
 struct Found {
     ratio: f64,
