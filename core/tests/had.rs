@@ -223,6 +223,30 @@ fn an_alarm_on_a_hypervisor_not_known_for_a_day_is_provisional() {
 }
 
 #[test]
+fn a_status_says_since_when_an_incident_is_open_and_whether_it_is_provisional() {
+    for (provisional_sec, provisional) in [("86400", true), ("60", false)] {
+        let mut detector = detector(&[("provisional_sec", provisional_sec)]);
+        let fall = |from: u64| {
+            move |vm: u64, t: u64| Some(calm(vm, t) * if t >= from { 0.3 } else { 1.0 })
+        };
+        feed(&mut detector, 5, 0..200, fall(200));
+        let status = detector.statuses().next().unwrap();
+        assert_eq!((status.since, status.provisional), (None, false));
+        let events = feed(&mut detector, 5, 200..230, fall(200));
+        let raised = events
+            .iter()
+            .find(|event| event.state == State::Raised)
+            .unwrap();
+        let status = detector.statuses().next().unwrap();
+        assert_eq!(status.since, Some(raised.time));
+        assert_eq!(status.provisional, provisional);
+        assert_eq!(raised.is_provisional(), provisional);
+        feed(&mut detector, 5, 230..400, |vm, t| Some(calm(vm, t)));
+        assert_eq!(detector.statuses().next().unwrap().since, None);
+    }
+}
+
+#[test]
 fn half_of_the_guests_at_nothing_are_an_alarm_that_names_them() {
     let mut detector = detector(&[("workload_changes", "false")]);
     let names: Vec<String> = (0..8).map(|vm| format!("vm{vm}")).collect();

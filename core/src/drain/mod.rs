@@ -80,6 +80,7 @@ use self::tree::{Found, Leaf, Tree};
 use self::words::{PARAMETER, Separators, Word};
 use crate::options::OptionError;
 
+pub(crate) use options::SHAPE;
 pub use options::{BuiltinMasks, DrainOptions};
 pub(crate) use state::Restore;
 pub use state::StateError;

@@ -12,6 +12,19 @@ choice! {
     }
 }
 
+/// The options that decide which template a line has.
+pub(crate) const SHAPE: [&str; 9] = [
+    "depth",
+    "sim_th",
+    "max_children",
+    "extra_delimiters",
+    "parametrize_numeric_tokens",
+    "builtin_masks",
+    "masks",
+    "max_line_bytes",
+    "max_tokens",
+];
+
 options! {
     /// The options of a [`Miner`](super::Miner).
     pub struct DrainOptions {

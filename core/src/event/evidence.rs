@@ -23,10 +23,14 @@ pub enum Evidence {
     FleetChange(FleetChange),
     /// Of [`EventKind::WorkloadChange`].
     WorkloadChange(WorkloadChange),
+    /// Of [`EventKind::ResourceAnomaly`].
+    ResourceAnomaly(ResourceAnomaly),
     /// Of [`EventKind::LogFailure`].
     LogFailure(Box<LogFailure>),
     /// Of [`EventKind::LogNovelty`].
     LogNovelty(Box<LogNovelty>),
+    /// Of [`EventKind::FailureRisk`].
+    FailureRisk(Box<FailureRisk>),
 }
 
 /// VMs of one hypervisor changed together.
@@ -125,6 +129,22 @@ pub enum Change {
     },
 }
 
+/// The resources of a host deviate from their usual course.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ResourceAnomaly {
+    /// The signal that deviates most, such as "memory_used".
+    pub signal: String,
+    /// The signals that deviate, the strongest first, each with its deviation in robust standard deviations, separated by commas,
+    /// such as "memory_used +6.2,swap_in +4.1"; at most four. Empty if the condition ends.
+    pub signals: String,
+    /// The share of the host's past rows that were at least as unusual, above 0 to 1; `None` if the condition ends.
+    pub p_value: Option<f64>,
+    /// Raised before the detector knew a whole day of this host.
+    pub provisional: bool,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
 /// The source of a log record, as far as its transport names it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LogSource {
@@ -190,6 +210,25 @@ pub struct LogNovelty {
     pub reason: Option<String>,
 }
 
+/// All evidence about a host together makes a failure of its guests likely.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FailureRisk {
+    /// The horizon of the alarm in minutes; the event's score is the value of this horizon.
+    pub horizon_min: u32,
+    /// The probability that guests fail within 10 minutes.
+    pub risk_10min: Share,
+    /// The same within 30 minutes.
+    pub risk_30min: Share,
+    /// Whether these are probabilities of this site, learned from outcomes. If not, they are evidence scores.
+    pub calibrated: bool,
+    /// The rate of failures that an evidence score starts from, per host and year.
+    pub failures_per_host_year: f64,
+    /// The share of each source, in words: its state, and its log-likelihood ratio in nats.
+    pub sources: String,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
 impl Evidence {
     /// The kind of event with this evidence.
     pub fn kind(&self) -> EventKind {
@@ -199,8 +238,10 @@ impl Evidence {
             Self::CollectorSilence(_) => EventKind::CollectorSilence,
             Self::FleetChange(_) => EventKind::FleetChange,
             Self::WorkloadChange(_) => EventKind::WorkloadChange,
+            Self::ResourceAnomaly(_) => EventKind::ResourceAnomaly,
             Self::LogFailure(_) => EventKind::LogFailure,
             Self::LogNovelty(_) => EventKind::LogNovelty,
+            Self::FailureRisk(_) => EventKind::FailureRisk,
         }
     }
 
@@ -212,8 +253,10 @@ impl Evidence {
             Self::CollectorSilence(silence) => &silence.reason,
             Self::FleetChange(change) => &change.reason,
             Self::WorkloadChange(_) => &None,
+            Self::ResourceAnomaly(anomaly) => &anomaly.reason,
             Self::LogFailure(failure) => &failure.reason,
             Self::LogNovelty(novelty) => &novelty.reason,
+            Self::FailureRisk(risk) => &risk.reason,
         };
         reason.as_deref()
     }
@@ -226,7 +269,11 @@ impl Evidence {
             Self::WorkloadChange(change) => change.metric.as_str(),
             Self::LogFailure(failure) => failure.stream.as_str(),
             Self::LogNovelty(novelty) => novelty.stream.as_str(),
-            Self::HypervisorSilence(_) | Self::CollectorSilence(_) => "",
+            // A host has one at a time, whichever signal deviates most.
+            Self::HypervisorSilence(_)
+            | Self::CollectorSilence(_)
+            | Self::ResourceAnomaly(_)
+            | Self::FailureRisk(_) => "",
         };
         let vm = subject.vm().unwrap_or_default();
         let group = match subject {
@@ -258,6 +305,9 @@ impl Evidence {
                 text(&change.metric) + text(&change.changed_hypervisors) + maybe(&change.reason)
             }
             Self::WorkloadChange(change) => text(&change.metric),
+            Self::ResourceAnomaly(anomaly) => {
+                text(&anomaly.signal) + text(&anomaly.signals) + maybe(&anomaly.reason)
+            }
             Self::LogFailure(failure) => {
                 let LogFailure {
                     stream,
@@ -300,6 +350,9 @@ impl Evidence {
                     + source(from)
                     + text(stream)
                     + optional.sum::<usize>()
+            }
+            Self::FailureRisk(risk) => {
+                allocation(size_of::<FailureRisk>()) + text(&risk.sources) + maybe(&risk.reason)
             }
         }
     }

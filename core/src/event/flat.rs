@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{
-    Change, CollectorSilence, CommonChange, Evidence, FleetChange, HypervisorAnomaly, LogFailure,
-    LogNovelty, LogSource, Silence, WorkloadChange,
+    Change, CollectorSilence, CommonChange, Evidence, FailureRisk, FleetChange, HypervisorAnomaly,
+    LogFailure, LogNovelty, LogSource, ResourceAnomaly, Silence, WorkloadChange,
 };
 use super::incident::IncidentId;
 use super::subject::Subject;
@@ -84,6 +84,7 @@ into_value! {
     bool => |flag| Flag(flag),
     u32 => |count| Integer(count.into()),
     u64 => |count| Integer(count),
+    f64 => |number| Number(number),
     Time => |time| Number(time.secs()),
     Share => |share| Number(share.get()),
     IncidentId => |id| Text(id.to_string()),
@@ -155,6 +156,8 @@ flat! {
     voting_hypervisors: u32,
     changed_vms: String,
     changed_hypervisors: String,
+    signals: String,
+    p_value: f64,
     reason: String,
     stream: String,
     program: String,
@@ -174,6 +177,12 @@ flat! {
     first_seen: Time,
     at_startup: bool,
     window: String,
+    horizon_min: u32,
+    risk_10min: Share,
+    risk_30min: Share,
+    calibrated: bool,
+    failures_per_host_year: f64,
+    sources: String,
 }
 
 impl From<Event> for Flat {
@@ -268,6 +277,14 @@ impl Flat {
                 },
                 ..self
             },
+            Evidence::ResourceAnomaly(anomaly) => Self {
+                metric: Some(anomaly.signal),
+                signals: (!anomaly.signals.is_empty()).then_some(anomaly.signals),
+                p_value: anomaly.p_value,
+                provisional: anomaly.provisional.then_some(true),
+                reason: anomaly.reason,
+                ..self
+            },
             Evidence::LogFailure(failure) => Self {
                 stream: Some(failure.stream),
                 template: Some(failure.template),
@@ -294,6 +311,16 @@ impl Flat {
                 window: novelty.window,
                 reason: novelty.reason,
                 ..self.with_source(novelty.source)
+            },
+            Evidence::FailureRisk(risk) => Self {
+                horizon_min: Some(risk.horizon_min),
+                risk_10min: Some(risk.risk_10min),
+                risk_30min: Some(risk.risk_30min),
+                calibrated: Some(risk.calibrated),
+                failures_per_host_year: Some(risk.failures_per_host_year),
+                sources: Some(risk.sources),
+                reason: risk.reason,
+                ..self
             },
         }
     }
@@ -377,6 +404,13 @@ impl Flat {
                     Some(voters) => Change::TimeOfDay { voters },
                 },
             }),
+            EventKind::ResourceAnomaly => Evidence::ResourceAnomaly(ResourceAnomaly {
+                signal: needed("metric", self.metric.take())?,
+                signals: self.signals.take().unwrap_or_default(),
+                p_value: self.p_value,
+                provisional: self.provisional == Some(true),
+                reason,
+            }),
             EventKind::LogFailure => Evidence::LogFailure(Box::new(LogFailure {
                 stream: needed("stream", self.stream.take())?,
                 source,
@@ -410,6 +444,18 @@ impl Flat {
                 template_id: self.template_id,
                 count: self.count,
                 window: self.window.take(),
+                reason,
+            })),
+            EventKind::FailureRisk => Evidence::FailureRisk(Box::new(FailureRisk {
+                horizon_min: needed("horizon_min", self.horizon_min)?,
+                risk_10min: needed("risk_10min", self.risk_10min)?,
+                risk_30min: needed("risk_30min", self.risk_30min)?,
+                calibrated: self.calibrated == Some(true),
+                failures_per_host_year: needed(
+                    "failures_per_host_year",
+                    self.failures_per_host_year,
+                )?,
+                sources: self.sources.take().unwrap_or_default(),
                 reason,
             })),
         })

@@ -36,8 +36,8 @@ use crate::text::shortened;
 use crate::units::{Share, Time};
 
 pub use evidence::{
-    Change, CollectorSilence, CommonChange, Evidence, FleetChange, HypervisorAnomaly, LogFailure,
-    LogNovelty, LogSource, Silence, WorkloadChange,
+    Change, CollectorSilence, CommonChange, Evidence, FailureRisk, FleetChange, HypervisorAnomaly,
+    LogFailure, LogNovelty, LogSource, ResourceAnomaly, Silence, WorkloadChange,
 };
 pub use flat::{Field, FieldValue};
 pub use incident::{IncidentId, NoIncidentId};
@@ -145,6 +145,7 @@ impl Event {
             Evidence::HypervisorAnomaly(anomaly) => Some(&anomaly.metric),
             Evidence::FleetChange(change) => Some(&change.metric),
             Evidence::WorkloadChange(change) => Some(&change.metric),
+            Evidence::ResourceAnomaly(anomaly) => Some(&anomaly.signal),
             _ => None,
         }
     }
@@ -156,7 +157,19 @@ impl Event {
 
     /// Whether it was raised before the detector knew a whole day of its hypervisor.
     pub fn is_provisional(&self) -> bool {
-        matches!(&self.evidence, Evidence::HypervisorAnomaly(anomaly) if anomaly.provisional)
+        match &self.evidence {
+            Evidence::HypervisorAnomaly(anomaly) => anomaly.provisional,
+            Evidence::ResourceAnomaly(anomaly) => anomaly.provisional,
+            _ => false,
+        }
+    }
+
+    /// The evidence of a [`EventKind::ResourceAnomaly`].
+    pub fn resource_anomaly(&self) -> Option<&ResourceAnomaly> {
+        match &self.evidence {
+            Evidence::ResourceAnomaly(anomaly) => Some(anomaly),
+            _ => None,
+        }
     }
 
     /// The evidence of a [`EventKind::HypervisorAnomaly`].
@@ -184,6 +197,14 @@ impl Event {
     pub fn log_failure(&self) -> Option<&LogFailure> {
         match &self.evidence {
             Evidence::LogFailure(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The evidence of a [`EventKind::FailureRisk`].
+    pub fn failure_risk(&self) -> Option<&FailureRisk> {
+        match &self.evidence {
+            Evidence::FailureRisk(risk) => Some(risk),
             _ => None,
         }
     }
@@ -399,6 +420,38 @@ mod tests {
             let json = event.to_json();
             assert_eq!(json.contains("\"cause\":\"fleet\""), has_cause, "{json}");
             assert_eq!(json.contains("\"consensus\":0.95"), has_cause, "{json}");
+            let read: Event = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, event);
+        }
+    }
+
+    #[test]
+    fn a_risk_is_read_as_it_was_written() {
+        let risk = FailureRisk {
+            horizon_min: 10,
+            risk_10min: Share::new(0.75),
+            risk_30min: Share::new(0.875),
+            calibrated: true,
+            failures_per_host_year: 0.4,
+            sources: "log: failure lines in 1 of the last 20 minutes (+4.1)".into(),
+            reason: None,
+        };
+        let ended = FailureRisk {
+            calibrated: false,
+            reason: Some("the risk is low again".into()),
+            ..risk.clone()
+        };
+        for risk in [risk, ended] {
+            let event = Event::new(
+                Subject::Hypervisor("kvm1".into()),
+                State::Raised,
+                Severity::Warning,
+                Time::from_secs(1.0),
+                "text",
+                Evidence::FailureRisk(Box::new(risk)),
+            );
+            let json = event.to_json();
+            assert!(json.contains("\"risk_30min\":0.875"), "{json}");
             let read: Event = serde_json::from_str(&json).unwrap();
             assert_eq!(read, event);
         }

@@ -31,10 +31,14 @@ words! {
         FleetChange = "fleet_change",
         /// A workload changed: one VM alone, or many in a way that matches their own past.
         WorkloadChange = "workload_change",
+        /// The resources of a host itself deviate from their usual course: evidence, not an alarm of its own.
+        ResourceAnomaly = "resource_anomaly",
         /// The log of a host reports a failure.
         LogFailure = "log_failure",
         /// The log of a host has a burst of new messages.
         LogNovelty = "log_novelty",
+        /// All evidence about a host together makes a failure of its guests likely.
+        FailureRisk = "failure_risk",
     }
 }
 

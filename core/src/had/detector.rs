@@ -2,7 +2,6 @@
 
 use rustc_hash::FxHashMap;
 
-use super::eviction::Eviction;
 use super::fleet::Fleet;
 use super::hypervisor::{Hypervisor, Others};
 use super::masks::Masks;
@@ -15,6 +14,7 @@ use super::series::{Series, Tick};
 use super::{budget, report};
 use crate::detector::detector;
 use crate::event::{Event, Queue};
+use crate::eviction::Eviction;
 use crate::memory::grow;
 use crate::options::OptionError;
 use crate::units::{Interval, Time};

@@ -40,7 +40,6 @@ mod budget;
 #[cfg(test)]
 mod contract;
 mod detector;
-mod eviction;
 mod filter;
 mod fleet;
 mod hypervisor;

@@ -4,8 +4,8 @@
 //! each hypervisor; those that stay silent after the feed has resumed are reported then. Downtime of the detector itself is no
 //! silence.
 
-use super::eviction::{Candidate, patience};
 use crate::event::{CollectorSilence, Event, Evidence, Severity, State, Subject};
+use crate::eviction::{Candidate, patience};
 use crate::text::duration;
 use crate::units::Time;
 

@@ -11,7 +11,6 @@ use rustc_hash::FxHashMap;
 
 use super::budget::fleet_limit;
 use super::detector::{Detector, INTERVALS_MAX};
-use super::eviction::{ESTABLISHED, Eviction};
 use super::fleet::{Fleet, SavedFleet};
 use super::hypervisor::Hypervisor;
 use super::incident::More as IncidentMore;
@@ -24,6 +23,7 @@ use super::presence::{Presence, Presences};
 use super::rank::{Habits, More as RankMore};
 use super::series::{Member, Series};
 use crate::event::{Event, Queue};
+use crate::eviction::{ESTABLISHED, Eviction};
 use crate::snapshot::{self, LazySeq, Reader, Saved, Shape, Tag, Unusable, write_value};
 
 /// The option with the metrics.

@@ -2,6 +2,7 @@
 
 use super::detector::Detector;
 use super::hypervisor::Hypervisor;
+use super::joint::{Reported, is_one};
 use super::options::Algorithm;
 use super::rank;
 use crate::units::{Interval, Share, Time};
@@ -29,6 +30,10 @@ pub struct Status<'a> {
     pub masked: bool,
     /// The time between two ticks.
     pub interval: Interval,
+    /// When the open incident of the hypervisor was raised, the oldest that this metric is part of; `None` if none is reported.
+    pub since: Option<Time>,
+    /// Whether that was before a day of its VMs was known (option `provisional_sec`).
+    pub provisional: bool,
 }
 
 /// The status of one VM after the last tick of one metric of its hypervisor: its vote.
@@ -67,6 +72,11 @@ impl Detector {
             let name = &self.options.metrics[metric as usize];
             let is_open = series.incidents.is_raised();
             let own = (!self.options.joint_metrics).then_some(name.as_str());
+            let is_withheld = self.fleet.withholds(&hypervisor.name, own);
+            let of_metric = |reported: &&Reported| is_one(&self.options, metric, reported.metric);
+            let reported = hypervisor.reported.iter().filter(of_metric);
+            let since = reported.map(|reported| reported.since).reduce(f64::min);
+            let since = since.filter(|_| !is_withheld);
             Some(Status {
                 hypervisor: &hypervisor.name,
                 metric: name,
@@ -75,9 +85,12 @@ impl Detector {
                 consensus: Share::rounded(series.last.consensus),
                 voters: series.last.voters,
                 vms: vms as u32,
-                raised: is_open && !self.fleet.withholds(&hypervisor.name, own),
+                raised: is_open && !is_withheld,
                 masked: series.is_masked(),
                 interval: Interval::from_secs(series.interval),
+                since: since.map(Time::from_secs),
+                provisional: since
+                    .is_some_and(|since| since - series.since < self.options.provisional_sec),
             })
         })
     }

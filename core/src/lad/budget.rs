@@ -2,6 +2,7 @@
 
 use super::detector::Detector;
 use super::options::{LadOptions, Mode};
+use super::prediction::SharedModel;
 use super::seeds::SharedSeeds;
 use super::stream::Stream;
 use crate::units::Time;
@@ -31,12 +32,17 @@ pub(super) struct Shares {
     pub(super) events: usize,
 }
 
-/// The memory that is divided, in bytes: that of the seeds is taken.
-pub(super) fn divided(options: &LadOptions, seeds: Option<&SharedSeeds>) -> usize {
-    (options.max_memory_mib << 20).saturating_sub(seeds.map_or(0, SharedSeeds::bytes))
+/// Memory of what is loaded from files, in bytes.
+pub(super) fn loaded(seeds: Option<&SharedSeeds>, model: Option<&SharedModel>) -> usize {
+    seeds.map_or(0, SharedSeeds::bytes) + model.map_or(0, SharedModel::bytes)
 }
 
-/// The memory that the state may take without the seeds, in bytes; the rest of `max_memory_mib` is for a snapshot while it is taken.
+/// The memory that is divided, in bytes: that of what is loaded is taken.
+pub(super) fn divided(options: &LadOptions, loaded: usize) -> usize {
+    (options.max_memory_mib << 20).saturating_sub(loaded)
+}
+
+/// The memory that the state may take without what is loaded, in bytes; the rest of `max_memory_mib` is for a snapshot while it is taken.
 /// Relative to their size in memory, long templates take the most space in a snapshot: not quite two fifths.
 fn state_limit(divided: usize) -> usize {
     divided / 16 * 11
@@ -84,21 +90,21 @@ impl Detector {
             + self.scratch.bytes()
             + self.quiet.bytes()
             + self.standing.bytes()
-            + self.seeds_bytes()
+            + self.loaded_bytes()
             + self.pending.events.bytes()
             + self.pending.questions.bytes()
     }
 
-    fn seeds_bytes(&self) -> usize {
-        self.seeds.as_ref().map_or(0, SharedSeeds::bytes)
+    fn loaded_bytes(&self) -> usize {
+        loaded(self.seeds.as_ref(), self.model.as_ref())
     }
 
     /// Evicts the least valuable streams while the state exceeds its limit. The last stream stays: its own limits bound it.
     #[inline]
     pub(super) fn enforce_memory_limit(&mut self) {
-        let limit = state_limit(divided(&self.options, self.seeds.as_ref()));
+        let limit = state_limit(divided(&self.options, self.loaded_bytes()));
         if self.totals.bytes > limit / 2 && self.streams.len() > 1 {
-            let held = self.state_bytes() - self.seeds_bytes();
+            let held = self.state_bytes() - self.loaded_bytes();
             if held > limit {
                 // A little more than needed, so that not every new stream triggers a search through all others.
                 self.evict_bytes(held - (limit - limit / 16));

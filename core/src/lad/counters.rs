@@ -24,6 +24,9 @@ pub struct Counters {
     /// Records of templates that are new to the fleet; with the option `seeds`. Saved separately.
     #[serde(skip)]
     pub unseen: u64,
+    /// Records that the option `sequence_model` did not predict, since the detector was created or restored.
+    #[serde(skip)]
+    pub unpredicted: u64,
     /// Episodes that were raised.
     pub episodes: u64,
     /// Events dropped because nobody fetched them in time.
@@ -56,7 +59,7 @@ pub struct Counters {
 
 impl Counters {
     /// Names and values.
-    pub fn list(&self) -> [(&'static str, u64); 18] {
+    pub fn list(&self) -> [(&'static str, u64); 19] {
         [
             ("taken", self.taken),
             ("refused", self.refused),
@@ -64,6 +67,7 @@ impl Counters {
             ("failures", self.failures),
             ("novel", self.novel),
             ("unseen", self.unseen),
+            ("unpredicted", self.unpredicted),
             ("episodes", self.episodes),
             ("events_lost", self.events_lost),
             ("streams_forgotten", self.streams_forgotten),

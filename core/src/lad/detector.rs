@@ -7,6 +7,7 @@ use super::classifier::{self, SharedInference, inference};
 use super::counters::{Counters, Totals};
 use super::options::LadOptions;
 use super::pending::Pending;
+use super::prediction::{self, SharedModel};
 use super::questions::Questions;
 use super::quiet::Quiet;
 use super::record::{NAME_MAX_BYTES, Observed, Outcome, Record};
@@ -32,6 +33,8 @@ pub struct Detector {
     pub(super) standing: Standing,
     /// Templates of the fleet, one copy for all streams.
     pub(super) seeds: Option<SharedSeeds>,
+    /// What predicts templates, likewise.
+    pub(super) model: Option<SharedModel>,
     /// A parser that has learned nothing; that of a new stream is a copy of it.
     pub(super) blank: Miner,
     pub(super) streams: Streams,
@@ -62,7 +65,7 @@ impl Detector {
     /// A detector that has learned nothing, and classifies records by the lexicon ([`inference`]).
     ///
     /// # Errors
-    /// Options that contradict each other; a lexicon that cannot be read or is not well-formed; seeds that cannot be used.
+    /// Options that contradict each other; a lexicon that cannot be read or is not well-formed; seeds or a model that cannot be used.
     pub fn new(options: LadOptions) -> Result<Self, OptionError> {
         let inference = inference(&options)?;
         Self::with_inference(options, inference)
@@ -71,14 +74,16 @@ impl Detector {
     /// A detector that has learned nothing, and classifies records by `inference`.
     ///
     /// # Errors
-    /// Options that contradict each other, or seeds that cannot be used.
+    /// Options that contradict each other, or seeds or a model that cannot be used.
     pub fn with_inference(
         options: LadOptions,
         inference: SharedInference,
     ) -> Result<Self, OptionError> {
         options.validate()?;
         let seeds = seeds::shared(&options)?;
-        let share = budget::Shares::of(budget::divided(&options, seeds.as_ref()));
+        let model = prediction::shared(&options)?;
+        let taken = budget::loaded(seeds.as_ref(), model.as_ref());
+        let share = budget::Shares::of(budget::divided(&options, taken));
         let mut limits = share.within(options.clone());
         if seeds.is_some() {
             limits.training = 0;
@@ -87,6 +92,7 @@ impl Detector {
             blank: Miner::new(limits.drain.clone())?,
             standing: Standing::new(&options)?,
             seeds,
+            model,
             pending: Pending {
                 events: Queue::new(share.events, 0),
                 questions: Questions::new(options.questions),
@@ -126,6 +132,10 @@ impl Detector {
         self.counters.failures += u64::from(observed.failure);
         self.counters.novel += u64::from(observed.novel);
         self.counters.unseen += u64::from(observed.unseen);
+        let unpredicted = observed
+            .predicted
+            .is_some_and(|predicted| predicted.anomalous);
+        self.counters.unpredicted += u64::from(unpredicted);
         observed
     }
 
@@ -142,6 +152,7 @@ impl Detector {
                 quiet: &mut self.quiet,
                 standing: &self.standing,
                 seeds: self.seeds.as_ref(),
+                model: self.model.as_ref(),
             },
             record,
             &mut self.pending,
@@ -171,6 +182,7 @@ impl Detector {
             novel: false,
             training: false,
             unseen: false,
+            predicted: None,
         }
     }
 

@@ -35,6 +35,7 @@ mod novelty;
 mod options;
 mod paper;
 mod pending;
+mod prediction;
 mod questions;
 mod quiet;
 mod recent;
@@ -42,15 +43,18 @@ mod record;
 mod report;
 mod seeds;
 mod sequence;
+mod signs;
 mod snapshot;
 mod source;
 mod standing;
+mod status;
 mod store;
 mod stream;
 mod streams;
 mod unseen;
 
 pub use crate::inference::Transport;
+pub use crate::model::Predicted;
 pub use classifier::{SharedInference, inference};
 pub use counters::Counters;
 pub use detector::Detector;
@@ -59,7 +63,9 @@ pub use questions::{QUESTION_MAX_BYTES, Question};
 pub use record::{CERTAIN_SEVERITY, NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
 pub use seeds::{SeedTemplate, Seeds, TEMPLATES_MAX};
 pub use sequence::{Sequence, Step};
+pub use signs::SIGNS_MINUTES;
 pub use source::Source;
+pub use status::Status;
 
 #[cfg(test)]
 mod tests;

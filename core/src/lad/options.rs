@@ -27,6 +27,8 @@ options! {
             "File with additional failure phrases of this site; empty means none.";
         seeds: String = "", Kind::Text { max: 4096 }, "path",
             "File of this fleet's benign templates, by \"bellwether learn logs\": streams start without training, and templates that are new to the fleet raise a warning; empty means none.";
+        sequence_model: String = "", Kind::Text { max: 4096 }, "path",
+            "File of a model of the sequence of this fleet's templates, by \"bellwether-lab train sequence\": records are compared to what it predicts, which raises nothing by itself; empty means none.";
         severity_threshold: f64 = "0.5", Kind::Number { min: 0.01, max: 1.0 }, "",
             "A record whose text has at least this severity reports a failure.";
         episode_sz: usize = "50", Kind::Integer { min: 1, max: 1_000_000 }, "records",

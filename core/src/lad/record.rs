@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::source::Source;
 use crate::event::IncidentId;
 use crate::inference::Family;
+use crate::model::Predicted;
 use crate::units::{Share, Time};
 
 /// Maximum length of a stream's name in bytes.
@@ -59,6 +60,8 @@ pub struct Observed {
     pub training: bool,
     /// It reports nothing, and is the first of a template that is new to its stream and not among the option `seeds`.
     pub unseen: bool,
+    /// How it compares to what the option `sequence_model` predicts; `None` without that, or if it belongs to no stream.
+    pub predicted: Option<Predicted>,
 }
 
 /// A verdict on a template.

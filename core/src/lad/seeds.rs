@@ -15,7 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::classifier::{self, SharedInference};
 use super::options::LadOptions;
 use super::record::Record;
-use crate::drain::{DrainOptions, Miner, Restore, Scratch};
+use crate::drain::{DrainOptions, Miner, Restore, SHAPE, Scratch};
 use crate::inference::Family;
 use crate::memory::table;
 use crate::options::OptionError;
@@ -33,18 +33,6 @@ const FILE_MAX_BYTES: u64 = 256 << 20;
 const TEMPLATE_HOSTS_MAX: usize = 16;
 /// Number of hosts up to which all are counted.
 const HOSTS_MAX: usize = 65_536;
-/// The parser's options that decide which template a line has.
-const SHAPE: [&str; 9] = [
-    "depth",
-    "sim_th",
-    "max_children",
-    "extra_delimiters",
-    "parametrize_numeric_tokens",
-    "builtin_masks",
-    "masks",
-    "max_line_bytes",
-    "max_tokens",
-];
 
 /// A benign template of a fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use super::episode::{Episode, Reported, Trigger};
 use super::pending::Pending;
 use super::quiet::Quiet;
 use super::record::Verdict;
+use super::signs::Signs;
 use super::stream::{Past, Settled, Stream};
 use super::streams::Streams;
 use super::unseen::Unseen;
@@ -106,6 +107,7 @@ impl Detector {
             quiet: Quiet::new(self.quiet.limit()),
             standing: self.standing.blank(),
             seeds: self.seeds.clone(),
+            model: self.model.clone(),
             blank: self.blank.blank(),
             streams: Streams::default(),
             guess: 0,
@@ -246,7 +248,9 @@ impl Saved for Detector {
         write_value(out, &standing)?;
         write_value(out, &self.counters.unseen)?;
         let unseen = || self.streams.iter().map(|stream| stream.past.unseen);
-        write_value(out, &LazySeq(unseen))
+        write_value(out, &LazySeq(unseen))?;
+        let signs = || self.streams.iter().map(|stream| stream.past.signs);
+        write_value(out, &LazySeq(signs))
     }
 
     fn read_state(&self, version: u32, mut input: Reader<'_>) -> Result<Self, Unusable> {
@@ -322,6 +326,17 @@ impl Saved for Detector {
             for (at, of_stream) in (0..).zip(unseen) {
                 detector.pending.unseen += u64::from(of_stream.is_some());
                 detector.stream_at(at)?.past.unseen = of_stream;
+            }
+        }
+        if version > 2 && !input.is_at_end() {
+            let signs: Vec<Signs> = input.next("the signs of the last minutes")?;
+            for (at, of_stream) in (0..).zip(signs) {
+                if !of_stream.is_valid() {
+                    return Err(Unusable::Impossible(
+                        "a stream in it has minutes that are not kept".into(),
+                    ));
+                }
+                detector.stream_at(at)?.past.signs = of_stream;
             }
         }
         // What was saved apart from a stream has its size as well.

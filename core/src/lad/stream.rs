@@ -13,6 +13,7 @@ use super::first_seen::FirstSeen;
 use super::novelty::{Change as NoveltyChange, Novelty};
 use super::options::{LadOptions, Mode};
 use super::pending::Pending;
+use super::prediction::SharedModel;
 use super::questions::Questions;
 use super::quiet::Quiet;
 use super::recent::{LINE_MAX_BYTES, Line, Recent};
@@ -20,12 +21,14 @@ use super::record::{CERTAIN_SEVERITY, Observed, Outcome, Record, Verdict};
 use super::report::{self, End};
 use super::seeds::SharedSeeds;
 use super::sequence::Sequence;
+use super::signs::Signs;
 use super::standing::Standing;
 use super::unseen::Unseen;
 use crate::drain::{Change, ClusterView, Miner, Scratch};
 use crate::event::{IncidentId, LogSource, State};
 use crate::inference::{Family, Finding, Message, Reading};
 use crate::memory::{allocation, small_text, table};
+use crate::model::SequenceHistory;
 use crate::text::shortened;
 use crate::units::{Share, Time};
 
@@ -83,6 +86,12 @@ pub(super) struct Past {
     /// Saved separately.
     #[serde(skip)]
     pub(super) unseen: Option<Unseen>,
+    /// What the last minutes say about the host. Saved separately.
+    #[serde(skip)]
+    pub(super) signs: Signs,
+    /// What the option `sequence_model` predicts from. Not saved: after a restart, it fills within a window.
+    #[serde(skip)]
+    predicted: Option<Box<SequenceHistory>>,
     /// The newest time of a record, in seconds.
     pub(super) last: f64,
     /// The number of its last record among those of all streams, for LRU eviction.
@@ -100,6 +109,7 @@ pub(super) struct Shared<'a> {
     pub(super) quiet: &'a mut Quiet,
     pub(super) standing: &'a Standing,
     pub(super) seeds: Option<&'a SharedSeeds>,
+    pub(super) model: Option<&'a SharedModel>,
 }
 
 /// The classification of a record by its text and by feedback.
@@ -128,6 +138,8 @@ impl Stream {
             pardons: Pardons::default(),
             novelty: Novelty::default(),
             unseen: None,
+            signs: Signs::default(),
+            predicted: None,
             last: f64::NEG_INFINITY,
             last_used: 0,
         };
@@ -168,6 +180,7 @@ impl Stream {
             quiet,
             standing,
             seeds,
+            model,
         } = shared;
         let time = record.time.secs();
         let added = self.miner.add_masked(scratch);
@@ -228,6 +241,7 @@ impl Stream {
             novel: step.novel,
             training: step.training,
             unseen: false,
+            predicted: None,
         };
         if added.change == Change::New
             && finding.is_none()
@@ -235,6 +249,18 @@ impl Stream {
             && let Some(seeds) = seeds
         {
             observed.unseen = past.is_unseen(options, id, seeds, scratch);
+        }
+        if classified.failure {
+            past.signs.failed(time);
+        } else if observed.unseen {
+            past.signs.unseen(time);
+        }
+        if let Some(model) = model {
+            self.grown |= past.predicted.is_none();
+            let history = past
+                .predicted
+                .get_or_insert_with(|| Box::new(model.history()));
+            observed.predicted = Some(model.observe(history, scratch));
         }
         if !past.episodes.is_empty() {
             let explained = |episode: &Episode| {
@@ -676,6 +702,9 @@ impl Stream {
             + table(past.verdicts.capacity(), size_of::<(u64, Verdict)>())
             + table(past.settled.capacity(), size_of::<(u64, Settled)>())
             + past.episodes.bytes()
+            + past.predicted.as_ref().map_or(0, |history| {
+                allocation(size_of::<SequenceHistory>()) + history.bytes()
+            })
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Series;
 use super::misaligned::{Held, NOT_HELD};
 use super::ticks::{RECENT_TICKS, TICKS_MAX};
-use crate::had::eviction::{Candidate, patience};
+use crate::eviction::{Candidate, patience};
 use crate::had::options::HadOptions;
 use crate::memory::allocation;
 

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use self::misaligned::{INTERVAL_JITTER, MisalignedRun, WrongClock};
 use self::ticks::Row;
 use super::algorithm::AnyMethod;
-use super::eviction::{ESTABLISHED, Eviction};
 use super::incident::Incidents;
 use super::method::Verdict;
 use super::observation::Sample;
 use super::options::{Algorithm, HadOptions};
 use super::spans::Spans;
+use crate::eviction::{ESTABLISHED, Eviction};
 
 pub(super) use self::members::{Member, Transfer};
 pub(super) use self::ticks::Tick;

@@ -3,10 +3,12 @@
 mod budget;
 mod episodes;
 mod feedback;
+mod prediction;
 mod questions;
 mod reports;
 mod restart;
 mod seeds;
+mod signs;
 mod sources;
 
 use std::sync::Arc;

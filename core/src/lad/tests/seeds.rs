@@ -68,6 +68,9 @@ fn the_first_template_that_is_new_to_the_fleet_raises_a_warning_which_ends_after
     let text = "quantum flux inverted twice";
     assert!(observe(&mut detector, "a", 10.0, text).unseen);
     assert!(!observe(&mut detector, "a", 11.0, text).unseen);
+    let status = |time| detector.statuses(Time::from_secs(time)).next().unwrap();
+    assert_eq!(status(12.0).unseen, Some(1));
+    assert_eq!(status(2_000.0).unseen, Some(0));
     let raised = events(&mut detector);
     let [event] = &raised[..] else {
         panic!("{raised:?}");
