@@ -3,7 +3,7 @@
  * The C interface of libbellwether. Generated from the Rust sources by `make docs`.
  *
  * A program sets options by name (bw_options_new, bw_options_set), makes a detector with them (bw_detector_new), feeds it
- * (bw_had_observe, bw_lad_observe) and fetches events (bw_detector_next_event).
+ * (bw_had_observe, bw_lad_observe, bw_resource_observe, bw_risk_observe) and fetches events (bw_detector_next_event).
  *
  * Handles are opaque. What bw_..._new and other functions give to be freed belongs to the caller. A handle may be used from any
  * thread, by one at a time, unless its comment allows more. Functions take NULL for a handle, and then fail or do nothing.
@@ -58,7 +58,7 @@ typedef struct {
 /// The version of this interface: the number in the soname times 65536, plus a count that is raised with every addition. A
 /// program works with every library of the same soname (`bw_abi_version() >> 16`) whose `bw_abi_version()` is at least the
 /// `BW_ABI_VERSION` that the program was compiled with.
-#define BW_ABI_VERSION 6
+#define BW_ABI_VERSION 7
 
 /// The version of the interface that the loaded library has, see `BW_ABI_VERSION`. Any thread may call it at any time.
 uint32_t bw_abi_version(void);
@@ -135,8 +135,8 @@ typedef struct {
   bw_string aliases;
 } bw_option_info;
 
-/// The options of the detector with that name ("had", "lad" or "drain"), all at their defaults; to be freed with
-/// `bw_options_free`. NULL on failure: `BW_NOT_FOUND` if there is no such detector.
+/// The options of the detector with that name ("had", "lad", "resource", "risk" or "drain"), all at their defaults; to be freed
+/// with `bw_options_free`. NULL on failure: `BW_NOT_FOUND` if there is no such detector.
 bw_options *bw_options_new(const char *detector, size_t detector_len, bw_error **error);
 
 /// Frees `options`. NULL is fine. Detectors that were made with them are not affected.
@@ -415,6 +415,11 @@ typedef struct {
   bool raised;
   /// Whether the last interval evaluated was in maintenance, see `bw_had_mask_hypervisor`.
   bool masked;
+  /// When the open incident of the hypervisor was raised, the oldest that this metric is part of, in seconds since the epoch;
+  /// NaN if none is. Since version 7 of the interface, as the next.
+  double since;
+  /// Whether that was before a day of its VMs was known (option "provisional_sec").
+  bool provisional;
 } bw_had_status;
 
 /// Takes one sample and gives in `*outcome`, which may be NULL, what became of it. Events that it causes wait for
@@ -531,6 +536,8 @@ typedef enum {
   BW_LAD_FLAG_TRAINING = 8,
   /// It is the first of a template that is new to the fleet.
   BW_LAD_FLAG_UNSEEN = 16,
+  /// The option "sequence_model" did not predict it. Since version 7 of the interface.
+  BW_LAD_FLAG_UNPREDICTED = 32,
 } bw_lad_flag;
 
 /// A template that the lexicon leaves open, for an operator or a language model to classify. Independent of its detector; its
@@ -589,6 +596,12 @@ typedef struct {
   /// It is the first of a template that is new to its stream and to the fleet; with the option "seeds". Since version 6 of the
   /// interface.
   bool unseen;
+  /// The option "sequence_model" did not predict it: its template is unknown to the fleet, or not among the likeliest. False
+  /// without that option. Since version 7 of the interface, as below.
+  bool unpredicted;
+  /// The rank of its template among those that are predicted, 1 for the likeliest; 0 if its template is unknown to the fleet, if
+  /// there are not enough records before it, or without that option.
+  uint32_t rank;
 } bw_lad_observed;
 
 /// Many records, in flat arrays of `count` elements: for callers to whom a call is expensive. The strings are parts of one text
@@ -627,6 +640,25 @@ typedef struct {
   /// How the records reached the log, each one of `bw_lad_transport`. Optional: all unknown. Since version 5 of the interface.
   const uint8_t *transports;
 } bw_lad_batch;
+
+/// What the log of a host says about it at one time. Its string lives until the next `bw_lad_status_count`.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_lad_status)`.
+  size_t size;
+  /// The stream: the name of the host.
+  bw_string stream;
+  /// The newest time of its records, in seconds since the epoch.
+  double last;
+  /// In how many of the last 20 minutes it had records that report a failure.
+  uint32_t failure_minutes;
+  /// How many of its templates of the last 20 minutes are new to the fleet, those of one minute counted up to two, if `has_seeds`
+  /// is true.
+  uint32_t unseen;
+  /// Its open episodes of failure.
+  uint32_t open_episodes;
+  /// Whether the detector knows the fleet's templates; with the option "seeds".
+  bool has_seeds;
+} bw_lad_status;
 
 /// What a question is about.
 typedef struct {
@@ -688,6 +720,14 @@ bw_string bw_lad_template(const bw_detector *lad, const char *stream, size_t str
 /// `bw_lad_transport`; nothing is then taken.
 bw_result bw_lad_observe_many(bw_detector *lad, const bw_lad_batch *batch, size_t *processed, bw_error **error);
 
+/// Takes what every log says about its host at `time`, seconds since the epoch, for `bw_lad_status_at`, and gives their number;
+/// 0 if `lad` is NULL.
+size_t bw_lad_status_count(bw_detector *lad, double time);
+
+/// Gives one status of those that the last `bw_lad_status_count` took in `*status`, in no particular order. `BW_NOT_FOUND` if
+/// `index` is not below their number.
+bw_result bw_lad_status_at(const bw_detector *lad, size_t index, bw_lad_status *status, bw_error **error);
+
 /// Gives the oldest question that was not fetched yet, or NULL if there is none. There are questions only with the option
 /// "questions" above 0: one for each template that completes an unknown window after training and reports nothing that the lexicon
 /// knows. To be freed by `bw_question_free`.
@@ -717,6 +757,247 @@ bw_result bw_lad_answer(bw_detector *lad,
 /// as `bw_lad_feedback` does. Without, it holds for all streams, also for templates and streams that are still to come; at most
 /// 1024 such verdicts are kept, the newest.
 bw_result bw_lad_feedback_by_text(bw_detector *lad, const bw_lad_text_feedback *feedback, size_t *applied, bw_error **error);
+
+/* Detector "resource": how unusual the resources of hosts are */
+
+/// What became of a row. None of these is an error; keep feeding rows.
+typedef enum {
+  /// It counts.
+  BW_RESOURCE_OUTCOME_TAKEN = 0,
+  /// Its host has a row of the same time, or of less than half an interval before it.
+  BW_RESOURCE_OUTCOME_DUPLICATE = 1,
+  /// It is earlier than the last row of its host. The fifth consecutive one is taken: the clock was set back.
+  BW_RESOURCE_OUTCOME_LATE = 2,
+  /// Its interval differs from that of its host, which is learned again from the fifth consecutive one on.
+  BW_RESOURCE_OUTCOME_SET_ASIDE = 3,
+  /// The name is empty or too long, the time or the interval is out of range, or there are more values than signals.
+  BW_RESOURCE_OUTCOME_REFUSED = 4,
+  /// A limit is reached ("max_hypervisors" or "max_memory_mib"), and every tracked host still reports.
+  BW_RESOURCE_OUTCOME_FULL = 5,
+} bw_resource_outcome;
+
+/// One row: the signals of one host at one time.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_resource_observation)`.
+  size_t size;
+  /// The name of the host, `hypervisor_len` bytes.
+  const char *hypervisor;
+  /// The length of the name.
+  size_t hypervisor_len;
+  /// The time of the row, in seconds since the epoch.
+  double time;
+  /// Seconds between two rows of this host; 0 means the option "interval".
+  double interval;
+  /// One value per signal, in the order of `bw_resource_signal_name`. NaN is unknown, and so are those that are missing at the
+  /// end.
+  const double *values;
+  /// The number of values, at most that of the signals.
+  size_t values_len;
+} bw_resource_observation;
+
+/// The deviation of one signal.
+typedef struct {
+  /// The index of the signal, see `bw_resource_signal_name`.
+  size_t signal;
+  /// Signed distance from the usual course in robust standard deviations.
+  double deviation;
+  /// The value, in the signal's unit.
+  double value;
+  /// The usual value, in the signal's unit.
+  double usual;
+} bw_resource_deviation;
+
+/// How unusual a row is.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_resource_observed)`.
+  size_t size;
+  /// What became of the row.
+  bw_resource_outcome outcome;
+  /// Whether an anomaly of the host is open.
+  bool raised;
+  /// The share of the host's rows of the last weeks, without the last hours, that were at least as unusual, above 0 to 1;
+  /// NaN if all of the row is unknown or the host is too little known.
+  double p_value;
+  /// The same only by how far signals are from their usual course.
+  double p_change;
+  /// The same only by how unlike all signals together are to any constellation of the past.
+  double p_pattern;
+  /// Closeness to an anomaly, 0 to 1; 0.5 or more is one.
+  double score;
+  /// How many of `deciding` are set.
+  size_t deciding_count;
+  /// The signals that deviate most, the strongest first.
+  bw_resource_deviation deciding[4];
+  /// The mean square of the scaled errors with which the model of the option "resource_model" returns the window that ends with
+  /// the row; NaN without a model, until a window without missing rows is complete, and if less than half of it is known.
+  double reconstruction_error;
+  /// The signal with the largest part in that, see `bw_resource_signal_name`.
+  size_t reconstruction_signal;
+  /// Whether that is above the model's threshold. By itself this raises nothing.
+  bool unreconstructed;
+} bw_resource_observed;
+
+/// The status of one host after its last row. Its string lives until the next `bw_resource_status_count`.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_resource_status)`.
+  size_t size;
+  /// The name of the host.
+  bw_string hypervisor;
+  /// The time of the last row, in seconds since the epoch.
+  double time;
+  /// Seconds between two rows.
+  double interval;
+  /// The p-values as in `bw_resource_observed`.
+  double p_value;
+  /// See there.
+  double p_change;
+  /// See there.
+  double p_pattern;
+  /// Closeness to an anomaly, 0 to 1; 0.5 or more is one.
+  double score;
+  /// Whether an anomaly is open.
+  bool raised;
+  /// Whether the host is known for less than the option "provisional_sec".
+  bool provisional;
+  /// How many of `deciding` are set.
+  size_t deciding_count;
+  /// The signals that deviate most, the strongest first.
+  bw_resource_deviation deciding[4];
+  /// The model's error as in `bw_resource_observed`.
+  double reconstruction_error;
+  /// See there.
+  size_t reconstruction_signal;
+  /// See there.
+  bool unreconstructed;
+} bw_resource_status;
+
+/// The name of the signal with that index, such as "cpu_busy", and in `*unit`, which may be NULL, its unit ("share", "ms",
+/// "count", ...). Both are static. None if there are not that many signals; a later version may add some at the end. Any thread
+/// may call it at any time.
+bw_string bw_resource_signal_name(size_t index, bw_string *unit);
+
+/// Takes one row and gives in `*observed`, which may be NULL, how unusual it is. Events that it causes wait for
+/// `bw_detector_next_event`.
+bw_result bw_resource_observe(bw_detector *resource,
+                              const bw_resource_observation *observation,
+                              bw_resource_observed *observed,
+                              bw_error **error);
+
+/// Takes the status of every host, for `bw_resource_status_at`, and gives their number; 0 if `resource` is NULL.
+size_t bw_resource_status_count(bw_detector *resource);
+
+/// Gives one status of those that the last `bw_resource_status_count` took in `*status`. `BW_NOT_FOUND` if `index` is not below
+/// their number.
+bw_result bw_resource_status_at(const bw_detector *resource, size_t index, bw_resource_status *status, bw_error **error);
+
+/* Detector "risk": the probability that a host fails, from all evidence about it */
+
+/// What became of an observation. None of these is an error; keep feeding.
+typedef enum {
+  /// It counts.
+  BW_RISK_OBSERVE_TAKEN = 0,
+  /// The source has reported a later measure already.
+  BW_RISK_OBSERVE_LATE = 1,
+  /// The name is empty or too long, or the time is out of range.
+  BW_RISK_OBSERVE_REFUSED = 2,
+  /// A limit is reached ("max_hypervisors", "max_memory_mib"), and every tracked hypervisor has a source that reports.
+  BW_RISK_OBSERVE_FULL = 3,
+} bw_risk_observe_outcome;
+
+/// A source of evidence about a host, with what its measure is. The measure is NaN where it is unknown.
+typedef enum {
+  /// The host's log: in how many of its last 20 minutes it had records that report a failure.
+  BW_RISK_SOURCE_LOG = 0,
+  /// The metrics of its guests: the seconds since the oldest open `hypervisor_anomaly` was raised; negative if none is open.
+  BW_RISK_SOURCE_HAD = 1,
+  /// The host's own resources: the conformal p-value of the last row, 0 to 1.
+  BW_RISK_SOURCE_RESOURCE = 2,
+  /// How many templates of its log within the last 20 minutes are new to the fleet.
+  BW_RISK_SOURCE_NOVELTY = 3,
+} bw_risk_source;
+
+/// What became of a host.
+typedef enum {
+  /// It failed: at least one of its guests died.
+  BW_RISK_FATE_FAILED = 0,
+  /// Nobody knows whether it would have failed: its guests were moved away, or it is in maintenance. What was observed in the
+  /// half hour before teaches nothing.
+  BW_RISK_FATE_UNKNOWN = 1,
+} bw_risk_fate;
+
+/// What one source says about one host. To be repeated, at least once in a third of the option "stale_sec": a source that does
+/// not report becomes unknown.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_risk_observation)`.
+  size_t size;
+  /// The name of the hypervisor.
+  bw_string hypervisor;
+  /// When the measure was true, in seconds since the epoch.
+  double time;
+  /// The measure, see `bw_risk_source`.
+  double measure;
+  /// The source.
+  bw_risk_source source;
+  /// For `BW_RISK_SOURCE_HAD`: the incident was raised before a day of the hypervisor was known.
+  bool provisional;
+} bw_risk_observation;
+
+/// The risk of a host after an observation.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_risk_observed)`.
+  size_t size;
+  /// The probability that guests of the host fail within 10 minutes, 0 to 0.9; an evidence score until the detector is calibrated.
+  double risk_10min;
+  /// The same within 30 minutes.
+  double risk_30min;
+  /// What became of the observation.
+  bw_risk_observe_outcome outcome;
+  /// Whether `failure_risk` is raised.
+  bool raised;
+} bw_risk_observed;
+
+/// The risk of one host. Its string lives until the next `bw_risk_status_count`.
+typedef struct {
+  /// Set by the caller to `sizeof(bw_risk_status)`.
+  size_t size;
+  /// The name of the hypervisor.
+  bw_string hypervisor;
+  /// The newest time of its reports, or of the clock, in seconds since the epoch.
+  double time;
+  /// The probability that its guests fail within 10 minutes, 0 to 0.9.
+  double risk_10min;
+  /// The same within 30 minutes.
+  double risk_30min;
+  /// What each source contributes for 10 minutes, by `bw_risk_source`: its log-likelihood ratio in nats; 0 if it is unknown.
+  double evidence[4];
+  /// The state of each source, from 0, the quiet one, upward; negative if it is unknown.
+  int32_t state[4];
+  /// Whether `failure_risk` is raised.
+  bool raised;
+  /// Whether the values are probabilities of this site; if not, they are evidence scores.
+  bool calibrated;
+} bw_risk_status;
+
+/// Takes what one source says about one host and gives in `*observed`, which may be NULL, the host's risk. Events that it causes
+/// wait for `bw_detector_next_event`. Call `bw_detector_advance` as time passes: only then does a silent source become unknown.
+bw_result bw_risk_observe(bw_detector *risk, const bw_risk_observation *observation, bw_risk_observed *observed, bw_error **error);
+
+/// Reports what became of a host at `time`, seconds since the epoch, at most half an hour ago. With the option "calibrate", values
+/// become probabilities of this site once enough failures were reported; without it, this has no effect. `BW_NOT_FOUND` if the
+/// host is not tracked, or if that failure has been reported.
+bw_result bw_risk_outcome(bw_detector *risk,
+                          const char *hypervisor,
+                          size_t hypervisor_len,
+                          double time,
+                          bw_risk_fate fate,
+                          bw_error **error);
+
+/// Takes the risk of every host, for `bw_risk_status_at`, and gives their number; 0 if `risk` is NULL.
+size_t bw_risk_status_count(bw_detector *risk);
+
+/// Gives one status of those that the last `bw_risk_status_count` took in `*status`, in no particular order. `BW_NOT_FOUND` if
+/// `index` is not below their number.
+bw_result bw_risk_status_at(const bw_detector *risk, size_t index, bw_risk_status *status, bw_error **error);
 
 /* Detector "drain": templates of log lines and nothing else; "lad" has its own */
 

@@ -35,6 +35,11 @@ pub struct bw_had_status {
     pub raised: bool,
     /// Whether the last interval evaluated was in maintenance, see `bw_had_mask_hypervisor`.
     pub masked: bool,
+    /// When the open incident of the hypervisor was raised, the oldest that this metric is part of, in seconds since the epoch;
+    /// NaN if none is. Since version 7 of the interface, as the next.
+    pub since: f64,
+    /// Whether that was before a day of its VMs was known (option "provisional_sec").
+    pub provisional: bool,
 }
 
 growable!(bw_had_status, 88);
@@ -81,6 +86,8 @@ impl Statuses {
                     vms: status.vms,
                     raised: status.raised,
                     masked: status.masked,
+                    since: status.since.map_or(f64::NAN, |since| since.secs()),
+                    provisional: status.provisional,
                 },
                 start,
                 middle,

@@ -16,16 +16,17 @@ use crate::border::{
 };
 use crate::detector::{Kind, Wraps, bw_detector};
 use crate::error::{bw_error, bw_result};
+use crate::lad_status::Statuses;
 use crate::string::bw_string;
 
-/// LAD.
-pub(crate) struct Lad(pub(crate) Detector);
+/// LAD, and what C reads of it.
+pub(crate) struct Lad(pub(crate) Detector, pub(crate) Statuses);
 
 impl Kind for Lad {
     const NAME: &'static str = Detector::NAME;
     type Options = LadOptions;
     fn new(options: LadOptions) -> Result<Self, OptionError> {
-        Ok(Self(Detector::new(options)?))
+        Ok(Self(Detector::new(options)?, Statuses::default()))
     }
 }
 
@@ -165,6 +166,12 @@ pub struct bw_lad_observed {
     /// It is the first of a template that is new to its stream and to the fleet; with the option "seeds". Since version 6 of the
     /// interface.
     pub unseen: bool,
+    /// The option "sequence_model" did not predict it: its template is unknown to the fleet, or not among the likeliest. False
+    /// without that option. Since version 7 of the interface, as below.
+    pub unpredicted: bool,
+    /// The rank of its template among those that are predicted, 1 for the likeliest; 0 if its template is unknown to the fleet, if
+    /// there are not enough records before it, or without that option.
+    pub rank: u32,
 }
 
 growable!(bw_lad_observed, 72);
@@ -185,6 +192,8 @@ impl bw_lad_observed {
             novel: observed.novel,
             training: observed.training,
             unseen: observed.unseen,
+            unpredicted: observed.predicted.is_some_and(|p| p.anomalous),
+            rank: observed.predicted.map_or(0, |p| p.rank),
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum bw_lad_flag {
     BW_LAD_FLAG_TRAINING = 8,
     /// It is the first of a template that is new to the fleet.
     BW_LAD_FLAG_UNSEEN = 16,
+    /// The option "sequence_model" did not predict it. Since version 7 of the interface.
+    BW_LAD_FLAG_UNPREDICTED = 32,
 }
 
 /// Many records, in flat arrays of `count` elements: for callers to whom a call is expensive. The strings are parts of one text
@@ -91,6 +93,10 @@ impl Results {
             (observed.novel, bw_lad_flag::BW_LAD_FLAG_NOVEL),
             (observed.training, bw_lad_flag::BW_LAD_FLAG_TRAINING),
             (observed.unseen, bw_lad_flag::BW_LAD_FLAG_UNSEEN),
+            (
+                observed.predicted.is_some_and(|p| p.anomalous),
+                bw_lad_flag::BW_LAD_FLAG_UNPREDICTED,
+            ),
         ];
         let set = flags.into_iter().filter(|(is, _)| *is);
         self.flags.set(i, set.map(|(_, flag)| flag as u8).sum());

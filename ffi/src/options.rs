@@ -94,8 +94,8 @@ pub struct bw_option_info {
 
 growable!(bw_option_info, 120);
 
-/// The options of the detector with that name ("had", "lad" or "drain"), all at their defaults; to be freed with
-/// `bw_options_free`. NULL on failure: `BW_NOT_FOUND` if there is no such detector.
+/// The options of the detector with that name ("had", "lad", "resource", "risk" or "drain"), all at their defaults; to be freed
+/// with `bw_options_free`. NULL on failure: `BW_NOT_FOUND` if there is no such detector.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_options_new(
     detector: *const c_char,

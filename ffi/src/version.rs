@@ -5,7 +5,7 @@ use crate::string::bw_string;
 /// The version of this interface: the number in the soname times 65536, plus a count that is raised with every addition. A
 /// program works with every library of the same soname (`bw_abi_version() >> 16`) whose `bw_abi_version()` is at least the
 /// `BW_ABI_VERSION` that the program was compiled with.
-pub const BW_ABI_VERSION: u32 = 6;
+pub const BW_ABI_VERSION: u32 = 7;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 

@@ -10,8 +10,9 @@ use std::process::Command;
 use common::{WARNINGS, built, compile_c, compiler, in_package, skip, succeed};
 
 /// The programs in `tests/c`, without their `.c`.
-const PROGRAMS: [&str; 9] = [
-    "options", "structs", "detector", "batch", "events", "snapshot", "threads", "lad", "drain",
+const PROGRAMS: [&str; 11] = [
+    "options", "structs", "detector", "batch", "events", "snapshot", "threads", "lad", "risk",
+    "resource", "drain",
 ];
 
 /// Arguments that link with the shared object in the folder `built`.

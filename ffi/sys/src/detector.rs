@@ -53,7 +53,8 @@ macro_rules! counters {
 }
 pub(crate) use counters;
 
-/// A detector: data and time come in, events come out. Made by [`Library::had`], [`Library::lad`] and [`Library::drain`].
+/// A detector: data and time come in, events come out. Made by [`Library::had`], [`Library::lad`], [`Library::resource`],
+/// [`Library::risk`] and [`Library::drain`].
 pub struct Detector<K>(pub(crate) Owned<raw::bw_detector>, PhantomData<K>);
 
 impl<K: Kind> fmt::Debug for Detector<K> {

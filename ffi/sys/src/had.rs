@@ -138,6 +138,10 @@ pub struct Status<'a> {
     pub masked: bool,
     /// Seconds between two intervals.
     pub interval: f64,
+    /// When the open incident of the hypervisor was raised, the oldest that this metric is part of, in seconds since the epoch.
+    pub since: Option<f64>,
+    /// Whether that was before a day of its VMs was known.
+    pub provisional: bool,
 }
 
 /// A window of time in which a hypervisor is in maintenance.
@@ -347,6 +351,8 @@ impl Had {
             raised: false,
             masked: false,
             interval: 0.0,
+            since: f64::NAN,
+            provisional: false,
         };
         // SAFETY: the struct has the size that it says, and its strings live until the handle's next
         // change, which the borrow of `self` puts off.
@@ -365,6 +371,8 @@ impl Had {
                 raised: status.raised,
                 masked: status.masked,
                 interval: status.interval,
+                since: (!status.since.is_nan()).then_some(status.since),
+                provisional: status.provisional,
             })
         }
     }

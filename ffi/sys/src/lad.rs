@@ -31,6 +31,8 @@ counters! {
         novel,
         /// Records of templates that are new to the fleet; with the option `seeds`.
         unseen,
+        /// Records that the option `sequence_model` did not predict, since the detector was made or loaded.
+        unpredicted,
         /// Episodes that were raised.
         episodes,
         /// Episodes that are open now.
@@ -145,6 +147,10 @@ pub struct Observed<'a> {
     pub training: bool,
     /// It is the first of a template that is new to its stream and to the fleet; with the option `seeds`.
     pub unseen: bool,
+    /// It is not what the option `sequence_model` predicts.
+    pub unpredicted: bool,
+    /// The rank of its template among those that are predicted, 1 for the likeliest; 0 if there is none.
+    pub rank: u32,
 }
 
 /// A template that the lexicon leaves open, for an operator or a language model to classify; `bw_question_info`.
@@ -164,6 +170,21 @@ pub struct Question {
     pub count: u64,
     /// Templates of the stream that are normal, to compare with; at most eight.
     pub benign: Vec<String>,
+}
+
+/// What the log of a host says about it at one time; `bw_lad_status`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LadStatus<'a> {
+    /// The stream: the name of the host.
+    pub stream: &'a str,
+    /// The newest time of its records, in seconds since the epoch.
+    pub last: f64,
+    /// In how many of the last 20 minutes it had records that report a failure.
+    pub failure_minutes: u32,
+    /// How many of its templates of the last 20 minutes are new to the fleet; `None` without the option "seeds".
+    pub unseen: Option<u32>,
+    /// Its open episodes of failure.
+    pub open_episodes: u32,
 }
 
 /// A verdict on the records of a template; `bw_lad_verdict`.
@@ -215,6 +236,8 @@ impl Lad {
             novel: false,
             training: false,
             unseen: false,
+            unpredicted: false,
+            rank: 0,
         };
         // SAFETY: the structs and their strings have the sizes that they say.
         unsafe {
@@ -244,6 +267,8 @@ impl Lad {
             novel: observed.novel,
             training: observed.training,
             unseen: observed.unseen,
+            unpredicted: observed.unpredicted,
+            rank: observed.rank,
         })
     }
 
@@ -354,6 +379,44 @@ impl Lad {
             })
         }?;
         Ok(applied)
+    }
+
+    /// What every log says about its host at `time`, seconds since the epoch, in no particular order.
+    pub fn statuses(&mut self, time: f64) -> impl Iterator<Item = LadStatus<'_>> {
+        // SAFETY: the handle is ours.
+        let count = unsafe {
+            self.0
+                .functions()
+                .bw_lad_status_count(self.0.as_ptr(), time)
+        };
+        let this = &*self;
+        (0..count).filter_map(move |index| this.status(index))
+    }
+
+    fn status(&self, index: usize) -> Option<LadStatus<'_>> {
+        let mut status = raw::bw_lad_status {
+            size: size_of::<raw::bw_lad_status>(),
+            stream: raw::bw_string::NONE,
+            last: 0.0,
+            failure_minutes: 0,
+            unseen: 0,
+            open_episodes: 0,
+            has_seeds: false,
+        };
+        // SAFETY: the struct has the size that it says, and its string lives until the handle's next change, which the borrow of
+        // `self` puts off.
+        unsafe {
+            self.0
+                .call(|f, handle, error| f.bw_lad_status_at(handle, index, &mut status, error))
+                .ok()?;
+            Some(LadStatus {
+                stream: text(status.stream)?,
+                last: status.last,
+                failure_minutes: status.failure_minutes,
+                unseen: status.has_seeds.then_some(status.unseen),
+                open_episodes: status.open_episodes,
+            })
+        }
     }
 
     /// The template of a stream with that number, if there is one (still).

@@ -41,6 +41,8 @@ mod handle;
 mod lad;
 mod library;
 mod options;
+mod resource;
+mod risk;
 mod snapshot;
 
 pub use detector::{Counters, Detector, Kind};
@@ -49,15 +51,28 @@ pub use error::{Error, ErrorKind};
 pub use event::{Event, Field, Value};
 pub use had::{Had, HadCounters, HadKind, NoticeKind, Observation, Outcome, Status, Window};
 pub use lad::{
-    Lad, LadCounters, LadKind, Observed, Question, Record, RecordOutcome, Transport, Verdict,
+    Lad, LadCounters, LadKind, LadStatus, Observed, Question, Record, RecordOutcome, Transport,
+    Verdict,
 };
 pub use library::{LIBRARY_NAME, Library, own_folders};
 pub use options::{OptionInfo, Options};
+pub use resource::{
+    Deviation, Reconstructed, Resource, ResourceCounters, ResourceKind, ResourceStatus, Row,
+    RowOutcome, Unusual,
+};
+pub use risk::{
+    Fate, Risk, RiskCounters, RiskKind, RiskObservation, RiskObserved, RiskOutcome, RiskSource,
+    RiskStatus,
+};
 pub use snapshot::{Snapshot, Way};
 
 /// The options of a detector of hypervisor anomalies.
 pub type HadOptions = Options<HadKind>;
 /// The options of a detector of failures in logs.
 pub type LadOptions = Options<LadKind>;
+/// The options of a detector of the resources of hosts.
+pub type ResourceOptions = Options<ResourceKind>;
+/// The options of a detector of risk.
+pub type RiskOptions = Options<RiskKind>;
 /// The options of a parser of log lines.
 pub type DrainOptions = Options<DrainKind>;

@@ -17,6 +17,8 @@ use crate::handle::text;
 use crate::lad::{Lad, LadKind};
 use crate::options::Options;
 use crate::raw::{self, Functions};
+use crate::resource::{Resource, ResourceKind};
+use crate::risk::{Risk, RiskKind};
 
 /// The file that is loaded, by its soname. The number is that of [`raw::BW_ABI_VERSION`] divided by 65536.
 pub const LIBRARY_NAME: &str = "libbellwether.so.0";
@@ -113,11 +115,27 @@ impl Library {
         self.detector(options)
     }
 
+    /// A detector of risk with no state. A file that the option "tables" names is read now.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidOption`] if options contradict each other or that file cannot be used.
+    pub fn risk(&self, options: &Options<RiskKind>) -> Result<Risk, Error> {
+        self.detector(options)
+    }
+
     /// A parser of log lines with no template.
     ///
     /// # Errors
     /// [`crate::ErrorKind::InvalidOption`] if options contradict each other.
     pub fn drain(&self, options: &Options<DrainKind>) -> Result<Drain, Error> {
+        self.detector(options)
+    }
+
+    /// A detector of how unusual the resources of hosts are, with no state.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidOption`] if options contradict each other.
+    pub fn resource(&self, options: &Options<ResourceKind>) -> Result<Resource, Error> {
         self.detector(options)
     }
 

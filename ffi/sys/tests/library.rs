@@ -6,9 +6,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use bellwether_sys::{
-    Change, DrainOptions, ErrorKind, Had, HadOptions, LIBRARY_NAME, Lad, LadOptions, Library,
-    Observation, Outcome, Record, RecordOutcome, Transport, Value, Verdict, Way, Window,
-    own_folders,
+    Change, DrainOptions, ErrorKind, Fate, Had, HadOptions, LIBRARY_NAME, Lad, LadOptions, Library,
+    Observation, Outcome, Record, RecordOutcome, ResourceOptions, RiskObservation, RiskOptions,
+    RiskOutcome, RiskSource, Row, RowOutcome, Transport, Value, Verdict, Way, Window, own_folders,
 };
 
 fn library() -> Library {
@@ -221,7 +221,7 @@ fn a_library_that_is_too_old_or_of_another_soname_or_not_bellwether_is_refused()
     for (source, why) in [
         (
             "unsigned bw_abi_version(void) { return 1; }",
-            "its interface is of version 1, and at least 6 is needed; it is older than what loads it",
+            "its interface is of version 1, and at least 7 is needed; it is older than what loads it",
         ),
         (
             "unsigned bw_abi_version(void) { return 65535; }",
@@ -487,6 +487,45 @@ fn records_of_logs_become_events() {
 }
 
 #[test]
+fn rows_of_resources_become_p_values_with_the_signals_that_decide() {
+    let library = library();
+    let signals = library.resource_signals();
+    assert_eq!(signals[0], ("cpu_busy", "share"));
+    let memory = signals.iter().position(|(name, _)| *name == "memory_used");
+    let memory = memory.expect("there is such a signal");
+    let mut resource = library.resource(&ResourceOptions::new(&library)).unwrap();
+    let mut last = None;
+    for minute in 0..1500_u32 {
+        let mut values = vec![0.2 + 0.01 * f64::from(minute * 7 % 11); signals.len()];
+        values[memory] = if minute < 1495 { 0.5 } else { 0.99 };
+        let row = Row {
+            hypervisor: "kvm1",
+            time: 1e9 + 60.0 * f64::from(minute),
+            interval: 60.0,
+            values: &values,
+        };
+        let (outcome, unusual) = resource.observe(&row).unwrap();
+        assert_eq!(outcome, RowOutcome::Taken);
+        last = Some(unusual);
+    }
+    let last = last.unwrap();
+    assert!(last.raised && last.p_value < 0.001, "{last:?}");
+    assert_eq!(last.deciding()[0].signal, memory);
+    let status = resource.statuses().next().unwrap();
+    assert_eq!((status.hypervisor, status.unusual), ("kvm1", last));
+    let many = vec![0.0; signals.len() + 1];
+    let row = Row {
+        hypervisor: "kvm1",
+        time: 2e9,
+        interval: 60.0,
+        values: &many,
+    };
+    let error = resource.observe(&row).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("values_len"), "{error}");
+}
+
+#[test]
 fn lines_become_templates() {
     let library = library();
     let mut options = DrainOptions::new(&library);
@@ -509,4 +548,53 @@ fn lines_become_templates() {
         .collect();
     assert_eq!(values, ["sdc", "95"]);
     assert_eq!(drain.template(id + 1), None);
+}
+
+#[test]
+fn a_log_and_an_anomaly_together_put_a_host_at_risk() {
+    let library = library();
+    let mut lad = library.lad(&LadOptions::new(&library)).unwrap();
+    for minute in 0..5 {
+        let text = "Buffer I/O error on dev sda1, logical block 7, async page read";
+        let record = Record {
+            stream: "host-1",
+            time: 1.7e9 + 60.0 * f64::from(minute),
+            text: text.as_bytes(),
+            priority: Some(4),
+            program: b"kernel",
+            unit: b"",
+            tag: b"host",
+            transport: Transport::Kernel,
+        };
+        lad.observe(&record).unwrap();
+    }
+    let now = 1.7e9 + 240.0;
+    let log = lad.statuses(now).next().unwrap();
+    assert_eq!((log.stream, log.failure_minutes), ("host-1", 5));
+    assert_eq!((log.unseen, log.last), (None, now));
+
+    let mut risk = library.risk(&RiskOptions::new(&library)).unwrap();
+    let mut observe = |source, measure| {
+        let observed = risk.observe(&RiskObservation {
+            hypervisor: "host-1",
+            time: now,
+            source,
+            measure,
+            provisional: false,
+        });
+        observed.unwrap()
+    };
+    let minutes = f64::from(log.failure_minutes);
+    assert!(!observe(RiskSource::Log, minutes).raised);
+    let observed = observe(RiskSource::Had, 30.0);
+    assert_eq!(observed.outcome, RiskOutcome::Taken);
+    assert!(observed.raised && observed.risk_10min > 0.5);
+    let status = risk.statuses().next().unwrap();
+    assert!(status.raised && status.risk_30min >= status.risk_10min);
+    assert_eq!(status.state, [3, 2, -1, -1]);
+    let event = risk.next_event().unwrap();
+    assert_eq!(event.text("event"), Some("failure_risk"));
+    assert!(risk.outcome("host-1", now, Fate::Failed).unwrap());
+    assert!(!risk.outcome("host-2", now, Fate::Failed).unwrap());
+    assert_eq!(risk.counters().unwrap().raised, 1);
 }

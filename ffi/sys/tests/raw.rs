@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bellwether_sys::raw;
-use bellwether_sys::{Change, DrainCounters, ErrorKind, HadCounters, LadCounters};
-use bellwether_sys::{NoticeKind, Outcome, RecordOutcome, Transport, Verdict};
+use bellwether_sys::{
+    Change, DrainCounters, ErrorKind, Fate, HadCounters, LadCounters, NoticeKind, Outcome,
+    RecordOutcome, ResourceCounters, RiskCounters, RiskOutcome, RiskSource, RowOutcome, Transport,
+    Verdict,
+};
 
 fn in_package(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -88,6 +91,12 @@ fn every_code_of_the_header_is_known_by_its_name() {
             Verdict::LikelyBenign,
             Verdict::LikelyFailure,
         ];
+        let sources = [
+            RiskSource::Log,
+            RiskSource::Had,
+            RiskSource::Resource,
+            RiskSource::Novelty,
+        ];
         let here = if name.starts_with("BW_HAD_OUTCOME_") {
             format!("BwHadOutcome{:?}", Outcome::from(value))
         } else if name.starts_with("BW_LAD_OUTCOME_") {
@@ -102,6 +111,17 @@ fn every_code_of_the_header_is_known_by_its_name() {
             format!("BwLadTransport{transport:?}")
         } else if name.starts_with("BW_HAD_NOTICE_") {
             format!("BwHadNotice{:?}", NoticeKind::from(value))
+        } else if name.starts_with("BW_RESOURCE_OUTCOME_") {
+            format!("BwResourceOutcome{:?}", RowOutcome::from(value))
+        } else if name.starts_with("BW_RISK_OBSERVE_") {
+            format!("BwRiskObserve{:?}", RiskOutcome::from(value))
+        } else if name.starts_with("BW_RISK_SOURCE_") {
+            let source = sources.into_iter().find(|s| *s as u32 == value).unwrap();
+            format!("BwRiskSource{source:?}")
+        } else if name.starts_with("BW_RISK_FATE_") {
+            let fates = [Fate::Failed, Fate::Unknown];
+            let fate = fates.into_iter().find(|f| *f as u32 == value).unwrap();
+            format!("BwRiskFate{fate:?}")
         } else if value == raw::BW_OK {
             "BwOk".into()
         } else {
@@ -113,7 +133,9 @@ fn every_code_of_the_header_is_known_by_its_name() {
 
 #[test]
 fn every_counter_of_the_library_is_known_by_its_name_and_no_other() {
-    use bellwether_sys::{DrainOptions, HadOptions, LadOptions, Library, own_folders};
+    use bellwether_sys::{
+        DrainOptions, HadOptions, LadOptions, Library, ResourceOptions, RiskOptions, own_folders,
+    };
 
     let library = Library::load(own_folders()).expect("the library is beside the tests");
     let names = |detector: *mut raw::bw_detector| {
@@ -141,8 +163,12 @@ fn every_counter_of_the_library_is_known_by_its_name_and_no_other() {
     };
     let had = library.had(&HadOptions::new(&library)).unwrap();
     let lad = library.lad(&LadOptions::new(&library)).unwrap();
+    let risk = library.risk(&RiskOptions::new(&library)).unwrap();
     let drain = library.drain(&DrainOptions::new(&library)).unwrap();
     assert_eq!(names(had.as_raw()), known(HadCounters::NAMES));
     assert_eq!(names(lad.as_raw()), known(LadCounters::NAMES));
+    let resource = library.resource(&ResourceOptions::new(&library)).unwrap();
+    assert_eq!(names(resource.as_raw()), known(ResourceCounters::NAMES));
+    assert_eq!(names(risk.as_raw()), known(RiskCounters::NAMES));
     assert_eq!(names(drain.as_raw()), known(DrainCounters::NAMES));
 }

@@ -163,7 +163,8 @@ static void records_same_as_one_by_one(void) {
     CHECK(o.outcome == records.outcomes[i] && o.template_id == records.template_ids[i]);
     CHECK(o.severity == records.severities[i] && o.score == records.scores[i]);
     int flags = o.failure * BW_LAD_FLAG_FAILURE + o.alarm * BW_LAD_FLAG_ALARM + o.novel * BW_LAD_FLAG_NOVEL +
-                o.training * BW_LAD_FLAG_TRAINING + o.unseen * BW_LAD_FLAG_UNSEEN;
+                o.training * BW_LAD_FLAG_TRAINING + o.unseen * BW_LAD_FLAG_UNSEEN +
+                o.unpredicted * BW_LAD_FLAG_UNPREDICTED;
     CHECK(flags == records.flags[i]);
   }
   CHECK(records.flags[RECORDS - 1] & BW_LAD_FLAG_FAILURE && records.flags[0] == BW_LAD_FLAG_TRAINING);

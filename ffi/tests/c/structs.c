@@ -14,8 +14,15 @@ enum {
   LAD_OBSERVED = 72,
   LAD_BATCH = 128,
   LAD_TEXT_FEEDBACK = 64,
+  LAD_STATUS = 48,
   QUESTION_INFO = 88,
+  RISK_OBSERVATION = 48,
+  RISK_OBSERVED = 32,
+  RISK_STATUS = 104,
   DRAIN_ADDED = 24,
+  RESOURCE_OBSERVATION = 56,
+  RESOURCE_OBSERVED = 208,
+  RESOURCE_STATUS = 240,
 };
 
 enum { LARGEST = 4096 };
@@ -153,6 +160,11 @@ static void lad(void) {
   REFUSES_UNKNOWN(batch, bw_lad_observe_many, lad, it, NULL);
   CHECK(counter(lad, "taken") == 15);
 
+  CHECK(bw_lad_status_count(lad, 1e9) == 1);
+  bw_lad_status status = {.size = sizeof status};
+  ANY_SIZE(LAD_STATUS, status, bw_lad_status_at, lad, 0, it);
+  FILLS_NO_MORE(LAD_STATUS, status, bw_lad_status_at, lad, 0, it);
+
   bw_event *event = bw_detector_next_event(lad);
   CHECK(event != NULL);
   bw_field field = {.size = sizeof field};
@@ -182,6 +194,22 @@ static void question(void) {
   bw_detector_free(lad);
 }
 
+static void risk(void) {
+  bw_detector *risk = detector("risk");
+  bw_risk_observation o = {.size = sizeof o, .hypervisor = string("host-1"), .time = 1e9, .measure = 1};
+  bw_risk_observed observed = {.size = sizeof observed};
+  ANY_SIZE(RISK_OBSERVATION, o, bw_risk_observe, risk, it, NULL);
+  REFUSES_UNKNOWN(o, bw_risk_observe, risk, it, NULL);
+  CHECK(counter(risk, "taken") == 4);
+  ANY_SIZE(RISK_OBSERVED, observed, bw_risk_observe, risk, &o, it);
+  FILLS_NO_MORE(RISK_OBSERVED, observed, bw_risk_observe, risk, &o, it);
+  CHECK(bw_risk_status_count(risk) == 1);
+  bw_risk_status status = {.size = sizeof status};
+  ANY_SIZE(RISK_STATUS, status, bw_risk_status_at, risk, 0, it);
+  FILLS_NO_MORE(RISK_STATUS, status, bw_risk_status_at, risk, 0, it);
+  bw_detector_free(risk);
+}
+
 static void drain(void) {
   bw_detector *drain = detector("drain");
   bw_drain_added added = {.size = sizeof added};
@@ -191,11 +219,31 @@ static void drain(void) {
   bw_detector_free(drain);
 }
 
+static void resource(void) {
+  bw_detector *resource = detector("resource");
+  double values[3] = {0.5, NAN, 0.1};
+  bw_resource_observation row = {.size = sizeof row, .hypervisor = "host-1", .hypervisor_len = 6, .time = 1e9};
+  row.values = values, row.values_len = 3;
+  ANY_SIZE(RESOURCE_OBSERVATION, row, bw_resource_observe, resource, it, NULL);
+  REFUSES_UNKNOWN(row, bw_resource_observe, resource, it, NULL);
+  CHECK(counter(resource, "taken") == 1 && counter(resource, "duplicate") == 3);
+  bw_resource_observed observed = {.size = sizeof observed};
+  ANY_SIZE(RESOURCE_OBSERVED, observed, bw_resource_observe, resource, &row, it);
+  FILLS_NO_MORE(RESOURCE_OBSERVED, observed, bw_resource_observe, resource, &row, it);
+  CHECK(bw_resource_status_count(resource) == 1);
+  bw_resource_status status = {.size = sizeof status};
+  ANY_SIZE(RESOURCE_STATUS, status, bw_resource_status_at, resource, 0, it);
+  FILLS_NO_MORE(RESOURCE_STATUS, status, bw_resource_status_at, resource, 0, it);
+  bw_detector_free(resource);
+}
+
 int main(void) {
   options();
   had();
   lad();
   question();
+  risk();
+  resource();
   drain();
   return 0;
 }
