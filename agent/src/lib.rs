@@ -2,6 +2,7 @@
 //!
 //! | Module | What it is for |
 //! | --- | --- |
+//! | [`board`] | The halves of one host meet: what the metrics say, and what the log says. |
 //! | [`guard`] | A panic ends at the callback that it happened in. |
 //! | [`limiter`] | A lasting problem is logged once in a while, not with every value or record. |
 //! | [`maintenance`] | Maintenance windows as people write them. |
@@ -13,6 +14,7 @@
 //! | [`doc`] | The tables of options in the book and in man pages. |
 #![warn(missing_docs, missing_debug_implementations)]
 
+pub mod board;
 pub mod doc;
 pub mod guard;
 pub mod limiter;

@@ -3,5 +3,5 @@
 pub use bellwether_core::units::Time;
 
 pub use bellwether_core::maintenance::{
-    FILE_MAX_BYTES, Parsed, WINDOWS_MAX, Window, parse, shown, window,
+    FILE_MAX_BYTES, Parsed, WINDOWS_MAX, Window, matches, parse, shown, window,
 };
