@@ -3,17 +3,35 @@
 //! The detector's options are known to the core alone: they are found in its table and passed on as text. Here are only the
 //! options of the plugin itself, [`OWN`].
 
+use bellwether_agent::board::FOLDER;
 use bellwether_agent::options::{
     self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, TEXT, camel_case, did_you_mean,
     nearest,
 };
 
+use crate::resources::wanted::Watch;
 use crate::virt::{self, Identity};
 
-/// One option of the detector, as the core's table describes it.
+/// A detector of the core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// That of the VMs.
+    Vms,
+    /// That of the resources of hosts.
+    Resources,
+}
+
+/// What the names of the options of the detector of resources begin with here, so that no two detectors have options of one name.
+const RESOURCES_PREFIX: &str = "resource_";
+
+/// One option of a detector, as the core's table describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoreOption {
+    /// Whose it is.
+    pub of: Of,
     /// The core's name, in snake case.
+    pub core: String,
+    /// Its name here, in snake case.
     pub name: String,
     /// Other names that the core accepts.
     pub aliases: Vec<String>,
@@ -22,6 +40,17 @@ pub struct CoreOption {
 }
 
 impl CoreOption {
+    /// The name that an option of a detector has here; `None` where collectd itself has the value.
+    pub fn name_of(of: Of, name: &str) -> Option<String> {
+        match of {
+            Of::Vms => Some(name.to_owned()),
+            // It is that of each value, and for the rest that of the VMs.
+            Of::Resources if name == "interval" => None,
+            Of::Resources if name.starts_with(RESOURCES_PREFIX) => Some(name.to_owned()),
+            Of::Resources => Some(format!("{RESOURCES_PREFIX}{name}")),
+        }
+    }
+
     /// Whether a key of the configuration is a name of this option.
     fn has_name(&self, key: &str) -> bool {
         let mut names = std::iter::once(&self.name).chain(&self.aliases);
@@ -30,7 +59,7 @@ impl CoreOption {
 }
 
 /// The options of the plugin itself, by their names in snake case.
-pub const OWN: [OwnOption; 9] = [
+pub const OWN: [OwnOption; 12] = [
     OwnOption {
         name: "identity",
         kind: Kind::Choice(&["auto", "host-is-vm", "plugin-instance-is-vm"]),
@@ -49,6 +78,14 @@ pub const OWN: [OwnOption; 9] = [
         default: "65536",
         unit: "values",
         help: "Maximum number of values that wait for the detector; further ones are dropped and counted.",
+    },
+    OwnOption {
+        name: "board",
+        kind: TEXT,
+        allowed: "a folder, or none",
+        default: FOLDER,
+        unit: "",
+        help: "Folder in which the plugin and the filter for Fluent Bit on the same host tell each other what they know. Nothing is published or read before there is such a folder.",
     },
     STATE_FILE,
     STATE_INTERVAL,
@@ -69,6 +106,22 @@ pub const OWN: [OwnOption; 9] = [
         help: "Take maintenance windows from notifications of the type maintenance, too. Whoever can send collectd notifications can then silence a hypervisor for a day at a time.",
     },
     OwnOption {
+        name: "resources",
+        kind: Kind::Choice(&["hypervisors", "all", "off"]),
+        allowed: "",
+        default: "hypervisors",
+        unit: "",
+        help: "Hosts whose own resources are watched, as far as collectd's plugins cpu, disk, load, memory, processes, swap and vmem report them: this host and those whose VMs report, all, or none.",
+    },
+    OwnOption {
+        name: "pressure",
+        kind: Kind::Flag,
+        allowed: "",
+        default: "true",
+        unit: "",
+        help: "Read the pressure stall information and the scanned pages of this host from /proc, which no plugin of collectd does. Without it they are missing from its resources.",
+    },
+    OwnOption {
         name: "notifications",
         kind: Kind::Flag,
         allowed: "",
@@ -82,7 +135,7 @@ pub const OWN: [OwnOption; 9] = [
         allowed: "",
         default: "true",
         unit: "",
-        help: "Dispatch consensus, score, voters and state of each hypervisor and metric as values, once an interval.",
+        help: "Dispatch consensus, score, voters and state of each hypervisor and metric, its resources and its risk as values, once an interval.",
     },
     OwnOption {
         name: "health",
@@ -101,6 +154,8 @@ pub struct Settings {
     pub identity: Identity,
     /// How many values may wait for the detector.
     pub queue_length: usize,
+    /// The folder where the state of hosts is published.
+    pub board: Option<String>,
     /// Where the state is kept.
     pub state_file: Option<String>,
     /// Seconds between two saves of the state.
@@ -109,6 +164,10 @@ pub struct Settings {
     pub mask_file: Option<String>,
     /// Whether notifications give maintenance windows, too.
     pub mask_notifications: bool,
+    /// Whose resources are watched.
+    pub resources: Watch,
+    /// Whether to read the pressure of this host.
+    pub pressure: bool,
     /// Whether to dispatch notifications.
     pub notifications: bool,
     /// Whether to dispatch the values of hypervisors.
@@ -121,8 +180,10 @@ pub struct Settings {
     pub metrics_given: bool,
     /// Those that it names and that `virt` never gives.
     pub unread: Vec<String>,
-    /// What the core is to be given: (name, value), in the order of the configuration.
+    /// What the detector of the VMs is to be given: (name, value), in the order of the configuration.
     pub core: Vec<(String, String)>,
+    /// The same for the detector of resources.
+    pub resource: Vec<(String, String)>,
 }
 
 /// What the configuration holds so far: (key, value); a key without a value has `None`.
@@ -185,7 +246,11 @@ impl Written {
         let merged = self.merged(&mut errors);
         for (key, value) in &merged {
             if let Some(option) = core.iter().find(|o| o.has_name(key)) {
-                settings.core.push((option.name.clone(), value.clone()));
+                let all = match option.of {
+                    Of::Vms => &mut settings.core,
+                    Of::Resources => &mut settings.resource,
+                };
+                all.push((option.core.clone(), value.clone()));
             } else if !OWN.iter().any(|o| plain(o.name) == plain(key)) {
                 errors.push(unknown(key, core));
             }
@@ -234,10 +299,16 @@ impl Settings {
         match option.name {
             "identity" => self.identity = option.choice(value, &Identity::WORDS)?,
             "queue_length" => self.queue_length = option.integer(value)?,
+            "board" => {
+                let folder = option.text(value)?;
+                self.board = (!folder.eq_ignore_ascii_case("none")).then_some(folder);
+            }
             "state_file" => self.state_file = Some(option.text(value)?),
             "state_interval" => self.state_interval = option.number(value)?,
             "mask_file" => self.mask_file = Some(option.text(value)?),
             "mask_notifications" => self.mask_notifications = option.flag(value)?,
+            "resources" => self.resources = option.choice(value, &Watch::WORDS)?,
+            "pressure" => self.pressure = option.flag(value)?,
             "notifications" => self.notifications = option.flag(value)?,
             "values" => self.values = option.flag(value)?,
             "health" => self.health = option.flag(value)?,
@@ -314,8 +385,14 @@ mod tests {
             ("interval", "10"),
             ("zscore_window_long_sz", "31"),
             ("zscore_threshold", "1.99"),
+            ("resource_forget_sec", "604800"),
         ]
         .map(|(name, default)| CoreOption {
+            of: match name.starts_with(RESOURCES_PREFIX) {
+                true => Of::Resources,
+                false => Of::Vms,
+            },
+            core: name.strip_prefix(RESOURCES_PREFIX).unwrap_or(name).into(),
             name: name.into(),
             aliases: name
                 .strip_prefix("zscore_")
@@ -363,6 +440,17 @@ mod tests {
     }
 
     #[test]
+    fn the_options_of_resources_have_a_prefix_and_go_to_their_own_detector() {
+        let name = |name| CoreOption::name_of(Of::Resources, name);
+        assert_eq!(name("forget_sec").as_deref(), Some("resource_forget_sec"));
+        assert_eq!(name("resource_model").as_deref(), Some("resource_model"));
+        assert_eq!(name("interval"), None);
+        let settings = settings(|w| w.number("ResourceForgetSec", 7.0)).expect("it is known");
+        assert_eq!(settings.resource, [("forget_sec".into(), "7".into())]);
+        assert_eq!(settings.core, [("interval".into(), "5".into())]);
+    }
+
+    #[test]
     fn a_repeated_key_is_a_list() {
         let settings = settings(|w| {
             w.text("Metrics", "cpu");
@@ -393,7 +481,12 @@ mod tests {
         );
         assert!(settings.notifications && settings.values && settings.health);
         assert_eq!((settings.state_file, settings.mask_file), (None, None));
+        assert_eq!(settings.board.as_deref(), Some("/run/bellwether"));
         assert!(!settings.mask_notifications && !settings.metrics_given);
+        assert_eq!(
+            (settings.resources, settings.pressure),
+            (Watch::Hypervisors, true)
+        );
     }
 
     #[test]

@@ -9,8 +9,9 @@ use bellwether_agent::text::clean;
 
 use crate::counter::{seconds, ticks};
 use crate::host::{Gauge, Host, Level, Notification};
-use crate::plugin;
+use crate::plugin::{self, Running};
 use crate::queue::{Fixed, Names};
+use crate::resources::kind::{self as resources, Identifier};
 use crate::virt::{self, Kind};
 
 #[repr(C)]
@@ -168,16 +169,21 @@ unsafe extern "C" fn on_write(value: *const Value) -> c_int {
 unsafe fn write(value: &Value) {
     // SAFETY: collectd's names are NUL-terminated.
     let plugin = unsafe { bytes(value.plugin) };
-    if plugin != virt::PLUGIN {
-        if plugin == plugin::NAME.as_bytes() {
-            // SAFETY: as above.
-            plugin::returned(unsafe { bytes(value.host) }, value.time);
-        }
+    if plugin == plugin::NAME.as_bytes() {
+        // SAFETY: as above.
+        plugin::returned(unsafe { bytes(value.host) }, value.time);
         return;
     }
     let Some(running) = plugin::running() else {
         return;
     };
+    if plugin != virt::PLUGIN {
+        if resources::Kind::is_of(plugin) && running.wanted.is_on() {
+            // SAFETY: as the caller promises.
+            unsafe { write_resource(value, plugin, running) };
+        }
+        return;
+    }
     // SAFETY: as above.
     let (type_, type_instance) = unsafe { (bytes(value.type_), bytes(value.type_instance)) };
     let Some(kind) = Kind::of(type_, type_instance, value.values_len, value.kinds) else {
@@ -223,6 +229,58 @@ unsafe fn write(value: &Value) {
     } else {
         running.shared.queue.push(&fixed, &names);
     }
+}
+
+/// Takes a value of a plugin that reads the resources of its host.
+///
+/// # Safety
+/// All pointers in `value` are as shim.h says.
+unsafe fn write_resource(value: &Value, plugin: &[u8], running: &Running) {
+    // SAFETY: collectd's names are NUL-terminated.
+    let host = unsafe { bytes(value.host) };
+    if !running.wanted.wants(host, Daemon.hostname().as_bytes()) {
+        return;
+    }
+    // SAFETY: as above.
+    let identifier = unsafe {
+        Identifier {
+            plugin,
+            plugin_instance: bytes(value.plugin_instance),
+            type_: bytes(value.type_),
+            type_instance: bytes(value.type_instance),
+        }
+    };
+    if value.values_len == 0 {
+        return;
+    }
+    let Some((kind, detail)) = resources::Kind::of(&identifier, value.kinds) else {
+        return;
+    };
+    // SAFETY: there are as many values as the list says, of eight bytes each.
+    let values = unsafe {
+        [
+            *value.values,
+            match kind.has_two() && value.values_len > 1 {
+                true => *value.values.add(1),
+                false => detail.into(),
+            },
+        ]
+    };
+    let fixed = Fixed {
+        kind: kind.number(),
+        time: value.time,
+        interval: value.interval,
+        arrival: ticks(Daemon.steady()),
+        values,
+    };
+    let names = Names {
+        host,
+        plugin_instance: identifier.plugin_instance,
+        // The kind says all of it.
+        type_instance: b"",
+        sender: b"",
+    };
+    running.shared.queue.push_resource(&fixed, &names);
 }
 
 unsafe extern "C" fn on_notification(notification: *const RawNotification) -> c_int {

@@ -5,8 +5,9 @@ use std::path::Path;
 use bellwether_agent::doc::{self, Row};
 use bellwether_agent::options::camel_case;
 use bellwether_core::had::HadOptions;
+use bellwether_core::resource::ResourceOptions;
 
-use crate::config::OWN;
+use crate::config::{CoreOption, OWN, Of};
 
 fn rows() -> Vec<Row> {
     let own = OWN.iter().map(|o| Row::own(camel_case(o.name), o));
@@ -18,7 +19,12 @@ fn rows() -> Vec<Row> {
         let name = camel_case(o.name);
         Row::of_detector(name, default, o.kind.allowed(), o.unit, o.help)
     });
-    own.chain(core).collect()
+    let resources = ResourceOptions::SPECS.iter().filter_map(|o| {
+        let name = camel_case(&CoreOption::name_of(Of::Resources, o.name)?);
+        let allowed = o.kind.allowed();
+        Some(Row::of_detector(name, o.default, allowed, o.unit, o.help))
+    });
+    own.chain(core).chain(resources).collect()
 }
 
 /// Checks, or writes, what is between the two markers in a file, by its path from this crate's folder.
@@ -44,8 +50,13 @@ fn the_man_pages_options_are_those_of_the_code() {
 
 #[test]
 fn no_option_has_two_meanings() {
-    for option in HadOptions::SPECS {
-        let name = option.name;
-        assert!(OWN.iter().all(|o| o.name != name), "{name}");
-    }
+    let of_vms = HadOptions::SPECS.iter().map(|o| o.name.to_owned());
+    let of_resources = ResourceOptions::SPECS.iter();
+    let of_resources = of_resources.filter_map(|o| CoreOption::name_of(Of::Resources, o.name));
+    let own = OWN.iter().map(|o| o.name.to_owned());
+    let mut names: Vec<String> = own.chain(of_vms).chain(of_resources).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
 }

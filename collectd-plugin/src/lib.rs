@@ -4,11 +4,15 @@
 //! One value's way: `daemon` (collectd's callback) → `virt` (whose is it?) → `queue` → `worker` (the detector's thread) →
 //! `rates` → the detector, through the C ABI → `report` → collectd. Events pass the `outbox` on their way to `report`.
 //!
+//! Values of the host's own resources go the same way as far as the detector's thread, and there through `resources` into rows, which
+//! `resource_watch` gives to a detector of their own.
+//!
 //! collectd resolves the symbols that the shim needs when it loads the plugin, so nothing that calls them is built for the
 //! unit tests, nor where there are no headers of collectd (`build.rs` sets `collectd` where there are).
 // What only the daemon calls.
 #![cfg_attr(any(test, not(collectd)), allow(dead_code))]
 
+mod board;
 mod clock;
 mod config;
 mod counter;
@@ -27,6 +31,9 @@ mod plugin;
 mod queue;
 mod rates;
 mod report;
+mod resource_watch;
+mod resources;
+mod risk_values;
 mod topic;
 mod virt;
 mod vm;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_agent::maintenance::{Parsed, WINDOWS_MAX, Window, shown, window};
+use bellwether_agent::maintenance::{Parsed, WINDOWS_MAX, Window, matches, shown, window};
 use bellwether_agent::text::clean;
 
 /// The longest window that a notification may give, in seconds: what nobody withdraws ends by itself.
@@ -78,6 +78,16 @@ impl Masks {
     /// The windows that the detector now has, which are merged where they overlap.
     pub fn applied(&mut self, windows: Vec<Window>) {
         self.applied = windows;
+    }
+
+    /// Whether a hypervisor is in a window at `time`, seconds.
+    pub fn is_masked(&self, hypervisor: &str, time: f64) -> bool {
+        let covers = |window: &Window| {
+            window.from.secs() <= time
+                && time < window.until.secs()
+                && matches(&window.hypervisor, hypervisor)
+        };
+        self.applied.iter().any(covers)
     }
 
     /// Lines for the log on windows that begin or end, at `now` by the wall clock; seconds.
@@ -161,6 +171,17 @@ mod tests {
         );
         masks.notified("hv1", " End", 0.0).unwrap();
         assert_eq!(wanted(&masks), [minute("hv1", 0, 2), minute("hv3", 0, 1)]);
+    }
+
+    #[test]
+    fn a_hypervisor_is_masked_within_the_windows_of_its_name_and_of_patterns() {
+        let mut masks = Masks::default();
+        masks.applied(parse("hv1 100 200\nrack7-* 150 +1m").windows);
+        let is_masked = |name, times: [f64; 4]| times.map(|time| masks.is_masked(name, time));
+        let times = [99.0, 100.0, 199.0, 200.0];
+        assert_eq!(is_masked("hv1", times), [false, true, true, false]);
+        assert_eq!(is_masked("rack7-hv3", times), [false, false, true, true]);
+        assert_eq!(is_masked("hv10", times), [false; 4]);
     }
 
     #[test]

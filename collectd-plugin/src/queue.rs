@@ -33,7 +33,7 @@ pub struct Names<'a> {
 /// What a record holds besides its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixed {
-    /// What it is, as `virt` numbers it.
+    /// What it is, as `virt` numbers it, or `resources` the values that are none of a VM.
     pub kind: u8,
     /// collectd's time of the sample.
     pub time: u64,
@@ -181,6 +181,11 @@ impl Queue {
     /// Appends a sample, or counts it as dropped when the queue is full.
     pub fn push(&self, fixed: &Fixed, names: &Names<'_>) {
         self.push_within(self.limit, fixed, names);
+    }
+
+    /// Appends a value of a host's own resources, which may take half of the room, so that there is always some for samples of VMs.
+    pub fn push_resource(&self, fixed: &Fixed, names: &Names<'_>) {
+        self.push_within(self.limit / 2, fixed, names);
     }
 
     /// Appends a change of a VM's state, for which there is some room beyond the limit.
@@ -338,6 +343,19 @@ mod tests {
         }
         queue.push_state(&fixed(9), &NAMES);
         assert_eq!(queue.counts(), (3, 3));
+    }
+
+    #[test]
+    fn resources_leave_half_of_the_room_to_samples_of_vms() {
+        let queue = Queue::new(10);
+        for n in 0..20 {
+            queue.push_resource(&fixed(n), &NAMES);
+        }
+        assert_eq!(queue.counts(), (5, 15));
+        for n in 0..5 {
+            queue.push(&fixed(n), &NAMES);
+        }
+        assert_eq!(queue.counts(), (10, 15));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From events and states to what collectd carries: notifications and values of stock types.
 
-use bellwether_sys::{Event, HadCounters, Status};
+use bellwether_sys::{Event, HadCounters, ResourceCounters, Status};
 use rustc_hash::FxHashMap;
 
 use crate::host::{Gauge, Host, Notification, Severity};
@@ -149,6 +149,8 @@ pub struct Counts {
     pub late: u64,
     /// Values whose VM or hypervisor is unknown.
     pub unnamed: u64,
+    /// Values of resources whose time or interval cannot be.
+    pub refused: u64,
     /// Values of VMs or devices beyond the limits.
     pub full: u64,
     /// VMs whose counters were replaced by those of others.
@@ -159,7 +161,8 @@ pub struct Counts {
     pub save_failures: u64,
 }
 
-/// Dispatches the values on the plugin itself: `waiting` values in its queue, and how many were `dropped`.
+/// Dispatches the values on the plugin itself: `waiting` values in its queue, and how many were `dropped`. `resources` are the counters
+/// of the detector of resources, if there is one.
 pub fn health(
     host: &dyn Host,
     interval: f64,
@@ -167,6 +170,7 @@ pub fn health(
     dropped: u64,
     counts: &Counts,
     core: &HadCounters,
+    resources: Option<&ResourceCounters>,
 ) {
     let time = host.now();
     let named = [
@@ -177,7 +181,7 @@ pub fn health(
         ("masked", core.masked),
         ("reset", counts.resets),
         ("unnamed", counts.unnamed),
-        ("refused", core.refused),
+        ("refused", counts.refused + core.refused),
         ("full", counts.full + core.full),
         ("set_aside", core.set_aside),
         ("intervals_changed", core.intervals_changed),
@@ -189,7 +193,10 @@ pub fn health(
         ("vms", core.vms),
         ("hypervisors_evicted", core.hypervisors_evicted),
         ("vms_evicted", counts.evicted + core.vms_evicted),
-        ("notifications_lost", core.events_lost),
+        (
+            "notifications_lost",
+            core.events_lost + resources.map_or(0, |resources| resources.events_lost),
+        ),
         ("save_failures", counts.save_failures),
     ];
     let gauge = |type_, type_instance, value| {
@@ -205,6 +212,10 @@ pub fn health(
     gauge("gauge", "queue", waiting as f64);
     for (name, count) in named {
         gauge("count", name, count as f64);
+    }
+    if let Some(resources) = resources {
+        gauge("count", "resource_hosts", resources.hypervisors as f64);
+        gauge("count", "resource_rows", resources.taken as f64);
     }
 }
 
@@ -256,6 +267,8 @@ mod tests {
             raised: false,
             masked: true,
             interval: 10.0,
+            since: None,
+            provisional: false,
         }
     }
 

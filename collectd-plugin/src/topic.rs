@@ -41,6 +41,12 @@ pub enum Topic {
     MaskFile,
     /// A notification gives no maintenance window.
     MaskNotification,
+    /// The kernel has no pressure stall information; logged once.
+    NoPressure,
+    /// Plugins of collectd that have resources are not loaded; logged once.
+    NoResources,
+    /// The state of the hosts cannot be published.
+    Board,
     /// Hardly ever do two VMs of a hypervisor vote.
     NoVotes,
 }
@@ -48,6 +54,9 @@ pub enum Topic {
 impl Topic {
     /// Whether one line is enough, for what is no failure.
     pub fn once(self) -> bool {
-        matches!(self, Topic::PercentOnly | Topic::LoneVms)
+        matches!(
+            self,
+            Topic::PercentOnly | Topic::LoneVms | Topic::NoPressure | Topic::NoResources
+        )
     }
 }

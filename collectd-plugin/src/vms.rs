@@ -183,7 +183,7 @@ impl Vms {
     }
 
     /// The hypervisors with the numbers of their clocks.
-    pub fn hypervisors(&self) -> impl Iterator<Item = (&str, usize)> {
+    pub fn hypervisors(&self) -> impl Iterator<Item = (&str, usize)> + Clone {
         self.clocks
             .iter()
             .map(|(name, (number, _))| (&**name, *number))

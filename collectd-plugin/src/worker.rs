@@ -16,6 +16,7 @@ use bellwether_agent::saver::{Report, Saver};
 use bellwether_agent::state::{self, Restored};
 use bellwether_sys::{Event, Had, HadCounters, NoticeKind, Observation, Outcome, Snapshot, Window};
 
+use crate::board::Publisher;
 use crate::clock::{Clock, LIVE_SEC};
 use crate::config::Settings;
 use crate::counter::{Rate, seconds};
@@ -26,6 +27,9 @@ use crate::masks::Masks;
 use crate::outbox::Dispatcher;
 use crate::queue::{Batch, Fixed, Names, Queue};
 use crate::report::{self, Counts, Dispatched};
+use crate::resource_watch::{Line, ResourceWatch};
+use crate::resources::kind as resources;
+use crate::risk_values::RiskValues;
 use crate::topic::Topic;
 use crate::virt::{self, Kind, LATENCY, METRICS};
 use crate::vm::Vm;
@@ -47,6 +51,9 @@ const RESTORED_INTERVALS: f64 = 3.0;
 /// A hypervisor whose time was no farther than this, and two intervals, from the time of saving reported live, seconds.
 const LIVE_AT_SAVE_SEC: f64 = 600.0;
 
+/// Seconds between two rounds of what is published.
+const BOARD_SEC: f64 = 5.0;
+
 /// Seconds between two looks for hypervisors that are lost.
 const LOST_TURN_SEC: f64 = 60.0;
 
@@ -66,12 +73,31 @@ pub struct Shared {
     pub returned: AtomicU64,
 }
 
+/// The learned state of all detectors.
+pub struct States {
+    /// That of the VMs' detector.
+    pub vms: Snapshot,
+    /// That of the detector of resources, if it is kept.
+    pub resources: Option<Snapshot>,
+}
+
+/// The detectors.
+#[derive(Debug)]
+pub struct Detectors {
+    /// That of the VMs.
+    pub had: Had,
+    /// That of the resources of hosts, with what it needs; `None` where they are not watched.
+    pub resources: Option<ResourceWatch>,
+}
+
 /// The threads that do what waits for the disk.
 pub struct DiskThreads {
     /// Writes the learned state; `None` without a state file.
-    pub saver: Option<Saver<Snapshot>>,
+    pub saver: Option<Saver<States>>,
     /// Looks after the file of maintenance windows; `None` without one.
     pub mask_watcher: Option<Watcher>,
+    /// Publishes the state of hosts; `None` where nothing is published.
+    pub board: Option<Publisher>,
 }
 
 /// See the [module](self).
@@ -81,6 +107,7 @@ pub struct Worker {
     settings: Settings,
     interval: f64,
     had: Had,
+    resources: Option<ResourceWatch>,
     vms: Vms,
     clock: Clock,
     dispatched: Dispatched,
@@ -102,13 +129,17 @@ pub struct Worker {
     /// `None` without a file of maintenance windows.
     mask_watcher: Option<Watcher>,
     /// `None` without a state file, and once it has ended.
-    saver: Option<Saver<Snapshot>>,
+    saver: Option<Saver<States>>,
+    /// `None` where nothing is published.
+    board: Option<Publisher>,
+    risk_values: RiskValues,
     /// The flush that waits for the state to be saved.
     flush: Option<u64>,
     /// When what recurs is due, by the steady clock.
     next_turn: f64,
     next_health: f64,
     next_lost: f64,
+    next_board: f64,
     /// By how much the wall clock is ahead of the steady one, and when it was set last.
     wall_ahead: f64,
     wall_set: f64,
@@ -125,19 +156,24 @@ impl Worker {
         shared: Arc<Shared>,
         settings: Settings,
         interval: f64,
-        had: Had,
+        detectors: Detectors,
         notifications: Dispatcher<Event>,
         disk: DiskThreads,
     ) -> Self {
+        let Detectors { had, resources } = detectors;
         let DiskThreads {
             saver,
             mask_watcher,
+            board,
         } = disk;
         let now = host.steady();
         let mut worker = Self {
             next_turn: now + TURN_SEC,
             next_health: now + TURN_SEC,
             next_lost: now + LOST_SEC,
+            next_board: now + TURN_SEC,
+            board,
+            risk_values: RiskValues::default(),
             wall_ahead: host.now() - now,
             wall_set: now,
             started: now,
@@ -147,6 +183,7 @@ impl Worker {
             settings,
             interval,
             had,
+            resources,
             vms: Vms::default(),
             clock: Clock::default(),
             dispatched: Dispatched::default(),
@@ -182,6 +219,9 @@ impl Worker {
             for (fixed, names) in batch.iter() {
                 self.take(&fixed, &names);
             }
+            if let Some(resources) = &mut self.resources {
+                resources.read_kernel(&*self.host);
+            }
             let now = self.host.steady();
             if now >= self.next_turn {
                 self.next_turn = now + TURN_SEC;
@@ -204,7 +244,8 @@ impl Worker {
         }
         // Not to be reported again after the next start.
         if let Some(saver) = self.saver.take() {
-            let report = saver.finish(|| snapshot(&self.had), SAVE_TIMEOUT);
+            let states = || states(&self.had, self.resources.as_ref());
+            let report = saver.finish(states, SAVE_TIMEOUT);
             if let Some(warning) = report.as_ref().and_then(Report::warning) {
                 self.host.log(Level::Warning, &warning);
             }
@@ -229,6 +270,9 @@ impl Worker {
     }
 
     fn take(&mut self, fixed: &Fixed, names: &Names<'_>) {
+        if let Some(kind) = resources::Kind::from_number(fixed.kind) {
+            return self.take_resource(kind, fixed, names);
+        }
         let Some(kind) = Kind::from_number(fixed.kind) else {
             return;
         };
@@ -330,6 +374,15 @@ impl Worker {
         if arrival - seconds(fixed.time) > LIVE_SEC && self.since_values > self.statuses {
             self.values();
         }
+    }
+
+    fn take_resource(&mut self, kind: resources::Kind, fixed: &Fixed, names: &Names<'_>) {
+        let arrival = seconds(fixed.arrival);
+        let line = self
+            .resources
+            .as_mut()
+            .and_then(|all| all.take(kind, fixed, names, arrival, &mut self.counts));
+        self.log_lines(line);
     }
 
     fn take_mask(&mut self, fixed: &Fixed, names: &Names<'_>) {
@@ -506,6 +559,9 @@ impl Worker {
             self.next_lost = now + LOST_TURN_SEC;
             self.advance_lost(now);
         }
+        self.turn_resources(now);
+        self.publish(now);
+        self.risks();
         self.vms.forget_silent(now, &mut self.clock);
         self.counts.evicted = self.vms.evicted();
         self.limits();
@@ -537,6 +593,50 @@ impl Worker {
             self.health();
             self.lone_vms();
             self.votes(now);
+        }
+    }
+
+    fn turn_resources(&mut self, now: f64) {
+        let Some(resources) = &mut self.resources else {
+            return;
+        };
+        let hypervisors = self.vms.hypervisors().map(|(name, _)| name);
+        let local = self.host.hostname();
+        let lines = resources.turn(now, self.wall_ahead, hypervisors, local);
+        self.log_lines(lines);
+    }
+
+    /// Publishes the state of hosts.
+    fn publish(&mut self, now: f64) {
+        let Some(board) = self.board.as_mut().filter(|_| now >= self.next_board) else {
+            return;
+        };
+        self.next_board = now + BOARD_SEC;
+        // Before the first tick nothing is known.
+        for status in self.had.statuses().filter(|status| status.time > 0.0) {
+            let since = status.since.filter(|_| status.raised);
+            board.vms(status.hypervisor, status.time, since, status.provisional);
+        }
+        if let Some(resources) = &mut self.resources {
+            resources.p_values(|host, time, p_value| board.resources(host, time, p_value));
+        }
+        if let Some(trouble) = board.end_round(self.host.now()) {
+            self.warn(Topic::Board, &trouble);
+        }
+    }
+
+    /// Dispatches what the log half said of the risk of hosts.
+    fn risks(&mut self) {
+        let read = self.board.as_ref().and_then(Publisher::risks);
+        if let Some(risks) = read.filter(|_| self.settings.values) {
+            let interval = self.interval.max(BOARD_SEC);
+            self.risk_values.dispatch(&*self.host, interval, risks);
+        }
+    }
+
+    fn log_lines(&mut self, lines: impl IntoIterator<Item = Line>) {
+        for (topic, message) in lines {
+            self.warn(topic, &message);
         }
     }
 
@@ -663,6 +763,7 @@ impl Worker {
         }
         if let Some(counters) = self.had.counters() {
             let (waiting, dropped) = self.shared.queue.counts();
+            let resources = self.resources.as_ref().and_then(ResourceWatch::counters);
             report::health(
                 &*self.host,
                 self.interval,
@@ -670,6 +771,7 @@ impl Worker {
                 dropped,
                 &self.counts,
                 &counters,
+                resources.as_ref(),
             );
         }
     }
@@ -701,9 +803,29 @@ impl Worker {
     }
 
     fn report(&mut self) {
+        self.resources();
         self.events();
         self.notices();
         self.values();
+    }
+
+    /// Gives the rows of resources that are complete to their detector.
+    fn resources(&mut self) {
+        let Some(resources) = &mut self.resources else {
+            return;
+        };
+        let (rows, lines) = resources.report(&*self.host, &self.masks);
+        if rows > 0
+            && let Some(saver) = &mut self.saver
+        {
+            saver.learned();
+        }
+        self.log_lines(lines);
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        let held = self.held.take().or_else(|| self.had.next_event());
+        held.or_else(|| self.resources.as_mut()?.next_event())
     }
 
     fn notices(&mut self) {
@@ -723,7 +845,7 @@ impl Worker {
     /// Hands over the events that there is room for; whether these are all.
     fn events(&mut self) -> bool {
         loop {
-            let Some(event) = self.held.take().or_else(|| self.had.next_event()) else {
+            let Some(event) = self.next_event() else {
                 return true;
             };
             // What was reported is not to be reported again after a crash.
@@ -766,6 +888,13 @@ impl Worker {
             Restored::Unusable(message) => (Level::Warning, message),
         };
         self.host.log(level, &message);
+        if let Some(restored) = self.resources.as_mut().and_then(ResourceWatch::restore) {
+            let (level, message) = match restored {
+                Restored::Yes(message) | Restored::NotYet(message) => (Level::Info, message),
+                Restored::Unusable(message) => (Level::Warning, message),
+            };
+            self.host.log(level, &message);
+        }
     }
 
     /// Hands the state to the thread that writes it, where it is due, or `now` it is; `flush` waits for that.
@@ -775,7 +904,8 @@ impl Worker {
             if flush.is_some() || now {
                 saver.request();
             }
-            let report = saver.turn(Instant::now(), || snapshot(&self.had));
+            let states = || states(&self.had, self.resources.as_ref());
+            let report = saver.turn(Instant::now(), states);
             let is_pending = saver.is_pending();
             if let Some(report) = report {
                 match report.warning() {
@@ -828,8 +958,11 @@ fn as_written(window: &Window) -> maintenance::Window {
 }
 
 /// The learned state, serialized.
-fn snapshot(had: &Had) -> Result<Snapshot, String> {
-    had.snapshot().map_err(|error| error.to_string())
+fn states(had: &Had, resources: Option<&ResourceWatch>) -> Result<States, String> {
+    let resources = resources.map(ResourceWatch::snapshot).transpose();
+    let resources = resources.map_err(|error| error.to_string())?.flatten();
+    let vms = had.snapshot().map_err(|error| error.to_string())?;
+    Ok(States { vms, resources })
 }
 
 fn full_message(vm: &Vm) -> String {
