@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::abi::Level;
 use crate::filter::FilterCounters;
 use crate::input::Companion;
+use crate::risk::RiskFigures;
 
 /// The figures of one filter, for metrics.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,8 @@ pub struct Figures {
     pub filter: FilterCounters,
     /// What its detector counted.
     pub detector: LadCounters,
+    /// What the risk of its hosts counted.
+    pub risk: RiskFigures,
     /// Saves of the learned state that failed.
     pub save_failures: u64,
 }

@@ -1,5 +1,8 @@
 //! The options: those of the plugin itself, [`OWN`], and those of the core, which are known to it alone and passed on as text.
 
+use std::path::PathBuf;
+
+use bellwether_agent::board::FOLDER;
 use bellwether_agent::options::{
     self, Kind, OwnOption, Refusal, STATE_FILE, STATE_INTERVAL, TEXT, did_you_mean,
 };
@@ -14,11 +17,10 @@ const KEYS_MAX: usize = 16;
 const _: () = assert!(3 * KEYS_MAX + crate::filter::OWN_KEYS <= accessor::WANTED_MAX);
 
 const ACCESSORS: &str = "1 to 16 keys separated by commas, as log or $log['message']";
-const ADDED: &str =
-    "none, or some of template_id, template, severity, family, score, novel, separated by commas";
+const ADDED: &str = "none, or some of template_id, template, severity, family, score, novel, unpredicted, separated by commas";
 
 /// The options of the filter itself.
-pub const OWN: [OwnOption; 15] = [
+pub const OWN: [OwnOption; 17] = [
     OwnOption {
         name: "text_keys",
         kind: TEXT,
@@ -116,6 +118,24 @@ pub const OWN: [OwnOption; 15] = [
         help: "Records with this tag and the key bellwether_verdict are verdicts on templates: they silence alarms and raise them. \
                By default there are none. Only who may do both should be able to send records with this tag.",
     },
+    OwnOption {
+        name: "risk",
+        kind: Kind::Flag,
+        allowed: "",
+        default: "true",
+        unit: "",
+        help: "Estimate for each host the probability that its guests fail, from its log and from what its metrics say on the board, \
+               and report failure_risk. The options risk_... are those of the estimate.",
+    },
+    OwnOption {
+        name: "board",
+        kind: TEXT,
+        allowed: "a folder, or none",
+        default: FOLDER,
+        unit: "",
+        help: "Folder in which the filter and the plugin for collectd on the same host tell each other what they know. Without it, \
+               the risk is estimated from logs alone. Only one filter per host publishes there.",
+    },
     STATE_FILE,
     STATE_INTERVAL,
     OwnOption {
@@ -205,17 +225,20 @@ pub enum Key {
     Score,
     /// Whether the record does not fit the learned state.
     Novel,
+    /// Whether the option `sequence_model` did not predict the record.
+    Unpredicted,
 }
 
 impl Key {
     /// All, with their words.
-    pub const WORDS: [(&'static str, Self); 6] = [
+    pub const WORDS: [(&'static str, Self); 7] = [
         ("template_id", Self::TemplateId),
         ("template", Self::Template),
         ("severity", Self::Severity),
         ("family", Self::Family),
         ("score", Self::Score),
         ("novel", Self::Novel),
+        ("unpredicted", Self::Unpredicted),
     ];
 }
 
@@ -255,6 +278,10 @@ pub struct Settings {
     pub foreign_events: ForeignEvents,
     /// The tags whose records may be feedback; without it, none may.
     pub feedback_match: Option<Pattern>,
+    /// Whether the risk of hosts is estimated.
+    pub risk: bool,
+    /// The folder in which the halves of bellwether meet.
+    pub board: Option<PathBuf>,
     /// Where the state is kept.
     pub state_file: Option<String>,
     /// Seconds between two saves of the state.
@@ -313,6 +340,11 @@ impl Settings {
                 self.foreign_events = option.choice(value, &ForeignEvents::WORDS)?;
             }
             "feedback_match" => self.feedback_match = Some(Pattern::new(&option.text(value)?)),
+            "risk" => self.risk = option.flag(value)?,
+            "board" => {
+                let folder = option.text(value)?;
+                self.board = (!folder.eq_ignore_ascii_case("none")).then(|| folder.into());
+            }
             "state_file" => self.state_file = Some(option.text(value)?),
             "state_interval" => self.state_interval = option.number(value)?,
             "debug" => self.debug = option.flag(value)?,
@@ -418,7 +450,7 @@ mod tests {
         );
         assert!(settings.usual_streams && settings.priority_keys.len() == KEYS_MAX);
         assert_eq!(settings.record_keys, [Key::TemplateId, Key::Template]);
-        assert_eq!(settings.flagged_keys.len(), Key::WORDS.len());
+        assert_eq!(settings.flagged_keys.len(), Key::WORDS.len() - 1);
         assert_eq!((settings.state_file, settings.events), (None, Events::Auto));
         assert_eq!(settings.feedback_match, None);
         assert_eq!(queue_length(|_| None), Ok(1024));

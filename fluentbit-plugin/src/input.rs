@@ -24,7 +24,7 @@ const ALONE: Duration = Duration::from_secs(60);
 pub type Read = fn(&Figures) -> u64;
 
 /// Every metric of a filter: whether it only grows, name, help, value.
-pub const METRICS: [(bool, &CStr, &CStr, Read); 22] = [
+pub const METRICS: [(bool, &CStr, &CStr, Read); 27] = [
     (
         true,
         c"records_total",
@@ -124,6 +124,36 @@ pub const METRICS: [(bool, &CStr, &CStr, Read); 22] = [
     (false, c"streams", c"Streams that are tracked", |f| {
         f.detector.streams
     }),
+    (
+        false,
+        c"failure_risk_percent",
+        c"Highest probability of a host that its guests fail within 10 minutes, in percent; an evidence score unless calibrated",
+        |f| f.risk.highest_percent,
+    ),
+    (
+        true,
+        c"failure_risks_total",
+        c"Risks of failure that were raised",
+        |f| f.risk.detector.raised,
+    ),
+    (
+        false,
+        c"open_failure_risks",
+        c"Risks of failure that are open",
+        |f| f.risk.detector.open,
+    ),
+    (
+        false,
+        c"board_hosts",
+        c"Hosts whose metrics are on the board",
+        |f| f.risk.board_hosts,
+    ),
+    (
+        true,
+        c"board_damaged_total",
+        c"Damaged records of the board",
+        |f| f.risk.board_damaged,
+    ),
     (false, c"bytes", c"Memory of the detector, in bytes", |f| {
         f.detector.bytes
     }),

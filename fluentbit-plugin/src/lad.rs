@@ -1,27 +1,52 @@
 //! The detector behind the C ABI, as the filter needs it.
 
 use bellwether_agent::text::clean;
-use bellwether_sys::{Lad, LadCounters, Record, Value};
+use bellwether_sys::{Event, Lad, LadCounters, Record, Value};
 
+use crate::clock;
 use crate::event::{self, FieldValue};
-use crate::filter::{Detector, Feedback, Line, Verdict, is_shown_as};
+use crate::filter::{Detector, Feedback, Line, Outcome, Verdict, is_shown_as};
+use crate::risk::{HostRisk, RiskFigures, Said};
 
-/// LAD, and why it refused a line last.
+/// LAD, why it refused a line last, and the risk of its hosts.
 #[derive(Debug)]
 pub struct LadDetector {
     lad: Lad,
     refusal: Option<String>,
+    risk: Option<HostRisk>,
 }
 
 impl LadDetector {
-    /// The filter's view of `lad`.
-    pub fn new(lad: Lad) -> Self {
-        Self { lad, refusal: None }
+    /// The filter's view of `lad`, and of the risk where it is wanted.
+    pub fn new(lad: Lad, risk: Option<HostRisk>) -> Self {
+        Self {
+            lad,
+            refusal: None,
+            risk,
+        }
     }
 
     /// The detector itself.
     pub fn lad(&mut self) -> &mut Lad {
         &mut self.lad
+    }
+
+    /// The risk, where it is wanted.
+    pub fn risk(&mut self) -> Option<&mut HostRisk> {
+        self.risk.as_mut()
+    }
+
+    /// Joins what the logs say at `now`, by this machine's clock, with what the metrics say; what is to be logged of that.
+    pub fn turn(&mut self, now: f64) -> Option<Said> {
+        self.risk.as_mut()?.turn(&mut self.lad, now)
+    }
+
+    /// What the risk has counted.
+    pub fn risk_figures(&self) -> RiskFigures {
+        self.risk
+            .as_ref()
+            .map(HostRisk::figures)
+            .unwrap_or_default()
     }
 
     /// Promises that no line from before `time`, in seconds since the epoch, is going to come.
@@ -52,6 +77,16 @@ fn field_value(value: Value<'_>) -> FieldValue<'_> {
     }
 }
 
+/// The record of an event.
+fn record_of(event: &Event) -> Vec<u8> {
+    let fields: Vec<_> = event
+        .fields()
+        .map(|field| (field.key, field_value(field.value)))
+        .collect();
+    let time = event.number("time").unwrap_or_default();
+    event::record(time, &fields)
+}
+
 impl Detector for LadDetector {
     fn observe(&mut self, line: &Line<'_>) -> Option<Verdict<'_>> {
         let record = Record {
@@ -72,6 +107,7 @@ impl Detector for LadDetector {
                 family: observed.family,
                 score: observed.score,
                 novel: observed.novel && !observed.training,
+                unpredicted: observed.unpredicted,
             }),
             Err(error) => {
                 self.refusal = Some(error.to_string());
@@ -81,13 +117,11 @@ impl Detector for LadDetector {
     }
 
     fn next_event(&mut self) -> Option<Vec<u8>> {
-        let event = self.lad.next_event()?;
-        let fields: Vec<_> = event
-            .fields()
-            .map(|field| (field.key, field_value(field.value)))
-            .collect();
-        let time = event.number("time").unwrap_or_default();
-        Some(event::record(time, &fields))
+        let of_risk = |risk: &mut HostRisk| risk.detector().next_event();
+        let event = self.lad.next_event();
+        event
+            .or_else(|| self.risk.as_mut().and_then(of_risk))
+            .map(|event| record_of(&event))
     }
 
     fn next_question(&mut self, time: f64) -> Option<Vec<u8>> {
@@ -106,6 +140,24 @@ impl Detector for LadDetector {
         ];
         fields.retain(|field| *field != ("program", FieldValue::Text("")));
         Some(event::record(time, &fields))
+    }
+
+    fn outcome(&mut self, outcome: &Outcome<'_>) -> Result<(), String> {
+        let Some(risk) = &mut self.risk else {
+            return Err("option \"risk\" is false; outcomes are for the risk of hosts".into());
+        };
+        let (host, time) = (
+            &outcome.hypervisor,
+            outcome.time.unwrap_or_else(clock::wall),
+        );
+        match risk.detector().outcome(host, time, outcome.fate) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!(
+                "there is no host {} whose outcome at that time is not known yet; hypervisor must be that of a record or an event",
+                clean(host)
+            )),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     fn apply(&mut self, feedback: &Feedback<'_>) -> Result<usize, String> {

@@ -5,7 +5,8 @@
 //! One record's way: `plugin` (Fluent Bit's callback) → `record` (decoded in place) → `filter` (text, stream, priority) → `lad`
 //! (the detector, through the C ABI) → back into the chunk with its keys. An event's: `filter` → `channel` → `input` (the
 //! companion input) or, where the pipeline has none, inline behind the records of the chunk. Periodic work is
-//! done by the `housekeeper`, a thread of its own, and the learned state is written by another.
+//! done by the `housekeeper`, a thread of its own: there, `risk` joins what the logs say of a host with what its metrics say. The
+//! learned state is written by another.
 //!
 //! Fluent Bit copies the registration structures by name from the loaded object; what they point to is made when it is loaded.
 // What only Fluent Bit calls.
@@ -27,6 +28,7 @@ mod lad;
 mod msgpack;
 mod plugin;
 mod record;
+mod risk;
 mod tag;
 
 use std::cell::UnsafeCell;

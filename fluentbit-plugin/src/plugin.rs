@@ -10,7 +10,10 @@ use bellwether_agent::options::{Kind, OwnOption, STATE_FILE, with_unit};
 use bellwether_agent::saver::{Report, Saver};
 use bellwether_agent::state::{self, Restored, library};
 use bellwether_agent::text::clean;
-use bellwether_sys::{LIBRARY_NAME, Lad, LadOptions, Library, OptionInfo, Snapshot};
+use bellwether_sys::{
+    Kind as DetectorKind, LIBRARY_NAME, Lad, LadOptions, Library, OptionInfo, Options, Risk,
+    RiskOptions, Snapshot,
+};
 use parking_lot::Mutex;
 
 use crate::abi::{self, Buffer, ConfigOption, Handle, Host, Layout, Level};
@@ -21,6 +24,7 @@ use crate::filter::{Filter, FilterCounters, Heard, Line, Verdict};
 use crate::host::{check, guard, host};
 use crate::housekeeper::{self, Periodic};
 use crate::lad::LadDetector;
+use crate::risk::{HostRisk, Said};
 
 /// How long the housekeeper waits for a chunk to be finished before it leaves its work to the next tick.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -38,6 +42,9 @@ const QUESTIONS_MAX: usize = 16;
 const APPLIED_LINES: u32 = 20;
 const REFUSED_LINES: u32 = 5;
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// What the names of the options of the risk begin with.
+pub const RISK_PREFIX: &str = "risk_";
 
 /// The name of the threads that write states.
 const SAVER: &str = "bellwether-save";
@@ -101,8 +108,14 @@ pub fn filter_entries() -> Vec<ConfigOption> {
 /// # Errors
 /// The core cannot be loaded.
 fn core_entries() -> Result<Vec<ConfigOption>, String> {
-    let options = LadOptions::new(&library()?);
-    let options = options.described().map_err(|e| e.to_string())?;
+    let library = library()?;
+    let mut options = described(&LadOptions::new(&library))?;
+    let of_risk = described(&RiskOptions::new(&library))?;
+    options.extend(of_risk.into_iter().map(|mut option| {
+        option.name.insert_str(0, RISK_PREFIX);
+        option.aliases.clear();
+        option
+    }));
     let kind = |kind: &str| match kind {
         "flag" => abi::Kind::Flag,
         "integer" => abi::Kind::Integer,
@@ -121,6 +134,10 @@ fn core_entries() -> Result<Vec<ConfigOption>, String> {
     Ok(entries)
 }
 
+fn described<K: DetectorKind>(options: &Options<K>) -> Result<Vec<OptionInfo>, String> {
+    options.described().map_err(|error| error.to_string())
+}
+
 /// The topics of log lines, which the log limiter counts separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Topic {
@@ -136,6 +153,8 @@ enum Topic {
     Evicted,
     /// The state cannot be saved.
     State,
+    /// The halves of bellwether do not meet.
+    Board,
 }
 
 /// Writes to the host's log as the host's own filters do.
@@ -175,7 +194,7 @@ struct Running {
     status: Arc<Status>,
     clock: Clock,
     /// `None` without a state file, and once it has ended.
-    saver: Option<Saver<Snapshot>>,
+    saver: Option<Saver<State>>,
     limiter: LogLimiter<Topic>,
     /// The number of evicted streams that was last logged.
     evicted: u64,
@@ -288,10 +307,12 @@ impl Running {
 
     /// Shows the figures to the companion input.
     fn show(&mut self) {
-        let detector = self.filter.detector().counters();
+        let detector = self.filter.detector();
+        let (counters, risk) = (detector.counters(), detector.risk_figures());
         let mut figures = self.status.figures.lock();
         figures.filter = self.filter.counters();
-        figures.detector = detector;
+        figures.detector = counters;
+        figures.risk = risk;
     }
 
     /// The periodic work. Runs on the housekeeper's thread.
@@ -300,6 +321,9 @@ impl Running {
         self.filter.set_questions_max(self.questions_max());
         if let Some(time) = self.clock.time(now) {
             self.filter.detector().advance(time);
+        }
+        if let Some(said) = self.filter.detector().turn(clock::wall()) {
+            self.say(said, now);
         }
         match self.settings.events {
             Events::Auto if self.channel.is_accompanied() => {
@@ -315,6 +339,18 @@ impl Running {
         self.show();
         self.warn_of_limits(now);
         self.save(now);
+    }
+
+    /// Logs what a turn of the risk has to tell.
+    fn say(&mut self, said: Said, now: Instant) {
+        let (level, line) = match said {
+            Said::Info(line) => (Level::Info, line),
+            Said::Warning(line) if self.limiter.allows(Topic::Board, now - self.started) => {
+                (Level::Warning, line)
+            }
+            Said::Warning(_) => return,
+        };
+        self.log.later(&self.status, level, &line);
     }
 
     fn warn_of_limits(&mut self, now: Instant) {
@@ -376,6 +412,15 @@ impl Running {
         self.settings.state_file.as_ref().map(PathBuf::from)
     }
 
+    /// Logs what came of reading a file of state.
+    fn restored(&self, path: &Path, loaded: Result<bool, bellwether_sys::Error>) {
+        let (level, message) = match state::restored(path, loaded) {
+            Restored::Yes(message) | Restored::NotYet(message) => (Level::Info, message),
+            Restored::Unusable(message) => (Level::Warning, message),
+        };
+        self.log.log(level, &message);
+    }
+
     /// Restores the learned state, and starts the thread that saves it.
     ///
     /// # Errors
@@ -385,21 +430,44 @@ impl Running {
             return Ok(());
         };
         let loaded = self.filter.detector().lad().load(&path);
-        let (level, message) = match state::restored(&path, loaded) {
-            Restored::Yes(message) | Restored::NotYet(message) => (Level::Info, message),
-            Restored::Unusable(message) => (Level::Warning, message),
-        };
-        self.log.log(level, &message);
+        self.restored(&path, loaded);
+        let of_risk = risk_path(&path);
+        if let Some(risk) = self.filter.detector().risk() {
+            let loaded = risk.detector().load(&of_risk);
+            self.restored(&of_risk, loaded);
+        }
         let interval = Duration::from_secs_f64(self.settings.state_interval);
-        let write = move |state: Snapshot| state.write(&path).map_err(|error| error.to_string());
+        let write = move |state: State| {
+            let written = state.logs.write(&path);
+            let of_risk = state.risk.map_or(Ok(()), |risk| risk.write(&of_risk));
+            written.and(of_risk).map_err(|error| error.to_string())
+        };
         self.saver = Some(Saver::start(SAVER, interval, write, || ())?);
         Ok(())
     }
 }
 
 /// The learned state, serialized.
-fn snapshot(detector: &mut LadDetector) -> Result<Snapshot, String> {
-    detector.lad().snapshot().map_err(|error| error.to_string())
+struct State {
+    logs: Snapshot,
+    risk: Option<Snapshot>,
+}
+
+fn snapshot(detector: &mut LadDetector) -> Result<State, String> {
+    let logs = detector.lad().snapshot();
+    let risk = detector.risk().map(|risk| risk.detector().snapshot());
+    let state = logs.and_then(|logs| {
+        let risk = risk.transpose()?;
+        Ok(State { logs, risk })
+    });
+    state.map_err(|error| error.to_string())
+}
+
+/// Where the state of the risk is kept, beside that of the logs.
+fn risk_path(path: &Path) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(".risk");
+    path.into()
 }
 
 /// A flagged line for the log.
@@ -449,22 +517,48 @@ fn host_name() -> String {
     }
 }
 
+/// Sets the options of a detector that the configuration has, under their names with `prefix`.
+fn set<K: DetectorKind>(
+    options: &mut Options<K>,
+    prefix: &str,
+    property: impl Fn(&str) -> Option<String>,
+) -> Result<(), Vec<String>> {
+    let known = described(options).map_err(|error| vec![error])?;
+    let mut errors = Vec::new();
+    for name in known.iter().flat_map(OptionInfo::names) {
+        if let Some(value) = property(&format!("{prefix}{name}"))
+            && let Err(error) = options.set(name, &value)
+        {
+            errors.push(named(&error, prefix));
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(errors),
+    }
+}
+
+/// A detector's error with the option's name as the configuration has it.
+fn named(error: &bellwether_sys::Error, prefix: &str) -> String {
+    match error.option() {
+        Some(name) => format!("option \"{prefix}{name}\": {}", error.reason()),
+        None => error.to_string(),
+    }
+}
+
 /// The detector that the configuration asks for.
 fn lad(library: &Library, property: impl Fn(&str) -> Option<String>) -> Result<Lad, Vec<String>> {
     let mut options = LadOptions::new(library);
-    let known = options.described().map_err(|e| vec![e.to_string()])?;
-    let mut errors = Vec::new();
-    for name in known.iter().flat_map(OptionInfo::names) {
-        if let Some(value) = property(name)
-            && let Err(error) = options.set(name, &value)
-        {
-            errors.push(error.to_string());
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    set(&mut options, "", property)?;
     library.lad(&options).map_err(|e| vec![e.to_string()])
+}
+
+/// The estimate of risk that the configuration asks for.
+fn risk(library: &Library, property: impl Fn(&str) -> Option<String>) -> Result<Risk, Vec<String>> {
+    let mut options = RiskOptions::new(library);
+    set(&mut options, RISK_PREFIX, property)?;
+    let made = library.risk(&options);
+    made.map_err(|error| vec![named(&error, RISK_PREFIX)])
 }
 
 /// What a filter is called in the log and in metrics, as long as no other one of the pipeline is called so: what the host calls it,
@@ -499,11 +593,12 @@ unsafe fn start(
         log.log(Level::Warning, &risk);
     }
     let library = library().map_err(|error| vec![error])?;
-    let (settings, lad) = match (Settings::read(property), lad(&library, property)) {
-        (Ok(settings), Ok(lad)) => (settings, lad),
-        (settings, lad) => {
-            let errors = settings.err().into_iter().chain(lad.err());
-            return Err(errors.flatten().collect());
+    let read = Settings::read(property);
+    let (settings, lad, risk) = match (read, lad(&library, property), risk(&library, property)) {
+        (Ok(settings), Ok(lad), Ok(risk)) => (settings, lad, risk),
+        (settings, lad, risk) => {
+            let errors = [settings.err(), lad.err(), risk.err()].into_iter();
+            return Err(errors.flatten().flatten().collect());
         }
     };
     if let Some(path) = &settings.state_file {
@@ -512,11 +607,13 @@ unsafe fn start(
             .iter()
             .for_each(|warning| log.log(Level::Warning, warning));
     }
+    let board = settings.board.as_deref();
+    let risk = settings.risk.then(|| HostRisk::new(risk, board));
     state::passed_over(&library).for_each(|warning| log.log(Level::Warning, &warning));
     let host = settings.host.clone().unwrap_or_else(host_name);
     let mut running = Running {
         log: log.clone(),
-        filter: Filter::new(&settings, host, LadDetector::new(lad)),
+        filter: Filter::new(&settings, host, LadDetector::new(lad, risk)),
         channel,
         status: status.clone(),
         clock: Clock::default(),

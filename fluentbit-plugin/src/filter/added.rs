@@ -46,6 +46,7 @@ fn pair(out: &mut Vec<u8>, key: Key, name: &[u8], verdict: &Verdict<'_>) -> bool
         Key::Severity => write_float(out, verdict.severity),
         Key::Score => write_float(out, verdict.score),
         Key::Novel => write_bool(out, verdict.novel),
+        Key::Unpredicted => write_bool(out, verdict.unpredicted),
         Key::Family => match verdict.family {
             Some(family) => write_str(out, family.as_bytes()),
             None => {

@@ -3,6 +3,7 @@
 use bellwether_sys::Transport;
 
 use super::feedback::Feedback;
+use super::outcome::Outcome;
 
 /// What a detector says of a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Verdict<'a> {
     pub score: f64,
     /// Whether the record does not fit the learned state.
     pub novel: bool,
+    /// Whether the option `sequence_model` did not predict the record.
+    pub unpredicted: bool,
 }
 
 impl Verdict<'_> {
@@ -65,4 +68,10 @@ pub trait Detector {
     /// # Errors
     /// It cannot be applied; why.
     fn apply(&mut self, feedback: &Feedback<'_>) -> Result<usize, String>;
+
+    /// Takes what became of a host.
+    ///
+    /// # Errors
+    /// It cannot be taken; why.
+    fn outcome(&mut self, outcome: &Outcome<'_>) -> Result<(), String>;
 }

@@ -7,6 +7,7 @@ mod json;
 mod keys;
 mod line;
 mod origin;
+mod outcome;
 mod values;
 
 use std::borrow::Cow;
@@ -32,6 +33,7 @@ use crate::tag::Pattern;
 pub use feedback::{Feedback, is_shown_as};
 pub use keys::OWN_KEYS;
 pub use line::{Detector, Line, Verdict};
+pub use outcome::Outcome;
 
 /// This many records without a text, among whatever others, are likely to be of an input whose text is not found.
 const TEXTLESS_MANY: u32 = 50;
@@ -458,8 +460,14 @@ impl<D: Detector> Filter<D> {
     /// Takes a record of feedback.
     #[cold]
     fn hear(&mut self, record: &Record<'_>) {
-        let applied = Feedback::of(record)
-            .and_then(|feedback| Ok(feedback.applied(self.detector.apply(&feedback)?)));
+        let applied = match Outcome::of(record) {
+            Some(outcome) => outcome.and_then(|outcome| {
+                self.detector.outcome(&outcome)?;
+                Ok(outcome.applied())
+            }),
+            None => Feedback::of(record)
+                .and_then(|feedback| Ok(feedback.applied(self.detector.apply(&feedback)?))),
+        };
         let heard = match applied {
             Ok(line) => {
                 self.counters.feedback += 1;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::FieldValue;
 use crate::record::tests::{TIMES, Time, WIDTHS, Width, decoded, encoded};
-use bellwether_sys::Verdict as Word;
+use bellwether_sys::{Fate, Verdict as Word};
 use proptest::prelude::*;
 use rmpv::Value as Any;
 
@@ -19,6 +19,8 @@ struct Fake {
     /// Texts of questions.
     questions: Vec<String>,
     applied: Vec<Applied>,
+    /// Host, fate and time.
+    outcomes: Vec<(String, Fate, Option<f64>)>,
 }
 
 /// Feedback as it was applied: template, host, number, verdict and family.
@@ -52,6 +54,7 @@ impl Detector for Fake {
             family: fails.then_some("storage"),
             score: if fails { 0.5 } else { 0.0 },
             novel: text.contains("novel"),
+            unpredicted: text.contains("novel"),
         })
     }
 
@@ -61,6 +64,15 @@ impl Detector for Fake {
 
     fn next_question(&mut self, time: f64) -> Option<Vec<u8>> {
         Some(a_question(time, &self.questions.pop()?))
+    }
+
+    fn outcome(&mut self, outcome: &Outcome<'_>) -> Result<(), String> {
+        if outcome.hypervisor == "nowhere" {
+            return Err("there is no such host".into());
+        }
+        let host = outcome.hypervisor.clone().into_owned();
+        self.outcomes.push((host, outcome.fate, outcome.time));
+        Ok(())
     }
 
     fn apply(&mut self, feedback: &Feedback<'_>) -> Result<usize, String> {
@@ -155,7 +167,7 @@ fn which_keys_are_added_and_what_they_are_called_is_configured() {
         ("key_prefix", "bw."),
         ("template_key", "log.record.template"),
         ("record_keys", "template"),
-        ("flagged_keys", "score,novel"),
+        ("flagged_keys", "score,novel,unpredicted"),
     ];
     let chunk = [
         record(&[("log", "well".into())]),
@@ -165,7 +177,7 @@ fn which_keys_are_added_and_what_they_are_called_is_configured() {
     let out = out(&mut filter(&properties), &chunk).unwrap();
     let wanted = [
         r#"{"log": "well", "log.record.template": "<4>"}"#,
-        r#"{"log": "novel", "bw.score": 0, "bw.novel": true}"#,
+        r#"{"log": "novel", "bw.score": 0, "bw.novel": true, "bw.unpredicted": true}"#,
     ];
     assert_eq!(maps(&out), wanted);
 }
@@ -567,6 +579,61 @@ fn an_event_with_a_verdict_is_feedback_and_an_imitation_of_one_is_none_the_less_
         r#"{"foreign_event": "log_failure", "foreign_schema": 1, "template": "disk <:*:> failed", "hypervisor": "hv1", "bellwether_verdict": "benign"}"#
     );
     assert_eq!(filter.detector.applied.len(), 1);
+}
+
+#[test]
+fn what_became_of_a_host_is_feedback_on_the_host() {
+    let verdict = |word: &str| (VERDICT.0, Any::from(word));
+    let host = |name: &str| ("hypervisor", Any::from(name));
+    for (fields, wanted) in [
+        (
+            vec![verdict("host_failed"), host("kvm1")],
+            (Fate::Failed, None),
+        ),
+        (
+            vec![
+                host("kvm1"),
+                verdict("host_unknown"),
+                ("time", 1_700_000_000.into()),
+            ],
+            (Fate::Unknown, Some(1.7e9)),
+        ),
+    ] {
+        let mut filter = hearing(&[]);
+        assert_eq!(out(&mut filter, &record(&fields)), None);
+        assert!(matches!(&filter.heard()[..], [Heard::Applied(1, line)] if line.contains("kvm1")));
+        assert_eq!(
+            filter.detector.outcomes,
+            [("kvm1".into(), wanted.0, wanted.1)]
+        );
+        assert_eq!(filter.detector.applied, []);
+    }
+    for (fields, wanted) in [
+        (
+            vec![verdict("host_failed")],
+            "host_failed without a hypervisor",
+        ),
+        (
+            vec![verdict("host_failed"), host("nowhere")],
+            "no such host",
+        ),
+        (
+            vec![
+                verdict("host_failed"),
+                host("kvm1"),
+                ("time", "noon".into()),
+            ],
+            "time is no number",
+        ),
+    ] {
+        let mut filter = hearing(&[]);
+        assert_eq!(out(&mut filter, &record(&fields)), None);
+        let heard = filter.heard();
+        assert!(
+            matches!(&heard[..], [Heard::Refused(1, why)] if why.contains(wanted)),
+            "{heard:?}"
+        );
+    }
 }
 
 #[test]
