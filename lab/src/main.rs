@@ -5,6 +5,9 @@ mod baselines;
 mod evaluate;
 mod generate;
 mod hash;
+mod minutes;
+mod split;
+mod train;
 mod tune;
 
 use std::process::ExitCode;
@@ -14,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 /// Measures and tunes the detectors of bellwether.
 ///
-/// bellwether-lab generates labeled data, evaluates the detectors on them and searches for options that suit them better. It is a
+/// bellwether-lab generates labeled data, evaluates the detectors on them, trains models and searches for options that suit them better. It is a
 /// tool for development: "make install" and the packages leave it out. "bellwether" has the commands for operators.
 #[derive(Debug, Parser)]
 #[command(name = "bellwether-lab", version, after_long_help = command::EXIT_STATUS)]
@@ -31,6 +34,9 @@ enum Command {
     /// Run a detector over labeled data and print how good it is
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
+    /// Train a model on benign data
+    #[command(subcommand)]
+    Train(train::Train),
     /// Search for the options of a detector that suit labeled data best
     #[command(subcommand)]
     Tune(tune::Tune),
@@ -42,6 +48,7 @@ fn main() -> ExitCode {
         |arguments: Arguments| match arguments.command {
             Command::Generate(what) => what.run(),
             Command::Evaluate(what) => what.run(),
+            Command::Train(what) => what.run(),
             Command::Tune(what) => what.run(),
         },
     )

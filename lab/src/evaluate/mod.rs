@@ -4,6 +4,8 @@ pub mod chart;
 pub mod logs;
 pub mod metrics;
 mod online;
+mod resources;
+pub mod risk;
 pub mod sweep;
 pub mod table;
 
@@ -16,6 +18,8 @@ pub enum Evaluate {
     Metrics(Box<metrics::EvaluateMetricsArguments>),
     Logs(Box<logs::EvaluateLogsArguments>),
     Online(online::EvaluateOnlineArguments),
+    Resources(resources::EvaluateResourcesArguments),
+    Risk(Box<risk::EvaluateRiskArguments>),
 }
 
 impl Evaluate {
@@ -28,6 +32,8 @@ impl Evaluate {
             Self::Metrics(arguments) => metrics::print(arguments),
             Self::Logs(arguments) => logs::print(arguments),
             Self::Online(arguments) => online::print(arguments),
+            Self::Resources(arguments) => resources::print(arguments),
+            Self::Risk(arguments) => risk::print(arguments),
         }
     }
 }

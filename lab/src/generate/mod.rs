@@ -1,5 +1,6 @@
 //! Generated data that look like recorded ones, with faults at known places: to try, measure and show the detectors with.
 
+pub mod host;
 pub mod logs;
 pub mod metrics;
 
@@ -11,6 +12,7 @@ use clap::Subcommand;
 pub enum Generate {
     Metrics(Box<metrics::GenerateArguments>),
     Logs(Box<logs::LogsArguments>),
+    Host(Box<host::HostArguments>),
 }
 
 impl Generate {
@@ -22,6 +24,7 @@ impl Generate {
         match self {
             Self::Metrics(arguments) => metrics::write(arguments),
             Self::Logs(arguments) => logs::generate(arguments),
+            Self::Host(arguments) => host::write(arguments),
         }
     }
 }

@@ -16,13 +16,13 @@ use super::find::{SearchArguments, find, parameters};
 use super::problem::{Measured, Problem, Tested};
 use super::setup::{Setup, chosen};
 use super::space::{Assignment, Parameter, parameter};
-use super::split::divide;
 use super::stanza;
 use crate::evaluate::logs::corpus::Corpus;
 use crate::evaluate::logs::figures::{Evaluation, Figures};
 use crate::evaluate::logs::labeled::{LabeledArguments, score};
 use crate::evaluate::logs::labels::{self, Label};
 use crate::evaluate::logs::series::Series;
+use crate::split::divide;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -6,10 +6,10 @@ mod logs;
 mod metrics;
 mod problem;
 mod report;
+mod risk;
 mod search;
 mod setup;
 mod space;
-mod split;
 mod stanza;
 mod trials;
 
@@ -23,6 +23,7 @@ use self::find::SearchArguments;
 pub enum Tune {
     Metrics(Box<metrics::TuneMetricsArguments>),
     Logs(Box<logs::TuneLogsArguments>),
+    Risk(Box<risk::TuneRiskArguments>),
 }
 
 impl Tune {
@@ -34,6 +35,7 @@ impl Tune {
         match self {
             Self::Metrics(arguments) => in_pool(&arguments.search, || metrics::run(arguments)),
             Self::Logs(arguments) => in_pool(&arguments.search, || logs::run(arguments)),
+            Self::Risk(arguments) => risk::run(arguments),
         }
     }
 }

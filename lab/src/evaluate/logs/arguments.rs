@@ -22,6 +22,7 @@ Examples:
   bellwether-lab evaluate logs --labels labels.json --keys keys.json --templates templates.csv --language-model http://127.0.0.1:8080 \
     --model some-model --write-verdicts verdicts/ --baseline paper
   bellwether-lab evaluate logs --labels labels.json --sweep window_size=2,4,8 --sweep training=100,200 --tables alarms recorded/
+  bellwether-lab evaluate logs --labels labels.json --baseline fleet-unseen,bigram,lstm,failsafe recorded/
   bellwether-lab evaluate logs --labels labels.json --scores theirs.jsonl --all
 
 \"bellwether options lad\" lists the options for --set.";
@@ -51,7 +52,8 @@ pub struct EvaluateLogsArguments {
     #[arg(long, value_name = "FILE")]
     pub scores: Vec<PathBuf>,
 
-    /// Other detectors to compare with, separated by commas; they run on the log keys that LAD finds or is given
+    /// Other detectors to compare with, separated by commas; they run on the log keys that LAD finds or is given. Those that are trained
+    /// (fleet-unseen, bigram, lstm, failsafe) find log keys of their own in lines
     #[arg(
         long = "baseline",
         value_enum,
@@ -59,6 +61,14 @@ pub struct EvaluateLogsArguments {
         value_name = "NAME"
     )]
     pub baselines: Vec<Baseline>,
+
+    /// Number of times that lstm and failsafe go through their training data
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub epochs: u32,
+
+    /// Let fleet-unseen, bigram and lstm raise an alarm at each record of an unknown template; by default only at its first one in a series
+    #[arg(long)]
+    pub repeat_unknown: bool,
 
     /// Set an option of the detector; repeat it for several options
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = settings::lad)]
@@ -89,7 +99,7 @@ pub struct EvaluateLogsArguments {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub bootstrap: u32,
 
-    /// Seed of the bootstrap samples; the same seed gives the same output
+    /// Seed of the bootstrap samples, and of the halves and networks of detectors that are trained; the same seed gives the same output
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 

@@ -127,6 +127,11 @@ impl Corpus {
 }
 
 impl TextSeries {
+    /// The messages of its lines.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|line| &*line.text)
+    }
+
     fn observe(&self, name: &str, mut detector: Detector) -> Observations {
         let mut observations = Observations::default();
         for line in &self.0 {

@@ -180,6 +180,7 @@ mod tests {
             let label = Label {
                 name: format!("{number}"),
                 scenario: scenario.into(),
+                host: None,
                 records: 1000,
                 fault,
             };

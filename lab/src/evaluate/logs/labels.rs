@@ -17,10 +17,20 @@ pub struct Label {
     pub name: String,
     /// The kind of fault, or of its absence.
     pub scenario: String,
+    /// The host that it was recorded on, where the label has it.
+    pub host: Option<String>,
     /// How many records it has.
     pub records: usize,
     /// `None` where nothing fails.
     pub fault: Option<Fault>,
+}
+
+impl Label {
+    /// Number of records at the beginning in which nothing is wrong.
+    pub fn benign_records(&self) -> usize {
+        let before = |fault: &Fault| fault.inject.min(fault.region);
+        self.fault.as_ref().map_or(self.records, before)
+    }
 }
 
 /// A fault and the failure that it leads to. Records are counted from 0.
@@ -51,6 +61,8 @@ impl Fault {
 #[derive(Deserialize)]
 struct Raw {
     scenario: String,
+    #[serde(default)]
+    host: Option<String>,
     n: usize,
     inject: Option<usize>,
     fail: Option<usize>,
@@ -129,6 +141,7 @@ fn label(name: &str, raw: Raw) -> Result<Label> {
     Ok(Label {
         name: name.to_owned(),
         scenario: raw.scenario,
+        host: raw.host,
         records: raw.n,
         fault,
     })
@@ -155,6 +168,19 @@ mod tests {
         assert_eq!((fault.region, fault.too_late), (200, 301));
         let leads = [199, 200, 249, 250, 399].map(|record| fault.lead_minutes(record));
         assert_eq!(leads, [None, Some(1.5), Some(1.5), Some(0.5), Some(0.5)]);
+    }
+
+    #[test]
+    fn the_records_before_a_fault_are_benign_and_all_of_a_series_without_one() {
+        let all = labels(
+            r#"{"a": {"scenario": "hdd", "n": 400, "inject": 200, "fail": 300, "label_region": 181},
+            "b": {"scenario": "benign", "n": 7, "host": "h"},
+            "c": {"scenario": "hdd", "n": 400, "inject": 200, "fail": 300, "label_region": 0}}"#,
+        );
+        let all = all.unwrap();
+        let benign: Vec<usize> = all.iter().map(Label::benign_records).collect();
+        assert_eq!(benign, [180, 7, 0]);
+        assert_eq!(all[1].host.as_deref(), Some("h"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod chart;
 pub mod corpus;
 mod evaluated;
 pub mod figures;
+mod fleet;
 pub mod labeled;
 pub mod labels;
 mod migration;

@@ -204,6 +204,7 @@ mod tests {
         Label {
             name: "a".into(),
             scenario: "hdd".into(),
+            host: None,
             records,
             fault: fault.map(|(inject, fail)| Fault {
                 inject,

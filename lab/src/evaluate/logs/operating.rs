@@ -219,6 +219,7 @@ mod tests {
         Label {
             name: "a".into(),
             scenario: "hdd".into(),
+            host: None,
             records: 1000,
             fault: fault.map(|(region, inject)| Fault {
                 inject,

@@ -168,6 +168,7 @@ mod tests {
         Label {
             name: "a".into(),
             scenario: "hdd".into(),
+            host: None,
             records: 1000,
             fault: Some(Fault {
                 inject: region,

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::arguments::EvaluateLogsArguments;
 use super::corpus::Corpus;
+use super::fleet::{self, Training};
 use super::labels::Label;
 use super::models;
 use super::scores;
@@ -76,8 +77,19 @@ pub fn detectors(arguments: &EvaluateLogsArguments, labels: &[Label]) -> Result<
         if arguments.baselines.is_empty() {
             continue;
         }
+        let training = Training {
+            epochs: arguments.epochs,
+            seed: arguments.seed,
+            repeat_unknown: arguments.repeat_unknown,
+        };
         let observations = corpus.observe(&options)?;
         for baseline in &arguments.baselines {
+            if let Some(trained) = baseline.trained() {
+                let scores =
+                    fleet::scores(trained, &corpus, &observations, labels, &options, training)?;
+                detectors.push(Run::new(format!("{}{of}", baseline.name()), scores));
+                continue;
+            }
             let observations = observations.par_iter();
             let scores =
                 observations.map(|(series, o)| (series.clone(), baseline.scores(o, &options)));

@@ -81,6 +81,7 @@ mod tests {
         let label = Label {
             name: "a/b".into(),
             scenario: "benign".into(),
+            host: None,
             records: 3,
             fault: None,
         };

@@ -3,15 +3,15 @@
 //! The messages are those of real programs, in the form in which they print them, from their documentation and from logs. Their
 //! times are drawn at random, set by timers and follow the working day. The same arguments give the same bytes.
 
-mod host;
+pub mod host;
 mod kind;
 mod labels;
 mod pattern;
-mod schedule;
-mod script;
-mod syslog;
-mod time;
-mod timeline;
+pub mod schedule;
+pub mod script;
+pub mod syslog;
+pub mod time;
+pub mod timeline;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -35,7 +35,7 @@ use time::MICROS;
 use timeline::{Timeline, at_rate, derived};
 
 /// How much longer or shorter than its script a fault takes.
-const PACE: Range<f64> = 0.8..1.3;
+pub const PACE: Range<f64> = 0.8..1.3;
 /// When a fault begins at the earliest where nothing else is said, as a share of the hours.
 const FAULT_SHARE: f64 = 0.5;
 

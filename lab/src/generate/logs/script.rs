@@ -55,9 +55,16 @@ impl Scenario {
             Self::Oom => OOM,
             Self::Hung => HUNG,
         };
-        let variants = parse(text).with_context(|| format!("the script of {}", self.name()))?;
-        Ok(variants)
+        read(text, self.name())
     }
+}
+
+/// The variants in the `text` of the script of what is called `of`; one where it has no variants.
+///
+/// # Errors
+/// A mistake in it.
+pub fn read(text: &str, of: &str) -> Result<Vec<Script>> {
+    parse(text).with_context(|| format!("the script of {of}"))
 }
 
 /// The script of normal life.
@@ -135,6 +142,19 @@ impl Script {
             }
         }
         lines
+    }
+
+    /// When a guest dies of the fault, in microseconds: the part of it that a pace stretches, and the part that it does not; `None`
+    /// where no guest dies.
+    pub fn death(&self) -> Option<(i64, i64)> {
+        let dies = |family: &&Family| family.lines.iter().any(|line| line.is_death);
+        let family = self.families.iter().find(dies)?;
+        let until = family.lines.iter().position(|line| line.is_death)?;
+        let lines = &family.lines[..=until];
+        Some((
+            family.schedule.last(),
+            lines.iter().map(|line| line.delay).sum(),
+        ))
     }
 
     /// From the fault to its last line at the longest, in microseconds.

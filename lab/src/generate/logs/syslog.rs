@@ -23,7 +23,7 @@ impl Format {
     ///
     /// # Errors
     /// What cannot be written.
-    pub fn write(self, out: &mut impl Write, host: &str, entry: &Entry) -> Result<()> {
+    pub fn write(self, out: &mut (impl Write + ?Sized), host: &str, entry: &Entry) -> Result<()> {
         let time = Timestamp::from_microsecond(entry.time).map_err(std::io::Error::other)?;
         let time = time.to_zoned(TimeZone::UTC);
         let time = time.strftime(match self {

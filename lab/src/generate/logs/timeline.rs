@@ -45,6 +45,8 @@ pub struct Entry {
 struct Running<'a> {
     family: &'a Family,
     shared: Bound,
+    /// When what its script is about happens.
+    when: Fault,
     is_fault: bool,
     rng: Rng,
     next: Option<i64>,
@@ -53,8 +55,7 @@ struct Running<'a> {
 /// The log of a host, line by line.
 pub struct Timeline<'a> {
     host: Host,
-    fault: Fault,
-    end: i64,
+    span: Range<i64>,
     running: Vec<Running<'a>>,
     /// Lines of occurrences that have begun.
     waiting: BinaryHeap<Reverse<Entry>>,
@@ -70,29 +71,32 @@ impl<'a> Timeline<'a> {
         fault: Option<(&'a Script, Fault)>,
         seed: u64,
     ) -> Self {
-        let when = fault.map_or(
-            Fault {
-                begin: span.end,
-                pace: 1.0,
-            },
-            |(_, fault)| fault,
-        );
+        let never = Fault {
+            begin: span.end,
+            pace: 1.0,
+        };
         let mut timeline = Self {
             host,
-            fault: when,
-            end: span.end,
+            span,
             running: Vec::new(),
             waiting: BinaryHeap::new(),
             order: 0,
         };
-        timeline.add(normal, false, span.start, seed);
-        if let Some((script, _)) = fault {
-            timeline.add(script, true, span.start, seed);
+        timeline.add(normal, false, never, seed);
+        if let Some((script, when)) = fault {
+            timeline.add(script, true, when, seed);
         }
         timeline
     }
 
-    fn add(&mut self, script: &'a Script, is_fault: bool, begin: i64, seed: u64) {
+    /// The same log with something that happens at `when` and harms no guest; `seed` is its own.
+    pub fn with_harmless(mut self, script: &'a Script, when: Fault, seed: u64) -> Self {
+        self.add(script, false, when, seed);
+        self
+    }
+
+    fn add(&mut self, script: &'a Script, is_fault: bool, when: Fault, seed: u64) {
+        let begin = self.span.start;
         let mut rng = derived(seed, "what a script draws once");
         let mut shared = Bound::new();
         for pattern in &script.shared {
@@ -101,10 +105,11 @@ impl<'a> Timeline<'a> {
         for family in &script.families {
             // Each has chance of its own: another family changes nothing for it.
             let mut rng = derived(seed, &family.name);
-            let next = family.schedule.first(begin, &self.fault, &mut rng);
+            let next = family.schedule.first(begin, &when, &mut rng);
             self.running.push(Running {
                 family,
                 shared: shared.clone(),
+                when,
                 is_fault,
                 rng,
                 next,
@@ -159,7 +164,7 @@ impl<'a> Timeline<'a> {
                 }));
             }
         }
-        running.next = family.schedule.after(begin, &self.fault, rng);
+        running.next = family.schedule.after(begin, &running.when, rng);
     }
 }
 
@@ -175,16 +180,16 @@ impl Iterator for Timeline<'_> {
             let first = self.waiting.peek().map(|Reverse(entry)| entry.time);
             match (due, first) {
                 (Some((begin, at)), first) if first.is_none_or(|time| begin <= time) => {
-                    if begin >= self.end && first.is_none() {
+                    if begin >= self.span.end && first.is_none() {
                         return None;
                     }
-                    if begin >= self.end {
+                    if begin >= self.span.end {
                         self.running[at].next = None;
                     } else {
                         self.occur(at);
                     }
                 }
-                (_, Some(time)) if time < self.end => {
+                (_, Some(time)) if time < self.span.end => {
                     return self.waiting.pop().map(|Reverse(entry)| entry);
                 }
                 _ => return None,

@@ -1,7 +1,7 @@
 //! Hypervisors of VMs, some with a fault of the host, as the lecture's evaluation generates them ("Dataset Generation").
 
 pub mod background;
-mod estate;
+pub mod estate;
 pub mod fault;
 pub mod label;
 pub mod negative;

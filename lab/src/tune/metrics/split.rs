@@ -11,7 +11,7 @@ use super::TuneMetricsArguments;
 use crate::evaluate::metrics::source::{self, Source};
 use crate::generate::metrics::label::Label;
 use crate::generate::metrics::plan::CaseArguments;
-use crate::tune::split::{divide, linked};
+use crate::split::{divide, linked};
 
 /// The hypervisors to train on and those to test on, and a description of each.
 ///

@@ -9,6 +9,7 @@ use bellwether_core::lad::{LadOptions, Mode};
 use clap::ValueEnum;
 
 use super::corpus::{Observations, observe_sequence};
+use super::fleet::Trained;
 
 /// A detector to compare LAD with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -25,6 +26,15 @@ pub enum Baseline {
     Paper,
     /// VMFT-LAD without inference: scores a record by the distance of its window from those of training
     PaperNoFeedback,
+    /// Raises an alarm at each template that is new to the fleet: trained on the benign logs of one half of the hosts, run over the other
+    FleetUnseen,
+    /// The same, and at a template that hardly ever follows the one before
+    Bigram,
+    /// The same, and at a template that an LSTM over the last ten does not expect, as DeepLog
+    Lstm,
+    /// FailSafeVM's share of the last 20 templates that are not among the 20 likeliest by an LSTM over their numbers; trained likewise
+    #[value(name = "failsafe")]
+    FailSafe,
 }
 
 /// The options that VMFT-LAD was published with.
@@ -40,7 +50,19 @@ impl Baseline {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The score of each record, 0 to 1. Of `options`, those on training and severity count.
+    /// What it is trained as, if it is trained on one half of the hosts.
+    pub fn trained(self) -> Option<Trained> {
+        match self {
+            Baseline::FleetUnseen => Some(Trained::Unseen),
+            Baseline::Bigram => Some(Trained::Bigram),
+            Baseline::Lstm => Some(Trained::Lstm),
+            Baseline::FailSafe => Some(Trained::FailSafe),
+            _ => None,
+        }
+    }
+
+    /// The score of each record, 0 to 1. Of `options`, those on training and severity count. Nothing comes of a detector that has to be
+    /// trained first.
     pub fn scores(self, observed: &Observations, options: &LadOptions) -> Vec<f64> {
         let paper = || LadOptions {
             mode: Mode::Paper,
@@ -70,6 +92,9 @@ impl Baseline {
                 anomaly_threshold: 1.0,
                 ..paper()
             }),
+            Baseline::FleetUnseen | Baseline::Bigram | Baseline::Lstm | Baseline::FailSafe => {
+                Vec::new()
+            }
         }
     }
 }
