@@ -26,6 +26,8 @@ pub struct Host {
     pub recording: Option<Recording>,
     /// What its log said, where that was replayed.
     pub log: Option<Log>,
+    /// The probability that it fails, where that was assessed.
+    pub risk: Option<Risk>,
     /// The incidents that the detectors reported, by time.
     pub incidents: Vec<Incident>,
 }
@@ -125,6 +127,40 @@ pub struct Log {
     pub records: Vec<(f64, bool)>,
     /// Templates that were found.
     pub templates: u64,
+}
+
+/// The probability that a host fails, over time. All rows are `interval` apart.
+#[derive(Debug, Default)]
+pub struct Risk {
+    /// The time of row 0, seconds since the epoch.
+    pub start: f64,
+    /// Seconds between rows.
+    pub interval: f64,
+    /// The probability of a failure within 10 minutes, by row; NaN where no source is known.
+    pub ten: Vec<f32>,
+    /// The same within 30 minutes.
+    pub thirty: Vec<f32>,
+    /// Its known sources.
+    pub sources: Vec<RiskSource>,
+}
+
+/// A source of a host's risk over time.
+#[derive(Debug)]
+pub struct RiskSource {
+    /// Its name in tables.
+    pub name: &'static str,
+    /// Its evidence for a failure within 10 minutes in nats, by row; NaN where it is unknown.
+    pub evidence: Vec<f32>,
+    /// The names of its states, by row; `None` where it is unknown.
+    pub states: Vec<Option<&'static str>>,
+}
+
+impl Risk {
+    /// Whether any source ever points to a failure.
+    pub fn stands_out(&self) -> bool {
+        let evidence = self.sources.iter().flat_map(|source| &source.evidence);
+        evidence.into_iter().any(|nats| *nats > 0.0)
+    }
 }
 
 impl Recording {
@@ -376,6 +412,7 @@ impl Report {
                     let known = &mut together[i];
                     known.recording = known.recording.take().or(host.recording);
                     known.log = merged(known.log.take(), host.log);
+                    known.risk = known.risk.take().or(host.risk);
                     known.incidents.extend(host.incidents);
                 }
                 None => {

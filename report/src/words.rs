@@ -87,6 +87,17 @@ pub fn metric(name: &str) -> String {
     }
 }
 
+/// The name of a source of risk, by its name in tables.
+pub fn risk_source(name: &str) -> &str {
+    match name {
+        "log" => "Failure lines in the log",
+        "had" => "Anomaly of the VMs",
+        "resource" => "Resources of the host",
+        "novelty" => "Messages new to the fleet",
+        other => other,
+    }
+}
+
 /// A value with as many digits as say something.
 pub fn number(value: f64) -> String {
     match value.abs() {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use bellwether_core::had::HadOptions;
 use bellwether_core::lad::{LadOptions, inference};
+use bellwether_core::risk::RiskOptions;
 use bellwether_records::clock::Clock;
 use bellwether_records::command::usage;
 use bellwether_records::logs as recorded_logs;
@@ -23,7 +24,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use bellwether_report::model::Report;
-use bellwether_report::{page, words};
+use bellwether_report::{page, risk, words};
 
 use crate::replay::metrics::{Hypervisors, reading};
 use bellwether_records::fleet::fleets;
@@ -83,6 +84,10 @@ pub struct ReportArguments {
     /// Time zone of the page, by its IANA name
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     time_zone: TimeZone,
+
+    /// How often a host fails so that guests die, per host and year; the risk of a failure starts from it [default: 0.4]
+    #[arg(long, value_name = "N")]
+    failures_per_host_year: Option<String>,
 
     #[command(flatten)]
     reading: Reading,
@@ -144,6 +149,7 @@ fn start(text: &str, zone: &TimeZone) -> Option<f64> {
 /// Data that cannot be read, options that contradict each other, a page that cannot be written.
 pub fn report(arguments: &ReportArguments) -> Result<()> {
     let mut report = Report::default();
+    let options = risk_options(arguments)?;
     if !arguments.metrics.is_empty() {
         add_metrics(&mut report, arguments)?;
     }
@@ -159,6 +165,9 @@ pub fn report(arguments: &ReportArguments) -> Result<()> {
             .push(format!("events in {}", files.join(", ")));
     }
     report.arrange();
+    for host in &mut report.hosts {
+        host.risk = risk::assess(host, &options)?;
+    }
     for warning in &report.warnings {
         eprintln!("bellwether: {warning}");
     }
@@ -166,6 +175,14 @@ pub fn report(arguments: &ReportArguments) -> Result<()> {
     let page = page::render(&report, &arguments.title, &clock);
     let out = &arguments.out;
     fs::write(out, page).with_context(|| format!("{}: the page cannot be written", out.display()))
+}
+
+fn risk_options(arguments: &ReportArguments) -> Result<RiskOptions> {
+    let mut options = RiskOptions::default();
+    if let Some(rate) = &arguments.failures_per_host_year {
+        options.set("failures_per_host_year", rate).map_err(usage)?;
+    }
+    Ok(options)
 }
 
 fn add_metrics(report: &mut Report, arguments: &ReportArguments) -> Result<()> {

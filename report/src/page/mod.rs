@@ -8,6 +8,7 @@ mod log;
 mod parts;
 mod pinpoint;
 mod plot;
+mod risk;
 mod view;
 
 use std::cell::Cell;
@@ -166,6 +167,7 @@ fn host_section(host: &Host, at: usize, report: &Report, page: &Page<'_>) -> Mar
             }
             div class="inside" {
                 @if host.incidents.is_empty() { p class="verdict" { (words::nothing(host, page.clock)) } }
+                (risk::course(host, page))
                 @if host.recording.is_none() { (log::timeline(host, page)) }
                 (pinpoint::incidents(host, page))
                 @if let Some(recording) = &host.recording {

@@ -12,7 +12,7 @@ use scraper::{Html, Selector};
 
 use super::*;
 use crate::change::Step;
-use crate::model::{Log, Moment, Recording, Records, Vm, Vote};
+use crate::model::{Log, Moment, Recording, Records, Risk, RiskSource, Vm, Vote};
 
 /// What would do harm if it came into a page as it is.
 const HOSTILE: &str =
@@ -92,6 +92,7 @@ fn host(name: &str, vms: usize, rows: usize) -> Host {
             },
         }),
         log: None,
+        risk: None,
         incidents: vec![incident],
     }
 }
@@ -166,6 +167,7 @@ fn logged(text: &str) -> Host {
     Host {
         name: text.to_owned(),
         recording: None,
+        risk: None,
         log: Some(Log {
             records: (0..100)
                 .map(|t| (1.77e9 + f64::from(t), t % 9 == 0))
@@ -399,4 +401,75 @@ fn text_stands_out_from_what_is_behind_it_in_light_and_dark() {
             );
         }
     }
+}
+
+#[test]
+fn the_risk_of_a_host_and_its_sources_stand_above_what_was_found() {
+    let mut risky = host("hv1", 5, 400);
+    risky.log = logged("a failure").log;
+    let states = |quiet: &'static str, severe: &'static str| {
+        (0..60)
+            .map(|row| Some(if row < 50 { quiet } else { severe }))
+            .collect()
+    };
+    let source = |name, states: Vec<Option<&'static str>>| RiskSource {
+        name,
+        evidence: (0..60)
+            .map(|row| if row < 50 { -1.0 } else { 6.0 })
+            .collect(),
+        states,
+    };
+    risky.risk = Some(Risk {
+        start: 1.77e9,
+        interval: 60.0,
+        ten: (0..60)
+            .map(|row| if row < 50 { 0.0 } else { 0.82 })
+            .collect(),
+        thirty: vec![0.9; 60],
+        sources: vec![
+            source("log", states("none", "2 to 3 minutes")),
+            source("had", states("none", "under 10 minutes")),
+        ],
+    });
+    let page = Html::parse_document(&page(vec![risky], "risk"));
+    let text = |selector: &str| {
+        let selector = Selector::parse(selector).unwrap();
+        let found = page.select(&selector).flat_map(|element| element.text());
+        found.collect::<String>()
+    };
+    let risk = text("article.risk");
+    for expected in [
+        "0.82 within 10 minutes",
+        "0.90 within 30",
+        "at 0.5 and more for 10",
+        "Failure lines in the log: 2 to 3 minutes; Anomaly of the VMs: under 10 minutes",
+        "evidence score until a site has calibrated it",
+    ] {
+        assert!(risk.contains(expected), "{expected}: {risk}");
+    }
+    let paths = Selector::parse("article.risk path.data").unwrap();
+    assert_eq!(page.select(&paths).count(), 4);
+    // In the order in which they stand.
+    let articles = Selector::parse("article").unwrap();
+    let first = page.select(&articles).next().unwrap();
+    assert_eq!(first.value().attr("class"), Some("risk"));
+}
+
+#[test]
+fn a_risk_that_does_not_stand_out_is_not_shown() {
+    let mut sound = host("hv1", 5, 400);
+    sound.risk = Some(Risk {
+        start: 1.77e9,
+        interval: 60.0,
+        ten: vec![0.0; 60],
+        thirty: vec![0.0; 60],
+        sources: vec![RiskSource {
+            name: "log",
+            evidence: vec![-1.5; 60],
+            states: vec![Some("none"); 60],
+        }],
+    });
+    let selector = Selector::parse("article.risk").unwrap();
+    let page = Html::parse_document(&page(vec![sound], "sound"));
+    assert_eq!(page.select(&selector).count(), 0);
 }
