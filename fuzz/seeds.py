@@ -10,7 +10,7 @@ import random
 import struct
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
-STRUCTURED = ["c_abi", "drain", "had", "lad", "lexicon", "snapshot"]
+STRUCTURED = ["c_abi", "drain", "had", "lad", "lexicon", "model", "resource", "risk", "snapshot"]
 LENGTHS = [16, 64, 128, 256, 512, 1024, 2048, 4096]
 
 

@@ -17,11 +17,13 @@ macro_rules! needs_collectd {
     };
 }
 
+mod board;
 mod documentation;
 mod identity;
 mod life;
 mod limits;
 mod masks;
+mod resources;
 mod samples;
 mod telling;
 mod time;

@@ -7,6 +7,7 @@ mod forged;
 mod inputs;
 mod life;
 mod pipeline;
+mod risk;
 
 use std::fmt::Write as _;
 
