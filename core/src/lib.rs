@@ -16,6 +16,7 @@
 //! - [`maintenance`]: when a hypervisor is in maintenance, and how people write that.
 //! - [`model`]: models that are trained beforehand and loaded from a file.
 //! - [`options`]: every option once, with its type, default, range, unit and a line of help.
+//! - [`policy`]: when the guests of a host are to be moved away, and when nothing is to be done.
 //! - [`resource`]: how unusual the resources of a host are against its own past.
 //! - [`risk`]: one probability per host that its guests fail, from all evidence about it.
 //! - [`snapshot`]: the learned state of a detector, saved and restored.
@@ -28,6 +29,7 @@ pub mod detector;
 pub mod drain;
 pub mod event;
 mod eviction;
+mod group;
 pub mod had;
 pub mod inference;
 pub mod lad;
@@ -35,6 +37,7 @@ pub mod maintenance;
 mod memory;
 pub mod model;
 pub mod options;
+pub mod policy;
 pub mod resource;
 pub mod risk;
 pub mod snapshot;

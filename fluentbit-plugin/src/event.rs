@@ -20,7 +20,7 @@ pub const SCHEMA: &str = "schema";
 pub const QUESTION: &str = "log_question";
 
 /// The kinds of events, of this plugin and of others of bellwether's, and that of questions.
-const KINDS: [&[u8]; 10] = [
+const KINDS: [&[u8]; 11] = [
     b"log_failure",
     b"log_novelty",
     b"hypervisor_anomaly",
@@ -30,6 +30,7 @@ const KINDS: [&[u8]; 10] = [
     b"workload_change",
     b"failure_risk",
     b"resource_anomaly",
+    b"group_anomaly",
     QUESTION.as_bytes(),
 ];
 

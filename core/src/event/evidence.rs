@@ -31,6 +31,8 @@ pub enum Evidence {
     LogNovelty(Box<LogNovelty>),
     /// Of [`EventKind::FailureRisk`].
     FailureRisk(Box<FailureRisk>),
+    /// Of [`EventKind::GroupAnomaly`].
+    GroupAnomaly(GroupAnomaly),
 }
 
 /// VMs of one hypervisor changed together.
@@ -229,6 +231,22 @@ pub struct FailureRisk {
     pub reason: Option<String>,
 }
 
+/// More hosts of a group turned yellow or red at about the same time than by chance.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GroupAnomaly {
+    /// Number of hosts of the group that turned: when it was raised, and when it ends in all.
+    pub hypervisors: u32,
+    /// Number of hosts of the group.
+    pub group_hypervisors: u32,
+    /// The probability that at least this many turn by chance, 0 to 1; `None` if the condition ends.
+    pub p_value: Option<f64>,
+    /// Names of the hosts that turned, in order, separated by commas; at most eight. A name with a comma is in double quotes; see
+    /// [`split_list`](crate::text::split_list).
+    pub changed_hypervisors: String,
+    /// Why the condition ended.
+    pub reason: Option<String>,
+}
+
 impl Evidence {
     /// The kind of event with this evidence.
     pub fn kind(&self) -> EventKind {
@@ -242,6 +260,7 @@ impl Evidence {
             Self::LogFailure(_) => EventKind::LogFailure,
             Self::LogNovelty(_) => EventKind::LogNovelty,
             Self::FailureRisk(_) => EventKind::FailureRisk,
+            Self::GroupAnomaly(_) => EventKind::GroupAnomaly,
         }
     }
 
@@ -257,6 +276,7 @@ impl Evidence {
             Self::LogFailure(failure) => &failure.reason,
             Self::LogNovelty(novelty) => &novelty.reason,
             Self::FailureRisk(risk) => &risk.reason,
+            Self::GroupAnomaly(anomaly) => &anomaly.reason,
         };
         reason.as_deref()
     }
@@ -273,7 +293,8 @@ impl Evidence {
             Self::HypervisorSilence(_)
             | Self::CollectorSilence(_)
             | Self::ResourceAnomaly(_)
-            | Self::FailureRisk(_) => "",
+            | Self::FailureRisk(_)
+            | Self::GroupAnomaly(_) => "",
         };
         let vm = subject.vm().unwrap_or_default();
         let group = match subject {
@@ -353,6 +374,9 @@ impl Evidence {
             }
             Self::FailureRisk(risk) => {
                 allocation(size_of::<FailureRisk>()) + text(&risk.sources) + maybe(&risk.reason)
+            }
+            Self::GroupAnomaly(anomaly) => {
+                text(&anomaly.changed_hypervisors) + maybe(&anomaly.reason)
             }
         }
     }

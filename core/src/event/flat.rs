@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{
-    Change, CollectorSilence, CommonChange, Evidence, FailureRisk, FleetChange, HypervisorAnomaly,
-    LogFailure, LogNovelty, LogSource, ResourceAnomaly, Silence, WorkloadChange,
+    Change, CollectorSilence, CommonChange, Evidence, FailureRisk, FleetChange, GroupAnomaly,
+    HypervisorAnomaly, LogFailure, LogNovelty, LogSource, ResourceAnomaly, Silence, WorkloadChange,
 };
 use super::incident::IncidentId;
 use super::subject::Subject;
@@ -154,6 +154,7 @@ flat! {
     voters: u32,
     hypervisors: u32,
     voting_hypervisors: u32,
+    group_hypervisors: u32,
     changed_vms: String,
     changed_hypervisors: String,
     signals: String,
@@ -322,6 +323,17 @@ impl Flat {
                 reason: risk.reason,
                 ..self
             },
+            Evidence::GroupAnomaly(anomaly) => {
+                let changed = anomaly.changed_hypervisors;
+                Self {
+                    hypervisors: Some(anomaly.hypervisors),
+                    group_hypervisors: Some(anomaly.group_hypervisors),
+                    p_value: anomaly.p_value,
+                    changed_hypervisors: (!changed.is_empty()).then_some(changed),
+                    reason: anomaly.reason,
+                    ..self
+                }
+            }
         }
     }
 
@@ -458,6 +470,13 @@ impl Flat {
                 sources: self.sources.take().unwrap_or_default(),
                 reason,
             })),
+            EventKind::GroupAnomaly => Evidence::GroupAnomaly(GroupAnomaly {
+                hypervisors: needed("hypervisors", self.hypervisors)?,
+                group_hypervisors: needed("group_hypervisors", self.group_hypervisors)?,
+                p_value: self.p_value,
+                changed_hypervisors: self.changed_hypervisors.take().unwrap_or_default(),
+                reason,
+            }),
         })
     }
 }

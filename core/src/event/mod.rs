@@ -36,13 +36,14 @@ use crate::text::shortened;
 use crate::units::{Share, Time};
 
 pub use evidence::{
-    Change, CollectorSilence, CommonChange, Evidence, FailureRisk, FleetChange, HypervisorAnomaly,
-    LogFailure, LogNovelty, LogSource, ResourceAnomaly, Silence, WorkloadChange,
+    Change, CollectorSilence, CommonChange, Evidence, FailureRisk, FleetChange, GroupAnomaly,
+    HypervisorAnomaly, LogFailure, LogNovelty, LogSource, ResourceAnomaly, Silence, WorkloadChange,
 };
 pub use flat::{Field, FieldValue};
 pub use incident::{IncidentId, NoIncidentId};
 pub(crate) use queue::Queue;
 pub use subject::Subject;
+pub(crate) use terms::words;
 pub use terms::{Cause, Direction, EventKind, Severity, State};
 
 /// The version of the event's JSON, in its key `schema`.
@@ -205,6 +206,14 @@ impl Event {
     pub fn failure_risk(&self) -> Option<&FailureRisk> {
         match &self.evidence {
             Evidence::FailureRisk(risk) => Some(risk),
+            _ => None,
+        }
+    }
+
+    /// The evidence of a [`EventKind::GroupAnomaly`].
+    pub fn group_anomaly(&self) -> Option<&GroupAnomaly> {
+        match &self.evidence {
+            Evidence::GroupAnomaly(anomaly) => Some(anomaly),
             _ => None,
         }
     }
@@ -422,6 +431,45 @@ mod tests {
             assert_eq!(json.contains("\"consensus\":0.95"), has_cause, "{json}");
             let read: Event = serde_json::from_str(&json).unwrap();
             assert_eq!(read, event);
+        }
+    }
+
+    #[test]
+    fn an_anomaly_of_a_group_is_read_as_it_was_written() {
+        let anomaly = GroupAnomaly {
+            hypervisors: 4,
+            group_hypervisors: 10,
+            p_value: Some(1.25e-7),
+            changed_hypervisors: "hv1,hv2,hv3,hv4".into(),
+            reason: None,
+        };
+        let ended = GroupAnomaly {
+            p_value: None,
+            changed_hypervisors: String::new(),
+            reason: Some("recovered".into()),
+            ..anomaly.clone()
+        };
+        for (evidence, state) in [(anomaly, State::Raised), (ended, State::Cleared)] {
+            let event = Event::new(
+                Subject::Group("rack=r12".into()),
+                state,
+                Severity::Warning,
+                Time::from_secs(1.0),
+                "text",
+                Evidence::GroupAnomaly(evidence),
+            );
+            let json = event.to_json();
+            assert!(
+                json.contains(r#""hypervisor":"","group":"rack=r12""#),
+                "{json}"
+            );
+            assert!(
+                json.contains(r#""hypervisors":4,"group_hypervisors":10"#),
+                "{json}"
+            );
+            let read: Event = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, event);
+            assert_eq!(read.kind(), EventKind::GroupAnomaly);
         }
     }
 

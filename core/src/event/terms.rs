@@ -16,6 +16,7 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
 
 words! {
     /// The kind of an event.
@@ -39,6 +40,8 @@ words! {
         LogNovelty = "log_novelty",
         /// All evidence about a host together makes a failure of its guests likely.
         FailureRisk = "failure_risk",
+        /// More hosts of a group failed at about the same time than by chance: likely what they share.
+        GroupAnomaly = "group_anomaly",
     }
 }
 

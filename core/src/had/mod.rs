@@ -69,4 +69,5 @@ pub use detector::{Detector, NAME_MAX_BYTES};
 pub use notice::{Notice, NoticeKind};
 pub use observation::{Counters, Observation, Outcome};
 pub use options::{Algorithm, HadOptions};
+pub(crate) use quorum::binomial_evidence;
 pub use status::{Status, VmStatus};

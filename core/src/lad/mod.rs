@@ -61,6 +61,7 @@ pub use detector::Detector;
 pub use options::{LadOptions, Mode};
 pub use questions::{QUESTION_MAX_BYTES, Question};
 pub use record::{CERTAIN_SEVERITY, NAME_MAX_BYTES, Observed, Outcome, Record, Verdict};
+pub(crate) use report::RETRACTED;
 pub use seeds::{SeedTemplate, Seeds, TEMPLATES_MAX};
 pub use sequence::{Sequence, Step};
 pub use signs::SIGNS_MINUTES;

@@ -23,12 +23,15 @@ pub(super) enum End {
     Forgotten,
 }
 
+/// The reason of an episode that an operator ended by calling it no failure.
+pub(crate) const RETRACTED: &str = "marked as no failure by feedback";
+
 impl End {
     pub(super) fn reason(self) -> String {
         match self {
             End::Quiet(records) => format!("no sign of failure in {records} records"),
             End::Silent(seconds) => format!("no sign of failure for {}", duration(seconds)),
-            End::Feedback => "marked as no failure by feedback".into(),
+            End::Feedback => RETRACTED.into(),
             End::Forgotten => "the stream was forgotten".into(),
         }
     }
