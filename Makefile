@@ -110,6 +110,7 @@ docs: setup-build ## Regenerate what is generated from the code (option tables, 
 	BELLWETHER_UPDATE=1 $(CARGO) test $(LOCKED) -p bellwether-ffi --test header
 	BELLWETHER_UPDATE=1 $(CARGO) test $(LOCKED) -p bellwether-collectd -p bellwether-fluentbit documentation
 	BELLWETHER_UPDATE=1 $(CARGO) test $(LOCKED) -p bellwether-cli --test documentation
+	BELLWETHER_UPDATE=1 $(CARGO) test $(LOCKED) -p bellwether-controller --test documentation
 	@$(BOOK)
 
 # A warning of mdbook is an error, too.

@@ -23,6 +23,7 @@ const SCOPE: &[&str] = &[
     "fluentbit-plugin",
     "lab/README.md",
     "lab/src",
+    "controller/src",
     "language-model/src",
     "lab/tests/cases/README.md",
     "records/README.md",

@@ -14,9 +14,10 @@ const NOT_INSTALLED: [&str; 2] = ["bellwether-lab", "bellwether-tests"];
 /// Crates of the laboratory: their names, or the beginnings of their names.
 const LABORATORY: [&str; 5] = ["bellwether-lab", "comfy-table", "plotters", "rand", "tpe"];
 /// The folders of crates whose import circles are bounded.
-const BOUNDED: [&str; 8] = [
+const BOUNDED: [&str; 9] = [
     "cli",
     "collectd-plugin",
+    "controller",
     "core",
     "lab",
     "language-model",
