@@ -55,8 +55,8 @@ impl Finding {
 mod tests {
     use super::*;
     use crate::event::{
-        Change, CommonChange, Direction, FleetChange, HypervisorAnomaly, LogFailure, LogNovelty,
-        Severity, Silence, State, Subject, WorkloadChange,
+        Change, CommonChange, Direction, FleetChange, HypervisorAnomaly, LogFailure, Severity,
+        Silence, State, Subject, WorkloadChange,
     };
     use crate::units::{Share, Time};
 
@@ -131,7 +131,7 @@ mod tests {
         assert!(finding.trusted && !finding.provisional);
         assert!(!of_host(failure(false, false, None)).trusted);
         assert!(of_host(failure(true, true, None)).provisional);
-        assert!(of_host(Evidence::LogNovelty(Box::new(LogNovelty::default()))).provisional);
+        assert!(of_host(Evidence::LogNovelty(Box::default())).provisional);
     }
 
     #[test]
