@@ -64,7 +64,7 @@ impl Feed {
             .take(kind, &fixed, &names, time, &mut self.counts);
     }
 
-    /// One read of all plugins of a host with so many CPUs at this time.
+    /// One read of all plugins of a host with this number of CPUs at this time.
     fn read(&mut self, host: &str, cpus: usize, time: f64) {
         for cpu in 0..cpus {
             for (state, share) in [
