@@ -18,7 +18,12 @@ impl Saved for Detector {
 
     fn write_state(&self, out: &mut dyn Write) -> io::Result<()> {
         write_value(out, &self.hosts)?;
-        write_value(out, &self.counters())?;
+        // Memory is that of this process.
+        let counters = Counters {
+            bytes: 0,
+            ..self.counters()
+        };
+        write_value(out, &counters)?;
         write_value(out, self.model.learned())?;
         write_value(out, &self.swept)?;
         write_value(out, &LazySeq(|| self.pending.iter().map(Event::to_json)))
